@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: MIT
+# The language, the warnings and the sanitizers that every target of the tree is built with.
+set(CMAKE_C_STANDARD 11)
+set(CMAKE_C_STANDARD_REQUIRED ON)
+set(CMAKE_C_EXTENSIONS OFF)
+set(CMAKE_CXX_STANDARD 17)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_C_VISIBILITY_PRESET hidden)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+
+set(STELE_SANITIZE "" CACHE STRING "Sanitizers to build with: address,undefined or thread; empty for none")
+option(STELE_WERROR "Treat warnings as errors" OFF)
+
+add_library(stele_flags INTERFACE)
+target_compile_definitions(stele_flags INTERFACE _POSIX_C_SOURCE=200809L _DEFAULT_SOURCE)
+target_compile_options(stele_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wvla
+  $<$<COMPILE_LANGUAGE:C>:-Wconversion -Wstrict-prototypes>
+  $<$<BOOL:${STELE_WERROR}>:-Werror>)
+target_include_directories(stele_flags INTERFACE
+  $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include> $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}>)
+if(STELE_SANITIZE)
+  target_compile_options(stele_flags INTERFACE -fsanitize=${STELE_SANITIZE} -fno-omit-frame-pointer
+    -fno-sanitize-recover=all)
+  target_link_options(stele_flags INTERFACE -fsanitize=${STELE_SANITIZE})
+endif()
