@@ -27,7 +27,8 @@ STELE_API uint8_t *stele_buffer_reserve(stele_buffer *buffer, size_t more);
 STELE_API void stele_buffer_append(stele_buffer *buffer, stele_bytes bytes);
 
 /** Append text; what follows printf's rules. */
-STELE_API void stele_buffer_format(stele_buffer *buffer, const char *format, ...) STELE_PRINTF(2, 3);
+STELE_API void stele_buffer_format(stele_buffer *buffer, const char *format, ...)
+    STELE_PRINTF(2, 3);
 
 /** Append one byte. */
 static inline void stele_buffer_push(stele_buffer *buffer, uint8_t byte)

@@ -13,20 +13,20 @@ extern "C" {
 /** What happened. A code exists only where a caller branches on it; the rest is in the text. */
 typedef enum stele_status {
     STELE_OK = 0,
-    STELE_E_INVALID = -1,      /* the input cannot be right: data, schema, configuration, usage    */
-    STELE_E_LIMIT = -2,        /* it is larger than a limit that the text names                    */
-    STELE_E_NOT_FOUND = -3,    /* no such topic, schema id, subject, file, aggregate               */
-    STELE_E_EXISTS = -4,       /* it is there already                                              */
-    STELE_E_CONFLICT = -5,     /* somebody else was first; read again and decide anew              */
-    STELE_E_INCOMPATIBLE = -6, /* two schemas, or two settings, do not go together                 */
-    STELE_E_FENCED = -7,       /* another owner took over: drop the state, this object is dead     */
-    STELE_E_NOT_OWNER = -8,    /* this member no longer owns the partition                         */
-    STELE_E_TIMED_OUT = -9,    /* the deadline passed; the outcome may be unknown                  */
-    STELE_E_UNAVAILABLE = -10, /* broker, registry or database is away; it may come back           */
-    STELE_E_FULL = -11,        /* a bounded queue is full: serve deliveries, then call again       */
-    STELE_E_HOLE = -12,        /* the log does not hold what is needed: going on would skip events */
-    STELE_E_INTERRUPTED = -13, /* a signal or a stop request came first                            */
-    STELE_E_INTERNAL = -14     /* a bug in Stele or in a library below it                          */
+    STELE_E_INVALID = -1,   /* the input cannot be right: data, schema, configuration, usage    */
+    STELE_E_LIMIT = -2,     /* it is larger than a limit that the text names                    */
+    STELE_E_NOT_FOUND = -3, /* no such topic, schema id, subject, file, aggregate               */
+    STELE_E_EXISTS = -4,    /* it is there already                                              */
+    STELE_E_CONFLICT = -5,  /* somebody else was first; read again and decide anew              */
+    STELE_E_INCOMPATIBLE = -6, /* two schemas, or two settings, do not go together */
+    STELE_E_FENCED = -7,    /* another owner took over: drop the state, this object is dead     */
+    STELE_E_NOT_OWNER = -8, /* this member no longer owns the partition                         */
+    STELE_E_TIMED_OUT = -9, /* the deadline passed; the outcome may be unknown                  */
+    STELE_E_UNAVAILABLE = -10, /* broker, registry or database is away; it may come back */
+    STELE_E_FULL = -11, /* a bounded queue is full: serve deliveries, then call again       */
+    STELE_E_HOLE = -12, /* the log does not hold what is needed: going on would skip events */
+    STELE_E_INTERRUPTED = -13, /* a signal or a stop request came first */
+    STELE_E_INTERNAL = -14 /* a bug in Stele or in a library below it                          */
 } stele_status;
 
 /** What the caller does next. Exactly one; zero is the safe one. */
@@ -57,7 +57,8 @@ STELE_API stele_status stele_fail(stele_error *err, stele_status status, stele_n
 STELE_API stele_status stele_fail_cause(stele_error *err, stele_status status, stele_next next,
                                         int cause, const char *format, ...) STELE_PRINTF(5, 6);
 
-/** The name of a status, as it stands in logs and in --json: "invalid", "not_found", … Never NULL. */
+/** The name of a status, as it stands in logs and in --json: "invalid", "not_found", … Never NULL.
+ */
 STELE_API const char *stele_status_name(stele_status status);
 
 #ifdef __cplusplus

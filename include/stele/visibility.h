@@ -4,9 +4,9 @@
 #define STELE_VISIBILITY_H
 
 #if defined(__GNUC__)
-#define STELE_API __attribute__((visibility("default")))
+#define STELE_API                   __attribute__((visibility("default")))
 #define STELE_PRINTF(format, first) __attribute__((format(printf, format, first)))
-#define STELE_UNUSED __attribute__((unused))
+#define STELE_UNUSED                __attribute__((unused))
 #else
 #define STELE_API
 #define STELE_PRINTF(format, first)
