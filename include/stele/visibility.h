@@ -4,12 +4,12 @@
 #define STELE_VISIBILITY_H
 
 #if defined(__GNUC__)
-#define STELE_API                   __attribute__((visibility("default")))
-#define STELE_PRINTF(format, first) __attribute__((format(printf, format, first)))
-#define STELE_UNUSED                __attribute__((unused))
+#define STELE_API                 __attribute__((visibility("default")))
+#define STELE_PRINTF(text, first) __attribute__((format(printf, text, first)))
+#define STELE_UNUSED              __attribute__((unused))
 #else
 #define STELE_API
-#define STELE_PRINTF(format, first)
+#define STELE_PRINTF(text, first)
 #define STELE_UNUSED
 #endif
 
