@@ -10,6 +10,8 @@ function(stele_module name)
   add_library(stele_${name} STATIC ${M_SOURCES})
   list(TRANSFORM M_LINKS PREPEND stele_)
   target_link_libraries(stele_${name} PUBLIC stele_flags ${M_LINKS} PRIVATE ${M_LIBRARIES})
+  target_compile_options(stele_${name} PRIVATE
+    $<$<COMPILE_LANGUAGE:C>:SHELL:-include ${PROJECT_SOURCE_DIR}/core/banned.h>)
   set_property(GLOBAL APPEND PROPERTY STELE_MODULES stele_${name})
 endfunction()
 

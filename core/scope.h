@@ -14,7 +14,8 @@
 
 #define STELE_AUTO(type) __attribute__((cleanup(type##_scope_release))) type *
 
-/* The same for a value in the caller's memory: STELE_VALUE_SCOPE(stele_buffer, stele_buffer_clear). */
+/* The same for a value in the caller's memory: STELE_VALUE_SCOPE(stele_buffer, stele_buffer_clear).
+ */
 #define STELE_VALUE_SCOPE(type, release)                                                           \
     static inline void type##_scope_clear(type *value)                                             \
     {                                                                                              \
