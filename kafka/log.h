@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: MIT
+ * The log port: what Stele needs of Kafka, and nothing of Avro. Two implementations pass one
+ * contract suite: librdkafka (kafka/rdkafka_*.c) and the in-memory log (kafka/memory_*.c).
+ *
+ * Four nouns besides the log itself:
+ *   reader    reads partitions from offsets that the caller chooses; batches of views
+ *   member    takes part in a consumer group: told which partitions it owns; reads nothing
+ *   producer  appends, idempotent or transactional
+ *   topic     created and described
+ * Membership and reading are apart on purpose: a partition's reading starts only when its state is
+ * restored, at the offset that the restore found, without pause, seek or a fetch that is thrown
+ * away.
+ *
+ * Every object is used by one thread at a time; the log itself may be shared by threads. */
+#ifndef STELE_KAFKA_LOG_H
+#define STELE_KAFKA_LOG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <stele/bytes.h>
+#include <stele/error.h>
+
+#include "core/scope.h"
+
+typedef struct stele_log stele_log;
+typedef struct stele_log_reader stele_log_reader;
+typedef struct stele_log_member stele_log_member;
+typedef struct stele_log_producer stele_log_producer;
+typedef struct stele_log_group stele_log_group; /* group metadata captured with a batch (KIP-447) */
+
+/** Offsets that are not offsets. */
+#define STELE_OFFSET_NONE (-1) /* no committed offset; no such time */
+
+/** A partition of a topic. `topic` is borrowed. */
+typedef struct stele_partition {
+    const char *topic;
+    int32_t index;
+} stele_partition;
+
+/** What a reader sees of transactions (KIP-98). */
+typedef enum stele_isolation {
+    STELE_READ_COMMITTED = 0, /* up to the last stable offset, without aborted records */
+    STELE_READ_UNCOMMITTED    /* up to the high watermark, all records */
+} stele_isolation;
+
+/** A header of a record to be written. Borrowed for the call. A null value is allowed. */
+typedef struct stele_header {
+    const char *name;
+    stele_bytes value;
+} stele_header;
+
+/** A record of a batch: views, valid until the batch is released. Null key or value: data == NULL.
+ */
+typedef struct stele_record {
+    int64_t offset;
+    int64_t timestamp_ms; /* Unix time; -1 if the record has none */
+    stele_bytes key;
+    stele_bytes value;
+    const void *headers; /* opaque; read with stele_log_record_header */
+} stele_record;
+
+/**
+ * Records of one partition, in offset order, with holes where control or aborted records are.
+ *
+ * `status` is the partition's own: STELE_OK, or what ended its reading (see stele_log_reader_next).
+ */
+typedef struct stele_batch {
+    stele_partition partition; /* topic valid until the reader closes */
+    const stele_record *records;
+    size_t count;
+    int64_t
+        next_offset; /* position after this batch: past holes when `at_end`, else last record + 1 */
+    bool at_end;     /* the log ended at next_offset when this was fetched (last stable offset or
+                        high watermark, by the isolation) */
+    stele_status status;
+    stele_error error; /* filled if status is not STELE_OK */
+    void *self;        /* the implementation's */
+} stele_batch;
+
+/** All zero means the defaults. */
+typedef struct stele_log_reader_options {
+    stele_isolation isolation;
+    size_t queue_max; /* bytes fetched ahead, per partition; 0: 64 MiB */
+    size_t batch_max; /* records in a batch; 0: 4,096 */
+} stele_log_reader_options;
+
+/** Open a reader with nothing to read. @param out caller owns; release with stele_log_reader_close
+ */
+stele_status stele_log_reader_open(stele_log *log, const stele_log_reader_options *options,
+                                   stele_log_reader **out, stele_error *err);
+
+/** Stop everything and release it. Batches must have been released. NULL is fine. */
+void stele_log_reader_close(stele_log_reader *reader);
+
+/**
+ * Start to read a partition at an absolute offset (never a logical one). It must not be read
+ * already. Errors that need the broker come later, in a batch of that partition.
+ */
+stele_status stele_log_reader_start(stele_log_reader *reader, stele_partition partition,
+                                    int64_t offset, stele_error *err);
+
+/** Stop reading a partition and drop what was fetched ahead. Not being read is fine. */
+void stele_log_reader_stop(stele_log_reader *reader, stele_partition partition);
+
+/**
+ * Hold a partition back, or let it go on: a held one is not handed out by _next; nothing is lost,
+ * nothing re-read, and what was fetched stays within queue_max. A partition starts not held.
+ */
+void stele_log_reader_hold(stele_log_reader *reader, stele_partition partition, bool held);
+
+/**
+ * The next batch of any partition that is not held, fairly in turn, waiting up to `timeout_ms`.
+ *
+ * A batch has records, or `at_end` (once each time the end is reached), or a failure of its
+ * partition; after a failure that partition is stopped:
+ *   STELE_E_HOLE         the offset is not in the log: below its start or past its end
+ *   STELE_E_NOT_FOUND    the topic or partition is gone
+ *   STELE_E_INVALID      a record batch's checksum is wrong
+ * A broker that is away is not a failure of the partition: nothing comes until it is back
+ * (ask stele_log_is_up).
+ *
+ * @param out  caller owns; release with stele_log_batch_release before the reader closes; several
+ *             may be held at a time
+ * @return STELE_OK           *out is filled
+ *         STELE_E_TIMED_OUT  nothing came (next = RETRY; *err is not filled, this is no failure)
+ */
+stele_status stele_log_reader_next(stele_log_reader *reader, int timeout_ms, stele_batch *out,
+                                   stele_error *err);
+
+/** Release the memory of a batch; its views end. An all-zero batch is fine. */
+void stele_log_batch_release(stele_batch *batch);
+
+/**
+ * The last header of that name. Costs a parse of the headers: not for the hot path.
+ * @param out  view, valid until the batch is released
+ * @return false if there is none
+ */
+bool stele_log_record_header(stele_log *log, const stele_record *record, const char *name,
+                             stele_bytes *out);
+
+/** All headers in order. @return how many there are, at most `max` filled (views until release). */
+size_t stele_log_record_headers(stele_log *log, const stele_record *record, stele_header *out,
+                                size_t max);
+
+/** Called in the thread of stele_log_member_poll or _close, from within. They may use producers and
+ * readers, but not the member itself. */
+typedef struct stele_log_member_events {
+    /** These partitions are now ours. */
+    void (*assigned)(void *context, const stele_partition *partitions, size_t count);
+    /** These are no longer. `lost`: somebody else may own them already. After the call returns they
+     * may be given away, so open transactions are aborted in it. */
+    void (*revoked)(void *context, const stele_partition *partitions, size_t count, bool lost);
+    void *context;
+} stele_log_member_events;
+
+typedef struct stele_log_member_options {
+    const char *group;
+    const char *const *topics; /* NULL-terminated */
+    bool eager;                /* range assignor, stop-the-world; default is cooperative-sticky */
+    int session_timeout_ms;    /* 0: 6,000, or what [kafka] says */
+    const char *client;        /* client.id, shown by Kafka's tools; NULL: "stele" */
+    stele_log_member_events events;
+} stele_log_member_options;
+
+/** Join a group. Returns at once; the first assignment comes in a poll. */
+stele_status stele_log_member_open(stele_log *log, const stele_log_member_options *options,
+                                   stele_log_member **out, stele_error *err);
+
+/**
+ * Serve the group: rebalances and errors. Call it often (well within max.poll.interval.ms).
+ *
+ * @return STELE_OK  also while the broker is away
+ *         STELE_E_FENCED, STELE_E_INTERNAL  the member is dead: close it and open another (next =
+ * STOP)
+ */
+stele_status stele_log_member_poll(stele_log_member *member, int timeout_ms, stele_error *err);
+
+/** The group metadata of this moment, to be sent with the offsets of a batch read now.
+ * @return owned; release with stele_log_group_free. Never refreshed: capture it with the batch. */
+stele_log_group *stele_log_member_group(stele_log_member *member);
+void stele_log_group_free(stele_log_group *group);
+
+/** Leave the group and release it; calls `revoked` for what is still owned; bounded by timeout_ms.
+ * NULL is fine. */
+void stele_log_member_close(stele_log_member *member, int timeout_ms);
+
+/**
+ * Committed offset of a group, stable ones only (a pending transactional offset is waited for).
+ * @param out  STELE_OFFSET_NONE if there is none
+ */
+stele_status stele_log_group_offset(stele_log *log, const char *group, stele_partition partition,
+                                    int timeout_ms, int64_t *out, stele_error *err);
+
+/** Set a group's offset by hand. The group must have no member that owns the partition. */
+stele_status stele_log_group_offset_set(stele_log *log, const char *group,
+                                        stele_partition partition, int64_t offset, int timeout_ms,
+                                        stele_error *err);
+
+/** Where a record stands. */
+typedef struct stele_position {
+    stele_partition partition; /* topic valid until the producer closes */
+    int64_t offset;
+} stele_position;
+
+#define STELE_PARTITION_BY_KEY (-1) /* murmur2_random: Java's default partitioner */
+
+/** A record to be written. Borrowed for the call: key, value and headers are copied. */
+typedef struct stele_log_entry {
+    stele_partition partition; /* index STELE_PARTITION_BY_KEY to choose by key */
+    stele_bytes key;
+    stele_bytes value; /* data NULL: a tombstone */
+    const stele_header *headers;
+    size_t header_count;
+    int64_t timestamp_ms; /* 0: now */
+    void *opaque;         /* given back to `delivered` */
+} stele_log_entry;
+
+typedef struct stele_log_producer_options {
+    const char *transactional_id; /* NULL: idempotent, no transactions */
+    int transaction_timeout_ms;   /* 0: 10,000 */
+    int delivery_timeout_ms;      /* 0: 30,000, and never above the transaction's time-out */
+    size_t queue_max;             /* bytes queued before _put says STELE_E_FULL; 0: 64 MiB */
+    const char *compression;      /* NULL: "lz4" */
+    int linger_ms;                /* 0: 5 ms for facts, none in transactions */
+    /**
+     * One call per entry, within _poll, _flush, _commit or _close of the owner's thread.
+     * @param position  where it stands; offset -1 if it failed
+     * @param failure   NULL if it is acknowledged by all in-sync replicas
+     */
+    void (*delivered)(void *context, void *opaque, stele_position position,
+                      const stele_error *failure);
+    void *context;
+} stele_log_producer_options;
+
+/** Always acks=all and idempotent. Nothing is asked of the broker yet. */
+stele_status stele_log_producer_open(stele_log *log, const stele_log_producer_options *options,
+                                     stele_log_producer **out, stele_error *err);
+
+/** Release it; what is still queued is dropped and reported to `delivered`. NULL is fine. */
+void stele_log_producer_close(stele_log_producer *producer);
+
+/**
+ * Append to the queue.
+ *
+ * @return STELE_E_FULL     no room: _poll, then again (next = RETRY)
+ *         STELE_E_LIMIT    larger than message.max.bytes (next = REJECT)
+ *         STELE_E_FENCED   this producer is dead (next = STOP)
+ *         STELE_E_NOT_FOUND  no such topic or partition (next = STOP)
+ */
+stele_status stele_log_producer_put(stele_log_producer *producer, const stele_log_entry *entry,
+                                    stele_error *err);
+
+/** Serve deliveries, waiting up to timeout_ms for the first. A producer that died says so here. */
+stele_status stele_log_producer_poll(stele_log_producer *producer, int timeout_ms,
+                                     stele_error *err);
+
+/** Wait until all that was put has been delivered or has failed. STELE_E_TIMED_OUT: RETRY. */
+stele_status stele_log_producer_flush(stele_log_producer *producer, int timeout_ms,
+                                      stele_error *err);
+
+/**
+ * Fence every earlier holder of the transactional id and abort what it left open (KIP-98).
+ * Also fetches the metadata of `topic`, if not NULL, so that the first append does not stall.
+ *
+ * @return STELE_E_TIMED_OUT, STELE_E_UNAVAILABLE  next = RETRY: the same call again
+ */
+stele_status stele_log_producer_init(stele_log_producer *producer, const char *topic,
+                                     int timeout_ms, stele_error *err);
+
+/** Begin a transaction. Local; proves nothing. */
+stele_status stele_log_producer_begin(stele_log_producer *producer, stele_error *err);
+
+/** Put a group's offset into the transaction, with the metadata captured with the batch. */
+stele_status stele_log_producer_send_offset(stele_log_producer *producer,
+                                            const stele_log_group *group, stele_partition partition,
+                                            int64_t offset, int timeout_ms, stele_error *err);
+
+/**
+ * Flush and commit.
+ *
+ * @return next = RETRY: the same call again; ABORT: abort, then go on; STOP: destroy the producer.
+ *         STELE_E_FENCED (STOP): another owner. STELE_E_TIMED_OUT (STOP): the outcome is not known;
+ *         destroy the producer, init a new one, restore.
+ */
+stele_status stele_log_producer_commit(stele_log_producer *producer, int timeout_ms,
+                                       stele_error *err);
+
+/** Abort; purges what is queued. next = RETRY: the same call again; STOP: destroy the producer. */
+stele_status stele_log_producer_abort(stele_log_producer *producer, int timeout_ms,
+                                      stele_error *err);
+
+typedef struct stele_log_topic_options {
+    const char *name;
+    int32_t partitions;
+    int16_t replication;          /* 0: the broker's default */
+    const stele_header *settings; /* "cleanup.policy" = "compact", … */
+    size_t setting_count;
+} stele_log_topic_options;
+
+/** @return STELE_E_EXISTS  it is there already, with whatever settings */
+stele_status stele_log_topic_create(stele_log *log, const stele_log_topic_options *options,
+                                    int timeout_ms, stele_error *err);
+
+/** Partition count and replication. @return STELE_E_NOT_FOUND (next = RETRY) */
+typedef struct stele_log_topic {
+    int32_t partitions;
+    int16_t replication;
+} stele_log_topic;
+stele_status stele_log_topic_describe(stele_log *log, const char *name, int timeout_ms,
+                                      stele_log_topic *out, stele_error *err);
+
+/** One setting of a topic as text. @param out caller owns; free() */
+stele_status stele_log_topic_setting(stele_log *log, const char *name, const char *setting,
+                                     int timeout_ms, char **out, stele_error *err);
+
+/** Names of all topics that begin with `prefix`; NULL-terminated array, released with one free().
+ */
+stele_status stele_log_topics(stele_log *log, const char *prefix, int timeout_ms, char ***out,
+                              stele_error *err);
+
+/**
+ * First offset and end of a partition: the last stable offset when committed, else the high
+ * watermark. A restore after a fence reads to the high watermark (uncommitted).
+ */
+stele_status stele_log_bounds(stele_log *log, stele_partition partition, stele_isolation isolation,
+                              int timeout_ms, int64_t *start, int64_t *end, stele_error *err);
+
+/** First offset whose record is not older than `time_ms`; STELE_OFFSET_NONE if there is none. */
+stele_status stele_log_offset_at(stele_log *log, stele_partition partition, int64_t time_ms,
+                                 int timeout_ms, int64_t *out, stele_error *err);
+
+/** Has a broker answered lately? A guess from what the client saw; asks nothing. */
+bool stele_log_is_up(stele_log *log);
+
+/** A setting of [kafka], for librdkafka as it is. */
+typedef struct stele_log_setting {
+    const char *name;
+    const char *value;
+} stele_log_setting;
+
+/**
+ * A log on Kafka. No connection is made yet.
+ *
+ * @param settings  borrowed for the call; "bootstrap.servers" among them
+ * @return STELE_E_INVALID  a key that librdkafka does not know, or one that Stele owns; named
+ */
+stele_status stele_log_kafka_new(const stele_log_setting *settings, size_t count, stele_log **out,
+                                 stele_error *err);
+
+/** Is this [kafka] key one that Stele sets itself? @return why, or NULL if it is free to set */
+const char *stele_log_kafka_owns(const char *name);
+
+/** Release a log; all objects opened from it must be closed. NULL is fine. */
+void stele_log_free(stele_log *log);
+
+STELE_SCOPE(stele_log, stele_log_free);
+STELE_SCOPE(stele_log_reader, stele_log_reader_close);
+STELE_SCOPE(stele_log_producer, stele_log_producer_close);
+STELE_SCOPE(stele_log_group, stele_log_group_free);
+STELE_VALUE_SCOPE(stele_batch, stele_log_batch_release);
+
+#endif

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT
+ * The inside of the log port: the operations that an implementation provides. Included by
+ * implementations and by log.c, which forwards; everybody else includes kafka/log.h. */
+#ifndef STELE_KAFKA_LOG_PORT_H
+#define STELE_KAFKA_LOG_PORT_H
+
+#include "kafka/log.h"
+
+typedef struct stele_log_ops {
+    void (*free)(stele_log *log);
+    bool (*is_up)(stele_log *log);
+
+    stele_status (*reader_open)(stele_log *, const stele_log_reader_options *, stele_log_reader **,
+                                stele_error *);
+    void (*reader_close)(stele_log_reader *);
+    stele_status (*reader_start)(stele_log_reader *, stele_partition, int64_t, stele_error *);
+    void (*reader_stop)(stele_log_reader *, stele_partition);
+    void (*reader_hold)(stele_log_reader *, stele_partition, bool);
+    stele_status (*reader_next)(stele_log_reader *, int, stele_batch *, stele_error *);
+    void (*batch_release)(stele_batch *);
+    size_t (*record_headers)(stele_log *, const stele_record *, stele_header *, size_t);
+
+    stele_status (*member_open)(stele_log *, const stele_log_member_options *, stele_log_member **,
+                                stele_error *);
+    stele_status (*member_poll)(stele_log_member *, int, stele_error *);
+    stele_log_group *(*member_group)(stele_log_member *);
+    void (*group_free)(stele_log_group *);
+    void (*member_close)(stele_log_member *, int);
+    stele_status (*group_offset)(stele_log *, const char *, stele_partition, int, int64_t *,
+                                 stele_error *);
+    stele_status (*group_offset_set)(stele_log *, const char *, stele_partition, int64_t, int,
+                                     stele_error *);
+
+    stele_status (*producer_open)(stele_log *, const stele_log_producer_options *,
+                                  stele_log_producer **, stele_error *);
+    void (*producer_close)(stele_log_producer *);
+    stele_status (*put)(stele_log_producer *, const stele_log_entry *, stele_error *);
+    stele_status (*producer_poll)(stele_log_producer *, int, stele_error *);
+    stele_status (*flush)(stele_log_producer *, int, stele_error *);
+    stele_status (*init)(stele_log_producer *, const char *, int, stele_error *);
+    stele_status (*begin)(stele_log_producer *, stele_error *);
+    stele_status (*send_offset)(stele_log_producer *, const stele_log_group *, stele_partition,
+                                int64_t, int, stele_error *);
+    stele_status (*commit)(stele_log_producer *, int, stele_error *);
+    stele_status (*abort)(stele_log_producer *, int, stele_error *);
+
+    stele_status (*topic_create)(stele_log *, const stele_log_topic_options *, int, stele_error *);
+    stele_status (*topic_describe)(stele_log *, const char *, int, stele_log_topic *,
+                                   stele_error *);
+    stele_status (*topic_setting)(stele_log *, const char *, const char *, int, char **,
+                                  stele_error *);
+    stele_status (*topics)(stele_log *, const char *, int, char ***, stele_error *);
+    stele_status (*bounds)(stele_log *, stele_partition, stele_isolation, int, int64_t *, int64_t *,
+                           stele_error *);
+    stele_status (*offset_at)(stele_log *, stele_partition, int64_t, int, int64_t *, stele_error *);
+} stele_log_ops;
+
+/* Every object of an implementation begins with its ops, so that one call finds them. */
+struct stele_log {
+    const stele_log_ops *ops;
+};
+struct stele_log_reader {
+    const stele_log_ops *ops;
+};
+struct stele_log_member {
+    const stele_log_ops *ops;
+};
+struct stele_log_producer {
+    const stele_log_ops *ops;
+};
+struct stele_log_group {
+    const stele_log_ops *ops;
+};
+
+#endif
