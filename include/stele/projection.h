@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT
+ * A fold projection: a state per aggregate, kept by apply functions, snapshotted to Kafka. */
+#ifndef STELE_PROJECTION_H
+#define STELE_PROJECTION_H
+
+#include <stele/event.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** What an apply function returns besides STELE_OK and failures: the aggregate's life has ended;
+ * its state is dropped, its snapshot becomes a tombstone, and a later event of it stops the
+ * partition. */
+#define STELE_FINISHED 1
+
+/**
+ * Apply one event to the state of its aggregate. Called in the worker's thread, in log order; must
+ * not block and must depend on nothing but its arguments, or a replay gives another result.
+ *
+ * @param state  owned value of the projection's state type; all zero before the first event
+ *               (or what `init` made of it)
+ * @param data   the event's struct, as event->data
+ * @return STELE_OK, STELE_FINISHED, or stele_fail(…): the partition stops at this event and says so
+ */
+typedef int stele_apply(void *state, const void *data, const stele_event *event, stele_error *err);
+
+/** Which function applies which event. */
+typedef struct stele_handler {
+    const stele_type *event;
+    stele_apply *apply; /* NULL: this event is ignored by declaration */
+} stele_handler;
+
+/** A read model kept by a fold. A constant of the application. */
+typedef struct stele_projection {
+    const char *name;
+    int version; /* raise it when apply functions or the state change their meaning; from 1 */
+    const stele_aggregate *source;
+    const stele_type *state;
+    const stele_handler *handlers; /* ends with .event == NULL */
+    bool ignore_other_events;      /* false: an event type without a handler stops the partition */
+    void (*init)(void *state);     /* NULL: a new state is all zero */
+} stele_projection;
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

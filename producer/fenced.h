@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT
+ * The fenced transaction: how the owner of a partition writes, and how nobody else can.
+ *
+ * One transactional producer per partition, its id the partition's. Opening it fences the holder
+ * before and aborts what that one left open. It has a thread of its own, because begin, flush, send
+ * offsets and commit block: the fold goes on while a transaction is in flight, and what queues up
+ * meanwhile goes into the next one (group commit). Requests and outcomes are messages between the
+ * two threads. KIP-98, KIP-447. */
+#ifndef STELE_PRODUCER_FENCED_H
+#define STELE_PRODUCER_FENCED_H
+
+#include "kafka/log.h"
+
+typedef struct stele_fenced stele_fenced;
+
+typedef struct stele_fenced_options {
+    const char *transactional_id; /* "<projection>.v<n>-<topic>-<partition>" */
+    const char *topic;            /* where it writes, for the metadata; copied */
+    int timeout_ms;               /* transaction.timeout.ms; 0: 10,000 */
+} stele_fenced_options;
+
+typedef enum stele_fenced_state {
+    STELE_FENCED_INIT = 0, /* fencing the holder before; retried while the broker is away */
+    STELE_FENCED_READY,    /* fence stands, no transaction is in flight */
+    STELE_FENCED_BUSY,     /* a transaction is in flight */
+    STELE_FENCED_DEAD      /* fenced, or an outcome that is not known: close it; see the failure */
+} stele_fenced_state;
+
+/** Open and begin to fence, without waiting. @param out caller owns; release with
+ * stele_fenced_close */
+stele_status stele_fenced_open(stele_log *log, const stele_fenced_options *options,
+                               stele_fenced **out, stele_error *err);
+
+/** Where it stands. @param failure  filled when DEAD, and while INIT cannot reach the broker; or
+ * NULL */
+stele_fenced_state stele_fenced_poll(stele_fenced *fenced, stele_error *failure);
+
+/** One transaction's content. `buffer` and `entries` are moved in by _submit. */
+typedef struct stele_transaction stele_transaction;
+stele_transaction *stele_transaction_new(void);
+void stele_transaction_free(stele_transaction *transaction);
+
+/** Add a record; key and value are copied into the transaction's own buffer. Null value: tombstone.
+ */
+void stele_transaction_put(stele_transaction *transaction, stele_partition partition,
+                           stele_bytes key, stele_bytes value, const stele_header *headers,
+                           size_t header_count);
+
+/** Bytes and records so far: what a cap is compared with. */
+size_t stele_transaction_size(const stele_transaction *transaction);
+size_t stele_transaction_count(const stele_transaction *transaction);
+
+/** Add the group's offset. `group` is taken over (captured with the batch; never refreshed). */
+void stele_transaction_offset(stele_transaction *transaction, stele_log_group *group,
+                              stele_partition source, int64_t offset);
+
+/**
+ * Hand a transaction over; it begins when none is in flight.
+ *
+ * @param transaction  taken over on success only
+ * @return STELE_E_FULL    one is waiting already (next = RETRY)
+ *         STELE_E_FENCED  it is dead (next = STOP)
+ */
+stele_status stele_fenced_submit(stele_fenced *fenced, stele_transaction *transaction,
+                                 stele_error *err);
+
+/** What became of a transaction that was submitted. */
+typedef struct stele_outcome {
+    stele_transaction *transaction; /* handed back; caller frees */
+    stele_status status; /* STELE_OK: committed. next ABORT: aborted, nothing of it is visible,
+                            submit again if still owned. next REJECT: a record was too large
+                            (STELE_E_LIMIT). next STOP: dead */
+    stele_error error;
+    size_t rejected; /* STELE_E_LIMIT: index of the record that was too large */
+} stele_outcome;
+
+/** The oldest outcome that was not taken yet. @return false: none, after waiting up to timeout_ms
+ */
+bool stele_fenced_outcome(stele_fenced *fenced, int timeout_ms, stele_outcome *out);
+
+/**
+ * End it: abort what is in flight (or wait for the commit under way), destroy the producer, join
+ * the thread. Bounded by timeout_ms; what does not end in time is left to the broker's time-out,
+ * fenced by whoever comes next. Called in the rebalance callback. NULL is fine.
+ */
+void stele_fenced_close(stele_fenced *fenced, int timeout_ms);
+
+#endif
