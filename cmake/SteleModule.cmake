@@ -1,24 +1,31 @@
 # SPDX-License-Identifier: MIT
 # stele_module(NAME SOURCES a.c … LINKS core … LIBRARIES PkgConfig::X …)
 #   one folder of the tree: a static library `stele_NAME` that may include only what it links.
-# stele_test(MODULE FILE [LABEL unit|kafka] [LINKS module …] [LIBRARIES …])
+# stele_test(MODULE FILE [LABEL unit|kafka|long] [TIMEOUT_S N] [LINKS module …] [LIBRARIES …])
 #   tests/MODULE/FILE.c as one CTest entry `MODULE/FILE`, linked to stele_MODULE and cmocka.
-find_package(PkgConfig REQUIRED)
+#   A test labelled kafka finds its broker in the environment variable STELE_KAFKA.
+# stele_program(NAME SOURCES…)
+#   a program that sees of Stele what its users see: libstele and include/.
 
 function(stele_module name)
   cmake_parse_arguments(M "" "" "SOURCES;LINKS;LIBRARIES" ${ARGN})
   add_library(stele_${name} STATIC ${M_SOURCES})
   list(TRANSFORM M_LINKS PREPEND stele_)
   target_link_libraries(stele_${name} PUBLIC stele_flags ${M_LINKS} PRIVATE ${M_LIBRARIES})
+  target_include_directories(stele_${name} PUBLIC ${PROJECT_SOURCE_DIR})
   target_compile_options(stele_${name} PRIVATE
-    $<$<COMPILE_LANGUAGE:C>:SHELL:-include ${PROJECT_SOURCE_DIR}/core/banned.h>)
+    "$<$<COMPILE_LANGUAGE:C>:SHELL:-include '${PROJECT_SOURCE_DIR}/core/banned.h'>")
   set_property(GLOBAL APPEND PROPERTY STELE_MODULES stele_${name})
+  set_property(GLOBAL APPEND PROPERTY STELE_LIBRARIES ${M_LIBRARIES})
 endfunction()
 
 function(stele_test module file)
-  cmake_parse_arguments(T "" "LABEL" "LINKS;LIBRARIES" ${ARGN})
+  cmake_parse_arguments(T "" "LABEL;TIMEOUT_S" "LINKS;LIBRARIES" ${ARGN})
   if(NOT T_LABEL)
     set(T_LABEL unit)
+  endif()
+  if(NOT T_TIMEOUT_S)
+    set(T_TIMEOUT_S 240)
   endif()
   string(REPLACE "test_" "" short ${file})
   set(target test_${module}_${short})
@@ -26,5 +33,15 @@ function(stele_test module file)
   list(TRANSFORM T_LINKS PREPEND stele_)
   target_link_libraries(${target} PRIVATE stele_${module} ${T_LINKS} ${T_LIBRARIES} PkgConfig::cmocka)
   add_test(NAME ${module}/${short} COMMAND ${target} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
-  set_tests_properties(${module}/${short} PROPERTIES LABELS ${T_LABEL})
+  set_tests_properties(${module}/${short} PROPERTIES LABELS "${T_LABEL}" TIMEOUT ${T_TIMEOUT_S})
+endfunction()
+
+function(stele_program name)
+  add_executable(${name} ${ARGN})
+  target_link_libraries(${name} PRIVATE stele::stele stele_flags)
+  if(STELE_JEMALLOC)
+    target_link_options(${name} PRIVATE LINKER:--no-as-needed)
+    target_link_libraries(${name} PRIVATE PkgConfig::jemalloc)
+  endif()
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin)
 endfunction()

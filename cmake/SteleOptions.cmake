@@ -9,17 +9,24 @@ set(CMAKE_CXX_EXTENSIONS OFF)
 set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 set(CMAKE_C_VISIBILITY_PRESET hidden)
 set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+if(NOT CMAKE_BUILD_TYPE)
+  set(CMAKE_BUILD_TYPE RelWithDebInfo)
+endif()
 
 set(STELE_SANITIZE "" CACHE STRING "Sanitizers to build with: address,undefined or thread; empty for none")
 option(STELE_WERROR "Treat warnings as errors" OFF)
+option(STELE_JEMALLOC "Link jemalloc into the programs (never into the library)" OFF)
+option(STELE_FUZZ "Build the libFuzzer targets; wants clang" OFF)
+if(STELE_JEMALLOC AND STELE_SANITIZE)
+  message(FATAL_ERROR "STELE_JEMALLOC and STELE_SANITIZE both replace malloc: choose one")
+endif()
 
 add_library(stele_flags INTERFACE)
 target_compile_definitions(stele_flags INTERFACE _POSIX_C_SOURCE=200809L _DEFAULT_SOURCE)
 target_compile_options(stele_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wvla
   $<$<COMPILE_LANGUAGE:C>:-Wconversion -Wstrict-prototypes>
   $<$<BOOL:${STELE_WERROR}>:-Werror>)
-target_include_directories(stele_flags INTERFACE
-  $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include> $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}>)
+target_include_directories(stele_flags INTERFACE ${PROJECT_SOURCE_DIR}/include)
 if(STELE_SANITIZE)
   target_compile_options(stele_flags INTERFACE -fsanitize=${STELE_SANITIZE} -fno-omit-frame-pointer
     -fno-sanitize-recover=all)

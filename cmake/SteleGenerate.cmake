@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: MIT
+# stele_generate(TARGET SCHEMA…)
+#   C structs and codecs from Avro schemas: compiled into TARGET, which includes them as "<file>.h".
+#   Made anew when a schema changes. In the order given, a schema may use names of those before it.
+function(stele_generate target)
+  set(folder ${CMAKE_CURRENT_BINARY_DIR}/${target}.generated)
+  set(program stele)
+  if(TARGET stele::program)
+    set(program stele::program)
+  endif()
+  set(earlier "")
+  foreach(schema IN LISTS ARGN)
+    cmake_path(ABSOLUTE_PATH schema BASE_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR})
+    cmake_path(GET schema STEM name)
+    add_custom_command(
+      OUTPUT ${folder}/${name}.h ${folder}/${name}.c
+      COMMAND ${CMAKE_COMMAND} -E make_directory ${folder}
+      COMMAND ${program} schema generate ${schema} ${earlier} -o ${folder}
+      DEPENDS ${schema} ${program}
+      COMMENT "Generating ${name}.h and ${name}.c from ${name}.avsc"
+      VERBATIM)
+    target_sources(${target} PRIVATE ${folder}/${name}.h ${folder}/${name}.c)
+    list(APPEND earlier --with ${schema})
+  endforeach()
+  target_include_directories(${target} PRIVATE ${folder})
+endfunction()
