@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: MIT
+# Short names for the usual work; the presets in CMakePresets.json are the interface behind them.
+PREFIX ?= /usr/local
+
+.PHONY: build demo test test-long lint bench install clean distclean help
+
+build: ## build the library and the programs into build/release
+	cmake --preset release -DCMAKE_INSTALL_PREFIX='$(PREFIX)'
+	cmake --build --preset release
+
+demo: ## real purchases through a real Kafka, a worker killed in the middle, every total checked
+	scripts/deps --for demo
+	scripts/demo
+
+test: ## everything that runs in minutes, on a real broker (or on STELE_KAFKA=host:port)
+	scripts/deps --for test
+	scripts/test
+
+test-long: ## everything: also a newer librdkafka, ThreadSanitizer, the container image
+	scripts/deps --for long
+	scripts/test --long
+
+lint: ## formatting, static analysis, include rules, scripts, Dockerfile
+	scripts/deps --for lint
+	scripts/lint
+
+bench: build ## measure against raw librdkafka on a real broker
+	bench/run
+
+install: build ## install into PREFIX (/usr/local), below DESTDIR if that is set
+	cmake --install build/release
+
+clean: ## remove what was built
+	rm -rf build
+
+distclean: clean ## also end this tree's brokers and remove what was downloaded
+	scripts/kafka stop --all
+	rm -rf .kafka .deps
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | while IFS='	' read -r name text; do printf '  make %-10s %s\n' "$$name" "$$text"; done
