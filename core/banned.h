@@ -20,8 +20,8 @@ char *strncat(char *restrict to, const char *restrict from, size_t size) STELE_B
 int sprintf(char *restrict to, const char *restrict format, ...) STELE_BANNED("snprintf");
 /* Hidden state. */
 char *strtok(char *restrict text, const char *restrict marks) STELE_BANNED("strcspn");
-struct tm *gmtime(const time_t *time) STELE_BANNED("core/text.h");
-struct tm *localtime(const time_t *time) STELE_BANNED("core/text.h");
+struct tm *gmtime(const time_t *time) STELE_BANNED("core/date.h");
+struct tm *localtime(const time_t *time) STELE_BANNED("core/date.h");
 /* No answer to bad input. */
 int atoi(const char *text) STELE_BANNED("stele_parse_int64");
 long atol(const char *text) STELE_BANNED("stele_parse_int64");

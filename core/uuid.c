@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/text.h"
+
 enum {
     COUNTER_MAX = 0x0FFF,
     COUNTER_SEED_MASK = 0x07FF, /* the top bit starts at zero, so that half the range is left */
@@ -93,9 +95,8 @@ static int hex_value(uint8_t c)
 static stele_status not_a_uuid(stele_bytes text, stele_error *err)
 {
     return stele_fail(err, STELE_E_INVALID, STELE_NEXT_REJECT,
-                      "\"%.*s\" is not a UUID: 36 characters like "
-                      "0190a2b4-7c1e-7d3f-8a5b-1c2d3e4f5a6b are expected",
-                      text.size > 60 ? 60 : (int)text.size, (const char *)text.data);
+                      "%s is not a UUID such as 0190a2b4-7c1e-7d3f-8a5b-1c2d3e4f5a6b",
+                      stele_quote(text).text);
 }
 
 stele_status stele_uuid_parse(stele_bytes text, stele_uuid *uuid, stele_error *err)

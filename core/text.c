@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: MIT
+ * Strict parsing of numbers, and quoting for messages. */
+#include "core/text.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <locale.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { DOUBLE_TEXT_MAX = 400 };
+
+static bool is_digit(uint8_t c)
+{
+    return c >= '0' && c <= '9';
+}
+
+static stele_status refuse(stele_bytes text, const char *what, stele_error *err)
+{
+    return stele_fail(err, STELE_E_INVALID, STELE_NEXT_REJECT, "%s is not %s",
+                      stele_quote(text).text, what);
+}
+
+/* UTF-8 (RFC 3629, section 4) */
+
+static bool is_between(stele_bytes text, size_t at, uint8_t low, uint8_t high)
+{
+    return at < text.size && text.data[at] >= low && text.data[at] <= high;
+}
+
+size_t stele_utf8_size(stele_bytes text, size_t at)
+{
+    if (at >= text.size) return 0;
+    uint8_t lead = text.data[at];
+    if (lead < 0x80) return 1;
+
+    size_t size = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
+    if (lead < 0xC2 || lead > 0xF4) return 0;
+    /* The second byte rules out overlong forms, surrogates and what is past U+10FFFF. */
+    uint8_t low = lead == 0xE0 ? 0xA0 : lead == 0xF0 ? 0x90 : 0x80;
+    uint8_t high = lead == 0xED ? 0x9F : lead == 0xF4 ? 0x8F : 0xBF;
+    if (!is_between(text, at + 1, low, high)) return 0;
+    for (size_t i = 2; i < size; i++) {
+        if (!is_between(text, at + i, 0x80, 0xBF)) return 0;
+    }
+    return size;
+}
+
+bool stele_utf8_is_valid(stele_bytes text)
+{
+    for (size_t at = 0; at < text.size;) {
+        size_t size = stele_utf8_size(text, at);
+        if (size == 0) return false;
+        at += size;
+    }
+    return true;
+}
+
+/* Quoting */
+
+/* One character of `text` as it stands in quotes; at most 4 bytes. */
+static size_t quote_character(stele_bytes text, size_t *at, char piece[5])
+{
+    size_t size = stele_utf8_size(text, *at);
+    uint8_t first = text.data[*at];
+    bool is_plain = size > 1 || (size == 1 && first >= 0x20 && first != 0x7F && first != '"');
+    if (is_plain) {
+        memcpy(piece, text.data + *at, size);
+        *at += size;
+        return size;
+    }
+    *at += 1;
+    return (size_t)snprintf(piece, 5, first == '"' ? "\\\"" : "\\x%02x", first);
+}
+
+stele_quoted stele_quote(stele_bytes text)
+{
+    stele_quoted quoted = {"null"};
+    if (text.data == NULL) return quoted;
+
+    static const char cut[] = "…\"";
+    size_t used = 0;
+    quoted.text[used++] = '"';
+    for (size_t at = 0; at < text.size;) {
+        char piece[5];
+        size_t size = quote_character(text, &at, piece);
+        if (used + size + sizeof cut > sizeof quoted.text) {
+            memcpy(quoted.text + used, cut, sizeof cut);
+            return quoted;
+        }
+        memcpy(quoted.text + used, piece, size);
+        used += size;
+    }
+    memcpy(quoted.text + used, "\"", 2);
+    return quoted;
+}
+
+/* Numbers */
+
+/* Takes digits from `*at` on as a negative number, which reaches one further than a positive one.
+ * False if there are none or they overflow; then `*at` tells which. */
+static bool take_digits(stele_bytes text, size_t *at, int64_t *negative)
+{
+    int64_t value = 0;
+    size_t first = *at;
+    for (; *at < text.size && is_digit(text.data[*at]); ++*at) {
+        if (__builtin_mul_overflow(value, 10, &value)) return false;
+        if (__builtin_sub_overflow(value, text.data[*at] - '0', &value)) return false;
+    }
+    *negative = value;
+    return *at > first;
+}
+
+static bool is_whole_number(stele_bytes text)
+{
+    size_t at = text.size > 0 && (text.data[0] == '-' || text.data[0] == '+') ? 1 : 0;
+    if (at == text.size) return false;
+    while (at < text.size && is_digit(text.data[at]))
+        at++;
+    return at == text.size;
+}
+
+stele_status stele_parse_int64(stele_bytes text, int64_t min, int64_t max, int64_t *value,
+                               stele_error *err)
+{
+    if (!is_whole_number(text)) return refuse(text, "a whole number", err);
+
+    size_t at = is_digit(text.data[0]) ? 0 : 1;
+    bool is_negative = text.data[0] == '-';
+    int64_t parsed;
+    bool fits = take_digits(text, &at, &parsed) && (is_negative || parsed != INT64_MIN);
+    if (fits && !is_negative) parsed = -parsed;
+    if (!fits || parsed < min || parsed > max) {
+        return stele_fail(err, STELE_E_INVALID, STELE_NEXT_REJECT,
+                          "%s is not between %" PRId64 " and %" PRId64, stele_quote(text).text, min,
+                          max);
+    }
+    *value = parsed;
+    return STELE_OK;
+}
+
+static size_t skip_digits(stele_bytes text, size_t at)
+{
+    while (at < text.size && is_digit(text.data[at]))
+        at++;
+    return at;
+}
+
+static size_t skip_sign(stele_bytes text, size_t at)
+{
+    return at < text.size && (text.data[at] == '-' || text.data[at] == '+') ? at + 1 : at;
+}
+
+/* [sign] digits [. digits] [e [sign] digits]; `*point` is where the point stands, or the size. */
+static bool is_number(stele_bytes text, size_t *point)
+{
+    size_t first = skip_sign(text, 0);
+    size_t at = skip_digits(text, first);
+    if (at == first) return false;
+    *point = text.size;
+    if (at < text.size && text.data[at] == '.') {
+        *point = at;
+        at = skip_digits(text, at + 1);
+        if (at == *point + 1) return false;
+    }
+    if (at < text.size && (text.data[at] == 'e' || text.data[at] == 'E')) {
+        first = skip_sign(text, at + 1);
+        at = skip_digits(text, first);
+        if (at == first) return false;
+    }
+    return at == text.size;
+}
+
+static bool is_text(stele_bytes text, const char *expected)
+{
+    return stele_bytes_equal(text, stele_text(expected));
+}
+
+/* strtod reads the point of the locale, which an application may have set. */
+static double convert_double(stele_bytes text, size_t point)
+{
+    char copy[DOUBLE_TEXT_MAX + 32];
+    int whole = (int)(point < text.size ? point : text.size);
+    int rest = (int)text.size - whole - (point < text.size ? 1 : 0);
+    snprintf(copy, sizeof copy, "%.*s%s%.*s", whole, (const char *)text.data,
+             point < text.size ? localeconv()->decimal_point : "", rest,
+             (const char *)text.data + text.size - rest);
+    return strtod(copy, NULL);
+}
+
+stele_status stele_parse_double(stele_bytes text, double *value, stele_error *err)
+{
+    size_t point;
+    double parsed;
+    if (is_text(text, "NaN")) {
+        parsed = (double)NAN;
+    } else if (is_text(text, "Infinity")) {
+        parsed = HUGE_VAL;
+    } else if (is_text(text, "-Infinity")) {
+        parsed = -HUGE_VAL;
+    } else {
+        if (!is_number(text, &point)) return refuse(text, "a number", err);
+        if (text.size > DOUBLE_TEXT_MAX) return refuse(text, "shorter than 400 characters", err);
+        parsed = convert_double(text, point);
+        if (isinf(parsed)) return refuse(text, "in the range of a double", err);
+    }
+    *value = parsed;
+    return STELE_OK;
+}
+
+/* Decimals */
+
+static int64_t power_of_ten(int exponent)
+{
+    int64_t power = 1;
+    while (exponent-- > 0)
+        power *= 10;
+    return power;
+}
+
+static stele_status too_large(stele_bytes text, int precision, int scale, stele_error *err)
+{
+    return stele_fail(err, STELE_E_INVALID, STELE_NEXT_REJECT,
+                      "%s does not fit decimal(%d,%d): at most %d digits before the point",
+                      stele_quote(text).text, precision, scale, precision - scale);
+}
+
+stele_status stele_parse_decimal(stele_bytes text, int precision, int scale, int64_t *unscaled,
+                                 stele_error *err)
+{
+    assert(precision >= 1 && precision <= STELE_DECIMAL_PRECISION_MAX);
+    assert(scale >= 0 && scale <= precision);
+
+    size_t point;
+    if (!is_number(text, &point) || memchr(text.data, 'e', text.size) != NULL ||
+        memchr(text.data, 'E', text.size) != NULL) {
+        return refuse(text, "a decimal number such as 12.50", err);
+    }
+    bool is_negative = text.data[0] == '-';
+    int64_t limit = power_of_ten(precision);
+    int64_t value = 0;
+    int fraction = 0;
+    for (size_t at = skip_sign(text, 0); at < text.size; at++) {
+        if (at == point) continue;
+        int digit = text.data[at] - '0';
+        if (at > point && ++fraction > scale) {
+            if (digit == 0) continue;
+            return stele_fail(err, STELE_E_INVALID, STELE_NEXT_REJECT,
+                              "%s has more than %d digits after the point, which decimal(%d,%d) "
+                              "cannot hold",
+                              stele_quote(text).text, scale, precision, scale);
+        }
+        value = value * 10 + digit;
+        if (value >= limit) return too_large(text, precision, scale, err);
+    }
+    for (; fraction < scale; fraction++) {
+        value *= 10;
+        if (value >= limit) return too_large(text, precision, scale, err);
+    }
+    *unscaled = is_negative ? -value : value;
+    return STELE_OK;
+}
+
+void stele_format_decimal(int64_t unscaled, int scale, char text[STELE_DECIMAL_TEXT_MAX + 1])
+{
+    assert(scale >= 0 && scale <= STELE_DECIMAL_PRECISION_MAX);
+
+    uint64_t left = unscaled < 0 ? 0 - (uint64_t)unscaled : (uint64_t)unscaled;
+    char reversed[STELE_DECIMAL_TEXT_MAX];
+    int size = 0;
+    for (int digits = 0; left > 0 || digits <= scale; digits++, left /= 10) {
+        if (digits == scale && scale > 0) reversed[size++] = '.';
+        reversed[size++] = (char)('0' + left % 10);
+    }
+    if (unscaled < 0) reversed[size++] = '-';
+    while (size > 0)
+        *text++ = reversed[--size];
+    *text = '\0';
+}
+
+/* Durations */
+
+stele_status stele_parse_duration(stele_bytes text, int64_t *duration_ms, stele_error *err)
+{
+    static const struct {
+        const char *name;
+        int64_t ms;
+    } units[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {"d", 86400000}};
+
+    size_t digits = 0;
+    int64_t negative;
+    if (take_digits(text, &digits, &negative)) {
+        stele_bytes name = stele_bytes_of(text.data + digits, text.size - digits);
+        for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
+            if (!is_text(name, units[i].name)) continue;
+            int64_t parsed;
+            if (negative < -INT64_MAX || __builtin_mul_overflow(-negative, units[i].ms, &parsed)) {
+                break;
+            }
+            *duration_ms = parsed;
+            return STELE_OK;
+        }
+    }
+    return refuse(text, "a duration such as 250ms, 10s, 5m, 2h or 7d", err);
+}

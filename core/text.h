@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT
+ * Text that people type or read: numbers, decimals and durations, parsed strictly, and foreign text
+ * made safe for messages. What is accepted does not depend on the locale. Dates: core/date.h. */
+#ifndef STELE_CORE_TEXT_H
+#define STELE_CORE_TEXT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <stele/bytes.h>
+#include <stele/error.h>
+
+/*
+ * Every parse takes the whole text or nothing: no blanks around it, no empty text. Unless said
+ * otherwise it returns STELE_E_INVALID with next = REJECT, saying what was there and what is
+ * accepted, and leaves the output untouched.
+ */
+
+/** Bytes of the UTF-8 character at `text.data[at]`; 0 if the bytes there are none, or at the end.
+ */
+size_t stele_utf8_size(stele_bytes text, size_t at);
+
+/** Is all of it UTF-8? (No surrogates, no overlong forms, nothing past U+10FFFF.) */
+bool stele_utf8_is_valid(stele_bytes text);
+
+enum { STELE_QUOTED_MAX = 80 };
+
+/** Text from outside in a form that is safe within a message. */
+typedef struct stele_quoted {
+    char text[STELE_QUOTED_MAX + 1];
+} stele_quoted;
+
+/**
+ * `text` in double quotes: control characters and bytes that are not UTF-8 as \xNN, cut with "…" if
+ * it is long; null without quotes for a null view. Use at once: stele_quote(cell).text.
+ */
+stele_quoted stele_quote(stele_bytes text);
+
+/** A whole number from `min` to `max`: digits with an optional sign. */
+stele_status stele_parse_int64(stele_bytes text, int64_t min, int64_t max, int64_t *value,
+                               stele_error *err);
+
+/**
+ * A number like -12.5e3, or NaN, Infinity, -Infinity. The nearest double; what is too large for one
+ * is refused, what is too small becomes zero.
+ */
+stele_status stele_parse_double(stele_bytes text, double *value, stele_error *err);
+
+enum { STELE_DECIMAL_PRECISION_MAX = 18, STELE_DECIMAL_TEXT_MAX = 22 };
+
+/**
+ * A decimal number like 88.68 as its unscaled value (8868 for scale 2).
+ *
+ * @param precision  digits that it may have in all, 1 to STELE_DECIMAL_PRECISION_MAX
+ * @param scale      of them after the point, 0 to `precision`; more are accepted only if they are 0
+ */
+stele_status stele_parse_decimal(stele_bytes text, int precision, int scale, int64_t *unscaled,
+                                 stele_error *err);
+
+/** An unscaled value with all digits of its scale: 8800 and 2 give 88.00. */
+void stele_format_decimal(int64_t unscaled, int scale, char text[STELE_DECIMAL_TEXT_MAX + 1]);
+
+/** A length of time with its unit, as 250ms, 10s, 5m, 2h or 7d, in milliseconds. Not negative. */
+stele_status stele_parse_duration(stele_bytes text, int64_t *duration_ms, stele_error *err);
+
+#endif
