@@ -6,6 +6,6 @@
 #define STELE_VERSION_MAJOR 0
 #define STELE_VERSION_MINOR 1
 #define STELE_VERSION_PATCH 0
-#define STELE_VERSION "0.1.0"
+#define STELE_VERSION       "0.1.0"
 
 #endif
