@@ -80,7 +80,7 @@ typedef struct stele_worker_options {
     size_t queue_max;       /* bytes fetched ahead, per partition */
     const stele_task_ops *ops;
     void *self; /* handed to ops->open; borrowed */
-    stele_clock *clock;
+    stele_clock clock;
     stele_logger *logger; /* NULL: silent */
 } stele_worker_options;
 
