@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Functions that this tree does not use. Every module is compiled with `-include core/banned.h`;
  * a call is then a warning, and with -Werror an error. Not poisoned: system and library headers
- * may name them. */
+ * may name them. For GCC only: clang takes no such attribute where glibc has an inline body. */
 #ifndef STELE_CORE_BANNED_H
 #define STELE_CORE_BANNED_H
 
@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+
+#if defined(__GNUC__) && !defined(__clang__)
 
 #define STELE_BANNED(instead) __attribute__((deprecated("banned here: use " instead)))
 
@@ -28,5 +30,7 @@ long atol(const char *text) STELE_BANNED("stele_parse_int64");
 double atof(const char *text) STELE_BANNED("stele_parse_double");
 /* A shell. */
 int system(const char *command) STELE_BANNED("posix_spawn");
+
+#endif
 
 #endif
