@@ -5,7 +5,8 @@
  * before and aborts what that one left open. It has a thread of its own, because begin, flush, send
  * offsets and commit block: the fold goes on while a transaction is in flight, and what queues up
  * meanwhile goes into the next one (group commit). Requests and outcomes are messages between the
- * two threads. KIP-98, KIP-447. */
+ * two threads. A transaction that does not commit takes those behind it along: what was built while
+ * it was in flight may rest on it. KIP-98, KIP-447. */
 #ifndef STELE_PRODUCER_FENCED_H
 #define STELE_PRODUCER_FENCED_H
 
@@ -35,18 +36,23 @@ stele_status stele_fenced_open(stele_log *log, const stele_fenced_options *optio
  * NULL */
 stele_fenced_state stele_fenced_poll(stele_fenced *fenced, stele_error *failure);
 
-/** One transaction's content. `buffer` and `entries` are moved in by _submit. */
+/** One transaction's content. Used by one thread at a time. */
 typedef struct stele_transaction stele_transaction;
+
+/** Caller owns; release with stele_transaction_free, or hand it over with stele_fenced_submit. */
 stele_transaction *stele_transaction_new(void);
+
+/** Release it with all it holds. NULL is fine. */
 void stele_transaction_free(stele_transaction *transaction);
 
-/** Add a record; key and value are copied into the transaction's own buffer. Null value: tombstone.
- */
+STELE_SCOPE(stele_transaction, stele_transaction_free);
+
+/** Add a record; topic, key, value and headers are copied. Null value: tombstone. */
 void stele_transaction_put(stele_transaction *transaction, stele_partition partition,
                            stele_bytes key, stele_bytes value, const stele_header *headers,
                            size_t header_count);
 
-/** Bytes and records so far: what a cap is compared with. */
+/** Bytes so far, keys, values and headers with what a record costs beside them; and records. */
 size_t stele_transaction_size(const stele_transaction *transaction);
 size_t stele_transaction_count(const stele_transaction *transaction);
 
@@ -55,7 +61,10 @@ void stele_transaction_offset(stele_transaction *transaction, stele_log_group *g
                               stele_partition source, int64_t offset);
 
 /**
- * Hand a transaction over; it begins when none is in flight.
+ * Hand a transaction over; it begins when none is in flight and the fence stands.
+ *
+ * As long as an outcome that is not STELE_OK has not been taken, what is submitted is handed back
+ * unbegun (next = ABORT), like what was waiting behind the one that failed.
  *
  * @param transaction  taken over on success only
  * @return STELE_E_FULL    one is waiting already (next = RETRY)
@@ -74,14 +83,19 @@ typedef struct stele_outcome {
     size_t rejected; /* STELE_E_LIMIT: index of the record that was too large */
 } stele_outcome;
 
-/** The oldest outcome that was not taken yet. @return false: none, after waiting up to timeout_ms
+/**
+ * The oldest outcome that was not taken yet, in the order of submission.
+ *
+ * @return false: none, after waiting up to timeout_ms for one that can come
  */
 bool stele_fenced_outcome(stele_fenced *fenced, int timeout_ms, stele_outcome *out);
 
 /**
  * End it: abort what is in flight (or wait for the commit under way), destroy the producer, join
- * the thread. Bounded by timeout_ms; what does not end in time is left to the broker's time-out,
- * fenced by whoever comes next. Called in the rebalance callback. NULL is fine.
+ * the thread; outcomes not taken are dropped. Bounded by timeout_ms, for it is called in the
+ * rebalance callback: a thread that is still within a commit then ends by itself once that is
+ * answered, at the latest after the transaction's time-out, and the log must outlive it. What it
+ * left open is the broker's to time out, fenced by whoever comes next. NULL is fine.
  */
 void stele_fenced_close(stele_fenced *fenced, int timeout_ms);
 

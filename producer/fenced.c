@@ -1,0 +1,463 @@
+/* SPDX-License-Identifier: MIT
+ * The thread behind a fenced writer, and the messages to and from it. It knows transactions, not
+ * what is in them. */
+#include "producer/fenced.h"
+
+#include <errno.h>
+
+#include "core/alloc.h"
+#include "core/monitor.h"
+#include "producer/transaction.h"
+
+enum {
+    STEP_MS = 500, /* longest call that a close has to wait for, but for a commit under way */
+    PAUSE_MIN_MS = 20,
+    PAUSE_MAX_MS = 1000,
+    DEFAULT_TIMEOUT_MS = 10000,
+    /* The broker writes the last transaction's markers for about this long. Whoever adds partitions
+     * sooner is told CONCURRENT_TRANSACTIONS and waits 20 ms in librdkafka. */
+    MARKERS_NS = 2000000
+};
+
+struct stele_fenced {
+    pthread_t thread;
+    int timeout_ms;
+    char *topic;
+
+    /* Of the thread. */
+    stele_log_producer *producer;
+    bool open; /* a transaction was begun, and its end was not asked for or was answered */
+    bool record_failed;
+    size_t failed_index;
+    stele_error failed_error;
+    int64_t committed_ns;
+
+    /* Under the monitor. */
+    stele_monitor monitor;
+    stele_fenced_state state;
+    stele_error failure;
+    stele_transaction *waiting;
+    stele_transaction *outcomes; /* oldest first */
+    stele_transaction **outcomes_end;
+    size_t not_committed; /* of `outcomes` */
+    bool closing;
+    stele_deadline closing_by;
+    bool ended;
+    bool abandoned; /* closed before it ended: the thread releases it */
+};
+
+static void release(stele_fenced *fenced)
+{
+    stele_transaction *next;
+    for (stele_transaction *it = fenced->outcomes; it != NULL; it = next) {
+        next = it->next;
+        stele_transaction_free(it);
+    }
+    stele_transaction_free(fenced->waiting);
+    stele_monitor_clear(&fenced->monitor);
+    free(fenced->topic);
+    free(fenced);
+}
+
+/* ---- outcomes; the monitor is held ---- */
+
+static void add_outcome(stele_fenced *fenced, stele_transaction *transaction,
+                        const stele_error *failure, size_t rejected)
+{
+    transaction->outcome = (stele_outcome){.transaction = transaction,
+                                           .status = failure == NULL ? STELE_OK : failure->status,
+                                           .error = failure == NULL ? (stele_error){0} : *failure,
+                                           .rejected = rejected};
+    transaction->next = NULL;
+    *fenced->outcomes_end = transaction;
+    fenced->outcomes_end = &transaction->next;
+    if (failure != NULL) fenced->not_committed++;
+    stele_monitor_wake(&fenced->monitor);
+}
+
+/* What was built while the one before was in flight may rest on it: versions, offsets, keys that
+ * were taken for clean. So it is not begun once that one has failed. */
+static void hand_back_unbegun(stele_fenced *fenced, stele_transaction *transaction)
+{
+    stele_error before;
+    stele_fail(&before, STELE_E_CONFLICT, STELE_NEXT_ABORT,
+               "not begun, because the transaction before it did not commit");
+    add_outcome(fenced, transaction, &before, 0);
+}
+
+static void die(stele_fenced *fenced, const stele_error *failure)
+{
+    fenced->state = STELE_FENCED_DEAD;
+    fenced->failure = *failure;
+    fenced->failure.next = STELE_NEXT_STOP;
+    if (fenced->waiting != NULL) add_outcome(fenced, fenced->waiting, &fenced->failure, 0);
+    fenced->waiting = NULL;
+    stele_monitor_wake(&fenced->monitor);
+}
+
+/* ---- the thread ---- */
+
+static bool is_closing(stele_fenced *fenced, stele_deadline *by)
+{
+    stele_monitor_lock(&fenced->monitor);
+    bool closing = fenced->closing;
+    if (closing && by != NULL) *by = fenced->closing_by;
+    stele_monitor_unlock(&fenced->monitor);
+    return closing;
+}
+
+/* Wait before the same call is made again; a close that comes meanwhile ends the wait.
+ * @return false: closing */
+static bool pause_before_retry(stele_fenced *fenced, int *pause_ms)
+{
+    stele_monitor_lock(&fenced->monitor);
+    bool closing = fenced->closing;
+    if (closing) *pause_ms = PAUSE_MIN_MS;
+    stele_deadline until = stele_deadline_after(stele_clock_system(), *pause_ms);
+    while (fenced->closing == closing && stele_monitor_wait(&fenced->monitor, until)) {
+    }
+    closing = fenced->closing;
+    stele_monitor_unlock(&fenced->monitor);
+    *pause_ms = *pause_ms * 2 < PAUSE_MAX_MS ? *pause_ms * 2 : PAUSE_MAX_MS;
+    return !closing;
+}
+
+/* Within a poll, a flush or a commit of this thread. */
+static void on_delivered(void *context, void *opaque, stele_position position,
+                         const stele_error *failure)
+{
+    (void)position;
+    stele_fenced *fenced = context;
+    if (failure == NULL || fenced->record_failed || !fenced->open) return;
+    fenced->record_failed = true;
+    fenced->failed_index = (size_t)(uintptr_t)opaque;
+    fenced->failed_error = *failure;
+}
+
+static void become(stele_fenced *fenced, stele_fenced_state state, const stele_error *failure)
+{
+    stele_monitor_lock(&fenced->monitor);
+    if (state == STELE_FENCED_DEAD) {
+        die(fenced, failure);
+    } else {
+        fenced->state = state;
+        fenced->failure = failure == NULL ? (stele_error){0} : *failure;
+        stele_monitor_wake(&fenced->monitor);
+    }
+    stele_monitor_unlock(&fenced->monitor);
+}
+
+/* Fence the holder before. @return false: dead, or closing */
+static bool fence(stele_fenced *fenced)
+{
+    int pause_ms = PAUSE_MIN_MS;
+    stele_error failure;
+    while (stele_log_producer_init(fenced->producer, fenced->topic, STEP_MS, &failure) < 0) {
+        bool again = failure.next == STELE_NEXT_RETRY;
+        become(fenced, again ? STELE_FENCED_INIT : STELE_FENCED_DEAD, &failure);
+        if (!again || !pause_before_retry(fenced, &pause_ms)) return false;
+    }
+    become(fenced, STELE_FENCED_READY, NULL);
+    return true;
+}
+
+/* May the call that failed be made again? @return false: *err says what to do instead */
+static bool may_retry(stele_fenced *fenced, stele_deadline by, stele_next otherwise, int *pause_ms,
+                      stele_error *err)
+{
+    if (err->next != STELE_NEXT_RETRY) return false;
+    bool again = !stele_deadline_passed(by);
+    if (again) pause_before_retry(fenced, pause_ms);
+    if (again && !(otherwise == STELE_NEXT_ABORT && is_closing(fenced, NULL))) return true;
+    err->next = otherwise;
+    return false;
+}
+
+static stele_status send_offset(stele_fenced *fenced, const stele_transaction *transaction,
+                                stele_deadline by, stele_error *err)
+{
+    if (transaction->group == NULL) return STELE_OK;
+    stele_partition source = {transaction->source_topic, transaction->source_index};
+    stele_status status;
+    int pause_ms = PAUSE_MIN_MS;
+    do {
+        status = stele_log_producer_send_offset(fenced->producer, transaction->group, source,
+                                                transaction->source_offset, STEP_MS, err);
+    } while (status < 0 && may_retry(fenced, by, STELE_NEXT_ABORT, &pause_ms, err));
+    return status;
+}
+
+static stele_status put(stele_fenced *fenced, const stele_log_entry *entry, stele_deadline by,
+                        stele_error *err)
+{
+    stele_status status;
+    while ((status = stele_log_producer_put(fenced->producer, entry, err)) < 0 &&
+           err->next == STELE_NEXT_RETRY) {
+        if (stele_deadline_passed(by) || is_closing(fenced, NULL)) {
+            err->next = STELE_NEXT_ABORT;
+            return status;
+        }
+        stele_error dead;
+        stele_status polled = stele_log_producer_poll(fenced->producer, PAUSE_MIN_MS, &dead);
+        if (polled < 0 && dead.next != STELE_NEXT_RETRY) {
+            *err = dead;
+            return polled;
+        }
+    }
+    return status;
+}
+
+static stele_status put_records(stele_fenced *fenced, stele_transaction *transaction,
+                                stele_deadline by, stele_error *err)
+{
+    for (size_t i = 0; i < transaction->count; i++) {
+        stele_log_entry entry = stele_transaction_entry(transaction, i);
+        stele_status status = put(fenced, &entry, by, err);
+        if (status == STELE_OK) continue;
+        fenced->record_failed = true;
+        fenced->failed_index = i;
+        return status;
+    }
+    return STELE_OK;
+}
+
+static stele_status commit(stele_fenced *fenced, stele_deadline by, stele_error *err)
+{
+    if (is_closing(fenced, NULL)) {
+        return stele_fail(err, STELE_E_INTERRUPTED, STELE_NEXT_ABORT,
+                          "closed before the transaction was committed");
+    }
+    stele_status status;
+    int pause_ms = PAUSE_MIN_MS;
+    do {
+        status = stele_log_producer_commit(fenced->producer, fenced->timeout_ms, err);
+    } while (status < 0 && may_retry(fenced, by, STELE_NEXT_STOP, &pause_ms, err));
+    if (status == STELE_OK) {
+        fenced->committed_ns = stele_clock_monotonic_ns(stele_clock_system());
+    } else if (err->next != STELE_NEXT_STOP && fenced->record_failed &&
+               fenced->failed_error.next == STELE_NEXT_REJECT) {
+        *err = fenced->failed_error; /* why it could not be committed */
+        return err->status;
+    }
+    if (status == STELE_OK || err->next == STELE_NEXT_STOP) fenced->open = false;
+    return status;
+}
+
+static void wait_for_markers(const stele_fenced *fenced, const stele_transaction *transaction)
+{
+    if (transaction->group != NULL || fenced->committed_ns == 0) return;
+    int64_t left_ns =
+        fenced->committed_ns + MARKERS_NS - stele_clock_monotonic_ns(stele_clock_system());
+    if (left_ns <= 0) return;
+    struct timespec pause = {.tv_sec = 0, .tv_nsec = (long)left_ns};
+    nanosleep(&pause, NULL); /* cut short by a signal: slower, not wrong */
+}
+
+/* One transaction, up to its commit or to what went wrong. */
+static stele_status write_transaction(stele_fenced *fenced, stele_transaction *transaction,
+                                      stele_error *err)
+{
+    stele_deadline by = stele_deadline_after(stele_clock_system(), fenced->timeout_ms);
+    stele_status status;
+    fenced->record_failed = false;
+    wait_for_markers(fenced, transaction);
+    if ((status = stele_log_producer_begin(fenced->producer, err)) < 0) return status;
+    fenced->open = true;
+    if ((status = send_offset(fenced, transaction, by, err)) < 0) return status;
+    if ((status = put_records(fenced, transaction, by, err)) < 0) return status;
+    return commit(fenced, by, err);
+}
+
+/* Abort what is open, again while that may be, until a close has no more time. */
+static stele_status abort_open(stele_fenced *fenced, stele_error *err)
+{
+    stele_status status = STELE_OK;
+    int pause_ms = PAUSE_MIN_MS;
+    while (fenced->open) {
+        status = stele_log_producer_abort(fenced->producer, STEP_MS, err);
+        if (status == STELE_OK || err->next != STELE_NEXT_RETRY) {
+            fenced->open = false;
+            break;
+        }
+        stele_deadline by;
+        if (is_closing(fenced, &by) && stele_deadline_passed(by)) break;
+        pause_before_retry(fenced, &pause_ms);
+    }
+    return status;
+}
+
+/* Write one, and say what became of it. @return false: this writer is dead */
+static bool serve(stele_fenced *fenced, stele_transaction *transaction)
+{
+    stele_error failure;
+    stele_status status = write_transaction(fenced, transaction, &failure);
+    if (status < 0 && failure.next != STELE_NEXT_STOP) {
+        if (failure.next != STELE_NEXT_REJECT) failure.next = STELE_NEXT_ABORT;
+        stele_error not_aborted;
+        if (abort_open(fenced, &not_aborted) < 0) {
+            failure = not_aborted;
+            failure.next = STELE_NEXT_STOP;
+        }
+    }
+    bool alive = status == STELE_OK || failure.next != STELE_NEXT_STOP;
+    bool rejected = status < 0 && failure.next == STELE_NEXT_REJECT;
+    stele_monitor_lock(&fenced->monitor);
+    fenced->state = STELE_FENCED_READY;
+    add_outcome(fenced, transaction, status == STELE_OK ? NULL : &failure,
+                rejected ? fenced->failed_index : 0);
+    if (!alive) {
+        die(fenced, &failure);
+    } else if (status < 0 && fenced->waiting != NULL) {
+        hand_back_unbegun(fenced, fenced->waiting);
+        fenced->waiting = NULL;
+    }
+    stele_monitor_unlock(&fenced->monitor);
+    return alive;
+}
+
+/* @return NULL: closing */
+static stele_transaction *take_waiting(stele_fenced *fenced)
+{
+    stele_deadline never = stele_deadline_after(stele_clock_system(), -1);
+    stele_monitor_lock(&fenced->monitor);
+    while (!fenced->closing && fenced->waiting == NULL)
+        stele_monitor_wait(&fenced->monitor, never);
+    stele_transaction *transaction = fenced->closing ? NULL : fenced->waiting;
+    if (transaction != NULL) {
+        fenced->waiting = NULL;
+        fenced->state = STELE_FENCED_BUSY;
+        stele_monitor_wake(&fenced->monitor);
+    }
+    stele_monitor_unlock(&fenced->monitor);
+    return transaction;
+}
+
+static void *run(void *self)
+{
+    stele_fenced *fenced = self;
+    if (fence(fenced)) {
+        stele_transaction *transaction;
+        while ((transaction = take_waiting(fenced)) != NULL && serve(fenced, transaction)) {
+        }
+    }
+    stele_error ignored; /* what is left open is the broker's to abort, or the next holder's */
+    abort_open(fenced, &ignored);
+    stele_log_producer_close(fenced->producer);
+
+    stele_monitor_lock(&fenced->monitor);
+    bool abandoned = fenced->abandoned;
+    fenced->ended = true;
+    stele_monitor_wake(&fenced->monitor);
+    stele_monitor_unlock(&fenced->monitor);
+    if (abandoned) release(fenced);
+    return NULL;
+}
+
+/* ---- the owner ---- */
+
+stele_status stele_fenced_open(stele_log *log, const stele_fenced_options *options,
+                               stele_fenced **out, stele_error *err)
+{
+    stele_fenced *fenced = stele_alloc(sizeof *fenced);
+    fenced->timeout_ms = options->timeout_ms == 0 ? DEFAULT_TIMEOUT_MS : options->timeout_ms;
+    fenced->topic = stele_strdup(options->topic);
+    fenced->outcomes_end = &fenced->outcomes;
+    stele_monitor_init(&fenced->monitor);
+
+    stele_log_producer_options producer = {.transactional_id = options->transactional_id,
+                                           .transaction_timeout_ms = fenced->timeout_ms,
+                                           .delivery_timeout_ms = fenced->timeout_ms,
+                                           .delivered = on_delivered,
+                                           .context = fenced};
+    stele_status status = stele_log_producer_open(log, &producer, &fenced->producer, err);
+    if (status == STELE_OK) {
+        int cause = pthread_create(&fenced->thread, NULL, run, fenced);
+        if (cause != 0) {
+            stele_log_producer_close(fenced->producer);
+            status = stele_fail_cause(err, STELE_E_UNAVAILABLE, STELE_NEXT_RETRY, cause,
+                                      "no thread for the writer %s: raise the limit of threads",
+                                      options->transactional_id);
+        }
+    }
+    if (status < 0) {
+        release(fenced);
+        return status;
+    }
+    *out = fenced;
+    return STELE_OK;
+}
+
+stele_fenced_state stele_fenced_poll(stele_fenced *fenced, stele_error *failure)
+{
+    stele_monitor_lock(&fenced->monitor);
+    stele_fenced_state state = fenced->state;
+    if (state == STELE_FENCED_READY && fenced->waiting != NULL) state = STELE_FENCED_BUSY;
+    if (failure != NULL) *failure = fenced->failure;
+    stele_monitor_unlock(&fenced->monitor);
+    return state;
+}
+
+stele_status stele_fenced_submit(stele_fenced *fenced, stele_transaction *transaction,
+                                 stele_error *err)
+{
+    stele_status status = STELE_OK;
+    stele_monitor_lock(&fenced->monitor);
+    if (fenced->state == STELE_FENCED_DEAD) {
+        status = stele_fail(err, STELE_E_FENCED, STELE_NEXT_STOP, "%s", fenced->failure.text);
+    } else if (fenced->waiting != NULL) {
+        status = stele_fail(err, STELE_E_FULL, STELE_NEXT_RETRY,
+                            "a transaction is in flight and another one is waiting");
+    } else if (fenced->not_committed > 0) {
+        hand_back_unbegun(fenced, transaction);
+    } else {
+        fenced->waiting = transaction;
+        stele_monitor_wake(&fenced->monitor);
+    }
+    stele_monitor_unlock(&fenced->monitor);
+    return status;
+}
+
+static bool outcome_may_come(const stele_fenced *fenced)
+{
+    return fenced->waiting != NULL || fenced->state == STELE_FENCED_BUSY;
+}
+
+bool stele_fenced_outcome(stele_fenced *fenced, int timeout_ms, stele_outcome *out)
+{
+    stele_deadline until = stele_deadline_after(stele_clock_system(), timeout_ms);
+    stele_monitor_lock(&fenced->monitor);
+    while (fenced->outcomes == NULL && outcome_may_come(fenced) &&
+           stele_monitor_wait(&fenced->monitor, until)) {
+    }
+    stele_transaction *transaction = fenced->outcomes;
+    if (transaction != NULL) {
+        fenced->outcomes = transaction->next;
+        if (fenced->outcomes == NULL) fenced->outcomes_end = &fenced->outcomes;
+        *out = transaction->outcome;
+        if (out->status < 0) fenced->not_committed--;
+    }
+    stele_monitor_unlock(&fenced->monitor);
+    return transaction != NULL;
+}
+
+void stele_fenced_close(stele_fenced *fenced, int timeout_ms)
+{
+    if (fenced == NULL) return;
+    stele_monitor_lock(&fenced->monitor);
+    fenced->closing = true;
+    fenced->closing_by = stele_deadline_after(stele_clock_system(), timeout_ms);
+    stele_monitor_wake(&fenced->monitor);
+    while (!fenced->ended && stele_monitor_wait(&fenced->monitor, fenced->closing_by)) {
+    }
+    bool ended = fenced->ended;
+    pthread_t thread = fenced->thread;
+    if (!ended) fenced->abandoned = true;
+    stele_monitor_unlock(&fenced->monitor);
+
+    if (!ended) {
+        pthread_detach(thread);
+        return;
+    }
+    pthread_join(thread, NULL);
+    release(fenced);
+}

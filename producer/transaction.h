@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT
+ * The inside of a transaction's content: one run of bytes, and who points where in it. For
+ * fenced.c. */
+#ifndef STELE_PRODUCER_TRANSACTION_H
+#define STELE_PRODUCER_TRANSACTION_H
+
+#include <stele/buffer.h>
+
+#include "producer/fenced.h"
+
+/* Places in the transaction's bytes, which move while they grow. */
+typedef struct transaction_slice {
+    size_t at;
+    size_t size;
+    bool is_null;
+} transaction_slice;
+
+typedef struct transaction_header {
+    size_t name_at; /* with a NUL behind it */
+    transaction_slice value;
+} transaction_header;
+
+typedef struct transaction_record {
+    size_t topic_at; /* with a NUL behind it */
+    int32_t partition;
+    transaction_slice key;
+    transaction_slice value;
+    size_t first_header;
+    size_t header_count;
+} transaction_record;
+
+struct stele_transaction {
+    stele_buffer bytes;
+    transaction_record *records;
+    size_t count;
+    size_t capacity;
+    transaction_header *headers;
+    size_t header_count;
+    size_t header_capacity;
+    stele_header *scratch; /* the headers of the entry that was asked for last */
+    size_t scratch_count;
+
+    stele_log_group *group; /* owned; NULL: carries no offset */
+    char *source_topic;     /* owned */
+    int32_t source_index;
+    int64_t source_offset;
+
+    stele_outcome outcome; /* once it is decided; its `transaction` is this one */
+    stele_transaction *next;
+};
+
+/** The record at `index`; views into the transaction, valid until the next call. */
+stele_log_entry stele_transaction_entry(stele_transaction *transaction, size_t index);
+
+#endif
