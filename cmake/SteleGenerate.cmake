@@ -4,9 +4,12 @@
 #   Made anew when a schema changes. In the order given, a schema may use names of those before it.
 function(stele_generate target)
   set(folder ${CMAKE_CURRENT_BINARY_DIR}/${target}.generated)
-  set(program stele)
   if(TARGET stele::program)
     set(program stele::program)
+    set(command stele::program schema generate)
+  else() # within Stele's own tree, where `stele` is not built yet
+    set(program stele-generate)
+    set(command stele-generate)
   endif()
   set(earlier "")
   foreach(schema IN LISTS ARGN)
@@ -15,7 +18,7 @@ function(stele_generate target)
     add_custom_command(
       OUTPUT ${folder}/${name}.h ${folder}/${name}.c
       COMMAND ${CMAKE_COMMAND} -E make_directory ${folder}
-      COMMAND ${program} schema generate ${schema} ${earlier} -o ${folder}
+      COMMAND ${command} ${schema} ${earlier} -o ${folder}
       DEPENDS ${schema} ${program}
       COMMENT "Generating ${name}.h and ${name}.c from ${name}.avsc"
       VERBATIM)

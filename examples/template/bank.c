@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT
+ * Accounts: money goes in and out, the balance and the number of bookings come out. */
+#include <stele/stele.h>
+
+#include "balance.h"
+#include "deposited.h"
+#include "withdrawn.h"
+
+static const stele_aggregate account = {
+    .name = "account",
+    .events = (const stele_type *const[]){&bank_deposited_type, &bank_withdrawn_type, NULL},
+};
+
+static int apply_deposited(void *state, const void *data, const stele_event *event,
+                           stele_error *err)
+{
+    (void)event, (void)err;
+    bank_balance *balance = state;
+    const bank_deposited *deposited = data;
+    balance->cents += deposited->cents;
+    balance->bookings++;
+    return STELE_OK;
+}
+
+static int apply_withdrawn(void *state, const void *data, const stele_event *event,
+                           stele_error *err)
+{
+    (void)event, (void)err;
+    bank_balance *balance = state;
+    const bank_withdrawn *withdrawn = data;
+    balance->cents -= withdrawn->cents;
+    balance->bookings++;
+    return STELE_OK;
+}
+
+static const stele_projection balances = {
+    .name = "balances",
+    .version = 1, /* raise it when the functions above change what they mean */
+    .source = &account,
+    .state = &bank_balance_type,
+    .handlers =
+        (const stele_handler[]){
+            {&bank_deposited_type, apply_deposited},
+            {&bank_withdrawn_type, apply_withdrawn},
+            {NULL, NULL},
+        },
+};
+
+int main(int argc, char **argv)
+{
+    return stele_main(argc, argv,
+                      &(stele_app){
+                          .name = "bank",
+                          .aggregates = (const stele_aggregate *const[]){&account, NULL},
+                          .projections = (const stele_projection *const[]){&balances, NULL},
+                      });
+}
