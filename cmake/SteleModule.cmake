@@ -4,6 +4,9 @@
 # stele_test(MODULE FILE [LABEL unit|kafka|long] [TIMEOUT_S N] [LINKS module …] [LIBRARIES …])
 #   tests/MODULE/FILE.c as one CTest entry `MODULE/FILE`, linked to stele_MODULE and cmocka.
 #   A test labelled kafka finds its broker in the environment variable STELE_KAFKA.
+# stele_fuzz(MODULE FILE CORPUS…)
+#   tests/fuzz/FILE.c with LLVMFuzzerTestOneInput: a libFuzzer program `FILE` under STELE_FUZZ; in every
+#   build a test that feeds it the files of its corpus folders.
 # stele_program(NAME SOURCES…)
 #   a program that sees of Stele what its users see: libstele and include/.
 
@@ -34,6 +37,20 @@ function(stele_test module file)
   target_link_libraries(${target} PRIVATE stele_${module} ${T_LINKS} ${T_LIBRARIES} PkgConfig::cmocka)
   add_test(NAME ${module}/${short} COMMAND ${target} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
   set_tests_properties(${module}/${short} PROPERTIES LABELS "${T_LABEL}" TIMEOUT ${T_TIMEOUT_S})
+endfunction()
+
+function(stele_fuzz module file)
+  add_executable(${file} ${file}.c)
+  target_link_libraries(${file} PRIVATE stele_${module})
+  if(STELE_FUZZ)
+    target_link_options(${file} PRIVATE -fsanitize=fuzzer)
+  else()
+    target_sources(${file} PRIVATE ${PROJECT_SOURCE_DIR}/tests/fuzz/replay.c)
+  endif()
+  set(replay $<$<BOOL:${STELE_FUZZ}>:-runs=0>)
+  add_test(NAME fuzz/${file} COMMAND ${file} ${replay} ${ARGN}
+    WORKING_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR} COMMAND_EXPAND_LISTS)
+  set_tests_properties(fuzz/${file} PROPERTIES LABELS unit TIMEOUT 120)
 endfunction()
 
 function(stele_program name)

@@ -21,6 +21,10 @@ if(STELE_JEMALLOC AND STELE_SANITIZE)
   message(FATAL_ERROR "STELE_JEMALLOC and STELE_SANITIZE both replace malloc: choose one")
 endif()
 
+if(STELE_FUZZ AND NOT CMAKE_C_COMPILER_ID STREQUAL Clang)
+  message(FATAL_ERROR "STELE_FUZZ wants clang: cmake --preset fuzz")
+endif()
+
 add_library(stele_flags INTERFACE)
 target_compile_definitions(stele_flags INTERFACE _POSIX_C_SOURCE=200809L _DEFAULT_SOURCE)
 target_compile_options(stele_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wvla
@@ -31,4 +35,7 @@ if(STELE_SANITIZE)
   target_compile_options(stele_flags INTERFACE -fsanitize=${STELE_SANITIZE} -fno-omit-frame-pointer
     -fno-sanitize-recover=all)
   target_link_options(stele_flags INTERFACE -fsanitize=${STELE_SANITIZE})
+endif()
+if(STELE_FUZZ)
+  target_compile_options(stele_flags INTERFACE -fsanitize=fuzzer-no-link)
 endif()
