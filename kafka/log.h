@@ -333,6 +333,15 @@ stele_status stele_log_offset_at(stele_log *log, stele_partition partition, int6
 /** Has a broker answered lately? A guess from what the client saw; asks nothing. */
 bool stele_log_is_up(stele_log *log);
 
+/**
+ * What the client complained of last, for people who wait: "localhost:9092/bootstrap: Connect to
+ * ipv4#127.0.0.1:9092 failed: Connection refused". Some complaints pass without harm.
+ *
+ * @return STELE_OK            none lately; *err is untouched
+ *         STELE_E_UNAVAILABLE *err has it
+ */
+stele_status stele_log_last_problem(stele_log *log, stele_error *err);
+
 /** A setting of [kafka], for librdkafka as it is. */
 typedef struct stele_log_setting {
     const char *name;

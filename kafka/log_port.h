@@ -9,6 +9,7 @@
 typedef struct stele_log_ops {
     void (*free)(stele_log *log);
     bool (*is_up)(stele_log *log);
+    stele_status (*last_problem)(stele_log *log, stele_error *err); /* NULL: there never is one */
 
     stele_status (*reader_open)(stele_log *, const stele_log_reader_options *, stele_log_reader **,
                                 stele_error *);

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: MIT
+ * The log port's calls: each finds its implementation behind the object and goes there. */
+#include "kafka/log_port.h"
+
+#include <string.h>
+
+#include "core/alloc.h"
+
+void stele_log_free(stele_log *log)
+{
+    if (log != NULL) log->ops->free(log);
+}
+
+bool stele_log_is_up(stele_log *log)
+{
+    return log->ops->is_up(log);
+}
+
+stele_status stele_log_last_problem(stele_log *log, stele_error *err)
+{
+    return log->ops->last_problem == NULL ? STELE_OK : log->ops->last_problem(log, err);
+}
+
+/* ---- reader ---- */
+
+stele_status stele_log_reader_open(stele_log *log, const stele_log_reader_options *options,
+                                   stele_log_reader **out, stele_error *err)
+{
+    static const stele_log_reader_options defaults = {0};
+    return log->ops->reader_open(log, options == NULL ? &defaults : options, out, err);
+}
+
+void stele_log_reader_close(stele_log_reader *reader)
+{
+    if (reader != NULL) reader->ops->reader_close(reader);
+}
+
+stele_status stele_log_reader_start(stele_log_reader *reader, stele_partition partition,
+                                    int64_t offset, stele_error *err)
+{
+    return reader->ops->reader_start(reader, partition, offset, err);
+}
+
+void stele_log_reader_stop(stele_log_reader *reader, stele_partition partition)
+{
+    reader->ops->reader_stop(reader, partition);
+}
+
+void stele_log_reader_hold(stele_log_reader *reader, stele_partition partition, bool held)
+{
+    reader->ops->reader_hold(reader, partition, held);
+}
+
+stele_status stele_log_reader_next(stele_log_reader *reader, int timeout_ms, stele_batch *out,
+                                   stele_error *err)
+{
+    return reader->ops->reader_next(reader, timeout_ms, out, err);
+}
+
+/* What a batch's self points to begins with the operations, as every object does. */
+void stele_log_batch_release(stele_batch *batch)
+{
+    if (batch->self != NULL) (*(const stele_log_ops *const *)batch->self)->batch_release(batch);
+    *batch = (stele_batch){0};
+}
+
+size_t stele_log_record_headers(stele_log *log, const stele_record *record, stele_header *out,
+                                size_t max)
+{
+    return log->ops->record_headers(log, record, out, max);
+}
+
+static bool find_last(const stele_header *headers, size_t count, const char *name, stele_bytes *out)
+{
+    while (count > 0) {
+        const stele_header *header = &headers[--count];
+        if (strcmp(header->name, name) != 0) continue;
+        *out = header->value;
+        return true;
+    }
+    return false;
+}
+
+bool stele_log_record_header(stele_log *log, const stele_record *record, const char *name,
+                             stele_bytes *out)
+{
+    stele_header few[32];
+    size_t few_max = sizeof few / sizeof *few;
+    size_t count = log->ops->record_headers(log, record, few, few_max);
+    if (count <= few_max) return find_last(few, count, name, out);
+
+    stele_header *many = stele_alloc_array(count, sizeof *many);
+    log->ops->record_headers(log, record, many, count);
+    bool found = find_last(many, count, name, out);
+    free(many);
+    return found;
+}
+
+/* ---- member ---- */
+
+stele_status stele_log_member_open(stele_log *log, const stele_log_member_options *options,
+                                   stele_log_member **out, stele_error *err)
+{
+    return log->ops->member_open(log, options, out, err);
+}
+
+stele_status stele_log_member_poll(stele_log_member *member, int timeout_ms, stele_error *err)
+{
+    return member->ops->member_poll(member, timeout_ms, err);
+}
+
+stele_log_group *stele_log_member_group(stele_log_member *member)
+{
+    return member->ops->member_group(member);
+}
+
+void stele_log_group_free(stele_log_group *group)
+{
+    if (group != NULL) group->ops->group_free(group);
+}
+
+void stele_log_member_close(stele_log_member *member, int timeout_ms)
+{
+    if (member != NULL) member->ops->member_close(member, timeout_ms);
+}
+
+stele_status stele_log_group_offset(stele_log *log, const char *group, stele_partition partition,
+                                    int timeout_ms, int64_t *out, stele_error *err)
+{
+    return log->ops->group_offset(log, group, partition, timeout_ms, out, err);
+}
+
+stele_status stele_log_group_offset_set(stele_log *log, const char *group,
+                                        stele_partition partition, int64_t offset, int timeout_ms,
+                                        stele_error *err)
+{
+    return log->ops->group_offset_set(log, group, partition, offset, timeout_ms, err);
+}
+
+/* ---- producer ---- */
+
+stele_status stele_log_producer_open(stele_log *log, const stele_log_producer_options *options,
+                                     stele_log_producer **out, stele_error *err)
+{
+    return log->ops->producer_open(log, options, out, err);
+}
+
+void stele_log_producer_close(stele_log_producer *producer)
+{
+    if (producer != NULL) producer->ops->producer_close(producer);
+}
+
+stele_status stele_log_producer_put(stele_log_producer *producer, const stele_log_entry *entry,
+                                    stele_error *err)
+{
+    return producer->ops->put(producer, entry, err);
+}
+
+stele_status stele_log_producer_poll(stele_log_producer *producer, int timeout_ms, stele_error *err)
+{
+    return producer->ops->producer_poll(producer, timeout_ms, err);
+}
+
+stele_status stele_log_producer_flush(stele_log_producer *producer, int timeout_ms,
+                                      stele_error *err)
+{
+    return producer->ops->flush(producer, timeout_ms, err);
+}
+
+stele_status stele_log_producer_init(stele_log_producer *producer, const char *topic,
+                                     int timeout_ms, stele_error *err)
+{
+    return producer->ops->init(producer, topic, timeout_ms, err);
+}
+
+stele_status stele_log_producer_begin(stele_log_producer *producer, stele_error *err)
+{
+    return producer->ops->begin(producer, err);
+}
+
+stele_status stele_log_producer_send_offset(stele_log_producer *producer,
+                                            const stele_log_group *group, stele_partition partition,
+                                            int64_t offset, int timeout_ms, stele_error *err)
+{
+    return producer->ops->send_offset(producer, group, partition, offset, timeout_ms, err);
+}
+
+stele_status stele_log_producer_commit(stele_log_producer *producer, int timeout_ms,
+                                       stele_error *err)
+{
+    return producer->ops->commit(producer, timeout_ms, err);
+}
+
+stele_status stele_log_producer_abort(stele_log_producer *producer, int timeout_ms,
+                                      stele_error *err)
+{
+    return producer->ops->abort(producer, timeout_ms, err);
+}
+
+/* ---- topics ---- */
+
+stele_status stele_log_topic_create(stele_log *log, const stele_log_topic_options *options,
+                                    int timeout_ms, stele_error *err)
+{
+    return log->ops->topic_create(log, options, timeout_ms, err);
+}
+
+stele_status stele_log_topic_describe(stele_log *log, const char *name, int timeout_ms,
+                                      stele_log_topic *out, stele_error *err)
+{
+    return log->ops->topic_describe(log, name, timeout_ms, out, err);
+}
+
+stele_status stele_log_topic_setting(stele_log *log, const char *name, const char *setting,
+                                     int timeout_ms, char **out, stele_error *err)
+{
+    return log->ops->topic_setting(log, name, setting, timeout_ms, out, err);
+}
+
+stele_status stele_log_topics(stele_log *log, const char *prefix, int timeout_ms, char ***out,
+                              stele_error *err)
+{
+    return log->ops->topics(log, prefix, timeout_ms, out, err);
+}
+
+stele_status stele_log_bounds(stele_log *log, stele_partition partition, stele_isolation isolation,
+                              int timeout_ms, int64_t *start, int64_t *end, stele_error *err)
+{
+    return log->ops->bounds(log, partition, isolation, timeout_ms, start, end, err);
+}
+
+stele_status stele_log_offset_at(stele_log *log, stele_partition partition, int64_t time_ms,
+                                 int timeout_ms, int64_t *out, stele_error *err)
+{
+    return log->ops->offset_at(log, partition, time_ms, timeout_ms, out, err);
+}

@@ -1,0 +1,408 @@
+/* SPDX-License-Identifier: MIT
+ * Questions to the cluster and topics: asked over the log's own clients, which any thread may use.
+ */
+#include "kafka/rdkafka_log.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "core/alloc.h"
+#include "core/deadline.h"
+
+enum {
+    UNSTABLE_PAUSE_MS = 20 /* between two looks at an offset in an open transaction */
+};
+
+static int at_least_1(int timeout_ms)
+{
+    return timeout_ms < 1 ? 1 : timeout_ms; /* 0 means for ever in some of librdkafka's calls */
+}
+
+/* ---- admin requests: one event answers one request ---- */
+
+typedef struct request {
+    rd_kafka_t *rk;
+    rd_kafka_queue_t *queue;
+    rd_kafka_AdminOptions_t *options;
+    rd_kafka_event_t *answer;
+} request;
+
+static void request_clear(request *self)
+{
+    if (self->answer != NULL) rd_kafka_event_destroy(self->answer);
+    if (self->options != NULL) rd_kafka_AdminOptions_destroy(self->options);
+    if (self->queue != NULL) rd_kafka_queue_destroy(self->queue);
+}
+STELE_VALUE_SCOPE(request, request_clear);
+
+static stele_status prepare(rdkafka_log *log, rd_kafka_admin_op_t kind, int timeout_ms,
+                            request *out, stele_error *err)
+{
+    char text[128];
+    stele_status status = stele_rdkafka_admin(log, STELE_READ_COMMITTED, &out->rk, err);
+    if (status < 0) return status;
+    out->queue = rd_kafka_queue_new(out->rk);
+    out->options = rd_kafka_AdminOptions_new(out->rk, kind);
+    rd_kafka_AdminOptions_set_request_timeout(out->options, at_least_1(timeout_ms), text,
+                                              sizeof text);
+    return STELE_OK;
+}
+
+static stele_status await(rdkafka_log *log, request *self, int timeout_ms, const char *what,
+                          stele_error *err)
+{
+    /* librdkafka's own time-out answers with what it was waiting for: let it come first. */
+    self->answer = rd_kafka_queue_poll(self->queue, timeout_ms + 500);
+    if (self->answer == NULL)
+        return stele_rdkafka_fail_question(err, log, RD_KAFKA_RESP_ERR__TIMED_OUT, NULL, what);
+    rd_kafka_resp_err_t code = rd_kafka_event_error(self->answer);
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return STELE_OK;
+    return stele_rdkafka_fail_question(err, log, code, rd_kafka_event_error_string(self->answer),
+                                       what);
+}
+
+/* ---- topics ---- */
+
+static stele_status describe_new_topic(const stele_log_topic_options *options,
+                                       rd_kafka_NewTopic_t **out, stele_error *err)
+{
+    char text[160];
+    *out = rd_kafka_NewTopic_new(options->name, options->partitions,
+                                 options->replication == 0 ? -1 : options->replication, text,
+                                 sizeof text);
+    if (*out == NULL)
+        return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP, "topic %s: %s", options->name,
+                          text);
+
+    for (size_t i = 0; i < options->setting_count; i++) {
+        const stele_header *setting = &options->settings[i];
+        STELE_AUTO(char)
+        value = stele_strndup((const char *)setting->value.data, setting->value.size);
+        rd_kafka_NewTopic_set_config(*out, setting->name, value);
+    }
+    return STELE_OK;
+}
+
+stele_status stele_rdkafka_topic_create(stele_log *base, const stele_log_topic_options *options,
+                                        int timeout_ms, stele_error *err)
+{
+    rdkafka_log *log = (rdkafka_log *)base;
+    char what[160];
+    snprintf(what, sizeof what, "creating topic %s", options->name);
+
+    STELE_AUTO_VALUE(request) ask = {0};
+    stele_status status = prepare(log, RD_KAFKA_ADMIN_OP_CREATETOPICS, timeout_ms, &ask, err);
+    if (status < 0) return status;
+    /* Until the controller has it on its brokers, so that it can be used at once. */
+    char text[128];
+    rd_kafka_AdminOptions_set_operation_timeout(ask.options, at_least_1(timeout_ms), text,
+                                                sizeof text);
+    rd_kafka_NewTopic_t *topic;
+    if ((status = describe_new_topic(options, &topic, err)) < 0) return status;
+    rd_kafka_CreateTopics(ask.rk, &topic, 1, ask.options, ask.queue);
+    rd_kafka_NewTopic_destroy(topic);
+    if ((status = await(log, &ask, timeout_ms, what, err)) < 0) return status;
+
+    size_t count;
+    const rd_kafka_topic_result_t **topics =
+        rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(ask.answer), &count);
+    if (count != 1)
+        return stele_fail(err, STELE_E_INTERNAL, STELE_NEXT_STOP, "%s: no answer in the answer",
+                          what);
+    rd_kafka_resp_err_t code = rd_kafka_topic_result_error(topics[0]);
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return STELE_OK;
+    return stele_rdkafka_fail_question(err, log, code,
+                                       rd_kafka_topic_result_error_string(topics[0]), what);
+}
+
+typedef const struct rd_kafka_metadata metadata;
+
+static void metadata_free(metadata *answer)
+{
+    rd_kafka_metadata_destroy(answer);
+}
+STELE_SCOPE(metadata, metadata_free);
+
+/* Metadata of one topic, or of all with name NULL. */
+static stele_status ask_metadata(rdkafka_log *log, const char *name, int timeout_ms, metadata **out,
+                                 const char *what, stele_error *err)
+{
+    rd_kafka_t *rk;
+    stele_status status = stele_rdkafka_admin(log, STELE_READ_COMMITTED, &rk, err);
+    if (status < 0) return status;
+
+    rd_kafka_topic_t *topic = name == NULL ? NULL : rd_kafka_topic_new(rk, name, NULL);
+    if (name != NULL && topic == NULL)
+        return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP, "\"%s\" cannot be a topic", name);
+    rd_kafka_resp_err_t code =
+        rd_kafka_metadata(rk, name == NULL, topic, out, at_least_1(timeout_ms));
+    if (topic != NULL) rd_kafka_topic_destroy(topic);
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return STELE_OK;
+    return stele_rdkafka_fail_question(err, log, code, NULL, what);
+}
+
+stele_status stele_rdkafka_topic_describe(stele_log *base, const char *name, int timeout_ms,
+                                          stele_log_topic *out, stele_error *err)
+{
+    rdkafka_log *log = (rdkafka_log *)base;
+    char what[160];
+    snprintf(what, sizeof what, "topic %s", name);
+    STELE_AUTO(metadata) answer = NULL;
+    stele_status status = ask_metadata(log, name, timeout_ms, &answer, what, err);
+    if (status < 0) return status;
+
+    const struct rd_kafka_metadata_topic *topic = answer->topics;
+    rd_kafka_resp_err_t code =
+        answer->topic_cnt == 1 ? topic->err : RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
+    if (stele_rdkafka_status(code) == STELE_E_NOT_FOUND)
+        return stele_fail_cause(err, STELE_E_NOT_FOUND, STELE_NEXT_RETRY, (int)code,
+                                "there is no topic %s", name);
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR && topic->partition_cnt < 1)
+        code = RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE;
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
+        return stele_rdkafka_fail_question(err, log, code, NULL, what);
+    *out = (stele_log_topic){
+        .partitions = topic->partition_cnt,
+        .replication = (int16_t)topic->partitions[0].replica_cnt,
+    };
+    return STELE_OK;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* One block: the pointers, then the texts that they point to. */
+static char **copy_names(metadata *answer, const char *prefix)
+{
+    size_t prefix_size = strlen(prefix);
+    size_t count = 0;
+    size_t text_size = 0;
+    for (int i = 0; i < answer->topic_cnt; i++) {
+        if (strncmp(answer->topics[i].topic, prefix, prefix_size) != 0) continue;
+        count++;
+        text_size += strlen(answer->topics[i].topic) + 1;
+    }
+
+    char **names = stele_alloc((count + 1) * sizeof *names + text_size);
+    char *text = (char *)(names + count + 1);
+    size_t filled = 0;
+    for (int i = 0; i < answer->topic_cnt; i++) {
+        const char *name = answer->topics[i].topic;
+        if (strncmp(name, prefix, prefix_size) != 0) continue;
+        size_t size = strlen(name) + 1;
+        names[filled++] = memcpy(text, name, size);
+        text += size;
+    }
+    qsort(names, count, sizeof *names, by_name);
+    return names;
+}
+
+stele_status stele_rdkafka_topics(stele_log *base, const char *prefix, int timeout_ms, char ***out,
+                                  stele_error *err)
+{
+    STELE_AUTO(metadata) answer = NULL;
+    stele_status status =
+        ask_metadata((rdkafka_log *)base, NULL, timeout_ms, &answer, "list of topics", err);
+    if (status < 0) return status;
+    *out = copy_names(answer, prefix == NULL ? "" : prefix);
+    return STELE_OK;
+}
+
+static const char *find_setting(const rd_kafka_ConfigResource_t *resource, const char *name)
+{
+    size_t count;
+    const rd_kafka_ConfigEntry_t **entries = rd_kafka_ConfigResource_configs(resource, &count);
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(rd_kafka_ConfigEntry_name(entries[i]), name) == 0)
+            return rd_kafka_ConfigEntry_value(entries[i]);
+    return NULL;
+}
+
+stele_status stele_rdkafka_topic_setting(stele_log *base, const char *name, const char *setting,
+                                         int timeout_ms, char **out, stele_error *err)
+{
+    rdkafka_log *log = (rdkafka_log *)base;
+    char what[160];
+    snprintf(what, sizeof what, "settings of topic %s", name);
+    STELE_AUTO_VALUE(request) ask = {0};
+    stele_status status = prepare(log, RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS, timeout_ms, &ask, err);
+    if (status < 0) return status;
+
+    rd_kafka_ConfigResource_t *resource =
+        rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, name);
+    rd_kafka_DescribeConfigs(ask.rk, &resource, 1, ask.options, ask.queue);
+    rd_kafka_ConfigResource_destroy(resource);
+    if ((status = await(log, &ask, timeout_ms, what, err)) < 0) return status;
+
+    size_t count;
+    const rd_kafka_ConfigResource_t **found = rd_kafka_DescribeConfigs_result_resources(
+        rd_kafka_event_DescribeConfigs_result(ask.answer), &count);
+    rd_kafka_resp_err_t code =
+        count == 1 ? rd_kafka_ConfigResource_error(found[0]) : RD_KAFKA_RESP_ERR_UNKNOWN;
+    if (stele_rdkafka_status(code) == STELE_E_NOT_FOUND)
+        return stele_fail_cause(err, STELE_E_NOT_FOUND, STELE_NEXT_RETRY, (int)code,
+                                "there is no topic %s", name);
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
+        return stele_rdkafka_fail_question(err, log, code, NULL, what);
+    const char *value = find_setting(found[0], setting);
+    if (value == NULL)
+        return stele_fail(err, STELE_E_NOT_FOUND, STELE_NEXT_STOP, "topic %s has no setting \"%s\"",
+                          name, setting);
+    *out = stele_strdup(value);
+    return STELE_OK;
+}
+
+/* ---- offsets ---- */
+
+static void name_partition(char *what, size_t size, const char *question, stele_partition partition)
+{
+    snprintf(what, size, "%s of %s/%d", question, partition.topic, (int)partition.index);
+}
+
+stele_status stele_rdkafka_bounds(stele_log *base, stele_partition partition,
+                                  stele_isolation isolation, int timeout_ms, int64_t *start,
+                                  int64_t *end, stele_error *err)
+{
+    rdkafka_log *log = (rdkafka_log *)base;
+    rd_kafka_t *rk;
+    stele_status status = stele_rdkafka_admin(log, isolation, &rk, err);
+    if (status < 0) return status;
+
+    int64_t low;
+    int64_t high;
+    rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(
+        rk, partition.topic, partition.index, &low, &high, at_least_1(timeout_ms));
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        char what[160];
+        name_partition(what, sizeof what, "bounds", partition);
+        return stele_rdkafka_fail_question(err, log, code, NULL, what);
+    }
+    *start = low;
+    *end = high;
+    return STELE_OK;
+}
+
+stele_status stele_rdkafka_offset_at(stele_log *base, stele_partition partition, int64_t time_ms,
+                                     int timeout_ms, int64_t *out, stele_error *err)
+{
+    rdkafka_log *log = (rdkafka_log *)base;
+    rd_kafka_t *rk;
+    stele_status status = stele_rdkafka_admin(log, STELE_READ_UNCOMMITTED, &rk, err);
+    if (status < 0) return status;
+
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_t *asked =
+        rd_kafka_topic_partition_list_add(list, partition.topic, partition.index);
+    asked->offset = time_ms;
+    rd_kafka_resp_err_t code = rd_kafka_offsets_for_times(rk, list, at_least_1(timeout_ms));
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR) code = asked->err;
+    int64_t offset = asked->offset;
+    rd_kafka_topic_partition_list_destroy(list);
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        char what[160];
+        name_partition(what, sizeof what, "offset by time", partition);
+        return stele_rdkafka_fail_question(err, log, code, NULL, what);
+    }
+    *out = offset < 0 ? STELE_OFFSET_NONE : offset;
+    return STELE_OK;
+}
+
+/* ---- offsets of groups ---- */
+
+/* The one partition of the one group that was asked for. */
+static rd_kafka_resp_err_t read_group_answer(const rd_kafka_group_result_t **groups, size_t count,
+                                             int64_t *offset)
+{
+    if (count != 1) return RD_KAFKA_RESP_ERR_UNKNOWN;
+    const rd_kafka_error_t *error = rd_kafka_group_result_error(groups[0]);
+    if (error != NULL) return rd_kafka_error_code(error);
+    const rd_kafka_topic_partition_list_t *list = rd_kafka_group_result_partitions(groups[0]);
+    if (list == NULL || list->cnt != 1) return RD_KAFKA_RESP_ERR_UNKNOWN;
+    *offset = list->elems[0].offset;
+    return list->elems[0].err;
+}
+
+static stele_status ask_group_offset(rdkafka_log *log, const char *group, stele_partition partition,
+                                     int timeout_ms, int64_t *offset, rd_kafka_resp_err_t *code,
+                                     stele_error *err)
+{
+    STELE_AUTO_VALUE(request) ask = {0};
+    stele_status status =
+        prepare(log, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS, timeout_ms, &ask, err);
+    if (status < 0) return status;
+    rd_kafka_error_t *error = rd_kafka_AdminOptions_set_require_stable_offsets(ask.options, 1);
+    if (error != NULL) return stele_rdkafka_fail_error(err, error, group);
+
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_list_add(list, partition.topic, partition.index);
+    rd_kafka_ListConsumerGroupOffsets_t *question =
+        rd_kafka_ListConsumerGroupOffsets_new(group, list);
+    rd_kafka_topic_partition_list_destroy(list);
+    rd_kafka_ListConsumerGroupOffsets(ask.rk, &question, 1, ask.options, ask.queue);
+    rd_kafka_ListConsumerGroupOffsets_destroy(question);
+    if ((status = await(log, &ask, timeout_ms, group, err)) < 0) return status;
+
+    size_t count;
+    const rd_kafka_group_result_t **groups = rd_kafka_ListConsumerGroupOffsets_result_groups(
+        rd_kafka_event_ListConsumerGroupOffsets_result(ask.answer), &count);
+    *code = read_group_answer(groups, count, offset);
+    return STELE_OK;
+}
+
+stele_status stele_rdkafka_group_offset(stele_log *base, const char *group,
+                                        stele_partition partition, int timeout_ms, int64_t *out,
+                                        stele_error *err)
+{
+    rdkafka_log *log = (rdkafka_log *)base;
+    stele_deadline deadline = stele_deadline_after(stele_clock_system(), timeout_ms);
+    rd_kafka_resp_err_t code;
+    int64_t offset = STELE_OFFSET_NONE;
+    for (;;) {
+        int left_ms = stele_deadline_remaining_ms(deadline, 1 << 30);
+        stele_status status = ask_group_offset(log, group, partition, left_ms, &offset, &code, err);
+        if (status < 0) return status;
+        if (code != RD_KAFKA_RESP_ERR_UNSTABLE_OFFSET_COMMIT || stele_deadline_passed(deadline))
+            break;
+        nanosleep(&(struct timespec){.tv_nsec = UNSTABLE_PAUSE_MS * 1000000L}, NULL);
+    }
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        char what[200];
+        snprintf(what, sizeof what, "offset of group %s in %s/%d", group, partition.topic,
+                 (int)partition.index);
+        return stele_rdkafka_fail_question(err, log, code, NULL, what);
+    }
+    *out = offset < 0 ? STELE_OFFSET_NONE : offset;
+    return STELE_OK;
+}
+
+stele_status stele_rdkafka_group_offset_set(stele_log *base, const char *group,
+                                            stele_partition partition, int64_t offset,
+                                            int timeout_ms, stele_error *err)
+{
+    rdkafka_log *log = (rdkafka_log *)base;
+    char what[200];
+    snprintf(what, sizeof what, "setting the offset of group %s in %s/%d", group, partition.topic,
+             (int)partition.index);
+    STELE_AUTO_VALUE(request) ask = {0};
+    stele_status status =
+        prepare(log, RD_KAFKA_ADMIN_OP_ALTERCONSUMERGROUPOFFSETS, timeout_ms, &ask, err);
+    if (status < 0) return status;
+
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_list_add(list, partition.topic, partition.index)->offset = offset;
+    rd_kafka_AlterConsumerGroupOffsets_t *order =
+        rd_kafka_AlterConsumerGroupOffsets_new(group, list);
+    rd_kafka_topic_partition_list_destroy(list);
+    rd_kafka_AlterConsumerGroupOffsets(ask.rk, &order, 1, ask.options, ask.queue);
+    rd_kafka_AlterConsumerGroupOffsets_destroy(order);
+    if ((status = await(log, &ask, timeout_ms, what, err)) < 0) return status;
+
+    size_t count;
+    const rd_kafka_group_result_t **groups = rd_kafka_AlterConsumerGroupOffsets_result_groups(
+        rd_kafka_event_AlterConsumerGroupOffsets_result(ask.answer), &count);
+    rd_kafka_resp_err_t code = read_group_answer(groups, count, &offset);
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return STELE_OK;
+    return stele_rdkafka_fail_question(err, log, code, NULL, what);
+}

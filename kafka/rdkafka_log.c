@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: MIT
+ * The log on Kafka itself: its settings, its clients, and what they heard of the brokers. */
+#include "kafka/rdkafka_log.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/alloc.h"
+#include "core/clock.h"
+
+enum {
+    PROBLEM_FRESH_MS = 30000, /* librdkafka repeats a complaint at least that often */
+    SILENCE_MS = 1000,        /* after a complaint, no answer for that long: the broker is away */
+    END_TXN_KEY = 26,         /* Kafka's ApiKey of EndTxn */
+    SCRAM_MENDED = 0x02060100 /* librdkafka 2.6.1 */
+};
+
+static int64_t now_ns(void)
+{
+    return stele_clock_monotonic_ns(stele_clock_system());
+}
+
+/* ---- what was heard ---- */
+
+/* Brokers that are named after bootstrap, reconnects and time-outs: these facilities and whatever
+ * is worse than a warning. */
+static bool is_problem(int level, const char *facility)
+{
+    static const char *const facilities[] = {"FAIL", "REQTMOUT", "ERROR", "FATAL"};
+    for (size_t i = 0; i < sizeof facilities / sizeof *facilities; i++)
+        if (strcmp(facility, facilities[i]) == 0) return true;
+    return level <= 2;
+}
+
+/* librdkafka begins its lines with "[thrd:…]: ". */
+static const char *without_thread(const char *text)
+{
+    const char *end = strncmp(text, "[thrd:", 6) == 0 ? strstr(text, "]: ") : NULL;
+    return end == NULL ? text : end + 3;
+}
+
+static void note_problem(rdkafka_log *log, const char *text)
+{
+    const char *hint = log->old_scram && strstr(text, "SASL") != NULL
+                           ? "; librdkafka before 2.6.1 cannot do SCRAM with Kafka 4: use a newer "
+                             "one, or PLAIN over TLS"
+                           : "";
+    pthread_mutex_lock(&log->problem_lock);
+    stele_fail(&log->problem, STELE_E_UNAVAILABLE, STELE_NEXT_RETRY, "%s%s", text, hint);
+    pthread_mutex_unlock(&log->problem_lock);
+    atomic_store(&log->complained_ns, now_ns());
+}
+
+/* @locality any thread of librdkafka */
+static void on_log(const rd_kafka_t *rk, int level, const char *facility, const char *text)
+{
+    rdkafka_client *client = rd_kafka_opaque(rk);
+    if (client->log->debug) rd_kafka_log_print(rk, level, facility, text);
+    if (is_problem(level, facility)) note_problem(client->log, without_thread(text));
+}
+
+/* @locality any thread of librdkafka */
+static rd_kafka_resp_err_t on_request(rd_kafka_t *rk, int socket, const char *broker_name,
+                                      int32_t broker, int16_t key, int16_t version,
+                                      int32_t correlation, size_t size, void *opaque)
+{
+    (void)rk, (void)socket, (void)broker_name, (void)broker, (void)version;
+    (void)correlation, (void)size;
+    rdkafka_client *client = opaque;
+    if (key == END_TXN_KEY && atomic_exchange(&client->end_is_open, true))
+        atomic_store(&client->end_was_lost, true);
+    return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+/* @locality any thread of librdkafka; comes before the answer is acted upon, once or twice */
+static rd_kafka_resp_err_t on_answer(rd_kafka_t *rk, int socket, const char *broker_name,
+                                     int32_t broker, int16_t key, int16_t version,
+                                     int32_t correlation, size_t size, int64_t round_trip,
+                                     rd_kafka_resp_err_t code, void *opaque)
+{
+    (void)rk, (void)socket, (void)broker_name, (void)broker, (void)version;
+    (void)correlation, (void)size, (void)round_trip;
+    rdkafka_client *client = opaque;
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) return RD_KAFKA_RESP_ERR_NO_ERROR;
+
+    if (key == END_TXN_KEY) atomic_store(&client->end_is_open, false);
+    atomic_store(&client->log->answered_ns, now_ns());
+    return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+static rd_kafka_resp_err_t on_new(rd_kafka_t *rk, const rd_kafka_conf_t *conf, void *opaque,
+                                  char *text, size_t size)
+{
+    (void)conf, (void)text, (void)size;
+    rd_kafka_interceptor_add_on_request_sent(rk, "stele", on_request, opaque);
+    return rd_kafka_interceptor_add_on_response_received(rk, "stele", on_answer, opaque);
+}
+
+static bool is_up(stele_log *base)
+{
+    rdkafka_log *log = (rdkafka_log *)base;
+    int64_t answered = atomic_load(&log->answered_ns);
+    if (answered == 0) return false;
+    return atomic_load(&log->complained_ns) < answered ||
+           now_ns() - answered < (int64_t)SILENCE_MS * 1000000;
+}
+
+static stele_status last_problem(stele_log *base, stele_error *err)
+{
+    rdkafka_log *log = (rdkafka_log *)base;
+    int64_t complained = atomic_load(&log->complained_ns);
+    bool is_old = now_ns() - complained > (int64_t)PROBLEM_FRESH_MS * 1000000;
+    if (complained == 0 || (is_old && complained < atomic_load(&log->answered_ns))) return STELE_OK;
+
+    pthread_mutex_lock(&log->problem_lock);
+    if (err != NULL) *err = log->problem;
+    stele_status status = log->problem.status;
+    pthread_mutex_unlock(&log->problem_lock);
+    return status;
+}
+
+/* ---- settings of a client ---- */
+
+rd_kafka_conf_t *stele_rdkafka_conf(const rdkafka_log *log)
+{
+    return rd_kafka_conf_dup(log->conf);
+}
+
+void stele_rdkafka_set(rd_kafka_conf_t *conf, const char *name, const char *value)
+{
+    char text[240];
+    if (rd_kafka_conf_set(conf, name, value, text, sizeof text) == RD_KAFKA_CONF_OK) return;
+    fprintf(stderr, "stele: librdkafka %s does not take %s=%s: %s\n", rd_kafka_version_str(), name,
+            value, text);
+    abort();
+}
+
+void stele_rdkafka_set_number(rd_kafka_conf_t *conf, const char *name, int64_t value)
+{
+    char text[24];
+    snprintf(text, sizeof text, "%" PRId64, value);
+    stele_rdkafka_set(conf, name, text);
+}
+
+bool stele_rdkafka_is_set(const rdkafka_log *log, const char *name)
+{
+    for (size_t i = 0; i < log->name_count; i++)
+        if (strcmp(log->names[i], name) == 0) return true;
+    return false;
+}
+
+void stele_rdkafka_set_default(const rdkafka_log *log, rd_kafka_conf_t *conf, const char *name,
+                               const char *value)
+{
+    char text[240];
+    if (!stele_rdkafka_is_set(log, name)) rd_kafka_conf_set(conf, name, value, text, sizeof text);
+}
+
+/* ---- clients ---- */
+
+stele_status stele_rdkafka_client_open(rdkafka_log *log, rd_kafka_type_t type,
+                                       rd_kafka_conf_t *conf, void *owner, rdkafka_client *client,
+                                       stele_error *err)
+{
+    char text[512];
+    client->log = log;
+    client->owner = owner;
+    atomic_init(&client->end_is_open, false);
+    atomic_init(&client->end_was_lost, false);
+
+    rd_kafka_conf_set_opaque(conf, client);
+    rd_kafka_conf_set_log_cb(conf, on_log);
+    rd_kafka_conf_interceptor_add_on_new(conf, "stele", on_new, client);
+    client->rk = rd_kafka_new(type, conf, text, sizeof text);
+    if (client->rk != NULL) return STELE_OK;
+
+    rd_kafka_conf_destroy(conf);
+    return stele_fail_cause(err, STELE_E_INVALID, STELE_NEXT_STOP, (int)rd_kafka_last_error(),
+                            "[kafka]: librdkafka refuses the settings: %s", text);
+}
+
+void stele_rdkafka_client_close(rdkafka_client *client)
+{
+    if (client->rk == NULL) return;
+    rd_kafka_destroy_flags(client->rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+    client->rk = NULL;
+}
+
+stele_status stele_rdkafka_admin(rdkafka_log *log, stele_isolation isolation, rd_kafka_t **out,
+                                 stele_error *err)
+{
+    stele_status status = STELE_OK;
+    rdkafka_client *client = &log->admin[isolation];
+
+    pthread_mutex_lock(&log->admin_lock);
+    if (client->rk == NULL) {
+        rd_kafka_conf_t *conf = stele_rdkafka_conf(log);
+        stele_rdkafka_set(conf, "isolation.level",
+                          isolation == STELE_READ_COMMITTED ? "read_committed"
+                                                            : "read_uncommitted");
+        status = stele_rdkafka_client_open(log, RD_KAFKA_CONSUMER, conf, NULL, client, err);
+    }
+    if (status == STELE_OK) *out = client->rk;
+    pthread_mutex_unlock(&log->admin_lock);
+    return status;
+}
+
+/* ---- the log ---- */
+
+static void log_free(stele_log *base)
+{
+    rdkafka_log *log = (rdkafka_log *)base;
+    stele_rdkafka_client_close(&log->admin[0]);
+    stele_rdkafka_client_close(&log->admin[1]);
+    if (log->conf != NULL) rd_kafka_conf_destroy(log->conf);
+    for (size_t i = 0; i < log->name_count; i++)
+        free(log->names[i]);
+    free(log->names);
+    pthread_mutex_destroy(&log->admin_lock);
+    pthread_mutex_destroy(&log->problem_lock);
+    free(log);
+}
+
+static void set_defaults(rdkafka_log *log)
+{
+    static const stele_log_setting defaults[] = {
+        {"client.id", "stele"},
+        {"reconnect.backoff.ms", "50"},
+        {"reconnect.backoff.max.ms", "1000"},
+        {"socket.timeout.ms", "10000"},
+        {"socket.nagle.disable", "true"},
+    };
+    for (size_t i = 0; i < sizeof defaults / sizeof *defaults; i++)
+        stele_rdkafka_set_default(log, log->conf, defaults[i].name, defaults[i].value);
+    stele_rdkafka_set(log->conf, "allow.auto.create.topics", "false");
+    stele_rdkafka_set(log->conf, "log_level", log->debug ? "7" : "6");
+}
+
+static void remember_names(rdkafka_log *log, const stele_log_setting *settings, size_t count)
+{
+    log->names = stele_alloc_array(count, sizeof *log->names);
+    for (size_t i = 0; i < count; i++)
+        log->names[log->name_count++] = stele_strdup(settings[i].name);
+}
+
+static bool uses_scram(const rd_kafka_conf_t *conf)
+{
+    char mechanism[64];
+    size_t size = sizeof mechanism;
+    return rd_kafka_conf_get(conf, "sasl.mechanism", mechanism, &size) == RD_KAFKA_CONF_OK &&
+           strncmp(mechanism, "SCRAM", 5) == 0;
+}
+
+stele_status stele_log_kafka_new(const stele_log_setting *settings, size_t count, stele_log **out,
+                                 stele_error *err)
+{
+    STELE_AUTO(stele_log) base = stele_alloc(sizeof(rdkafka_log));
+    rdkafka_log *log = (rdkafka_log *)base;
+    base->ops = &stele_rdkafka_ops;
+    pthread_mutex_init(&log->admin_lock, NULL);
+    pthread_mutex_init(&log->problem_lock, NULL);
+
+    log->conf = rd_kafka_conf_new();
+    stele_status status = stele_rdkafka_settings_apply(log->conf, settings, count, err);
+    if (status < 0) return status;
+    remember_names(log, settings, count);
+    log->debug = stele_rdkafka_is_set(log, "debug");
+    log->old_scram = uses_scram(log->conf) && rd_kafka_version() < SCRAM_MENDED;
+    set_defaults(log);
+
+    *out = base;
+    base = NULL;
+    return STELE_OK;
+}
+
+const stele_log_ops stele_rdkafka_ops = {
+    .free = log_free,
+    .is_up = is_up,
+    .last_problem = last_problem,
+    .reader_open = stele_rdkafka_reader_open,
+    .reader_close = stele_rdkafka_reader_close,
+    .reader_start = stele_rdkafka_reader_start,
+    .reader_stop = stele_rdkafka_reader_stop,
+    .reader_hold = stele_rdkafka_reader_hold,
+    .reader_next = stele_rdkafka_reader_next,
+    .batch_release = stele_rdkafka_batch_release,
+    .record_headers = stele_rdkafka_record_headers,
+    .member_open = stele_rdkafka_member_open,
+    .member_poll = stele_rdkafka_member_poll,
+    .member_group = stele_rdkafka_member_group,
+    .group_free = stele_rdkafka_group_free,
+    .member_close = stele_rdkafka_member_close,
+    .group_offset = stele_rdkafka_group_offset,
+    .group_offset_set = stele_rdkafka_group_offset_set,
+    .producer_open = stele_rdkafka_producer_open,
+    .producer_close = stele_rdkafka_producer_close,
+    .put = stele_rdkafka_put,
+    .producer_poll = stele_rdkafka_producer_poll,
+    .flush = stele_rdkafka_flush,
+    .init = stele_rdkafka_init,
+    .begin = stele_rdkafka_begin,
+    .send_offset = stele_rdkafka_send_offset,
+    .commit = stele_rdkafka_commit,
+    .abort = stele_rdkafka_abort,
+    .topic_create = stele_rdkafka_topic_create,
+    .topic_describe = stele_rdkafka_topic_describe,
+    .topic_setting = stele_rdkafka_topic_setting,
+    .topics = stele_rdkafka_topics,
+    .bounds = stele_rdkafka_bounds,
+    .offset_at = stele_rdkafka_offset_at,
+};

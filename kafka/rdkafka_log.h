@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: MIT
+ * What the files of the librdkafka implementation share: the log, a client of it (one rd_kafka_t
+ * with what was heard over it), and the one function that maps librdkafka's errors. */
+#ifndef STELE_KAFKA_RDKAFKA_LOG_H
+#define STELE_KAFKA_RDKAFKA_LOG_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include <librdkafka/rdkafka.h>
+
+#include "kafka/log_port.h"
+
+typedef struct rdkafka_log rdkafka_log;
+
+/**
+ * One librdkafka handle. It is the handle's opaque, so that every callback finds it, and stays at
+ * its address as long as the handle lives.
+ */
+typedef struct rdkafka_client {
+    rdkafka_log *log;
+    rd_kafka_t *rk;
+    void *owner; /* the reader, member or producer that it serves; NULL for the log's own */
+    /* EndTxn, written by librdkafka's threads: one is on its way; one was never answered, and may
+     * still reach the broker. */
+    _Atomic bool end_is_open;
+    _Atomic bool end_was_lost;
+} rdkafka_client;
+
+struct rdkafka_log {
+    stele_log base;
+    rd_kafka_conf_t *conf; /* the caller's settings; each client starts with a copy */
+    char **names;          /* of the caller's settings */
+    size_t name_count;
+    bool debug;     /* the caller set "debug": librdkafka's lines go to stderr */
+    bool old_scram; /* SCRAM with a librdkafka that cannot do it with Kafka 4 */
+
+    /* What was heard last, by whichever client. */
+    _Atomic int64_t answered_ns;
+    _Atomic int64_t complained_ns;
+    pthread_mutex_t problem_lock;
+    stele_error problem;
+
+    /* The log's own clients, one for each isolation, made when first asked for. */
+    pthread_mutex_t admin_lock;
+    rdkafka_client admin[2];
+};
+
+/* ---- rdkafka_log.c ---- */
+
+/** A copy of the caller's settings, to be given to stele_rdkafka_client_open. */
+rd_kafka_conf_t *stele_rdkafka_conf(const rdkafka_log *log);
+
+/** Set what Stele owns. The name must be known to librdkafka 2.0.2. */
+void stele_rdkafka_set(rd_kafka_conf_t *conf, const char *name, const char *value);
+void stele_rdkafka_set_number(rd_kafka_conf_t *conf, const char *name, int64_t value);
+
+/** Set a default: the caller's own setting stays, and a librdkafka too old to know it is fine. */
+void stele_rdkafka_set_default(const rdkafka_log *log, rd_kafka_conf_t *conf, const char *name,
+                               const char *value);
+
+/** Did the caller set it, by this very name? */
+bool stele_rdkafka_is_set(const rdkafka_log *log, const char *name);
+
+/**
+ * Open a client; it connects in the background. Close with stele_rdkafka_client_close.
+ *
+ * @param conf    owned from here on, also if this fails
+ * @param client  borrowed until it is closed; filled
+ */
+stele_status stele_rdkafka_client_open(rdkafka_log *log, rd_kafka_type_t type,
+                                       rd_kafka_conf_t *conf, void *owner, rdkafka_client *client,
+                                       stele_error *err);
+
+/** Close a client at once: leaves no group, waits for nothing. One that is not open is fine. */
+void stele_rdkafka_client_close(rdkafka_client *client);
+
+/** The log's own client for questions at this isolation. */
+stele_status stele_rdkafka_admin(rdkafka_log *log, stele_isolation isolation, rd_kafka_t **out,
+                                 stele_error *err);
+
+/* ---- rdkafka_settings.c ---- */
+
+/** Check the caller's settings and put them into `conf`. */
+stele_status stele_rdkafka_settings_apply(rd_kafka_conf_t *conf, const stele_log_setting *settings,
+                                          size_t count, stele_error *err);
+
+/* ---- rdkafka_error.c ---- */
+
+/** What librdkafka said about a call. */
+typedef struct rdkafka_verdict {
+    rd_kafka_resp_err_t code;
+    bool fatal;
+    bool abortable;
+    bool retriable;
+    const char *text; /* NULL: librdkafka's text for the code; borrowed for the call */
+} rdkafka_verdict;
+
+/** The status that a code stands for; STELE_E_INTERNAL if it stands for none. */
+stele_status stele_rdkafka_status(rd_kafka_resp_err_t code);
+
+/**
+ * The one place where librdkafka's word becomes a failure: the flags alone decide what is next, and
+ * what has no flag is STOP.
+ *
+ * @param what  what failed, for people: "commit of account.events-3"
+ */
+stele_status stele_rdkafka_fail(stele_error *err, rdkafka_verdict verdict, const char *what);
+
+/** The same for an error object, which is destroyed; NULL gives STELE_OK. */
+stele_status stele_rdkafka_fail_error(stele_error *err, rd_kafka_error_t *error, const char *what);
+
+/**
+ * The same for a question to the cluster. Asking changes nothing, so what may pass is RETRY; a
+ * time-out while no broker answers is STELE_E_UNAVAILABLE and says what the client saw last.
+ */
+stele_status stele_rdkafka_fail_question(stele_error *err, rdkafka_log *log,
+                                         rd_kafka_resp_err_t code, const char *text,
+                                         const char *what);
+
+/* ---- the operations of stele_log_ops, by file ---- */
+
+/* rdkafka_reader.c */
+stele_status stele_rdkafka_reader_open(stele_log *log, const stele_log_reader_options *options,
+                                       stele_log_reader **out, stele_error *err);
+void stele_rdkafka_reader_close(stele_log_reader *reader);
+stele_status stele_rdkafka_reader_start(stele_log_reader *reader, stele_partition partition,
+                                        int64_t offset, stele_error *err);
+void stele_rdkafka_reader_stop(stele_log_reader *reader, stele_partition partition);
+void stele_rdkafka_reader_hold(stele_log_reader *reader, stele_partition partition, bool held);
+stele_status stele_rdkafka_reader_next(stele_log_reader *reader, int timeout_ms, stele_batch *out,
+                                       stele_error *err);
+void stele_rdkafka_batch_release(stele_batch *batch);
+size_t stele_rdkafka_record_headers(stele_log *log, const stele_record *record, stele_header *out,
+                                    size_t max);
+
+/* rdkafka_member.c */
+stele_status stele_rdkafka_member_open(stele_log *log, const stele_log_member_options *options,
+                                       stele_log_member **out, stele_error *err);
+stele_status stele_rdkafka_member_poll(stele_log_member *member, int timeout_ms, stele_error *err);
+stele_log_group *stele_rdkafka_member_group(stele_log_member *member);
+void stele_rdkafka_group_free(stele_log_group *group);
+void stele_rdkafka_member_close(stele_log_member *member, int timeout_ms);
+
+/** What a captured group holds, for sending offsets; borrowed. */
+const rd_kafka_consumer_group_metadata_t *
+stele_rdkafka_group_metadata(const stele_log_group *group);
+
+/* rdkafka_producer.c */
+stele_status stele_rdkafka_producer_open(stele_log *log, const stele_log_producer_options *options,
+                                         stele_log_producer **out, stele_error *err);
+void stele_rdkafka_producer_close(stele_log_producer *producer);
+stele_status stele_rdkafka_put(stele_log_producer *producer, const stele_log_entry *entry,
+                               stele_error *err);
+stele_status stele_rdkafka_producer_poll(stele_log_producer *producer, int timeout_ms,
+                                         stele_error *err);
+stele_status stele_rdkafka_flush(stele_log_producer *producer, int timeout_ms, stele_error *err);
+
+/* rdkafka_transaction.c */
+stele_status stele_rdkafka_init(stele_log_producer *producer, const char *topic, int timeout_ms,
+                                stele_error *err);
+stele_status stele_rdkafka_begin(stele_log_producer *producer, stele_error *err);
+stele_status stele_rdkafka_send_offset(stele_log_producer *producer, const stele_log_group *group,
+                                       stele_partition partition, int64_t offset, int timeout_ms,
+                                       stele_error *err);
+stele_status stele_rdkafka_commit(stele_log_producer *producer, int timeout_ms, stele_error *err);
+stele_status stele_rdkafka_abort(stele_log_producer *producer, int timeout_ms, stele_error *err);
+
+/* rdkafka_admin.c */
+stele_status stele_rdkafka_topic_create(stele_log *log, const stele_log_topic_options *options,
+                                        int timeout_ms, stele_error *err);
+stele_status stele_rdkafka_topic_describe(stele_log *log, const char *name, int timeout_ms,
+                                          stele_log_topic *out, stele_error *err);
+stele_status stele_rdkafka_topic_setting(stele_log *log, const char *name, const char *setting,
+                                         int timeout_ms, char **out, stele_error *err);
+stele_status stele_rdkafka_topics(stele_log *log, const char *prefix, int timeout_ms, char ***out,
+                                  stele_error *err);
+stele_status stele_rdkafka_bounds(stele_log *log, stele_partition partition,
+                                  stele_isolation isolation, int timeout_ms, int64_t *start,
+                                  int64_t *end, stele_error *err);
+stele_status stele_rdkafka_offset_at(stele_log *log, stele_partition partition, int64_t time_ms,
+                                     int timeout_ms, int64_t *out, stele_error *err);
+stele_status stele_rdkafka_group_offset(stele_log *log, const char *group,
+                                        stele_partition partition, int timeout_ms, int64_t *out,
+                                        stele_error *err);
+stele_status stele_rdkafka_group_offset_set(stele_log *log, const char *group,
+                                            stele_partition partition, int64_t offset,
+                                            int timeout_ms, stele_error *err);
+
+/** The operations; every object of this implementation begins with a pointer to them. */
+extern const stele_log_ops stele_rdkafka_ops;
+
+#endif

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: MIT
+ * Membership in a consumer group, without reading: partitions are assigned paused, so that nothing
+ * is ever fetched; a reader of its own reads them. */
+#include "kafka/rdkafka_log.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "core/alloc.h"
+#include "core/deadline.h"
+
+enum { SESSION_MS = 6000, HEARTBEATS_PER_SESSION = 3 };
+
+struct group {
+    stele_log_group base;
+    rd_kafka_consumer_group_metadata_t *metadata;
+};
+
+typedef struct member {
+    stele_log_member base;
+    rdkafka_client client;
+    stele_log_member_events events;
+    rd_kafka_topic_partition_list_t *owned;
+    rd_kafka_topic_t **topics; /* known early, so that their partitions can be paused */
+    size_t topic_count;
+    bool closing;
+} member;
+
+/* ---- rebalances ---- */
+
+static void tell(const rd_kafka_topic_partition_list_t *list,
+                 void (*say)(void *, const stele_partition *, size_t, bool), void *context,
+                 bool lost)
+{
+    size_t count = (size_t)list->cnt;
+    if (count == 0) return;
+    stele_partition *partitions = stele_alloc_array(count, sizeof *partitions);
+    for (size_t i = 0; i < count; i++)
+        partitions[i] = (stele_partition){list->elems[i].topic, list->elems[i].partition};
+    say(context, partitions, count, lost);
+    free(partitions);
+}
+
+static void say_assigned(void *context, const stele_partition *partitions, size_t count, bool lost)
+{
+    (void)lost;
+    member *self = context;
+    if (self->events.assigned != NULL)
+        self->events.assigned(self->events.context, partitions, count);
+}
+
+static void say_revoked(void *context, const stele_partition *partitions, size_t count, bool lost)
+{
+    member *self = context;
+    if (self->events.revoked != NULL)
+        self->events.revoked(self->events.context, partitions, count, lost);
+}
+
+static bool is_cooperative(rd_kafka_t *rk)
+{
+    const char *protocol = rd_kafka_rebalance_protocol(rk);
+    return protocol != NULL && strcmp(protocol, "COOPERATIVE") == 0;
+}
+
+/* Paused before and after: before, so that no fetch is ever sent; after, for a partition that
+ * librdkafka had not heard of before. The offset is absolute, so that no committed one is asked for
+ * and none is reset. */
+static void take_paused(member *self, rd_kafka_topic_partition_list_t *added)
+{
+    rd_kafka_t *rk = self->client.rk;
+    for (int i = 0; i < added->cnt; i++)
+        added->elems[i].offset = 0;
+    rd_kafka_pause_partitions(rk, added);
+    for (int i = 0; i < added->cnt; i++)
+        added->elems[i].err = RD_KAFKA_RESP_ERR_NO_ERROR;
+    if (is_cooperative(rk))
+        rd_kafka_error_destroy(rd_kafka_incremental_assign(rk, added));
+    else
+        rd_kafka_assign(rk, added);
+    rd_kafka_pause_partitions(rk, added);
+}
+
+static void give_up(rd_kafka_t *rk, const rd_kafka_topic_partition_list_t *removed)
+{
+    if (is_cooperative(rk))
+        rd_kafka_error_destroy(rd_kafka_incremental_unassign(rk, removed));
+    else
+        rd_kafka_assign(rk, NULL);
+}
+
+/* Only what was told as assigned is told as revoked, and that once. */
+static void tell_revoked(member *self, const rd_kafka_topic_partition_list_t *removed, bool lost)
+{
+    rd_kafka_topic_partition_list_t *told = rd_kafka_topic_partition_list_new(removed->cnt);
+    for (int i = 0; i < removed->cnt; i++) {
+        const rd_kafka_topic_partition_t *each = &removed->elems[i];
+        if (rd_kafka_topic_partition_list_del(self->owned, each->topic, each->partition))
+            rd_kafka_topic_partition_list_add(told, each->topic, each->partition);
+    }
+    tell(told, say_revoked, self, lost);
+    rd_kafka_topic_partition_list_destroy(told);
+}
+
+/* @locality the owner's thread, within poll and close */
+static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code,
+                         rd_kafka_topic_partition_list_t *partitions, void *opaque)
+{
+    member *self = ((rdkafka_client *)opaque)->owner;
+    if (code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS && !self->closing) {
+        take_paused(self, partitions);
+        for (int i = 0; i < partitions->cnt; i++)
+            rd_kafka_topic_partition_list_add(self->owned, partitions->elems[i].topic,
+                                              partitions->elems[i].partition);
+        tell(partitions, say_assigned, self, false);
+        return;
+    }
+    /* Revoked, or assigned while it closes: then nothing is started. */
+    if (code == RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS)
+        tell_revoked(self, partitions, rd_kafka_assignment_lost(rk));
+    give_up(rk, partitions);
+}
+
+/* ---- opening ---- */
+
+static rd_kafka_conf_t *make_conf(const rdkafka_log *log, const stele_log_member_options *options)
+{
+    rd_kafka_conf_t *conf = stele_rdkafka_conf(log);
+    bool session_is_set = stele_rdkafka_is_set(log, "session.timeout.ms");
+    int session_ms = options->session_timeout_ms == 0 ? SESSION_MS : options->session_timeout_ms;
+    if (options->session_timeout_ms != 0 || !session_is_set) {
+        stele_rdkafka_set_number(conf, "session.timeout.ms", session_ms);
+        if (!stele_rdkafka_is_set(log, "heartbeat.interval.ms"))
+            stele_rdkafka_set_number(conf, "heartbeat.interval.ms",
+                                     session_ms / HEARTBEATS_PER_SESSION);
+    }
+    stele_rdkafka_set(conf, "group.id", options->group);
+    stele_rdkafka_set(conf, "partition.assignment.strategy",
+                      options->eager ? "range" : "cooperative-sticky");
+    stele_rdkafka_set(conf, "enable.auto.commit", "false");
+    stele_rdkafka_set(conf, "enable.auto.offset.store", "false");
+    stele_rdkafka_set(conf, "auto.offset.reset", "error");
+    if (options->client != NULL) stele_rdkafka_set(conf, "client.id", options->client);
+    rd_kafka_conf_set_rebalance_cb(conf, on_rebalance);
+    return conf;
+}
+
+static stele_status subscribe(member *self, const char *const *topics, stele_error *err)
+{
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+    for (size_t i = 0; topics[i] != NULL; i++) {
+        rd_kafka_topic_partition_list_add(list, topics[i], RD_KAFKA_PARTITION_UA);
+        rd_kafka_topic_t *topic = rd_kafka_topic_new(self->client.rk, topics[i], NULL);
+        if (topic == NULL) continue; /* subscribe says why */
+        self->topics = stele_realloc_array(self->topics, self->topic_count + 1, sizeof(void *));
+        self->topics[self->topic_count++] = topic;
+    }
+    rd_kafka_resp_err_t code = rd_kafka_subscribe(self->client.rk, list);
+    rd_kafka_topic_partition_list_destroy(list);
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return STELE_OK;
+    return stele_rdkafka_fail(err, (rdkafka_verdict){.code = code}, "subscription");
+}
+
+static void release(member *self)
+{
+    for (size_t i = 0; i < self->topic_count; i++)
+        rd_kafka_topic_destroy(self->topics[i]);
+    stele_rdkafka_client_close(&self->client);
+    rd_kafka_topic_partition_list_destroy(self->owned);
+    free(self->topics);
+    free(self);
+}
+
+stele_status stele_rdkafka_member_open(stele_log *base, const stele_log_member_options *options,
+                                       stele_log_member **out, stele_error *err)
+{
+    rdkafka_log *log = (rdkafka_log *)base;
+    member *self = stele_alloc(sizeof *self);
+    self->base.ops = base->ops;
+    self->events = options->events;
+    self->owned = rd_kafka_topic_partition_list_new(0);
+
+    stele_status status = stele_rdkafka_client_open(log, RD_KAFKA_CONSUMER, make_conf(log, options),
+                                                    self, &self->client, err);
+    if (status == STELE_OK) {
+        rd_kafka_poll_set_consumer(self->client.rk);
+        status = subscribe(self, options->topics, err);
+    }
+    if (status < 0) {
+        release(self);
+        return status;
+    }
+    *out = &self->base;
+    return STELE_OK;
+}
+
+/* ---- its life ---- */
+
+stele_status stele_rdkafka_member_poll(stele_log_member *base, int timeout_ms, stele_error *err)
+{
+    member *self = (member *)base;
+    /* Records never come. An error here is one that librdkafka goes on with by itself (a topic that
+     * is not there, a poll that came late) or a fatal one, which is asked for below. */
+    rd_kafka_message_t *message = rd_kafka_consumer_poll(self->client.rk, timeout_ms);
+    if (message != NULL) rd_kafka_message_destroy(message);
+
+    char text[200];
+    rd_kafka_resp_err_t code = rd_kafka_fatal_error(self->client.rk, text, sizeof text);
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return STELE_OK;
+    return stele_rdkafka_fail(err, (rdkafka_verdict){.code = code, .fatal = true, .text = text},
+                              "group member");
+}
+
+stele_log_group *stele_rdkafka_member_group(stele_log_member *base)
+{
+    member *self = (member *)base;
+    struct group *captured = stele_alloc(sizeof *captured);
+    captured->base.ops = base->ops;
+    captured->metadata = rd_kafka_consumer_group_metadata(self->client.rk);
+    return &captured->base;
+}
+
+void stele_rdkafka_group_free(stele_log_group *base)
+{
+    struct group *captured = (struct group *)base;
+    rd_kafka_consumer_group_metadata_destroy(captured->metadata);
+    free(captured);
+}
+
+const rd_kafka_consumer_group_metadata_t *stele_rdkafka_group_metadata(const stele_log_group *base)
+{
+    return ((const struct group *)base)->metadata;
+}
+
+/* rd_kafka_consumer_close has no deadline, so its steps are taken here. */
+static void leave(member *self, int timeout_ms)
+{
+    stele_deadline deadline = stele_deadline_after(stele_clock_system(), timeout_ms);
+    rd_kafka_queue_t *queue = rd_kafka_queue_new(self->client.rk);
+    rd_kafka_error_t *error = rd_kafka_consumer_close_queue(self->client.rk, queue);
+    if (error != NULL) {
+        rd_kafka_error_destroy(error);
+    } else {
+        while (!rd_kafka_consumer_closed(self->client.rk) && !stele_deadline_passed(deadline))
+            rd_kafka_queue_poll_callback(queue, stele_deadline_remaining_ms(deadline, 100));
+    }
+    rd_kafka_queue_destroy(queue);
+}
+
+void stele_rdkafka_member_close(stele_log_member *base, int timeout_ms)
+{
+    member *self = (member *)base;
+    self->closing = true;
+    leave(self, timeout_ms);
+    if (self->owned->cnt > 0) {
+        rd_kafka_topic_partition_list_t *rest = rd_kafka_topic_partition_list_copy(self->owned);
+        tell_revoked(self, rest, true);
+        rd_kafka_topic_partition_list_destroy(rest);
+    }
+    release(self);
+}

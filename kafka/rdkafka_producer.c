@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: MIT
+ * The producer's queue: records in, deliveries out, and how it ends. Transactions are in
+ * rdkafka_transaction.c. */
+#include "kafka/rdkafka_producer.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/alloc.h"
+
+enum {
+    QUEUE_DEFAULT = 64 << 20,
+    RECORD_COST = 128, /* bounds the count of queued records: about what librdkafka adds to each */
+    DELIVERY_MS = 30000,
+    TRANSACTION_MS = 10000,
+    LINGER_MS = 5,
+    PURGE_MS = 1000, /* deliveries of purged records come at once; not waited for longer */
+    RETRY_BACKOFF_MAX_VERSION = 0x02030000 /* librdkafka 2.3: retry.backoff.max.ms */
+};
+
+/* ---- deliveries ---- */
+
+static void fail_delivery(stele_error *failure, const rd_kafka_message_t *message)
+{
+    stele_status status = stele_rdkafka_status(message->err);
+    stele_next next = STELE_NEXT_STOP;
+    if (status == STELE_E_LIMIT) next = STELE_NEXT_REJECT;
+    /* Surely not in the log: the same record may be put again. */
+    if (next == STELE_NEXT_STOP &&
+        rd_kafka_message_status(message) == RD_KAFKA_MSG_STATUS_NOT_PERSISTED &&
+        (status == STELE_E_TIMED_OUT || status == STELE_E_UNAVAILABLE ||
+         status == STELE_E_INTERRUPTED))
+        next = STELE_NEXT_RETRY;
+    stele_fail_cause(failure, status, next, (int)message->err,
+                     "%s/%d: a record of %zu bytes was not delivered: %s",
+                     rd_kafka_topic_name(message->rkt), (int)message->partition,
+                     message->len + message->key_len, rd_kafka_message_errstr(message));
+}
+
+/* @locality the owner's thread, within poll, flush, commit, abort and close */
+static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *message, void *opaque)
+{
+    (void)rk;
+    rdkafka_producer *self = ((rdkafka_client *)opaque)->owner;
+    if (self->delivered == NULL) return;
+
+    bool failed = message->err != RD_KAFKA_RESP_ERR_NO_ERROR;
+    stele_error failure;
+    if (failed) fail_delivery(&failure, message);
+    stele_position position = {
+        .partition = {rd_kafka_topic_name(message->rkt), message->partition},
+        .offset = failed ? STELE_OFFSET_NONE : message->offset,
+    };
+    self->delivered(self->context, message->_private, position, failed ? &failure : NULL);
+}
+
+/* ---- opening ---- */
+
+static int64_t or_default(int64_t value, int64_t usual)
+{
+    return value == 0 ? usual : value;
+}
+
+static int64_t least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static void set_queue(rd_kafka_conf_t *conf, size_t queue_max)
+{
+    int64_t bytes = (int64_t)or_default((int64_t)queue_max, QUEUE_DEFAULT);
+    int64_t records = least(bytes / RECORD_COST, 10000000);
+    int64_t kilobytes = least(bytes / 1024, 2097151);
+    stele_rdkafka_set_number(conf, "queue.buffering.max.messages", records < 1 ? 1 : records);
+    stele_rdkafka_set_number(conf, "queue.buffering.max.kbytes", kilobytes < 1 ? 1 : kilobytes);
+}
+
+static void set_transactional(const rdkafka_log *log, rd_kafka_conf_t *conf,
+                              const stele_log_producer_options *options)
+{
+    int64_t timeout_ms = or_default(options->transaction_timeout_ms, TRANSACTION_MS);
+    stele_rdkafka_set(conf, "transactional.id", options->transactional_id);
+    stele_rdkafka_set_number(conf, "transaction.timeout.ms", timeout_ms);
+    /* librdkafka refuses one above the transaction's; a request must end within it. */
+    stele_rdkafka_set_number(conf, "socket.timeout.ms", timeout_ms > 1000 ? timeout_ms - 100 : 900);
+    /* A transaction is several requests in a row, each retried once while the broker settles the
+     * one before: with the default of 100 ms there are ten transactions a second. */
+    stele_rdkafka_set_default(log, conf, "retry.backoff.ms", "1");
+    if (rd_kafka_version() >= RETRY_BACKOFF_MAX_VERSION)
+        stele_rdkafka_set_default(log, conf, "retry.backoff.max.ms", "20");
+}
+
+static void set_compression(const rdkafka_log *log, rd_kafka_conf_t *conf, const char *compression)
+{
+    if (compression != NULL)
+        stele_rdkafka_set(conf, "compression.type", compression);
+    else if (!stele_rdkafka_is_set(log, "compression.codec"))
+        stele_rdkafka_set_default(log, conf, "compression.type", "lz4");
+}
+
+static void set_linger(const rdkafka_log *log, rd_kafka_conf_t *conf,
+                       const stele_log_producer_options *options)
+{
+    bool is_set = stele_rdkafka_is_set(log, "linger.ms") ||
+                  stele_rdkafka_is_set(log, "queue.buffering.max.ms");
+    int64_t usual = options->transactional_id == NULL ? LINGER_MS : 0;
+    if (options->linger_ms != 0 || !is_set)
+        stele_rdkafka_set_number(conf, "linger.ms", or_default(options->linger_ms, usual));
+}
+
+static rd_kafka_conf_t *make_conf(const rdkafka_log *log, const stele_log_producer_options *options)
+{
+    rd_kafka_conf_t *conf = stele_rdkafka_conf(log);
+    int64_t delivery_ms = or_default(options->delivery_timeout_ms, DELIVERY_MS);
+    if (options->transactional_id != NULL) {
+        set_transactional(log, conf, options);
+        delivery_ms =
+            least(delivery_ms, or_default(options->transaction_timeout_ms, TRANSACTION_MS));
+    }
+    stele_rdkafka_set(conf, "enable.idempotence", "true");
+    stele_rdkafka_set(conf, "partitioner", "murmur2_random");
+    stele_rdkafka_set_number(conf, "delivery.timeout.ms", delivery_ms);
+    set_queue(conf, options->queue_max);
+    set_compression(log, conf, options->compression);
+    set_linger(log, conf, options);
+    /* Without it, flush and commit look for deliveries every 10 ms only. */
+    rd_kafka_conf_set_dr_msg_cb(conf, on_delivery);
+    return conf;
+}
+
+stele_status stele_rdkafka_producer_open(stele_log *base, const stele_log_producer_options *options,
+                                         stele_log_producer **out, stele_error *err)
+{
+    static const char *const codecs[] = {"none", "gzip", "snappy", "lz4", "zstd"};
+    rdkafka_log *log = (rdkafka_log *)base;
+    bool is_codec = options->compression == NULL;
+    for (size_t i = 0; i < sizeof codecs / sizeof *codecs; i++)
+        is_codec = is_codec || strcmp(options->compression, codecs[i]) == 0;
+    if (!is_codec)
+        return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
+                          "compression is none, gzip, snappy, lz4 or zstd, not \"%s\"",
+                          options->compression);
+
+    rdkafka_producer *self = stele_alloc(sizeof *self);
+    STELE_AUTO(stele_log_producer) guard = &self->base;
+    self->base.ops = base->ops;
+    self->delivered = options->delivered;
+    self->context = options->context;
+    self->transactional_id = stele_strdup(options->transactional_id);
+    stele_status status = stele_rdkafka_client_open(log, RD_KAFKA_PRODUCER, make_conf(log, options),
+                                                    self, &self->client, err);
+    if (status < 0) return status;
+    *out = guard;
+    guard = NULL;
+    return STELE_OK;
+}
+
+/* ---- its life ---- */
+
+stele_status stele_rdkafka_producer_check(rdkafka_producer *self, stele_error *err)
+{
+    if (self->death.status == STELE_OK) {
+        char text[200];
+        rd_kafka_resp_err_t code = rd_kafka_fatal_error(self->client.rk, text, sizeof text);
+        if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return STELE_OK;
+        stele_rdkafka_fail(&self->death,
+                           (rdkafka_verdict){.code = code, .fatal = true, .text = text},
+                           self->transactional_id != NULL ? self->transactional_id : "producer");
+    }
+    if (err != NULL) *err = self->death;
+    return self->death.status;
+}
+
+rd_kafka_topic_t *stele_rdkafka_producer_topic(rdkafka_producer *self, const char *name)
+{
+    for (size_t i = 0; i < self->topic_count; i++)
+        if (strcmp(rd_kafka_topic_name(self->topics[i]), name) == 0) return self->topics[i];
+
+    rd_kafka_topic_t *topic = rd_kafka_topic_new(self->client.rk, name, NULL);
+    if (topic == NULL) return NULL;
+    self->topics = stele_realloc_array(self->topics, self->topic_count + 1, sizeof(void *));
+    self->topics[self->topic_count++] = topic;
+    return topic;
+}
+
+static rd_kafka_headers_t *make_headers(const stele_log_entry *entry)
+{
+    if (entry->header_count == 0) return NULL;
+    rd_kafka_headers_t *headers = rd_kafka_headers_new(entry->header_count);
+    for (size_t i = 0; i < entry->header_count; i++) {
+        const stele_header *header = &entry->headers[i];
+        rd_kafka_header_add(headers, header->name, -1, header->value.data,
+                            (ssize_t)header->value.size);
+    }
+    return headers;
+}
+
+/* producev with headers that are ours: 2.0.2's produceva frees them twice if the partition is
+ * unknown. */
+static rd_kafka_resp_err_t produce(rdkafka_producer *self, rd_kafka_topic_t *topic,
+                                   const stele_log_entry *entry)
+{
+    rd_kafka_headers_t *headers = make_headers(entry);
+    rd_kafka_resp_err_t code = rd_kafka_producev(
+        self->client.rk, RD_KAFKA_V_RKT(topic), RD_KAFKA_V_PARTITION(entry->partition.index),
+        RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY(entry->key.data, entry->key.size),
+        RD_KAFKA_V_VALUE((void *)(uintptr_t)entry->value.data, entry->value.size),
+        RD_KAFKA_V_TIMESTAMP(entry->timestamp_ms), RD_KAFKA_V_OPAQUE(entry->opaque),
+        RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_END);
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR && headers != NULL) rd_kafka_headers_destroy(headers);
+    return code;
+}
+
+static stele_status fail_put(rdkafka_producer *self, const stele_log_entry *entry,
+                             rd_kafka_resp_err_t code, stele_error *err)
+{
+    stele_status status = stele_rdkafka_producer_check(self, err);
+    if (status < 0) return status;
+
+    const char *topic = entry->partition.topic;
+    if (code == RD_KAFKA_RESP_ERR__QUEUE_FULL)
+        return stele_fail_cause(err, STELE_E_FULL, STELE_NEXT_RETRY, (int)code,
+                                "%s: the producer's queue is full: serve deliveries, then again",
+                                topic);
+    if (code == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE) {
+        char limit[24] = "?";
+        size_t size = sizeof limit;
+        rd_kafka_conf_get(rd_kafka_conf(self->client.rk), "message.max.bytes", limit, &size);
+        return stele_fail_cause(err, STELE_E_LIMIT, STELE_NEXT_REJECT, (int)code,
+                                "%s: a record of %zu bytes is larger than message.max.bytes=%s "
+                                "allows; raise it in [kafka] and max.message.bytes of the topic",
+                                topic, entry->key.size + entry->value.size, limit);
+    }
+    char what[160];
+    snprintf(what, sizeof what, "%s/%d", topic, (int)entry->partition.index);
+    return stele_rdkafka_fail(err, (rdkafka_verdict){.code = code}, what);
+}
+
+stele_status stele_rdkafka_put(stele_log_producer *base, const stele_log_entry *entry,
+                               stele_error *err)
+{
+    rdkafka_producer *self = (rdkafka_producer *)base;
+    if (self->death.status != STELE_OK) return stele_rdkafka_producer_check(self, err);
+
+    rd_kafka_topic_t *topic = stele_rdkafka_producer_topic(self, entry->partition.topic);
+    if (topic == NULL)
+        return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP, "\"%s\" cannot be a topic",
+                          entry->partition.topic);
+    if (self->needs_gap) stele_rdkafka_transaction_gap(self);
+    rd_kafka_resp_err_t code = produce(self, topic, entry);
+    return code == RD_KAFKA_RESP_ERR_NO_ERROR ? STELE_OK : fail_put(self, entry, code, err);
+}
+
+stele_status stele_rdkafka_producer_poll(stele_log_producer *base, int timeout_ms, stele_error *err)
+{
+    rdkafka_producer *self = (rdkafka_producer *)base;
+    rd_kafka_poll(self->client.rk, timeout_ms);
+    return stele_rdkafka_producer_check(self, err);
+}
+
+stele_status stele_rdkafka_flush(stele_log_producer *base, int timeout_ms, stele_error *err)
+{
+    rdkafka_producer *self = (rdkafka_producer *)base;
+    rd_kafka_resp_err_t code = rd_kafka_flush(self->client.rk, timeout_ms);
+    stele_status status = stele_rdkafka_producer_check(self, err);
+    if (status < 0 || code == RD_KAFKA_RESP_ERR_NO_ERROR) return status;
+    return stele_fail_cause(err, STELE_E_TIMED_OUT, STELE_NEXT_RETRY, (int)code,
+                            "%d records are not delivered yet", rd_kafka_outq_len(self->client.rk));
+}
+
+static void drop_queue(rdkafka_producer *self)
+{
+    rd_kafka_purge(self->client.rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+    stele_deadline deadline = stele_deadline_after(stele_clock_system(), PURGE_MS);
+    while (rd_kafka_outq_len(self->client.rk) > 0 && !stele_deadline_passed(deadline))
+        rd_kafka_poll(self->client.rk, 10);
+}
+
+void stele_rdkafka_producer_close(stele_log_producer *base)
+{
+    rdkafka_producer *self = (rdkafka_producer *)base;
+    if (self->client.rk != NULL) drop_queue(self);
+    for (size_t i = 0; i < self->topic_count; i++)
+        rd_kafka_topic_destroy(self->topics[i]);
+    stele_rdkafka_client_close(&self->client);
+    free(self->topics);
+    free(self->transactional_id);
+    free(self);
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT
+ * The producer that rdkafka_producer.c (queue and deliveries) and rdkafka_transaction.c share. */
+#ifndef STELE_KAFKA_RDKAFKA_PRODUCER_H
+#define STELE_KAFKA_RDKAFKA_PRODUCER_H
+
+#include "core/deadline.h"
+#include "kafka/rdkafka_log.h"
+
+typedef struct rdkafka_producer {
+    stele_log_producer base;
+    rdkafka_client client;
+    char *transactional_id; /* NULL: idempotent, no transactions */
+    void (*delivered)(void *context, void *opaque, stele_position position,
+                      const stele_error *failure);
+    void *context;
+    rd_kafka_topic_t **topics; /* kept until the producer closes: positions name them */
+    size_t topic_count;
+    stele_error death; /* why it must not be used any more; status OK while it lives */
+
+    /* Transactional only. */
+    bool initialised;
+    bool in_transaction;
+    bool needs_gap; /* nothing was sent in this transaction yet */
+    int64_t committed_ns;
+} rdkafka_producer;
+
+/** The topic's handle; NULL if the name cannot be one. */
+rd_kafka_topic_t *stele_rdkafka_producer_topic(rdkafka_producer *producer, const char *name);
+
+/** STELE_OK while it lives; else what it died of, now or earlier. */
+stele_status stele_rdkafka_producer_check(rdkafka_producer *producer, stele_error *err);
+
+/** Before the first record of a transaction: let the markers of the last one be written. */
+void stele_rdkafka_transaction_gap(rdkafka_producer *producer);
+
+#endif

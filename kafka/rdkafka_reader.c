@@ -1,0 +1,444 @@
+/* SPDX-License-Identifier: MIT
+ * Reading partitions by librdkafka's simple consumer: no group, one queue for each partition, all
+ * of them waking one eventfd. Nothing is allocated for a record: views are filled into the arrays
+ * of a batch box, and boxes are used again. */
+#include "kafka/rdkafka_log.h"
+
+#include <inttypes.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "core/alloc.h"
+#include "core/deadline.h"
+
+enum {
+    BATCH_DEFAULT = 4096,
+    QUEUE_DEFAULT = 64 << 20,
+    BOUNDS_MS = 2000, /* how long a failure waits to say what the log does hold */
+    LOOK_MS = 500,    /* a wait looks at the queues that often, whatever the eventfd says */
+    BACKOFF_VERSION = 0x02020000 /* librdkafka 2.2: fetch.queue.backoff.ms */
+};
+
+/* A batch's memory. `ops` first: stele_log_batch_release finds it there. */
+typedef struct box {
+    const stele_log_ops *ops;
+    struct reader *reader;
+    struct box *next; /* of the reader's free ones */
+    rd_kafka_message_t **messages;
+    stele_record *records;
+    size_t count;
+} box;
+
+/* A partition that is read. */
+typedef struct source {
+    rd_kafka_topic_t *topic;
+    int32_t index;
+    rd_kafka_queue_t *queue;
+    int64_t position; /* no record below it may come */
+    bool held;
+    stele_error failure; /* to be handed out after the records before it; status OK if none */
+} source;
+
+typedef struct reader {
+    stele_log_reader base;
+    rdkafka_client client;
+    int wakeup;
+    size_t batch_max;
+    source **sources;
+    size_t count;
+    size_t turn; /* index of the source that is asked first */
+    box *free_boxes;
+    rd_kafka_topic_t **topics; /* kept until the reader closes: batches name them */
+    size_t topic_count;
+} reader;
+
+/* ---- boxes ---- */
+
+static box *take_box(reader *self)
+{
+    box *taken = self->free_boxes;
+    if (taken != NULL) {
+        self->free_boxes = taken->next;
+        return taken;
+    }
+    taken = stele_alloc(sizeof *taken);
+    taken->ops = self->base.ops;
+    taken->reader = self;
+    taken->messages = stele_alloc_array(self->batch_max, sizeof(rd_kafka_message_t *));
+    taken->records = stele_alloc_array(self->batch_max, sizeof *taken->records);
+    return taken;
+}
+
+static void empty_box(box *full)
+{
+    for (size_t i = 0; i < full->count; i++)
+        rd_kafka_message_destroy(full->messages[i]);
+    full->count = 0;
+    full->next = full->reader->free_boxes;
+    full->reader->free_boxes = full;
+}
+
+void stele_rdkafka_batch_release(stele_batch *batch)
+{
+    empty_box(batch->self);
+}
+
+static void free_boxes(reader *self)
+{
+    while (self->free_boxes != NULL) {
+        box *each = self->free_boxes;
+        self->free_boxes = each->next;
+        free(each->messages);
+        free(each->records);
+        free(each);
+    }
+}
+
+/* ---- opening ---- */
+
+static void set_queue(rd_kafka_conf_t *conf, size_t queue_max)
+{
+    /* The queue is bounded in bytes of key and value; its own cost for a record is above 200 bytes,
+     * so records are bounded too. Before 2.2 a full queue stops the fetch for a second: it must
+     * hold more than what is read in one. */
+    bool backs_off = rd_kafka_version() >= BACKOFF_VERSION;
+    size_t records = queue_max / (backs_off ? 256 : 64);
+    size_t kilobytes = queue_max / 1024;
+    stele_rdkafka_set_number(conf, "queued.min.messages",
+                             (int64_t)(records < 1000       ? 1000
+                                       : records > 10000000 ? 10000000
+                                                            : records));
+    stele_rdkafka_set_number(conf, "queued.max.messages.kbytes",
+                             (int64_t)(kilobytes < 1         ? 1
+                                       : kilobytes > 2097151 ? 2097151
+                                                             : kilobytes));
+    if (backs_off) stele_rdkafka_set(conf, "fetch.queue.backoff.ms", "1");
+}
+
+static rd_kafka_conf_t *make_conf(const rdkafka_log *log, const stele_log_reader_options *options)
+{
+    rd_kafka_conf_t *conf = stele_rdkafka_conf(log);
+    bool committed = options->isolation == STELE_READ_COMMITTED;
+    stele_rdkafka_set(conf, "isolation.level", committed ? "read_committed" : "read_uncommitted");
+    stele_rdkafka_set(conf, "enable.partition.eof", "true");
+    stele_rdkafka_set(conf, "check.crcs", "true");
+    stele_rdkafka_set(conf, "auto.offset.reset", "error");
+    stele_rdkafka_set(conf, "enable.auto.commit", "false");
+    stele_rdkafka_set(conf, "enable.auto.offset.store", "false");
+    stele_rdkafka_set(conf, "auto.commit.enable", "false");
+    /* The end of a partition is noticed when a fetch comes back empty, so that wait is short. */
+    stele_rdkafka_set_default(log, conf, "fetch.wait.max.ms", "50");
+    stele_rdkafka_set_default(log, conf, "fetch.error.backoff.ms", "100");
+    stele_rdkafka_set_default(log, conf, "topic.metadata.propagation.max.ms", "5000");
+    set_queue(conf, options->queue_max == 0 ? (size_t)QUEUE_DEFAULT : options->queue_max);
+    return conf;
+}
+
+stele_status stele_rdkafka_reader_open(stele_log *base, const stele_log_reader_options *options,
+                                       stele_log_reader **out, stele_error *err)
+{
+    rdkafka_log *log = (rdkafka_log *)base;
+    reader *self = stele_alloc(sizeof *self);
+    STELE_AUTO(stele_log_reader) guard = &self->base;
+    self->base.ops = base->ops;
+    self->batch_max = options->batch_max == 0 ? BATCH_DEFAULT : options->batch_max;
+    self->wakeup = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (self->wakeup < 0)
+        return stele_fail(err, STELE_E_INTERNAL, STELE_NEXT_STOP,
+                          "no eventfd: too many open files? raise the limit (ulimit -n)");
+
+    stele_status status = stele_rdkafka_client_open(log, RD_KAFKA_CONSUMER, make_conf(log, options),
+                                                    self, &self->client, err);
+    if (status < 0) return status;
+    *out = guard;
+    guard = NULL;
+    return STELE_OK;
+}
+
+/* ---- sources ---- */
+
+static source *find_source(const reader *self, stele_partition partition, size_t *at)
+{
+    for (size_t i = 0; i < self->count; i++) {
+        source *each = self->sources[i];
+        if (each->index != partition.index ||
+            strcmp(rd_kafka_topic_name(each->topic), partition.topic) != 0)
+            continue;
+        *at = i;
+        return each;
+    }
+    return NULL;
+}
+
+static rd_kafka_topic_t *find_topic(reader *self, const char *name)
+{
+    for (size_t i = 0; i < self->topic_count; i++)
+        if (strcmp(rd_kafka_topic_name(self->topics[i]), name) == 0) return self->topics[i];
+
+    rd_kafka_topic_t *topic = rd_kafka_topic_new(self->client.rk, name, NULL);
+    if (topic == NULL) return NULL;
+    self->topics = stele_realloc_array(self->topics, self->topic_count + 1, sizeof(void *));
+    self->topics[self->topic_count++] = topic;
+    return topic;
+}
+
+/* One queue each: what was fetched for a partition that stops goes with its queue. */
+static rd_kafka_queue_t *make_queue(reader *self)
+{
+    static const uint64_t one = 1;
+    rd_kafka_queue_t *queue = rd_kafka_queue_new(self->client.rk);
+    rd_kafka_queue_io_event_enable(queue, self->wakeup, &one, sizeof one);
+    return queue;
+}
+
+static void drop_queue(rd_kafka_queue_t *queue)
+{
+    rd_kafka_queue_io_event_enable(queue, -1, NULL, 0);
+    rd_kafka_queue_destroy(queue);
+}
+
+stele_status stele_rdkafka_reader_start(stele_log_reader *base, stele_partition partition,
+                                        int64_t offset, stele_error *err)
+{
+    reader *self = (reader *)base;
+    size_t at;
+    if (offset < 0)
+        return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP, "%s/%d: %lld is no offset",
+                          partition.topic, (int)partition.index, (long long)offset);
+    if (find_source(self, partition, &at) != NULL)
+        return stele_fail(err, STELE_E_EXISTS, STELE_NEXT_STOP, "%s/%d is being read already",
+                          partition.topic, (int)partition.index);
+
+    rd_kafka_topic_t *topic = find_topic(self, partition.topic);
+    rd_kafka_queue_t *queue = make_queue(self);
+    if (topic == NULL || rd_kafka_consume_start_queue(topic, partition.index, offset, queue) != 0) {
+        rd_kafka_resp_err_t code = rd_kafka_last_error();
+        drop_queue(queue);
+        return stele_fail_cause(err, STELE_E_INVALID, STELE_NEXT_STOP, (int)code,
+                                "%s/%d cannot be read: %s", partition.topic, (int)partition.index,
+                                rd_kafka_err2str(code));
+    }
+
+    source *started = stele_alloc(sizeof *started);
+    *started =
+        (source){.topic = topic, .index = partition.index, .queue = queue, .position = offset};
+    self->sources = stele_realloc_array(self->sources, self->count + 1, sizeof(source *));
+    self->sources[self->count++] = started;
+    return STELE_OK;
+}
+
+static void stop_source(reader *self, size_t at)
+{
+    source *stopped = self->sources[at];
+    rd_kafka_consume_stop(stopped->topic, stopped->index);
+    drop_queue(stopped->queue);
+    free(stopped);
+    self->count--;
+    memmove(&self->sources[at], &self->sources[at + 1], (self->count - at) * sizeof(source *));
+    if (self->turn > at) self->turn--;
+}
+
+void stele_rdkafka_reader_stop(stele_log_reader *base, stele_partition partition)
+{
+    reader *self = (reader *)base;
+    size_t at;
+    if (find_source(self, partition, &at) != NULL) stop_source(self, at);
+}
+
+void stele_rdkafka_reader_hold(stele_log_reader *base, stele_partition partition, bool held)
+{
+    size_t at;
+    source *found = find_source((reader *)base, partition, &at);
+    if (found != NULL) found->held = held;
+}
+
+void stele_rdkafka_reader_close(stele_log_reader *base)
+{
+    reader *self = (reader *)base;
+    while (self->count > 0)
+        stop_source(self, self->count - 1);
+    for (size_t i = 0; i < self->topic_count; i++)
+        rd_kafka_topic_destroy(self->topics[i]);
+    stele_rdkafka_client_close(&self->client);
+    if (self->wakeup >= 0) close(self->wakeup);
+    free_boxes(self);
+    free(self->topics);
+    free(self->sources);
+    free(self);
+}
+
+/* ---- what ends the reading of a partition ---- */
+
+static stele_status fail_hole(reader *self, source *from, int64_t offset)
+{
+    const char *topic = rd_kafka_topic_name(from->topic);
+    int64_t start;
+    int64_t end;
+    bool is_known =
+        stele_log_bounds(&self->client.log->base, (stele_partition){topic, from->index},
+                         STELE_READ_UNCOMMITTED, BOUNDS_MS, &start, &end, NULL) == STELE_OK;
+    if (!is_known)
+        return stele_fail(&from->failure, STELE_E_HOLE, STELE_NEXT_STOP,
+                          "%s/%d: offset %" PRId64
+                          " is not in the log; nothing is skipped: restore "
+                          "from snapshots, or rebuild",
+                          topic, (int)from->index, offset);
+    return stele_fail(&from->failure, STELE_E_HOLE, STELE_NEXT_STOP,
+                      "%s/%d: offset %" PRId64 " is not in the log, which holds %" PRId64
+                      " to %" PRId64 "; nothing is skipped: %s",
+                      topic, (int)from->index, offset, start, end,
+                      offset < start ? "records were deleted; restore from snapshots, or rebuild"
+                                     : "records were lost, or the topic was made anew; rebuild");
+}
+
+static void fail_source(reader *self, source *from, const rd_kafka_message_t *message)
+{
+    stele_status status = stele_rdkafka_status(message->err);
+    if (status == STELE_E_HOLE) {
+        fail_hole(self, from, from->position);
+        return;
+    }
+    char what[160];
+    snprintf(what, sizeof what, "%s/%d at offset %" PRId64, rd_kafka_topic_name(from->topic),
+             (int)from->index, from->position);
+    stele_rdkafka_fail(
+        &from->failure,
+        (rdkafka_verdict){.code = message->err, .text = rd_kafka_message_errstr(message)}, what);
+}
+
+/* ---- batches ---- */
+
+static stele_record view_of(rd_kafka_message_t *message)
+{
+    rd_kafka_timestamp_type_t type;
+    return (stele_record){
+        .offset = message->offset,
+        .timestamp_ms = rd_kafka_message_timestamp(message, &type),
+        .key = stele_bytes_of(message->key, message->key_len),
+        .value = stele_bytes_of(message->payload, message->len),
+        .headers = message,
+    };
+}
+
+/* Fill the batch from what was polled into `into`: records stay there, the rest is destroyed. The
+ * first failure ends it; a record past the end-of-partition mark takes the mark back. */
+static void fill(reader *self, source *from, box *into, size_t polled, stele_batch *out)
+{
+    for (size_t i = 0; i < polled; i++) {
+        rd_kafka_message_t *message = into->messages[i];
+        if (from->failure.status == STELE_OK && message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
+            if (message->offset >= from->position) {
+                from->position = message->offset + 1;
+                out->at_end = false;
+                into->records[into->count] = view_of(message);
+                into->messages[into->count++] = message;
+                continue;
+            }
+            /* Truncated below what was read, and written anew. */
+            fail_hole(self, from, from->position);
+        } else if (from->failure.status != STELE_OK) {
+            /* Behind a failure: not handed out. */
+        } else if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+            if (message->offset > from->position) from->position = message->offset;
+            out->at_end = true;
+        } else {
+            fail_source(self, from, message);
+        }
+        rd_kafka_message_destroy(message);
+    }
+}
+
+/* A failure is handed out by itself, after the records that came before it. */
+static bool hand_out_failure(reader *self, size_t at, stele_batch *out)
+{
+    source *from = self->sources[at];
+    box *taken = take_box(self);
+    *out = (stele_batch){
+        .partition = {rd_kafka_topic_name(from->topic), from->index},
+        .next_offset = from->position,
+        .status = from->failure.status,
+        .error = from->failure,
+        .self = taken,
+    };
+    stop_source(self, at);
+    return true;
+}
+
+static bool take_from(reader *self, size_t at, stele_batch *out)
+{
+    source *from = self->sources[at];
+    if (from->held) return false;
+    if (from->failure.status != STELE_OK) return hand_out_failure(self, at, out);
+
+    box *into = take_box(self);
+    ssize_t polled = rd_kafka_consume_batch_queue(from->queue, 0, into->messages, self->batch_max);
+    stele_batch batch = {.partition = {rd_kafka_topic_name(from->topic), from->index}};
+    if (polled > 0) fill(self, from, into, (size_t)polled, &batch);
+    if (into->count == 0 && !batch.at_end) {
+        empty_box(into);
+        return from->failure.status != STELE_OK && hand_out_failure(self, at, out);
+    }
+    batch.records = into->records;
+    batch.count = into->count;
+    batch.next_offset = from->position;
+    batch.self = into;
+    *out = batch;
+    return true;
+}
+
+static bool take_any(reader *self, stele_batch *out)
+{
+    size_t count = self->count;
+    for (size_t i = 0; i < count; i++) {
+        size_t at = (self->turn + i) % count;
+        if (!take_from(self, at, out)) continue;
+        /* A source that failed is gone; the next one stands in its place. */
+        self->turn = self->count < count ? at : at + 1;
+        return true;
+    }
+    return false;
+}
+
+stele_status stele_rdkafka_reader_next(stele_log_reader *base, int timeout_ms, stele_batch *out,
+                                       stele_error *err)
+{
+    (void)err;
+    reader *self = (reader *)base;
+    if (take_any(self, out)) return STELE_OK;
+
+    stele_deadline deadline = stele_deadline_after(stele_clock_system(), timeout_ms);
+    for (;;) {
+        /* Take the wake-up back first, then look: one that comes in between ends the wait. */
+        uint64_t wakeups;
+        if (read(self->wakeup, &wakeups, sizeof wakeups) < 0) wakeups = 0;
+        rd_kafka_poll(self->client.rk, 0);
+        if (take_any(self, out)) return STELE_OK;
+
+        int wait_ms = stele_deadline_remaining_ms(deadline, LOOK_MS);
+        if (wait_ms == 0) return STELE_E_TIMED_OUT;
+        poll(&(struct pollfd){.fd = self->wakeup, .events = POLLIN}, 1, wait_ms);
+    }
+}
+
+/* ---- headers ---- */
+
+size_t stele_rdkafka_record_headers(stele_log *log, const stele_record *record, stele_header *out,
+                                    size_t max)
+{
+    (void)log;
+    rd_kafka_headers_t *headers;
+    if (rd_kafka_message_headers(record->headers, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR) return 0;
+
+    size_t count = rd_kafka_header_cnt(headers);
+    for (size_t i = 0; i < count && i < max; i++) {
+        const char *name;
+        const void *value;
+        size_t size;
+        rd_kafka_header_get_all(headers, i, &name, &value, &size);
+        out[i] = (stele_header){.name = name, .value = stele_bytes_of(value, size)};
+    }
+    return count;
+}
