@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT
+ * The code generator: puts the parts of its output together. The memory that it lays out is that of
+ * stele_type_new, so generated and run-time types are the same to all that works on layouts. */
+#include "schemas/generate.h"
+
+#include <ctype.h>
+#include <string.h>
+
+#include "core/alloc.h"
+#include "schemas/generate_out.h"
+#include "schemas/model.h"
+
+static bool is_c_name(const char *name)
+{
+    for (const char *c = name; *c != '\0'; c++) {
+        if (!isalnum((unsigned char)*c) && *c != '_') return false;
+    }
+    return !isdigit((unsigned char)name[0]);
+}
+
+/* A C string literal, cut at the ends of lines and where lines are long. */
+static void put_literal(stele_buffer *out, stele_bytes text)
+{
+    stele_buffer_format(out, "    \"");
+    size_t column = 0;
+    for (size_t i = 0; i < text.size; i++, column++) {
+        unsigned char c = text.data[i];
+        if (column >= 80) {
+            stele_buffer_format(out, "\"\n    \"");
+            column = 0;
+        }
+        if (c == '"' || c == '\\' || c == '?') {
+            stele_buffer_format(out, "\\%c", c);
+        } else if (c == '\n') {
+            stele_buffer_format(out, "\\n");
+            column = 80;
+        } else if (c >= ' ' && c < 0x7f) {
+            stele_buffer_push(out, c);
+        } else {
+            stele_buffer_format(out, "\\%03o", (unsigned)c);
+        }
+    }
+    stele_buffer_format(out, "\"");
+}
+
+/* The type at the top is defined by this file alone; the others may stand in other files too. */
+static void put_type(stele_buffer *out, const stele_shape *shape, stele_bytes schema, bool top)
+{
+    const char *n = shape->name;
+    stele_buffer_format(out, "%sconst stele_type %s_type = {\n    .name = \"%s\",\n    .schema =\n",
+                        top ? "" : "STELE_WEAK ", n, shape->layout->name);
+    put_literal(out, schema);
+    stele_buffer_format(out,
+                        ",\n    .layout = &layout_%s,\n    .encode = encode_%s,\n"
+                        "    .decode = decode_%s,\n};\n\n",
+                        n, n, n);
+}
+
+static void put_types(stele_buffer *out, const stele_shapes *shapes,
+                      const stele_schema_parts *parts, const char *top_schema)
+{
+    for (size_t i = 0; i < shapes->count; i++) {
+        const stele_shape *shape = shapes->items[i];
+        if (shape->layout->kind != STELE_KIND_RECORD) continue;
+        STELE_AUTO_VALUE(stele_buffer) text = {0};
+        if (i == 0) {
+            stele_buffer_append(&text, stele_text(top_schema));
+        } else {
+            stele_schema_parts_write(parts, shape->layout->name, &text);
+        }
+        put_type(out, shape, stele_buffer_view(&text), i == 0);
+    }
+}
+
+static stele_status check_options(const stele_generate_options *options, stele_error *err)
+{
+    if (options->name == NULL || options->name[0] == '\0' || strpbrk(options->name, "/\"\\\n")) {
+        return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
+                          "the generated files need a name without slashes and quotes");
+    }
+    if (options->prefix != NULL && !is_c_name(options->prefix)) {
+        return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
+                          "prefix \"%s\" is not the beginning of a C name", options->prefix);
+    }
+    return STELE_OK;
+}
+
+stele_status stele_generate(const stele_schema *schema, const stele_generate_options *options,
+                            stele_buffer *header, stele_buffer *source, stele_error *err)
+{
+    stele_status status;
+    if ((status = check_options(options, err)) < 0) return status;
+    STELE_AUTO(stele_type) type = NULL;
+    if ((status = stele_type_new(schema, &type, err)) < 0) return status;
+
+    STELE_AUTO_VALUE(stele_shapes) shapes = {0};
+    stele_shapes_init(&shapes, type->layout, options->prefix);
+    STELE_AUTO(stele_schema_parts) parts = stele_schema_parts_new(type->schema);
+    stele_generate_header(&shapes, parts, options->name, header);
+
+    stele_buffer_format(source,
+                        "/* Made by `stele schema generate` from the schema of %s.\n"
+                        " * A change here is lost: change the schema. */\n"
+                        "#include \"%s.h\"\n\n#include <stddef.h>\n\n",
+                        type->name, options->name);
+    stele_generate_layouts(&shapes, source);
+    stele_generate_code(&shapes, source);
+    put_types(source, &shapes, parts, type->schema);
+    return STELE_OK;
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT
+ * The parts of the generator's output, each written by one file. Internal to the generator. */
+#ifndef STELE_SCHEMAS_GENERATE_OUT_H
+#define STELE_SCHEMAS_GENERATE_OUT_H
+
+#include "schemas/generate.h"
+#include "schemas/generate_shape.h"
+#include "schemas/schema_parts.h"
+
+/** Structs, enums and what is compiled into the caller. */
+void stele_generate_header(const stele_shapes *shapes, const stele_schema_parts *parts,
+                           const char *file_name, stele_buffer *out);
+
+/** The layouts as constants. */
+void stele_generate_layouts(const stele_shapes *shapes, stele_buffer *out);
+
+/** The functions that decode and encode each shape. */
+void stele_generate_code(const stele_shapes *shapes, stele_buffer *out);
+
+#endif
