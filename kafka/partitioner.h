@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT
+ * Which partition a key belongs to: murmur2, as Java's default partitioner and librdkafka's
+ * murmur2_random choose for keys that are not null. A pure function; asks no broker. */
+#ifndef STELE_KAFKA_PARTITIONER_H
+#define STELE_KAFKA_PARTITIONER_H
+
+#include <stele/bytes.h>
+
+/** The partition of `key` among `count` of them (KIP-480 leaves keyed records as they were). */
+int32_t stele_log_partition_of(stele_bytes key, int32_t count);
+
+#endif
