@@ -192,7 +192,10 @@ void stele_log_member_close(stele_log_member *member, int timeout_ms);
 stele_status stele_log_group_offset(stele_log *log, const char *group, stele_partition partition,
                                     int timeout_ms, int64_t *out, stele_error *err);
 
-/** Set a group's offset by hand. The group must have no member that owns the partition. */
+/**
+ * Set a group's offset by hand.
+ * @return STELE_E_CONFLICT  the group has members (next = STOP)
+ */
 stele_status stele_log_group_offset_set(stele_log *log, const char *group,
                                         stele_partition partition, int64_t offset, int timeout_ms,
                                         stele_error *err);

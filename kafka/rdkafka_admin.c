@@ -404,5 +404,9 @@ stele_status stele_rdkafka_group_offset_set(stele_log *base, const char *group,
         rd_kafka_event_AlterConsumerGroupOffsets_result(ask.answer), &count);
     rd_kafka_resp_err_t code = read_group_answer(groups, count, &offset);
     if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return STELE_OK;
+    /* What the broker says to somebody who is no member of a group that has members. */
+    if (code == RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID)
+        return stele_fail_cause(err, STELE_E_CONFLICT, STELE_NEXT_STOP, (int)code,
+                                "%s: the group has members; stop them first", what);
     return stele_rdkafka_fail_question(err, log, code, NULL, what);
 }

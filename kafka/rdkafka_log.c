@@ -40,7 +40,7 @@ static const char *without_thread(const char *text)
     return end == NULL ? text : end + 3;
 }
 
-static void note_problem(rdkafka_log *log, const char *text)
+void stele_rdkafka_note_problem(rdkafka_log *log, const char *text)
 {
     const char *hint = log->old_scram && strstr(text, "SASL") != NULL
                            ? "; librdkafka before 2.6.1 cannot do SCRAM with Kafka 4: use a newer "
@@ -57,7 +57,7 @@ static void on_log(const rd_kafka_t *rk, int level, const char *facility, const 
 {
     rdkafka_client *client = rd_kafka_opaque(rk);
     if (client->log->debug) rd_kafka_log_print(rk, level, facility, text);
-    if (is_problem(level, facility)) note_problem(client->log, without_thread(text));
+    if (is_problem(level, facility)) stele_rdkafka_note_problem(client->log, without_thread(text));
 }
 
 /* @locality any thread of librdkafka */

@@ -72,6 +72,9 @@ stele_status stele_rdkafka_client_open(rdkafka_log *log, rd_kafka_type_t type,
                                        rd_kafka_conf_t *conf, void *owner, rdkafka_client *client,
                                        stele_error *err);
 
+/** Remember what a client complained of, for stele_log_last_problem. */
+void stele_rdkafka_note_problem(rdkafka_log *log, const char *text);
+
 /** Close a client at once: leaves no group, waits for nothing. One that is not open is fine. */
 void stele_rdkafka_client_close(rdkafka_client *client);
 

@@ -39,6 +39,7 @@ typedef struct source {
     rd_kafka_queue_t *queue;
     int64_t position; /* no record below it may come */
     bool held;
+    bool is_missing;     /* librdkafka says that there is no such topic or partition */
     stele_error failure; /* to be handed out after the records before it; status OK if none */
 } source;
 
@@ -49,7 +50,8 @@ typedef struct reader {
     size_t batch_max;
     source **sources;
     size_t count;
-    size_t turn; /* index of the source that is asked first */
+    size_t turn;    /* index of the source that is asked first */
+    source *polled; /* the source whose queue is being served, for on_error */
     box *free_boxes;
     rd_kafka_topic_t **topics; /* kept until the reader closes: batches name them */
     size_t topic_count;
@@ -99,6 +101,16 @@ static void free_boxes(reader *self)
 
 /* ---- opening ---- */
 
+/* @locality the owner's thread, within consume_batch and poll */
+static void on_error(rd_kafka_t *rk, int code, const char *text, void *opaque)
+{
+    (void)rk;
+    reader *self = ((rdkafka_client *)opaque)->owner;
+    stele_status status = stele_rdkafka_status((rd_kafka_resp_err_t)code);
+    if (self->polled != NULL && status == STELE_E_NOT_FOUND) self->polled->is_missing = true;
+    stele_rdkafka_note_problem(self->client.log, text);
+}
+
 static void set_queue(rd_kafka_conf_t *conf, size_t queue_max)
 {
     /* The queue is bounded in bytes of key and value; its own cost for a record is above 200 bytes,
@@ -133,6 +145,7 @@ static rd_kafka_conf_t *make_conf(const rdkafka_log *log, const stele_log_reader
     stele_rdkafka_set_default(log, conf, "fetch.wait.max.ms", "50");
     stele_rdkafka_set_default(log, conf, "fetch.error.backoff.ms", "100");
     stele_rdkafka_set_default(log, conf, "topic.metadata.propagation.max.ms", "5000");
+    rd_kafka_conf_set_error_cb(conf, on_error);
     set_queue(conf, options->queue_max == 0 ? (size_t)QUEUE_DEFAULT : options->queue_max);
     return conf;
 }
@@ -309,6 +322,26 @@ static void fail_source(reader *self, source *from, const rd_kafka_message_t *me
         (rdkafka_verdict){.code = message->err, .text = rd_kafka_message_errstr(message)}, what);
 }
 
+/* librdkafka has one way to say it, whether the topic is gone or a broker that has just started
+ * does not know it yet. So the cluster is asked; while nobody answers, it is said again in a
+ * second. */
+static void check_missing(reader *self, source *from)
+{
+    stele_error failure;
+    stele_log_topic found;
+    const char *name = rd_kafka_topic_name(from->topic);
+    from->is_missing = false;
+    stele_status status =
+        stele_log_topic_describe(&self->client.log->base, name, BOUNDS_MS, &found, &failure);
+    if (status == STELE_E_NOT_FOUND)
+        stele_fail(&from->failure, STELE_E_NOT_FOUND, STELE_NEXT_STOP, "%s/%d: %s", name,
+                   (int)from->index, failure.text);
+    else if (status == STELE_OK && from->index >= found.partitions)
+        stele_fail(&from->failure, STELE_E_NOT_FOUND, STELE_NEXT_STOP,
+                   "%s/%d: the topic has %d partitions", name, (int)from->index,
+                   (int)found.partitions);
+}
+
 /* ---- batches ---- */
 
 static stele_record view_of(rd_kafka_message_t *message)
@@ -374,9 +407,12 @@ static bool take_from(reader *self, size_t at, stele_batch *out)
     if (from->failure.status != STELE_OK) return hand_out_failure(self, at, out);
 
     box *into = take_box(self);
+    self->polled = from;
     ssize_t polled = rd_kafka_consume_batch_queue(from->queue, 0, into->messages, self->batch_max);
+    self->polled = NULL;
     stele_batch batch = {.partition = {rd_kafka_topic_name(from->topic), from->index}};
     if (polled > 0) fill(self, from, into, (size_t)polled, &batch);
+    if (from->is_missing && from->failure.status == STELE_OK) check_missing(self, from);
     if (into->count == 0 && !batch.at_end) {
         empty_box(into);
         return from->failure.status != STELE_OK && hand_out_failure(self, at, out);
