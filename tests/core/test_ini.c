@@ -32,6 +32,7 @@ static void lines_say_where_they_stand(void **state)
         const char *text, *expected;
     } cases[] = {
         {"", ""},
+        {"\xEF\xBB\xBF", ""},
         {"\n\n# c\n; c\n   # c", ""},
         {"[worker]\nthreads=4", "1 [worker];2 [worker] threads=4;"},
         {"[worker]\r\n\r\nthreads = 4\r\n", "1 [worker];3 [worker] threads=4;"},

@@ -29,6 +29,7 @@ static void the_nearest_word_is_found(void **state)
         {"zzzzzzzz", "nothing"},
         {"", "nothing"},
         {"ur", "url"},
+        {"th", "nothing"},
         {"assignement", "assignment"},
         {"a word that is much too long to be a key of anything here, really, is it not", "nothing"},
     };
