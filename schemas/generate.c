@@ -8,7 +8,7 @@
 
 #include "core/alloc.h"
 #include "schemas/generate_out.h"
-#include "schemas/model.h"
+#include "schemas/scopes.h"
 
 static bool is_c_name(const char *name)
 {

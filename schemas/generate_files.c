@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "core/alloc.h"
-#include "schemas/model.h"
+#include "schemas/scopes.h"
 
 STELE_SCOPE(FILE, fclose);
 

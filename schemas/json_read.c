@@ -16,8 +16,8 @@
 #include "schemas/json_form.h"
 #include "schemas/scalar_text.h"
 #include "schemas/schema_parts.h"
-
-STELE_SCOPE(json_t, json_decref);
+#include "schemas/scopes.h"
+#include "schemas/text_value.h"
 
 enum { DEPTH_MAX = 64, ITEMS_MAX = 1000000, MEMORY_MAX = 64 * 1024 * 1024 };
 
@@ -557,6 +557,24 @@ stele_status stele_json_read(const stele_type *type, stele_bytes text, stele_jso
     };
     memset(value, 0, type->layout->size);
     status = read_value(&r, type->layout, json, NULL, value);
+    stele_schema_parts_free(r.schema);
+    return status;
+}
+
+stele_status stele_text_value_default(const stele_type *type, const stele_member *member,
+                                      void *record, stele_arena *arena, stele_error *err)
+{
+    stele_error ignored;
+    reader r = {
+        .type = type,
+        .arena = arena,
+        .err = err == NULL ? &ignored : err,
+        .depth_left = DEPTH_MAX,
+        .items_left = ITEMS_MAX,
+        .memory_max = stele_arena_used(arena) + MEMORY_MAX,
+    };
+    path p = {NULL, member->name, 0};
+    stele_status status = read_default(&r, type->layout, member, &p, record);
     stele_schema_parts_free(r.schema);
     return status;
 }

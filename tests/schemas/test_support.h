@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT
+ * What every unit test of schemas includes: cmocka with the headers that it wants before it. */
+#ifndef STELE_TESTS_SCHEMAS_TEST_SUPPORT_H
+#define STELE_TESTS_SCHEMAS_TEST_SUPPORT_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define COUNT_OF(array) (sizeof(array) / sizeof(array)[0])
+
+#endif
