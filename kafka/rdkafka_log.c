@@ -33,11 +33,15 @@ static bool is_problem(int level, const char *facility)
     return level <= 2;
 }
 
-/* librdkafka begins its lines with "[thrd:…]: ". */
-static const char *without_thread(const char *text)
+/* librdkafka begins its lines with "[thrd:…]: ", some then name the client. */
+static const char *without_prefix(const rd_kafka_t *rk, const char *text)
 {
     const char *end = strncmp(text, "[thrd:", 6) == 0 ? strstr(text, "]: ") : NULL;
-    return end == NULL ? text : end + 3;
+    if (end != NULL) text = end + 3;
+    const char *name = rd_kafka_name(rk);
+    size_t size = strlen(name);
+    return strncmp(text, name, size) == 0 && strncmp(text + size, ": ", 2) == 0 ? text + size + 2
+                                                                                : text;
 }
 
 void stele_rdkafka_note_problem(rdkafka_log *log, const char *text)
@@ -57,7 +61,8 @@ static void on_log(const rd_kafka_t *rk, int level, const char *facility, const 
 {
     rdkafka_client *client = rd_kafka_opaque(rk);
     if (client->log->debug) rd_kafka_log_print(rk, level, facility, text);
-    if (is_problem(level, facility)) stele_rdkafka_note_problem(client->log, without_thread(text));
+    if (is_problem(level, facility))
+        stele_rdkafka_note_problem(client->log, without_prefix(rk, text));
 }
 
 /* @locality any thread of librdkafka */
