@@ -45,7 +45,8 @@ static stele_status load_file(stele_config *config, const char *file, stele_erro
 
 static bool has_prefix(stele_bytes text, stele_bytes prefix)
 {
-    return text.size >= prefix.size && memcmp(text.data, prefix.data, prefix.size) == 0;
+    return stele_bytes_equal(
+        stele_bytes_of(text.data, text.size < prefix.size ? text.size : prefix.size), prefix);
 }
 
 static stele_bytes drop(stele_bytes text, size_t size)

@@ -2,8 +2,10 @@
  * core/date.c: the calendar, against known days, a walk day by day and the edges of the numbers. */
 #include "test_support.h"
 
+#include "core/alloc.h"
 #include "core/date.h"
 #include "core/text.h"
+#include "tests/core/random.h"
 
 static void known_dates_go_both_ways(void **state)
 {
@@ -271,6 +273,69 @@ static void any_number_has_a_text(void **state)
     }
 }
 
+/* Any number: its text is parsed to the same number. */
+static void random_numbers_come_back(void **state)
+{
+    (void)state;
+    static const stele_time_unit units[] = {STELE_TIME_MILLIS, STELE_TIME_MICROS, STELE_TIME_NANOS};
+    stele_random random = stele_random_from_environment();
+
+    for (int i = 0; i < 30000; i++) {
+        char text[STELE_DATE_TEXT_MAX + 1];
+        int64_t value =
+            (int64_t)(stele_random_next(&random) >> (1 + stele_random_below(&random, 63)));
+        if (i % 2 == 0) value = -value;
+        stele_time_unit unit = units[i % 3];
+        int64_t moment, since_midnight;
+        int32_t days;
+
+        stele_format_timestamp(value, unit, text);
+        assert_int_equal(stele_parse_timestamp(stele_text(text), unit, &moment, NULL), STELE_OK);
+        assert_int_equal(moment, value);
+
+        stele_format_date((int32_t)(value % INT32_MAX), text);
+        assert_int_equal(stele_parse_date(stele_text(text), &days, NULL), STELE_OK);
+        assert_int_equal(days, value % INT32_MAX);
+
+        int64_t time = (value & INT64_MAX) % 86400000;
+        stele_format_time(time, STELE_TIME_MILLIS, text);
+        assert_int_equal(
+            stele_parse_time(stele_text(text), STELE_TIME_MILLIS, &since_midnight, NULL), STELE_OK);
+        assert_int_equal(since_midnight, time);
+    }
+}
+
+/* Texts that are nearly right; AddressSanitizer watches the end, as each is exactly its size. */
+static void random_text_does_no_harm(void **state)
+{
+    (void)state;
+    static const char model[] = "2024-05-01T09:30:00.123+02:00";
+    static const char alphabet[] = "0123456789-:TZ+. ";
+    stele_random random = stele_random_from_environment();
+
+    for (int i = 0; i < 30000; i++) {
+        size_t size = stele_random_below(&random, sizeof model);
+        STELE_AUTO(char) text = stele_strndup(model, size);
+        STELE_AUTO(uint8_t) exact = stele_alloc(size);
+        if (size > 0) {
+            text[stele_random_below(&random, (uint32_t)size)] =
+                alphabet[stele_random_below(&random, sizeof alphabet - 1)];
+            memcpy(exact, text, size);
+        }
+        stele_bytes view = stele_bytes_of(exact, size);
+        int64_t number = 0;
+        int32_t days = 0;
+        stele_parse_timestamp(view, STELE_TIME_NANOS, &number, NULL);
+        stele_parse_local_timestamp(view, STELE_TIME_MICROS, &number, NULL);
+        stele_parse_time(view, STELE_TIME_MILLIS, &number, NULL);
+        if (stele_parse_date(view, &days, NULL) == STELE_OK) {
+            char back[STELE_DATE_TEXT_MAX + 1];
+            stele_format_date(days, back);
+            assert_string_equal(back, text);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -283,6 +348,8 @@ int main(void)
         cmocka_unit_test(what_is_no_moment_is_refused_with_the_reason),
         cmocka_unit_test(a_local_time_has_no_offset),
         cmocka_unit_test(any_number_has_a_text),
+        cmocka_unit_test(random_numbers_come_back),
+        cmocka_unit_test(random_text_does_no_harm),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
