@@ -8,39 +8,15 @@
 #include <string.h>
 
 #include "core/alloc.h"
+#include "core/file.h"
 #include "schemas/scopes.h"
 
-STELE_SCOPE(FILE, fclose);
-
 enum { FILE_SIZE_MAX = 16 * 1024 * 1024 };
-
-static stele_status read_file(const char *path, stele_buffer *out, stele_error *err)
-{
-    STELE_AUTO(FILE) file = fopen(path, "rb");
-    if (file == NULL) {
-        return stele_fail_cause(err, STELE_E_NOT_FOUND, STELE_NEXT_STOP, errno, "%s: %s", path,
-                                strerror(errno));
-    }
-    for (;;) {
-        uint8_t *room = stele_buffer_reserve(out, 65536);
-        size_t size = fread(room, 1, 65536, file);
-        out->size += size;
-        if (size == 0) break;
-        if (out->size > FILE_SIZE_MAX) {
-            return stele_fail(err, STELE_E_LIMIT, STELE_NEXT_STOP, "%s: larger than 16 MiB", path);
-        }
-    }
-    if (ferror(file)) {
-        return stele_fail_cause(err, STELE_E_INVALID, STELE_NEXT_STOP, errno, "%s: cannot be read",
-                                path);
-    }
-    return STELE_OK;
-}
 
 static bool holds(const char *path, stele_bytes text)
 {
     STELE_AUTO_VALUE(stele_buffer) found = {0};
-    return read_file(path, &found, NULL) == STELE_OK &&
+    return stele_file_read(path, FILE_SIZE_MAX, &found, NULL) == STELE_OK &&
            stele_bytes_equal(stele_buffer_view(&found), text);
 }
 
@@ -74,7 +50,7 @@ static stele_status read_schema(schema_list *list, const char *path, stele_error
 {
     STELE_AUTO_VALUE(stele_buffer) text = {0};
     stele_status status;
-    if ((status = read_file(path, &text, err)) < 0) return status;
+    if ((status = stele_file_read(path, FILE_SIZE_MAX, &text, err)) < 0) return status;
     stele_schema_options options = {.name = path, .with = (const stele_schema *const *)list->items};
     STELE_AUTO(stele_schema) schema = NULL;
     if ((status = stele_schema_parse(stele_buffer_view(&text), &options, &schema, err)) < 0) {
