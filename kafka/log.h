@@ -82,7 +82,7 @@ typedef struct stele_batch {
 typedef struct stele_log_reader_options {
     stele_isolation isolation;
     size_t queue_max; /* bytes fetched ahead, per partition; 0: 64 MiB */
-    size_t batch_max; /* records in a batch; 0: 4,096 */
+    size_t batch_max; /* records in a batch; 0: 1,024 */
 } stele_log_reader_options;
 
 /** Open a reader with nothing to read. @param out caller owns; release with stele_log_reader_close
@@ -181,8 +181,8 @@ stele_status stele_log_member_poll(stele_log_member *member, int timeout_ms, ste
 stele_log_group *stele_log_member_group(stele_log_member *member);
 void stele_log_group_free(stele_log_group *group);
 
-/** Leave the group and release it; calls `revoked` for what is still owned; bounded by timeout_ms.
- * NULL is fine. */
+/** Leave the group and release it; calls `revoked` for what is still owned. Bounded by timeout_ms
+ * and two seconds in which the client's threads end. NULL is fine. */
 void stele_log_member_close(stele_log_member *member, int timeout_ms);
 
 /**
@@ -227,9 +227,10 @@ typedef struct stele_log_producer_options {
     const char *compression;      /* NULL: "lz4" */
     int linger_ms;                /* 0: 5 ms for facts, none in transactions */
     /**
-     * One call per entry, within _poll, _flush, _commit or _close of the owner's thread.
+     * One call per entry, within _poll, _flush, _commit, _abort or _close of the owner's thread.
      * @param position  where it stands; offset -1 if it failed
-     * @param failure   NULL if it is acknowledged by all in-sync replicas
+     * @param failure   NULL if it is acknowledged by all in-sync replicas; next = RETRY: it is
+     * surely not in the log; REJECT: too large; STOP: it may be in the log all the same
      */
     void (*delivered)(void *context, void *opaque, stele_position position,
                       const stele_error *failure);
@@ -249,7 +250,8 @@ void stele_log_producer_close(stele_log_producer *producer);
  * @return STELE_E_FULL     no room: _poll, then again (next = RETRY)
  *         STELE_E_LIMIT    larger than message.max.bytes (next = REJECT)
  *         STELE_E_FENCED   this producer is dead (next = STOP)
- *         STELE_E_NOT_FOUND  no such topic or partition (next = STOP)
+ *         STELE_E_NOT_FOUND  no such topic or partition (next = STOP); where that is not known yet,
+ *                            `delivered` says it
  */
 stele_status stele_log_producer_put(stele_log_producer *producer, const stele_log_entry *entry,
                                     stele_error *err);
@@ -271,7 +273,12 @@ stele_status stele_log_producer_flush(stele_log_producer *producer, int timeout_
 stele_status stele_log_producer_init(stele_log_producer *producer, const char *topic,
                                      int timeout_ms, stele_error *err);
 
-/** Begin a transaction. Local; proves nothing. */
+/**
+ * Begin a transaction. Local; proves nothing.
+ *
+ * @return STELE_E_TIMED_OUT (STOP): the last transaction ended, but a request that ended it was
+ * never answered and could end this one: destroy the producer, init a new one
+ */
 stele_status stele_log_producer_begin(stele_log_producer *producer, stele_error *err);
 
 /** Put a group's offset into the transaction, with the metadata captured with the batch. */

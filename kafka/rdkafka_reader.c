@@ -15,7 +15,7 @@
 #include "core/deadline.h"
 
 enum {
-    BATCH_DEFAULT = 4096,
+    BATCH_DEFAULT = 1024,
     QUEUE_DEFAULT = 64 << 20,
     BOUNDS_MS = 2000, /* how long a failure waits to say what the log does hold */
     LOOK_MS = 500,    /* a wait looks at the queues that often, whatever the eventfd says */
