@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: MIT
+ * Writing to _stele.schemas. */
+#include "registry/appender.h"
+
+#include <time.h>
+
+#include "core/alloc.h"
+#include "registry/follower.h"
+
+enum { WAIT_MAX_MS = 60000, PAUSE_MS = 20 };
+
+struct stele_appender {
+    stele_log *log;
+    int replication;
+    bool is_prepared;
+    stele_log_producer *producer; /* NULL: none yet, or the last one died */
+
+    bool delivered; /* of the record under way */
+    int64_t offset;
+    stele_error failure;
+};
+
+stele_appender *stele_appender_new(stele_log *log, int replication)
+{
+    stele_appender *appender = stele_alloc(sizeof *appender);
+    appender->log = log;
+    appender->replication = replication;
+    return appender;
+}
+
+void stele_appender_free(stele_appender *appender)
+{
+    if (appender == NULL) return;
+    stele_log_producer_close(appender->producer);
+    free(appender);
+}
+
+/* ---- the topic ---- */
+
+static const struct {
+    const char *name;
+    const char *value;
+} wanted[] = {
+    {"cleanup.policy", "delete"},
+    {"retention.ms", "-1"},
+    {"retention.bytes", "-1"},
+};
+enum { WANTED_COUNT = sizeof wanted / sizeof wanted[0] };
+
+static stele_status create_topic(stele_appender *appender, stele_deadline until, stele_error *err)
+{
+    stele_header settings[WANTED_COUNT];
+    for (size_t i = 0; i < WANTED_COUNT; i++)
+        settings[i] = (stele_header){wanted[i].name, stele_text(wanted[i].value)};
+    stele_log_topic_options options = {.name = STELE_REGISTRY_TOPIC,
+                                       .partitions = 1,
+                                       .replication = (int16_t)appender->replication,
+                                       .settings = settings,
+                                       .setting_count = WANTED_COUNT};
+    stele_status status = stele_log_topic_create(
+        appender->log, &options, stele_deadline_remaining_ms(until, WAIT_MAX_MS), err);
+    return status == STELE_E_EXISTS ? STELE_OK : status;
+}
+
+/* A topic just made is not known to every broker at once. */
+static stele_status describe_topic(stele_appender *appender, stele_deadline until,
+                                   stele_log_topic *topic, stele_error *err)
+{
+    bool created = false;
+    for (;;) {
+        stele_status status =
+            stele_log_topic_describe(appender->log, STELE_REGISTRY_TOPIC,
+                                     stele_deadline_remaining_ms(until, WAIT_MAX_MS), topic, err);
+        if (status != STELE_E_NOT_FOUND || stele_deadline_passed(until)) return status;
+        if (!created && (status = create_topic(appender, until, err)) < 0) return status;
+        if (created) nanosleep(&(struct timespec){.tv_nsec = PAUSE_MS * 1000000}, NULL);
+        created = true;
+    }
+}
+
+static stele_status check_settings(stele_appender *appender, stele_deadline until, stele_error *err)
+{
+    for (size_t i = 0; i < WANTED_COUNT; i++) {
+        STELE_AUTO(char) value = NULL;
+        stele_status status =
+            stele_log_topic_setting(appender->log, STELE_REGISTRY_TOPIC, wanted[i].name,
+                                    stele_deadline_remaining_ms(until, WAIT_MAX_MS), &value, err);
+        if (status < 0) return status;
+        if (strcmp(value, wanted[i].value) == 0) continue;
+        return stele_fail(err, STELE_E_INCOMPATIBLE, STELE_NEXT_STOP,
+                          "%s has %s=%s, which loses schemas: kafka-configs --alter --topic %s "
+                          "--add-config %s=%s",
+                          STELE_REGISTRY_TOPIC, wanted[i].name, value, STELE_REGISTRY_TOPIC,
+                          wanted[i].name, wanted[i].value);
+    }
+    return STELE_OK;
+}
+
+stele_status stele_appender_prepare(stele_appender *appender, stele_deadline until,
+                                    stele_error *err)
+{
+    if (appender->is_prepared) return STELE_OK;
+    stele_log_topic topic;
+    stele_status status = describe_topic(appender, until, &topic, err);
+    if (status < 0) return status;
+    if (topic.partitions != 1) {
+        return stele_fail(err, STELE_E_INCOMPATIBLE, STELE_NEXT_STOP,
+                          "%s has %d partitions, but ids come from the order of one",
+                          STELE_REGISTRY_TOPIC, (int)topic.partitions);
+    }
+    if ((status = check_settings(appender, until, err)) < 0) return status;
+    appender->is_prepared = true;
+    return STELE_OK;
+}
+
+/* ---- the record ---- */
+
+static void on_delivered(void *context, void *opaque, stele_position position,
+                         const stele_error *failure)
+{
+    (void)opaque;
+    stele_appender *appender = context;
+    appender->delivered = true;
+    appender->offset = position.offset;
+    appender->failure = failure == NULL ? (stele_error){0} : *failure;
+}
+
+static stele_status open_producer(stele_appender *appender, stele_error *err)
+{
+    if (appender->producer != NULL) return STELE_OK;
+    stele_log_producer_options options = {
+        .linger_ms = 1, .delivered = on_delivered, .context = appender};
+    return stele_log_producer_open(appender->log, &options, &appender->producer, err);
+}
+
+/* A producer whose record has an unknown fate is not asked again. */
+static void drop_producer(stele_appender *appender)
+{
+    stele_log_producer_close(appender->producer);
+    appender->producer = NULL;
+}
+
+static stele_status append(stele_appender *appender, const char *key, stele_bytes value,
+                           stele_deadline until, stele_error *err)
+{
+    stele_log_entry entry = {
+        .partition = {STELE_REGISTRY_TOPIC, 0}, .key = stele_text(key), .value = value};
+    appender->delivered = false;
+    stele_status status = stele_log_producer_put(appender->producer, &entry, err);
+    if (status < 0) return status;
+    status = stele_log_producer_flush(appender->producer,
+                                      stele_deadline_remaining_ms(until, WAIT_MAX_MS), err);
+    if (status < 0) return status;
+    if (!appender->delivered) {
+        return stele_fail(err, STELE_E_INTERNAL, STELE_NEXT_STOP,
+                          "a record of the registry was flushed without a delivery");
+    }
+    if (appender->failure.status < 0 && err != NULL) *err = appender->failure;
+    return appender->failure.status;
+}
+
+stele_status stele_appender_append(stele_appender *appender, const char *key, stele_bytes value,
+                                   stele_deadline until, int64_t *offset, stele_error *err)
+{
+    stele_error failure;
+    stele_status status;
+    if ((status = open_producer(appender, err)) < 0) return status;
+    if ((status = append(appender, key, value, until, &failure)) == STELE_OK) {
+        *offset = appender->offset;
+        return STELE_OK;
+    }
+    drop_producer(appender);
+    if (failure.next == STELE_NEXT_REJECT) {
+        return stele_fail_cause(err, status, STELE_NEXT_REJECT, failure.cause, "%s", failure.text);
+    }
+    /* Whatever became of it, the caller reads the log and decides anew. */
+    if (status != STELE_E_TIMED_OUT) status = STELE_E_UNAVAILABLE;
+    return stele_fail_cause(err, status, STELE_NEXT_RETRY, failure.cause,
+                            "%s did not take a record: %s", STELE_REGISTRY_TOPIC, failure.text);
+}

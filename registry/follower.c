@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: MIT
+ * Following the topic. What it holds at a moment is known from its high watermark: once that is
+ * reached, every question asked before it was looked up is answered. */
+#include "registry/follower.h"
+
+#include "core/alloc.h"
+#include "core/monitor.h"
+
+enum {
+    CALL_MS = 500,   /* longest call, so longest wait of a free */
+    IDLE_MS = 20,    /* longest wait of a question for the thread to look up */
+    ABSENT_MS = 500, /* between two looks for a topic that does not exist */
+    PAUSE_MIN_MS = 50,
+    PAUSE_MAX_MS = 2000,
+    QUEUE_MAX = 8 << 20
+};
+
+struct stele_follower {
+    stele_log *log;
+    pthread_t thread;
+
+    /* Of the thread. */
+    stele_log_reader *reader; /* NULL: the topic was not seen yet */
+    int64_t target;           /* high watermark that answers `target_question` */
+    int64_t target_question;  /* 0: nothing is asked */
+
+    /* Under the monitor. */
+    stele_monitor monitor;
+    stele_catalog *catalog;
+    int64_t position; /* next offset */
+    int64_t asked;    /* monotonic time of the last question */
+    int64_t answered; /* questions up to this one are */
+    stele_error trouble;
+    bool started;
+    bool dead;
+    bool closing;
+};
+
+stele_follower *stele_follower_new(stele_log *log)
+{
+    stele_follower *follower = stele_alloc(sizeof *follower);
+    follower->log = log;
+    follower->catalog = stele_catalog_new();
+    stele_monitor_init(&follower->monitor);
+    return follower;
+}
+
+void stele_follower_free(stele_follower *follower)
+{
+    if (follower == NULL) return;
+    stele_monitor_lock(&follower->monitor);
+    follower->closing = true;
+    stele_monitor_wake(&follower->monitor);
+    bool started = follower->started;
+    stele_monitor_unlock(&follower->monitor);
+    if (started) pthread_join(follower->thread, NULL);
+    stele_log_reader_close(follower->reader);
+    stele_catalog_free(follower->catalog);
+    stele_monitor_clear(&follower->monitor);
+    free(follower);
+}
+
+/* ---- the thread ---- */
+
+static const stele_partition partition = {STELE_REGISTRY_TOPIC, 0};
+
+/* Wait for a question or a close. */
+static void rest(stele_follower *follower, int pause_ms)
+{
+    stele_deadline until = stele_deadline_after(stele_clock_system(), pause_ms);
+    stele_monitor_lock(&follower->monitor);
+    int64_t asked = follower->asked;
+    while (!follower->closing && follower->asked == asked &&
+           stele_monitor_wait(&follower->monitor, until)) {
+    }
+    stele_monitor_unlock(&follower->monitor);
+}
+
+static void answer(stele_follower *follower, int64_t question)
+{
+    stele_monitor_lock(&follower->monitor);
+    if (question > follower->answered) follower->answered = question;
+    follower->trouble = (stele_error){0};
+    stele_monitor_wake(&follower->monitor);
+    stele_monitor_unlock(&follower->monitor);
+}
+
+static int64_t open_question(stele_follower *follower)
+{
+    stele_monitor_lock(&follower->monitor);
+    int64_t question = follower->asked > follower->answered ? follower->asked : 0;
+    stele_monitor_unlock(&follower->monitor);
+    return question;
+}
+
+static stele_status start_reading(stele_follower *follower, stele_error *err)
+{
+    int64_t start;
+    int64_t end;
+    stele_status status = stele_log_bounds(follower->log, partition, STELE_READ_UNCOMMITTED,
+                                           CALL_MS, &start, &end, err);
+    if (status < 0) return status;
+    if (start > 0) {
+        return stele_fail(err, STELE_E_HOLE, STELE_NEXT_STOP,
+                          "the first %lld records of %s are gone, and schemas with them: it wants "
+                          "cleanup.policy=delete, retention.ms=-1, retention.bytes=-1",
+                          (long long)start, STELE_REGISTRY_TOPIC);
+    }
+    /* Uncommitted: the order of the log alone decides, for every reader alike. */
+    stele_log_reader_options options = {.isolation = STELE_READ_UNCOMMITTED,
+                                        .queue_max = QUEUE_MAX};
+    STELE_AUTO(stele_log_reader) reader = NULL;
+    if ((status = stele_log_reader_open(follower->log, &options, &reader, err)) < 0) return status;
+    if ((status = stele_log_reader_start(reader, partition, 0, err)) < 0) return status;
+    follower->reader = reader;
+    reader = NULL;
+    return STELE_OK;
+}
+
+/* Look for the topic. Without one, questions are answered: there is nothing. */
+static stele_status find_topic(stele_follower *follower, stele_error *err)
+{
+    int64_t question = open_question(follower);
+    stele_log_topic topic;
+    stele_status status =
+        stele_log_topic_describe(follower->log, STELE_REGISTRY_TOPIC, CALL_MS, &topic, err);
+    if (status == STELE_E_NOT_FOUND) {
+        if (question != 0) answer(follower, question);
+        rest(follower, ABSENT_MS);
+        return STELE_OK;
+    }
+    if (status < 0) return status;
+    return start_reading(follower, err);
+}
+
+/* What has to be read before the questions asked so far are answered. */
+static stele_status set_target(stele_follower *follower, stele_error *err)
+{
+    int64_t question = open_question(follower);
+    if (question == 0 || question == follower->target_question) return STELE_OK;
+    int64_t start;
+    stele_status status = stele_log_bounds(follower->log, partition, STELE_READ_UNCOMMITTED,
+                                           CALL_MS, &start, &follower->target, err);
+    if (status == STELE_OK) follower->target_question = question;
+    return status;
+}
+
+static stele_status apply(stele_follower *follower, const stele_batch *batch, stele_error *err)
+{
+    stele_status status = STELE_OK;
+    stele_monitor_lock(&follower->monitor);
+    for (size_t i = 0; status == STELE_OK && i < batch->count; i++) {
+        const stele_record *record = &batch->records[i];
+        status = stele_catalog_apply(follower->catalog, record->offset, record->value, NULL, err);
+    }
+    if (status == STELE_OK) follower->position = batch->next_offset;
+    follower->trouble = (stele_error){0};
+    stele_monitor_wake(&follower->monitor);
+    stele_monitor_unlock(&follower->monitor);
+    return status;
+}
+
+static stele_status read_on(stele_follower *follower, stele_error *err)
+{
+    STELE_AUTO_VALUE(stele_batch) batch = {0};
+    stele_status status = stele_log_reader_next(follower->reader, IDLE_MS, &batch, err);
+    if (status == STELE_E_TIMED_OUT) return STELE_OK;
+    if (status < 0) return status;
+    if (batch.status < 0) {
+        return stele_fail_cause(err, batch.status, STELE_NEXT_STOP, batch.error.cause,
+                                "%s can no longer be followed: %s", STELE_REGISTRY_TOPIC,
+                                batch.error.text);
+    }
+    return apply(follower, &batch, err);
+}
+
+static stele_status step(stele_follower *follower, stele_error *err)
+{
+    stele_status status;
+    if (follower->reader == NULL) return find_topic(follower, err);
+    if ((status = set_target(follower, err)) < 0) return status;
+    if ((status = read_on(follower, err)) < 0) return status;
+    if (follower->target_question != 0 && follower->position >= follower->target) {
+        answer(follower, follower->target_question);
+        follower->target_question = 0;
+    }
+    return STELE_OK;
+}
+
+static bool is_closing(stele_follower *follower)
+{
+    stele_monitor_lock(&follower->monitor);
+    bool closing = follower->closing;
+    stele_monitor_unlock(&follower->monitor);
+    return closing;
+}
+
+static void note_trouble(stele_follower *follower, const stele_error *trouble)
+{
+    stele_monitor_lock(&follower->monitor);
+    follower->trouble = *trouble;
+    follower->dead = trouble->next != STELE_NEXT_RETRY;
+    stele_monitor_wake(&follower->monitor);
+    stele_monitor_unlock(&follower->monitor);
+}
+
+static void *follow(void *self)
+{
+    stele_follower *follower = self;
+    int pause_ms = PAUSE_MIN_MS;
+    stele_error trouble;
+    while (!is_closing(follower)) {
+        if (step(follower, &trouble) == STELE_OK) {
+            pause_ms = PAUSE_MIN_MS;
+            continue;
+        }
+        note_trouble(follower, &trouble);
+        if (trouble.next != STELE_NEXT_RETRY) break;
+        rest(follower, pause_ms);
+        pause_ms = pause_ms * 2 < PAUSE_MAX_MS ? pause_ms * 2 : PAUSE_MAX_MS;
+    }
+    return NULL;
+}
+
+/* ---- everybody else ---- */
+
+stele_catalog *stele_follower_lock(stele_follower *follower)
+{
+    stele_monitor_lock(&follower->monitor);
+    return follower->catalog;
+}
+
+void stele_follower_unlock(stele_follower *follower)
+{
+    stele_monitor_unlock(&follower->monitor);
+}
+
+int64_t stele_follower_ask(stele_follower *follower)
+{
+    int64_t now = stele_clock_monotonic_ns(stele_clock_system());
+    follower->asked = now > follower->asked ? now : follower->asked + 1;
+    if (!follower->started) {
+        int cause = pthread_create(&follower->thread, NULL, follow, follower);
+        follower->started = cause == 0;
+        if (cause != 0) {
+            stele_fail_cause(&follower->trouble, STELE_E_UNAVAILABLE, STELE_NEXT_RETRY, cause,
+                             "no thread for the registry: raise the limit of threads");
+        }
+    }
+    stele_monitor_wake(&follower->monitor);
+    return follower->asked;
+}
+
+bool stele_follower_is_answered(const stele_follower *follower, int64_t question)
+{
+    return follower->answered >= question;
+}
+
+static stele_status not_yet(const stele_follower *follower, stele_error *err)
+{
+    const stele_error *trouble = &follower->trouble;
+    if (follower->dead) {
+        return stele_fail_cause(err, trouble->status, STELE_NEXT_STOP, trouble->cause, "%s",
+                                trouble->text);
+    }
+    if (trouble->status < 0) {
+        return stele_fail_cause(err, STELE_E_UNAVAILABLE, STELE_NEXT_RETRY, trouble->cause,
+                                "the registry is away: %s", trouble->text);
+    }
+    return stele_fail(err, STELE_E_TIMED_OUT, STELE_NEXT_RETRY,
+                      "no answer from the registry (%s) yet", STELE_REGISTRY_TOPIC);
+}
+
+stele_status stele_follower_wait_answer(stele_follower *follower, int64_t question,
+                                        stele_deadline until, stele_error *err)
+{
+    while (follower->answered < question) {
+        if (follower->dead || !stele_monitor_wait(&follower->monitor, until)) break;
+    }
+    return follower->answered >= question ? STELE_OK : not_yet(follower, err);
+}
+
+stele_status stele_follower_wait_offset(stele_follower *follower, int64_t offset,
+                                        stele_deadline until, stele_error *err)
+{
+    while (follower->position <= offset) {
+        if (follower->dead || !stele_monitor_wait(&follower->monitor, until)) break;
+    }
+    return follower->position > offset ? STELE_OK : not_yet(follower, err);
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT
+ * The thread that reads _stele.schemas, and goes on reading it, into a catalog that others look
+ * into under its lock. It creates nothing: a topic that does not exist is an empty registry. */
+#ifndef STELE_REGISTRY_FOLLOWER_H
+#define STELE_REGISTRY_FOLLOWER_H
+
+#include "core/deadline.h"
+#include "kafka/log.h"
+#include "registry/catalog.h"
+
+#define STELE_REGISTRY_TOPIC "_stele.schemas"
+
+typedef struct stele_follower stele_follower;
+
+/** @param log borrowed. @return owned; release with stele_follower_free. The thread starts with the
+ * first question. */
+stele_follower *stele_follower_new(stele_log *log);
+void stele_follower_free(stele_follower *follower);
+
+/** Take the lock. @return the catalog, borrowed until the unlock */
+stele_catalog *stele_follower_lock(stele_follower *follower);
+void stele_follower_unlock(stele_follower *follower);
+
+/*
+ * With the lock held:
+ */
+
+/** Ask for all that the topic holds now to be read. @return what to pass to _is_answered */
+int64_t stele_follower_ask(stele_follower *follower);
+
+/** Has everything been read that the topic held at that question? */
+bool stele_follower_is_answered(const stele_follower *follower, int64_t question);
+
+/**
+ * Wait, without the lock, until a question is answered.
+ *
+ * @return STELE_E_TIMED_OUT, STELE_E_UNAVAILABLE  not yet; the text says why (next = RETRY)
+ *         STELE_E_HOLE, STELE_E_NOT_FOUND, STELE_E_INCOMPATIBLE, STELE_E_INVALID  the topic cannot
+ *         be followed any more (next = STOP)
+ */
+stele_status stele_follower_wait_answer(stele_follower *follower, int64_t question,
+                                        stele_deadline until, stele_error *err);
+
+/** Wait, without the lock, until the record at `offset` has been applied. Fails as the above. */
+stele_status stele_follower_wait_offset(stele_follower *follower, int64_t offset,
+                                        stele_deadline until, stele_error *err);
+
+#endif

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT
+ * The registry port: which implementation a URL names, and the calls forwarded to it. */
+#include "registry/registry.h"
+
+#include "core/alloc.h"
+#include "core/text.h"
+#include "registry/registry_port.h"
+
+typedef stele_status open_registry(const stele_registry_options *options, stele_registry **out,
+                                   stele_error *err);
+
+static const struct {
+    const char *prefix;
+    open_registry *open;
+} kinds[] = {{"kafka:", stele_kafka_registry_open}, {"dir:", stele_dir_registry_open}};
+
+stele_status stele_registry_open(const stele_registry_options *options, stele_registry **out,
+                                 stele_error *err)
+{
+    stele_registry_options given = *options;
+    if (given.url == NULL) given.url = "kafka:";
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        if (strncmp(given.url, kinds[i].prefix, strlen(kinds[i].prefix)) == 0)
+            return kinds[i].open(&given, out, err);
+    }
+    return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
+                      "registry %s: there are kafka: and dir:PATH",
+                      stele_quote(stele_text(given.url)).text);
+}
+
+void stele_registry_close(stele_registry *registry)
+{
+    if (registry != NULL) registry->ops->close(registry);
+}
+
+stele_status stele_registry_schema(stele_registry *registry, int32_t id, int timeout_ms,
+                                   stele_schema **out, stele_error *err)
+{
+    return registry->ops->schema(registry, id, timeout_ms, out, err);
+}
+
+stele_status stele_registry_register(stele_registry *registry, const char *subject,
+                                     stele_bytes text, const stele_registry_reference *references,
+                                     size_t count, int timeout_ms, int32_t *id, stele_error *err)
+{
+    return registry->ops->register_schema(registry, subject, text, references, count, timeout_ms,
+                                          id, err);
+}
+
+stele_status stele_registry_genesis(stele_registry *registry, int timeout_ms, char out[37],
+                                    stele_error *err)
+{
+    return registry->ops->genesis(registry, timeout_ms, out, err);
+}
+
+char *stele_registry_subject(const char *topic, const char *record_name)
+{
+    return stele_strdup_format("%s-%s", topic, record_name);
+}

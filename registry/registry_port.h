@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT
+ * The inside of the registry port: what an implementation provides. Included by implementations and
+ * by registry.c, which forwards; everybody else includes registry/registry.h. */
+#ifndef STELE_REGISTRY_REGISTRY_PORT_H
+#define STELE_REGISTRY_REGISTRY_PORT_H
+
+#include "registry/registry.h"
+
+typedef struct stele_registry_ops {
+    void (*close)(stele_registry *registry);
+    stele_status (*schema)(stele_registry *registry, int32_t id, int timeout_ms, stele_schema **out,
+                           stele_error *err);
+    stele_status (*register_schema)(stele_registry *registry, const char *subject, stele_bytes text,
+                                    const stele_registry_reference *references, size_t count,
+                                    int timeout_ms, int32_t *id, stele_error *err);
+    stele_status (*genesis)(stele_registry *registry, int timeout_ms, char out[37],
+                            stele_error *err);
+} stele_registry_ops;
+
+/* Every implementation begins with it. */
+struct stele_registry {
+    const stele_registry_ops *ops;
+};
+
+/** Each opens the kind of registry that options->url has been found to name. */
+stele_status stele_dir_registry_open(const stele_registry_options *options, stele_registry **out,
+                                     stele_error *err);
+stele_status stele_kafka_registry_open(const stele_registry_options *options, stele_registry **out,
+                                       stele_error *err);
+
+#endif
