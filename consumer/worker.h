@@ -7,6 +7,7 @@
 
 #include <stdatomic.h>
 
+#include "consumer/status.h"
 #include "core/clock.h"
 #include "core/logger.h"
 #include "kafka/log.h"
@@ -17,36 +18,37 @@ typedef struct stele_task stele_task;
 /** How far a task is. The position is the offset of the next event to be applied. */
 typedef struct stele_progress {
     int64_t position; /* -1 while it is not restored */
-    int64_t applied;  /* events applied since the task was opened */
+    int64_t applied;  /* events applied, or records restored, since the task was opened */
 } stele_progress;
 
 /**
  * What a partition's task does. All calls come from the worker's thread; none may block for longer
- * than its argument says. A task is told to wait by the failure it returns:
+ * than some milliseconds, or than one question to the broker. What a failure means:
  *
- *   next = RETRY   the partition waits (reason: the error's text) and the call is made again after
- * a back-off; a batch is offered again whole, and the task skips what it has applied next = ABORT
- * the state can no longer be trusted: the task is closed and opened anew (fence, restore) next =
- * STOP, REJECT  the partition stops with the error's text; the others go on
+ *   next = RETRY         the partition waits (reason: the error's text) and the call is made again
+ *                        after a back-off; with an empty text nothing is wrong and it is made again
+ *                        at once. A batch is offered again whole: the task skips what it has done
+ *   next = ABORT         the state can no longer be trusted: the task is closed and opened anew
+ *   STELE_E_FENCED       another owner wrote: the task is closed, and opened again only when the
+ *                        group assigns the partition again
+ *   next = STOP, REJECT  the partition stops with the error's text; the others go on
  */
 typedef struct stele_task_ops {
     /** A partition of the source topic became ours. Local and quick. */
     stele_status (*open)(void *self, stele_worker *worker, stele_partition source, stele_task **out,
                          stele_error *err);
     /**
-     * Fence and restore, a bounded piece per call (it may read by the worker's reader: batches of
-     * other topics are handed to `take` too).
+     * Fence and restore, a bounded piece per call. It may start other topics' partitions of the
+     * same number in the worker's reader: their batches are handed to `take`.
      * @param start  the offset to read the source from, when it returns STELE_OK
-     * @return STELE_E_TIMED_OUT, next = RETRY and an empty text: not done yet, nothing is wrong
      */
     stele_status (*prepare)(stele_task *task, int64_t *start, stele_error *err);
-    /** A batch of the source, or of a topic that the task reads to restore. Not kept after the
-     * call. */
+    /** A batch of the source, or of a topic that the task reads. Not kept after the call. */
     stele_status (*take)(stele_task *task, const stele_batch *batch, stele_error *err);
-    /** Between batches, and at least every 100 ms: snapshot policy, outcomes of transactions. */
+    /** After each batch, and at least every 100 ms: snapshot policy, outcomes of transactions. */
     stele_status (*tick)(stele_task *task, stele_error *err);
-    /** Shutdown or an orderly revoke: write the last snapshot, a bounded piece per call.
-     * @return STELE_E_TIMED_OUT, next = RETRY: not done yet */
+    /** Shutdown or an orderly revoke: write the last snapshot, a bounded piece per call; RETRY
+     * until it is done. Called once the task is prepared only, also in the rebalance callback. */
     stele_status (*drain)(stele_task *task, stele_error *err);
     /** The partition is no longer ours, or is opened anew: abort what is open, release. */
     void (*close)(stele_task *task, bool lost);
@@ -57,18 +59,6 @@ struct stele_task {
     const stele_task_ops *ops;
 };
 
-typedef enum stele_partition_state {
-    STELE_STATE_STARTING = 0,
-    STELE_STATE_RESTORING,
-    STELE_STATE_RUNNING,
-    STELE_STATE_WAITING, /* for something that may come back; the reason says what */
-    STELE_STATE_STALLED, /* behind, and no progress for stall_timeout_ms */
-    STELE_STATE_STOPPED, /* it needs a person; the reason says what to do */
-    STELE_STATE_STOPPING
-} stele_partition_state;
-
-const char *stele_partition_state_name(stele_partition_state state);
-
 typedef struct stele_worker_options {
     const char *name;     /* "<projection>.v<n>": the group, and the key in _stele.status */
     const char *topic;    /* the source: "<aggregate>.events" */
@@ -78,13 +68,19 @@ typedef struct stele_worker_options {
     int stall_timeout_ms;   /* 0: 30,000 */
     int drain_timeout_ms;   /* 0: 10,000 */
     size_t queue_max;       /* bytes fetched ahead, per partition */
+    bool no_status;         /* do not write _stele.status */
     const stele_task_ops *ops;
     void *self; /* handed to ops->open; borrowed */
     stele_clock clock;
-    stele_logger *logger; /* NULL: silent */
+    const stele_logger *logger; /* NULL: silent */
 } stele_worker_options;
 
-/** @param out caller owns; release with stele_worker_close; `log` is borrowed */
+/**
+ * Make a worker. Nothing is asked of the network yet.
+ *
+ * @param options  borrowed for the call; the texts in it are copied
+ * @param out      caller owns; release with stele_worker_close; `log` is borrowed
+ */
 stele_status stele_worker_open(stele_log *log, const stele_worker_options *options,
                                stele_worker **out, stele_error *err);
 
@@ -92,25 +88,41 @@ stele_status stele_worker_open(stele_log *log, const stele_worker_options *optio
 stele_log *stele_worker_log(stele_worker *worker);
 stele_log_reader *stele_worker_reader(stele_worker *worker);
 stele_log_member *stele_worker_member(stele_worker *worker);
-stele_clock *stele_worker_clock(stele_worker *worker);
+stele_clock stele_worker_clock(const stele_worker *worker);
 int32_t
 stele_worker_partition_count(const stele_worker *worker); /* of the source, as seen at start */
 
-/** One bounded turn of the loop: group, batches, ticks, status. @return failures of the worker
- * itself */
+/** A task found out that the partition count is not what it was: stop all partitions. */
+void stele_worker_stop_all(stele_worker *worker, const stele_error *reason);
+
+/**
+ * One bounded turn of the loop: group, a batch, ticks, states. While the broker or the topic is
+ * away it comes back after `timeout_ms` with STELE_OK.
+ * @return failures of the worker itself
+ */
 stele_status stele_worker_step(stele_worker *worker, int timeout_ms, stele_error *err);
+
+/** Does it own partitions, and is each of them stopped? */
+bool stele_worker_is_stopped(const stele_worker *worker);
 
 /**
  * Step until `stop` is set, then drain within the deadline and leave the group.
  *
- * @return STELE_OK after a stop; STELE_E_INTERNAL if every partition is stopped
+ * @return STELE_OK after a stop
+ *         STELE_E_INTERNAL  every partition that it owns is stopped; the text has the first reason
  */
 stele_status stele_worker_run(stele_worker *worker, const atomic_bool *stop, stele_error *err);
 
+/** Drain all tasks within the drain time-out, leave the group, release. NULL is fine. */
 void stele_worker_close(stele_worker *worker);
 
-/** A partition's state as the worker sees it, for tests and status. @return false: not owned */
+/** A partition's state as the worker sees it, for tests and status.
+ * @param reason  why; "" where there is nothing to say; valid until the next step
+ * @return false: not owned */
 bool stele_worker_state(const stele_worker *worker, int32_t partition, stele_partition_state *state,
                         const char **reason);
+
+/** How far a partition is; position -1 if it is not owned or not restored. */
+stele_progress stele_worker_progress(const stele_worker *worker, int32_t partition);
 
 #endif

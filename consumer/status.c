@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: MIT
+ * The writing side of `_stele.status`: a thread of its own, so that neither a broker that is away
+ * nor a worker that hangs in one call keeps the other from being told of. */
+#include "consumer/status.h"
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+
+#include "core/alloc.h"
+#include "core/date.h"
+#include "core/monitor.h"
+
+enum {
+    LOOK_MS = 100,
+    REPEAT_MS = 5000,
+    RATE_MS = 1000,   /* a rate is measured over at least this long */
+    AGAIN_MS = 10000, /* between two attempts to make topic or producer */
+    ASK_MS = 1000,
+    QUEUE_BYTES = 1 << 20,
+    IDLE = -1
+};
+
+static const char *const state_names[] = {
+    [STELE_STATE_STARTING] = "starting", [STELE_STATE_RESTORING] = "restoring",
+    [STELE_STATE_RUNNING] = "running",   [STELE_STATE_WAITING] = "waiting",
+    [STELE_STATE_STALLED] = "stalled",   [STELE_STATE_STOPPED] = "stopped",
+    [STELE_STATE_STOPPING] = "stopping", [STELE_STATE_UNKNOWN] = "unknown",
+};
+
+const char *stele_partition_state_name(stele_partition_state state)
+{
+    return state_names[state];
+}
+
+/* What is known of one partition. */
+typedef struct entry {
+    bool is_ours;
+    bool changed;
+    stele_partition_state state;
+    char reason[240];
+    int64_t position;
+    int64_t applied;
+    int64_t since_ms;
+    int64_t written_ns;
+    stele_partition_state written_state;
+    double rate;
+    int64_t rate_applied; /* `applied` at rate_ns */
+    int64_t rate_ns;
+} entry;
+
+struct stele_status_board {
+    stele_log *log;
+    stele_status_board_options options;
+    char *name;
+    char *topic;
+    char *instance;
+    pthread_t thread;
+
+    /* Of the thread. */
+    stele_log_producer *producer; /* NULL: not open (any more) */
+    int64_t attempt_ns;           /* no attempt to open one before it */
+
+    /* Under the monitor. */
+    stele_monitor monitor;
+    entry *entries;
+    int32_t count;
+    int32_t busy; /* partition of a call that the worker is in, or IDLE */
+    int64_t busy_ns;
+    bool closing;
+};
+
+/* ---- one line ---- */
+
+static void measure_rate(entry *of, int64_t now_ns)
+{
+    int64_t elapsed_ns = now_ns - of->rate_ns;
+    if (elapsed_ns < (int64_t)RATE_MS * 1000000) return;
+    int64_t events = of->applied - of->rate_applied;
+    of->rate = events <= 0 ? 0 : (double)events * 1e9 / (double)elapsed_ns;
+    of->rate_applied = of->applied;
+    of->rate_ns = now_ns;
+}
+
+static char *to_json(const stele_status_board *board, const entry *of, stele_partition_state state,
+                     const char *reason, int64_t now_ms)
+{
+    char since[STELE_DATE_TEXT_MAX + 1];
+    char time[STELE_DATE_TEXT_MAX + 1];
+    stele_format_timestamp(of->since_ms, STELE_TIME_MILLIS, since);
+    stele_format_timestamp(now_ms, STELE_TIME_MILLIS, time);
+    json_t *line =
+        json_pack("{s:s, s:s, s:s, s:I, s:f, s:s, s:s}", "instance", board->instance, "state",
+                  state_names[state], "reason", reason, "position", (json_int_t)of->position,
+                  "rate", of->rate, "since", since, "time", time);
+    if (line == NULL) return NULL; /* text that is not UTF-8 */
+    char *text = json_dumps(line, JSON_COMPACT | JSON_REAL_PRECISION(6));
+    json_decref(line);
+    return text;
+}
+
+static void write_line(stele_status_board *board, int32_t partition, entry *of)
+{
+    int64_t now_ns = stele_clock_monotonic_ns(board->options.clock);
+    stele_partition_state state = of->state;
+    const char *reason = of->reason;
+    char hanging[200];
+    int64_t busy_ms = board->busy == IDLE ? 0 : (now_ns - board->busy_ns) / 1000000;
+    if (busy_ms >= board->options.stall_timeout_ms && state == STELE_STATE_RUNNING) {
+        const entry *at = &board->entries[board->busy];
+        snprintf(hanging, sizeof hanging,
+                 "the worker has been busy with one batch of %s/%d/%" PRId64 " for %" PRId64 " s",
+                 board->topic, (int)board->busy, at->position, busy_ms / 1000);
+        state = STELE_STATE_STALLED;
+        reason = hanging;
+    }
+    if (state != of->written_state) of->since_ms = stele_clock_now_ms(board->options.clock);
+    measure_rate(of, now_ns);
+    char *json = to_json(board, of, state, reason, stele_clock_now_ms(board->options.clock));
+    if (json == NULL) return;
+    char key[512];
+    snprintf(key, sizeof key, "%s/%s/%d", board->name, board->topic, (int)partition);
+    stele_log_entry record = {
+        .partition = {STELE_STATUS_TOPIC, 0}, .key = stele_text(key), .value = stele_text(json)};
+    /* Full: the broker is away or slow, and a newer line will follow. */
+    if (stele_log_producer_put(board->producer, &record, NULL) == STELE_OK) {
+        of->changed = false;
+        of->written_state = state;
+        of->written_ns = now_ns;
+    }
+    free(json);
+}
+
+static bool is_due(const stele_status_board *board, const entry *of, int64_t now_ns)
+{
+    if (!of->is_ours) return false;
+    int64_t age_ms = (now_ns - of->written_ns) / 1000000;
+    bool state_changed = of->state != of->written_state;
+    /* A moving position is a change too, but not one for each batch. */
+    return of->written_ns == 0 || (of->changed && (state_changed || age_ms >= RATE_MS)) ||
+           age_ms >= REPEAT_MS ||
+           (board->busy != IDLE && board->closing == false && age_ms >= RATE_MS &&
+            of->written_state == STELE_STATE_RUNNING &&
+            now_ns - board->busy_ns >= (int64_t)board->options.stall_timeout_ms * 1000000);
+}
+
+static void write_due(stele_status_board *board)
+{
+    stele_monitor_lock(&board->monitor);
+    int64_t now_ns = stele_clock_monotonic_ns(board->options.clock);
+    for (int32_t i = 0; i < board->count; i++) {
+        if (is_due(board, &board->entries[i], now_ns)) write_line(board, i, &board->entries[i]);
+    }
+    stele_monitor_unlock(&board->monitor);
+}
+
+/* ---- the thread ---- */
+
+static stele_status make_topic(stele_log *log)
+{
+    const stele_header settings[] = {
+        {"cleanup.policy", stele_text("compact")},
+        {"min.cleanable.dirty.ratio", stele_text("0.1")},
+        {"segment.ms", stele_text("3600000")},
+    };
+    stele_log_topic_options options = {.name = STELE_STATUS_TOPIC,
+                                       .partitions = 1,
+                                       .settings = settings,
+                                       .setting_count = sizeof settings / sizeof settings[0]};
+    stele_status status = stele_log_topic_create(log, &options, ASK_MS, NULL);
+    return status == STELE_E_EXISTS ? STELE_OK : status;
+}
+
+static bool open_producer(stele_status_board *board)
+{
+    if (board->producer != NULL) return true;
+    int64_t now_ns = stele_clock_monotonic_ns(stele_clock_system());
+    if (now_ns < board->attempt_ns) return false;
+    board->attempt_ns = now_ns + (int64_t)AGAIN_MS * 1000000;
+    if (make_topic(board->log) < 0) return false;
+    stele_log_producer_options options = {.queue_max = QUEUE_BYTES, .compression = "none"};
+    return stele_log_producer_open(board->log, &options, &board->producer, NULL) == STELE_OK;
+}
+
+static void turn(stele_status_board *board)
+{
+    if (!open_producer(board)) return;
+    write_due(board);
+    stele_error failure;
+    if (stele_log_producer_poll(board->producer, 0, &failure) < 0 &&
+        failure.next != STELE_NEXT_RETRY) {
+        stele_log_producer_close(board->producer);
+        board->producer = NULL;
+    }
+}
+
+static void *run(void *context)
+{
+    stele_status_board *board = context;
+    bool closing = false;
+    while (!closing) {
+        stele_monitor_lock(&board->monitor);
+        if (!board->closing)
+            stele_monitor_wait(&board->monitor,
+                               stele_deadline_after(stele_clock_system(), LOOK_MS));
+        closing = board->closing;
+        stele_monitor_unlock(&board->monitor);
+        turn(board);
+    }
+    if (board->producer != NULL) stele_log_producer_flush(board->producer, ASK_MS, NULL);
+    stele_log_producer_close(board->producer);
+    return NULL;
+}
+
+/* ---- the worker's side ---- */
+
+static void release(stele_status_board *board)
+{
+    stele_monitor_clear(&board->monitor);
+    free(board->entries);
+    free(board->name);
+    free(board->topic);
+    free(board->instance);
+    free(board);
+}
+
+stele_status_board *stele_status_board_open(stele_log *log,
+                                            const stele_status_board_options *options)
+{
+    stele_status_board *board = stele_alloc(sizeof *board);
+    board->log = log;
+    board->options = *options;
+    board->name = stele_strdup(options->name);
+    board->topic = stele_strdup(options->topic);
+    board->instance = stele_strdup(options->instance);
+    board->busy = IDLE;
+    stele_monitor_init(&board->monitor);
+    if (pthread_create(&board->thread, NULL, run, board) == 0) return board;
+    release(board);
+    return NULL;
+}
+
+/* The monitor is held. */
+static entry *entry_of(stele_status_board *board, int32_t partition)
+{
+    if (partition >= board->count) {
+        size_t count = (size_t)partition + 1;
+        board->entries = stele_realloc_array(board->entries, count, sizeof(entry));
+        memset(&board->entries[board->count], 0, (count - (size_t)board->count) * sizeof(entry));
+        board->count = (int32_t)count;
+    }
+    return &board->entries[partition];
+}
+
+void stele_status_board_set(stele_status_board *board, int32_t partition,
+                            stele_partition_state state, const char *reason, int64_t position,
+                            int64_t applied)
+{
+    if (board == NULL) return;
+    stele_monitor_lock(&board->monitor);
+    entry *of = entry_of(board, partition);
+    bool is_new = !of->is_ours || of->state != state || strcmp(of->reason, reason) != 0;
+    if (!of->is_ours || applied < of->rate_applied) {
+        of->rate_applied = applied;
+        of->rate_ns = stele_clock_monotonic_ns(board->options.clock);
+        of->rate = 0;
+    }
+    of->is_ours = true;
+    of->changed = true;
+    of->state = state;
+    snprintf(of->reason, sizeof of->reason, "%s", reason);
+    of->position = position;
+    of->applied = applied;
+    if (is_new) {
+        of->written_ns = 0; /* due at once */
+        stele_monitor_wake(&board->monitor);
+    }
+    stele_monitor_unlock(&board->monitor);
+}
+
+void stele_status_board_drop(stele_status_board *board, int32_t partition)
+{
+    if (board == NULL) return;
+    stele_monitor_lock(&board->monitor);
+    *entry_of(board, partition) = (entry){0};
+    stele_monitor_unlock(&board->monitor);
+}
+
+void stele_status_board_busy(stele_status_board *board, int32_t partition)
+{
+    if (board == NULL) return;
+    stele_monitor_lock(&board->monitor);
+    board->busy = partition < 0 ? IDLE : partition;
+    if (partition >= 0) {
+        entry_of(board, partition);
+        board->busy_ns = stele_clock_monotonic_ns(board->options.clock);
+    }
+    stele_monitor_unlock(&board->monitor);
+}
+
+void stele_status_board_close(stele_status_board *board)
+{
+    if (board == NULL) return;
+    stele_monitor_lock(&board->monitor);
+    board->closing = true;
+    stele_monitor_wake(&board->monitor);
+    stele_monitor_unlock(&board->monitor);
+    pthread_join(board->thread, NULL);
+    release(board);
+}

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT
+ * The reading side of `_stele.status`. What is not understood is left out: the topic is for people,
+ * and another version of Stele may write to it. */
+#include "consumer/status.h"
+
+#include <jansson.h>
+#include <stdio.h>
+
+#include "consumer/read.h"
+#include "core/alloc.h"
+#include "core/date.h"
+#include "core/table.h"
+#include "core/text.h"
+
+/* The last value of a key, as JSON text; owned. */
+typedef struct last_line {
+    char *json; /* NULL: a tombstone */
+} last_line;
+
+static int keep_last(void *context, const stele_batch *batch, stele_error *err)
+{
+    (void)err;
+    stele_table *lines = context;
+    for (size_t i = 0; i < batch->count; i++) {
+        const stele_record *record = &batch->records[i];
+        if (record->key.data == NULL) continue;
+        last_line *line = stele_table_insert(lines, record->key, NULL);
+        if (line == NULL) continue;
+        free(line->json);
+        line->json = record->value.data == NULL
+                         ? NULL
+                         : stele_strndup((const char *)record->value.data, record->value.size);
+    }
+    return STELE_OK;
+}
+
+/* "customers.v1/customer.events/3" in three; the projection's name holds no '/'. */
+static bool split_key(char *key, stele_status_line *line)
+{
+    char *topic = strchr(key, '/');
+    char *partition = strrchr(key, '/');
+    if (topic == NULL || partition == topic) return false;
+    *topic++ = '\0';
+    *partition++ = '\0';
+    int64_t index;
+    if (stele_parse_int64(stele_text(partition), 0, INT32_MAX, &index, NULL) < 0) return false;
+    line->name = key;
+    line->topic = topic;
+    line->partition = (int32_t)index;
+    return true;
+}
+
+static bool parse_state(const char *name, stele_partition_state *state)
+{
+    for (int i = 0; i < STELE_STATE_UNKNOWN; i++) {
+        if (strcmp(stele_partition_state_name((stele_partition_state)i), name) != 0) continue;
+        *state = (stele_partition_state)i;
+        return true;
+    }
+    return false;
+}
+
+static bool parse_line(json_t *json, stele_status_line *line)
+{
+    const char *state;
+    const char *since;
+    const char *time;
+    json_int_t position;
+    if (json_unpack(json, "{s:s, s:s, s:s, s:I, s:F, s:s, s:s}", "instance", &line->instance,
+                    "state", &state, "reason", &line->reason, "position", &position, "rate",
+                    &line->rate, "since", &since, "time", &time) != 0)
+        return false;
+    line->position = position;
+    return parse_state(state, &line->state) &&
+           stele_parse_timestamp(stele_text(since), STELE_TIME_MILLIS, &line->since_ms, NULL) ==
+               STELE_OK &&
+           stele_parse_timestamp(stele_text(time), STELE_TIME_MILLIS, &line->time_ms, NULL) ==
+               STELE_OK;
+}
+
+static void hand_out(const stele_table *lines, const char *name, int64_t now_ms,
+                     stele_status_each *each, void *context)
+{
+    stele_table_cursor cursor = {0};
+    last_line *last;
+    while ((last = stele_table_next(lines, &cursor)) != NULL) {
+        if (last->json == NULL) continue;
+        stele_bytes key = stele_table_key(lines, last);
+        STELE_AUTO(char) text = stele_strndup((const char *)key.data, key.size);
+        stele_status_line line = {0};
+        json_t *json = json_loads(last->json, 0, NULL);
+        if (split_key(text, &line) && (name == NULL || strcmp(name, line.name) == 0) &&
+            json != NULL && parse_line(json, &line)) {
+            if (now_ms - line.time_ms > STELE_STATUS_AGE_MS) {
+                line.state = STELE_STATE_UNKNOWN;
+                line.reason = "";
+            }
+            each(context, &line);
+        }
+        json_decref(json);
+    }
+}
+
+static void free_lines(stele_table *lines)
+{
+    stele_table_cursor cursor = {0};
+    last_line *last;
+    while ((last = stele_table_next(lines, &cursor)) != NULL)
+        free(last->json);
+    stele_table_free(lines);
+}
+
+stele_status stele_status_read(stele_log *log, const char *name, stele_clock clock,
+                               stele_deadline deadline, stele_status_each *each, void *context,
+                               stele_error *err)
+{
+    stele_table *lines = stele_table_new(sizeof(last_line), 0);
+    stele_read_start start = {{STELE_STATUS_TOPIC, 0}, STELE_OFFSET_NONE};
+    stele_read_options options = {
+        .starts = &start, .count = 1, .deadline = deadline, .take = keep_last, .context = lines};
+    stele_error own;
+    if (err == NULL) err = &own;
+    stele_status status = stele_bounded_read(log, &options, err);
+    if (status == STELE_E_NOT_FOUND) status = STELE_OK;
+    if (status == STELE_OK) hand_out(lines, name, stele_clock_now_ms(clock), each, context);
+    free_lines(lines);
+    return status;
+}
