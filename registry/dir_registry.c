@@ -7,10 +7,10 @@
 #include "core/alloc.h"
 #include "core/text.h"
 #include "registry/registry_port.h"
+#include "schemas/scopes.h"
 
 STELE_SCOPE(DIR, closedir);
 STELE_SCOPE(FILE, fclose);
-STELE_SCOPE(stele_schema, stele_schema_free);
 
 enum { TEXT_MAX = 1 << 20, FILES_MAX = 100000 };
 

@@ -4,9 +4,8 @@
 
 #include "core/alloc.h"
 #include "registry/record.h"
+#include "schemas/scopes.h"
 #include "schemas/sha256.h"
-
-STELE_SCOPE(json_t, json_decref);
 
 static int append_text(const char *text, size_t size, void *context)
 {

@@ -8,8 +8,7 @@
 #include "core/alloc.h"
 #include "core/text.h"
 #include "core/uuid.h"
-
-STELE_SCOPE(json_t, json_decref);
+#include "schemas/scopes.h"
 
 static const char *const kind_names[] = {[STELE_REGISTRY_GENESIS] = "genesis",
                                          [STELE_REGISTRY_SCHEMA] = "schema",
