@@ -39,8 +39,8 @@ static inline stele_bytes stele_text(const char *text)
 /** The same bytes? Null equals null only. */
 static inline bool stele_bytes_equal(stele_bytes a, stele_bytes b)
 {
-    if (a.size != b.size || (a.data == NULL) != (b.data == NULL)) return false;
-    return a.size == 0 || memcmp(a.data, b.data, a.size) == 0;
+    if (a.data == NULL || b.data == NULL) return a.data == b.data;
+    return a.size == b.size && memcmp(a.data, b.data, a.size) == 0;
 }
 
 #ifdef __cplusplus
