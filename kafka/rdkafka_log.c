@@ -46,6 +46,8 @@ static const char *without_prefix(const rd_kafka_t *rk, const char *text)
 
 void stele_rdkafka_note_problem(rdkafka_log *log, const char *text)
 {
+    /* Follows on a complaint that says which one, and why. */
+    if (strstr(text, "brokers are down") != NULL) return;
     const char *hint = log->old_scram && strstr(text, "SASL") != NULL
                            ? "; librdkafka before 2.6.1 cannot do SCRAM with Kafka 4: use a newer "
                              "one, or PLAIN over TLS"

@@ -35,7 +35,7 @@ static void fail_delivery(stele_error *failure, const rd_kafka_message_t *messag
     stele_fail_cause(failure, status, next, (int)message->err,
                      "%s/%d: a record of %zu bytes was not delivered: %s",
                      rd_kafka_topic_name(message->rkt), (int)message->partition,
-                     message->len + message->key_len, rd_kafka_message_errstr(message));
+                     message->len + message->key_len, rd_kafka_err2str(message->err));
 }
 
 /* @locality the owner's thread, within poll, flush, commit, abort and close */
