@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MIT
+ * The log in memory itself: its lock, its waits, its broker that can be away. */
+#include "kafka/memory_state.h"
+
+#include "core/alloc.h"
+
+enum {
+    MESSAGE_MAX = 1000000, /* librdkafka's message.max.bytes */
+    LOOK_MS = 20           /* a wait looks that often what time has done */
+};
+
+static const stele_log_ops ops;
+
+stele_status stele_log_memory_new(const stele_log_memory_options *options, stele_log **out,
+                                  stele_error *err)
+{
+    (void)err;
+    static const stele_log_memory_options defaults = {0};
+    if (options == NULL) options = &defaults;
+
+    memory_log *log = stele_alloc(sizeof *log);
+    log->base.ops = &ops;
+    log->clock = options->clock.ops == NULL ? stele_clock_system() : options->clock;
+    log->message_max_bytes =
+        options->message_max_bytes == 0 ? MESSAGE_MAX : options->message_max_bytes;
+    log->up = true;
+    stele_monitor_init(&log->monitor);
+    *out = &log->base;
+    return STELE_OK;
+}
+
+static void log_free(stele_log *base)
+{
+    memory_log *log = (memory_log *)base;
+    while (log->topics != NULL) {
+        memory_topic *topic = log->topics;
+        log->topics = topic->next;
+        stele_memory_topic_free(topic);
+    }
+    while (log->groups != NULL) {
+        memory_group *group = log->groups;
+        log->groups = group->next;
+        stele_memory_group_free(group);
+    }
+    while (log->transactionals != NULL) {
+        memory_transactional *transactional = log->transactionals;
+        log->transactionals = transactional->next;
+        stele_memory_transactional_free(transactional);
+    }
+    stele_monitor_clear(&log->monitor);
+    free(log);
+}
+
+/* ---- lock and time ---- */
+
+int64_t stele_memory_now_ns(const memory_log *log)
+{
+    return stele_clock_monotonic_ns(log->clock);
+}
+
+int64_t stele_memory_now_ms(const memory_log *log)
+{
+    return stele_clock_now_ms(log->clock);
+}
+
+/* A broker that is away gives nobody up. */
+static void expire(memory_log *log)
+{
+    if (!log->up) return;
+    stele_memory_expire_members(log);
+    stele_memory_expire_transactions(log);
+}
+
+void stele_memory_enter(memory_log *log)
+{
+    stele_monitor_lock(&log->monitor);
+    expire(log);
+}
+
+void stele_memory_exit(memory_log *log)
+{
+    stele_monitor_unlock(&log->monitor);
+}
+
+stele_deadline stele_memory_deadline(int timeout_ms)
+{
+    return stele_deadline_after(stele_clock_system(), timeout_ms);
+}
+
+bool stele_memory_wait(memory_log *log, stele_deadline deadline)
+{
+    int wait_ms = stele_deadline_remaining_ms(deadline, LOOK_MS);
+    if (wait_ms == 0) return false;
+    stele_monitor_wait(&log->monitor, stele_memory_deadline(wait_ms));
+    expire(log);
+    return true;
+}
+
+stele_status stele_memory_await_up(memory_log *log, stele_deadline deadline, stele_error *err)
+{
+    while (!log->up)
+        if (!stele_memory_wait(log, deadline))
+            return stele_fail(err, STELE_E_UNAVAILABLE, STELE_NEXT_RETRY,
+                              "the log in memory plays a broker that is away");
+    return STELE_OK;
+}
+
+/* ---- the broker ---- */
+
+static bool is_up(stele_log *base)
+{
+    memory_log *log = (memory_log *)base;
+    stele_monitor_lock(&log->monitor);
+    bool up = log->up;
+    stele_monitor_unlock(&log->monitor);
+    return up;
+}
+
+static stele_status last_problem(stele_log *base, stele_error *err)
+{
+    if (is_up(base)) return STELE_OK;
+    return stele_fail(err, STELE_E_UNAVAILABLE, STELE_NEXT_RETRY,
+                      "the log in memory plays a broker that is away");
+}
+
+void stele_log_memory_set_up(stele_log *base, bool up)
+{
+    memory_log *log = (memory_log *)base;
+    stele_monitor_lock(&log->monitor);
+    if (up && !log->up) stele_memory_forgive_members(log);
+    log->up = up;
+    expire(log);
+    for (memory_producer *it = log->producers; it != NULL; it = it->next)
+        stele_memory_send_queued(it);
+    stele_memory_changed(log);
+    stele_monitor_unlock(&log->monitor);
+}
+
+void stele_log_memory_doubt_commit(stele_log *base, stele_log_memory_doubt outcome)
+{
+    memory_log *log = (memory_log *)base;
+    stele_monitor_lock(&log->monitor);
+    log->doubt = outcome;
+    stele_monitor_unlock(&log->monitor);
+}
+
+void stele_log_memory_fail_append(stele_log *base, uint64_t nth, stele_log_memory_fault fault)
+{
+    memory_log *log = (memory_log *)base;
+    stele_monitor_lock(&log->monitor);
+    log->appends_to_fault = nth;
+    log->fault = fault;
+    stele_monitor_unlock(&log->monitor);
+}
+
+static const stele_log_ops ops = {
+    .free = log_free,
+    .is_up = is_up,
+    .last_problem = last_problem,
+    .reader_open = stele_memory_reader_open,
+    .reader_close = stele_memory_reader_close,
+    .reader_start = stele_memory_reader_start,
+    .reader_stop = stele_memory_reader_stop,
+    .reader_hold = stele_memory_reader_hold,
+    .reader_next = stele_memory_reader_next,
+    .batch_release = stele_memory_batch_release,
+    .record_headers = stele_memory_record_headers,
+    .member_open = stele_memory_member_open,
+    .member_poll = stele_memory_member_poll,
+    .member_group = stele_memory_member_group,
+    .group_free = stele_memory_captured_free,
+    .member_close = stele_memory_member_close,
+    .group_offset = stele_memory_group_offset,
+    .group_offset_set = stele_memory_group_offset_set,
+    .producer_open = stele_memory_producer_open,
+    .producer_close = stele_memory_producer_close,
+    .put = stele_memory_put,
+    .producer_poll = stele_memory_producer_poll,
+    .flush = stele_memory_flush,
+    .init = stele_memory_init,
+    .begin = stele_memory_begin,
+    .send_offset = stele_memory_send_offset,
+    .commit = stele_memory_commit,
+    .abort = stele_memory_abort,
+    .topic_create = stele_memory_topic_create,
+    .topic_describe = stele_memory_topic_describe,
+    .topic_setting = stele_memory_topic_setting,
+    .topics = stele_memory_topics,
+    .bounds = stele_memory_bounds,
+    .offset_at = stele_memory_offset_at,
+};

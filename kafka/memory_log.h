@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT
+ * The log in memory: a Kafka of one process, for tests without a broker. It passes the contract
+ * suite of kafka/log.h and is as strict as Kafka: transactions, fencing, last stable offset, group
+ * generations. What a broker's administrator, its cleaner or a bad day does is done here by call.
+ *
+ * It differs where a contract leaves room: what is put stands in the log at once; deliveries wait
+ * for the next call of the producer; reading fetches nothing ahead; a member is lost when it was
+ * not polled for its session time-out (on Kafka a thread beats for it).
+ *
+ * Time-outs of sessions and transactions are measured on the clock that is given; waits for
+ * something to happen always last by the system's. */
+#ifndef STELE_KAFKA_MEMORY_LOG_H
+#define STELE_KAFKA_MEMORY_LOG_H
+
+#include "core/clock.h"
+#include "kafka/log.h"
+
+/** All zero means the defaults. */
+typedef struct stele_log_memory_options {
+    stele_clock clock;        /* ops NULL: the system's */
+    size_t message_max_bytes; /* key and value of a record, at most; 0: 1,000,000 */
+} stele_log_memory_options;
+
+/**
+ * A log with no topics.
+ *
+ * @param options  NULL: the defaults
+ * @param out      caller owns; release with stele_log_free
+ */
+stele_status stele_log_memory_new(const stele_log_memory_options *options, stele_log **out,
+                                  stele_error *err);
+
+/*
+ * The calls below are for a log of stele_log_memory_new only, from any thread. Those with a topic
+ * return STELE_E_NOT_FOUND if it or the partition is not there.
+ */
+
+/**
+ * Compact a topic, whatever its cleanup.policy: of each key, the last committed record stays, and a
+ * tombstone goes when it has outlived one compaction. What stands past the last stable offset is
+ * left alone. Offsets do not change.
+ */
+stele_status stele_log_memory_compact(stele_log *log, const char *topic, stele_error *err);
+
+/** Delete the records below `before`, as retention does; the log's start moves there. */
+stele_status stele_log_memory_delete_records(stele_log *log, stele_partition partition,
+                                             int64_t before, stele_error *err);
+
+/** Delete a topic, with its records and the offsets that groups have in it. */
+stele_status stele_log_memory_topic_delete(stele_log *log, const char *topic, stele_error *err);
+
+/** Raise the count of partitions: keys move. STELE_E_INVALID if it would not be more. */
+stele_status stele_log_memory_partitions_raise(stele_log *log, const char *topic,
+                                               int32_t partitions, stele_error *err);
+
+/** Take the broker away, or bring it back: what was queued goes out then. A new log is up. */
+void stele_log_memory_set_up(stele_log *log, bool up);
+
+/** What became of a commit that nobody answered. */
+typedef enum stele_log_memory_doubt {
+    STELE_LOG_MEMORY_DONE = 1, /* it was committed */
+    STELE_LOG_MEMORY_NOT_DONE  /* the request was lost: the transaction is open still */
+} stele_log_memory_doubt;
+
+/** Leave the next commit unanswered: it fails as STELE_E_TIMED_OUT (STOP). Once. */
+void stele_log_memory_doubt_commit(stele_log *log, stele_log_memory_doubt outcome);
+
+/** How an append fails. */
+typedef enum stele_log_memory_fault {
+    STELE_LOG_MEMORY_REFUSED = 1, /* it is not in the log; the same record may be put again */
+    STELE_LOG_MEMORY_DIES_BEFORE, /* the producer dies of it, and it is not in the log */
+    STELE_LOG_MEMORY_DIES_AFTER   /* the producer dies of it, but it is in the log */
+} stele_log_memory_fault;
+
+/** Let the nth record that is appended from now on (1: the next) fail so. Once. */
+void stele_log_memory_fail_append(stele_log *log, uint64_t nth, stele_log_memory_fault fault);
+
+#endif

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: MIT
+ * A member's side of a group in memory: it learns in its polls what the coordinator has decided.
+ * Also the questions and orders about a group's offsets. */
+#include "kafka/memory_state.h"
+
+#include <string.h>
+
+#include "core/alloc.h"
+
+enum { SESSION_MS = 6000 };
+
+/* ---- opening ---- */
+
+stele_status stele_memory_member_open(stele_log *base, const stele_log_member_options *options,
+                                      stele_log_member **out, stele_error *err)
+{
+    memory_log *log = (memory_log *)base;
+    size_t count = 0;
+    while (options->topics[count] != NULL)
+        count++;
+    if (count == 0)
+        return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP, "group %s: no topics",
+                          options->group);
+
+    memory_member *self = stele_alloc(sizeof *self);
+    self->base.ops = base->ops;
+    self->log = log;
+    self->topics = stele_alloc_array(count, sizeof *self->topics);
+    self->topic_count = count;
+    for (size_t i = 0; i < count; i++)
+        self->topics[i] = stele_strdup(options->topics[i]);
+    self->eager = options->eager;
+    self->session_timeout_ms =
+        options->session_timeout_ms == 0 ? SESSION_MS : options->session_timeout_ms;
+    self->events = options->events;
+    self->generation = -1;
+    stele_memory_enter(log);
+    self->group = stele_memory_group(log, options->group);
+    stele_memory_exit(log);
+    *out = &self->base;
+    return STELE_OK;
+}
+
+/* ---- what it learns ---- */
+
+/* Tell the owner, without the monitor; `what` is emptied. */
+static void tell_assigned(memory_member *self, memory_partitions *what)
+{
+    stele_memory_exit(self->log);
+    if (what->count > 0 && self->events.assigned != NULL)
+        self->events.assigned(self->events.context, what->items, what->count);
+    stele_memory_partitions_clear(what);
+    stele_memory_enter(self->log);
+}
+
+/* The same; only afterwards it owns them no more. */
+static void tell_revoked(memory_member *self, memory_partitions *what, bool lost)
+{
+    stele_memory_exit(self->log);
+    if (what->count > 0 && self->events.revoked != NULL)
+        self->events.revoked(self->events.context, what->items, what->count, lost);
+    stele_memory_enter(self->log);
+    for (size_t i = 0; i < what->count; i++)
+        stele_memory_partitions_remove(&self->owned, what->items[i]);
+    stele_memory_partitions_clear(what);
+}
+
+/* What is in `a` and not in `b`. */
+static memory_partitions difference(const memory_partitions *a, const memory_partitions *b)
+{
+    memory_partitions result = {0};
+    for (size_t i = 0; i < a->count; i++)
+        if (!stele_memory_partitions_has(b, a->items[i]))
+            stele_memory_partitions_add(&result, a->items[i]);
+    return result;
+}
+
+static void revoke_all(memory_member *self, bool lost)
+{
+    static const memory_partitions none = {0};
+    memory_partitions all = difference(&self->owned, &none);
+    tell_revoked(self, &all, lost);
+}
+
+/* The group has a new generation: take what is new, give back what is not ours any more, and then
+ * join again, so that it can be given away. */
+static void take_generation(memory_member *self)
+{
+    self->generation = self->group->generation;
+    memory_partitions added = difference(&self->target, &self->owned);
+    memory_partitions removed = difference(&self->owned, &self->target);
+    for (size_t i = 0; i < added.count; i++)
+        stele_memory_partitions_add(&self->owned, added.items[i]);
+    bool gives_back = removed.count > 0;
+    if (gives_back) tell_revoked(self, &removed, false);
+    if (added.count > 0) tell_assigned(self, &added);
+    if (gives_back && !self->lost) stele_memory_join(self);
+}
+
+/* One step of the protocol. @return false: there is nothing to do */
+static bool step(memory_member *self)
+{
+    if (self->lost) {
+        self->lost = false;
+        self->generation = -1;
+        revoke_all(self, true);
+        return true;
+    }
+    if (self->id == 0) {
+        stele_memory_join(self);
+        return self->id != 0;
+    }
+    if (self->group->rebalancing) {
+        if (self->joined) return false;
+        if (self->eager) revoke_all(self, false);
+        if (!self->lost) stele_memory_join(self);
+        return true;
+    }
+    if (self->generation == self->group->generation) return false;
+    take_generation(self);
+    return true;
+}
+
+stele_status stele_memory_member_poll(stele_log_member *base, int timeout_ms, stele_error *err)
+{
+    (void)err;
+    memory_member *self = (memory_member *)base;
+    memory_log *log = self->log;
+    stele_deadline deadline = stele_memory_deadline(timeout_ms);
+    bool stepped = false;
+    stele_monitor_lock(&log->monitor);
+    if (log->up) stele_memory_expire_members(log); /* first: this poll may come too late */
+    self->polled = true;
+    do {
+        while (log->up && step(self))
+            stepped = true;
+    } while (!stepped && stele_memory_wait(log, deadline));
+    self->polled = false;
+    self->seen_ns = stele_memory_now_ns(log);
+    stele_memory_exit(log);
+    return STELE_OK;
+}
+
+void stele_memory_member_close(stele_log_member *base, int timeout_ms)
+{
+    (void)timeout_ms; /* there is nothing to wait for */
+    memory_member *self = (memory_member *)base;
+    stele_memory_enter(self->log);
+    revoke_all(self, self->lost);
+    stele_memory_leave(self);
+    stele_memory_exit(self->log);
+
+    stele_memory_partitions_clear(&self->target);
+    stele_memory_partitions_clear(&self->owned);
+    for (size_t i = 0; i < self->topic_count; i++)
+        free(self->topics[i]);
+    free(self->topics);
+    free(self);
+}
+
+/* ---- captured metadata ---- */
+
+stele_log_group *stele_memory_member_group(stele_log_member *base)
+{
+    memory_member *self = (memory_member *)base;
+    memory_captured *captured = stele_alloc(sizeof *captured);
+    captured->base.ops = base->ops;
+    captured->group = stele_strdup(self->group->name);
+    stele_memory_enter(self->log);
+    captured->member = self->id;
+    captured->generation = self->generation;
+    stele_memory_exit(self->log);
+    return &captured->base;
+}
+
+void stele_memory_captured_free(stele_log_group *base)
+{
+    memory_captured *captured = (memory_captured *)base;
+    free(captured->group);
+    free(captured);
+}
+
+/* ---- offsets ---- */
+
+static int64_t find_offset(const memory_group *group, stele_partition partition)
+{
+    for (size_t i = 0; i < group->offset_count; i++) {
+        const memory_offset *each = &group->offsets[i];
+        if (each->index == partition.index && strcmp(each->topic, partition.topic) == 0)
+            return each->offset;
+    }
+    return STELE_OFFSET_NONE;
+}
+
+stele_status stele_memory_group_offset(stele_log *base, const char *name, stele_partition partition,
+                                       int timeout_ms, int64_t *out, stele_error *err)
+{
+    memory_log *log = (memory_log *)base;
+    stele_deadline deadline = stele_memory_deadline(timeout_ms);
+    stele_memory_enter(log);
+    stele_status status = stele_memory_await_up(log, deadline, err);
+    memory_group *group = stele_memory_group(log, name);
+    while (status == STELE_OK && stele_memory_is_pending(log, group, partition))
+        if (!stele_memory_wait(log, deadline))
+            status = stele_fail(err, STELE_E_UNAVAILABLE, STELE_NEXT_RETRY,
+                                "offset of group %s in %s/%d: an open transaction is about to move "
+                                "it",
+                                name, partition.topic, (int)partition.index);
+    if (status == STELE_OK) *out = find_offset(group, partition);
+    stele_memory_exit(log);
+    return status;
+}
+
+stele_status stele_memory_group_offset_set(stele_log *base, const char *name,
+                                           stele_partition partition, int64_t offset,
+                                           int timeout_ms, stele_error *err)
+{
+    memory_log *log = (memory_log *)base;
+    stele_memory_enter(log);
+    stele_status status = stele_memory_await_up(log, stele_memory_deadline(timeout_ms), err);
+    memory_group *group = stele_memory_group(log, name);
+    if (status == STELE_OK && group->members != NULL)
+        status = stele_fail(err, STELE_E_CONFLICT, STELE_NEXT_STOP,
+                            "group %s has members: stop them before its offsets are set", name);
+    else if (status == STELE_OK && stele_memory_find_partition(log, partition) == NULL)
+        status = stele_fail(err, STELE_E_NOT_FOUND, STELE_NEXT_STOP, "there is no partition %s/%d",
+                            partition.topic, (int)partition.index);
+    if (status == STELE_OK) stele_memory_set_offset(group, partition, offset);
+    stele_memory_exit(log);
+    return status;
+}

@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: MIT
+ * Transactions of the log in memory: the coordinator (KIP-98) with its epochs and time-outs, and
+ * the calls of a producer that lead to it. */
+#include "kafka/memory_state.h"
+
+#include <string.h>
+
+#include "core/alloc.h"
+
+/* ---- the coordinator ---- */
+
+int64_t stele_memory_open(memory_log *log, memory_transactional *transactional)
+{
+    if (transactional->open == 0) {
+        transactional->open = ++log->last_transaction;
+        transactional->opened_ns = stele_memory_now_ns(log);
+    }
+    return transactional->open;
+}
+
+static void write_markers(memory_log *log, memory_transactional *transactional, bool committed)
+{
+    int64_t now_ms = stele_memory_now_ms(log);
+    for (size_t i = 0; i < transactional->touched.count; i++) {
+        memory_partition *partition =
+            stele_memory_find_partition(log, transactional->touched.items[i]);
+        if (partition != NULL) stele_memory_mark(partition, transactional->open, committed, now_ms);
+    }
+    stele_memory_partitions_clear(&transactional->touched);
+}
+
+static void end_offsets(memory_log *log, memory_transactional *transactional, bool committed)
+{
+    for (size_t i = 0; i < transactional->pending_count; i++) {
+        memory_pending *pending = &transactional->pending[i];
+        stele_partition partition = {pending->topic, pending->index};
+        if (committed && stele_memory_find_partition(log, partition) != NULL)
+            stele_memory_set_offset(pending->group, partition, pending->offset);
+        free(pending->topic);
+    }
+    transactional->pending_count = 0;
+}
+
+void stele_memory_end_transaction(memory_log *log, memory_transactional *transactional,
+                                  bool committed)
+{
+    if (transactional->open == 0) return;
+    write_markers(log, transactional, committed);
+    end_offsets(log, transactional, committed);
+    transactional->open = 0;
+    stele_memory_changed(log);
+}
+
+void stele_memory_expire_transactions(memory_log *log)
+{
+    int64_t now_ns = stele_memory_now_ns(log);
+    for (memory_transactional *it = log->transactionals; it != NULL; it = it->next) {
+        if (it->open == 0 || (now_ns - it->opened_ns) / 1000000 < it->timeout_ms) continue;
+        it->epoch++;
+        stele_memory_end_transaction(log, it, false);
+    }
+}
+
+bool stele_memory_is_pending(const memory_log *log, const memory_group *group,
+                             stele_partition partition)
+{
+    for (const memory_transactional *it = log->transactionals; it != NULL; it = it->next) {
+        for (size_t i = 0; i < it->pending_count; i++) {
+            const memory_pending *pending = &it->pending[i];
+            if (pending->group == group && pending->index == partition.index &&
+                strcmp(pending->topic, partition.topic) == 0)
+                return true;
+        }
+    }
+    return false;
+}
+
+static void add_pending(memory_transactional *transactional, memory_group *group,
+                        stele_partition partition, int64_t offset)
+{
+    transactional->pending = stele_realloc_array(
+        transactional->pending, transactional->pending_count + 1, sizeof *transactional->pending);
+    transactional->pending[transactional->pending_count++] =
+        (memory_pending){group, stele_strdup(partition.topic), partition.index, offset};
+}
+
+void stele_memory_transactional_free(memory_transactional *transactional)
+{
+    for (size_t i = 0; i < transactional->pending_count; i++)
+        free(transactional->pending[i].topic);
+    stele_memory_partitions_clear(&transactional->touched);
+    free(transactional->pending);
+    free(transactional->id);
+    free(transactional);
+}
+
+/* ---- init ---- */
+
+static void fence(memory_producer *self)
+{
+    memory_transactional *transactional = self->transactional;
+    self->epoch = ++transactional->epoch;
+    stele_memory_end_transaction(self->log, transactional, false);
+    transactional->timeout_ms = self->transaction_timeout_ms;
+}
+
+stele_status stele_memory_init(stele_log_producer *base, const char *topic, int timeout_ms,
+                               stele_error *err)
+{
+    memory_producer *self = (memory_producer *)base;
+    memory_log *log = self->log;
+    stele_memory_enter(log);
+    stele_status status = stele_memory_check_producer(self, err);
+    if (status == STELE_OK)
+        status = stele_memory_await_up(log, stele_memory_deadline(timeout_ms), err);
+    if (status == STELE_OK && self->transactional != NULL && self->epoch == 0) fence(self);
+    if (status == STELE_OK && topic != NULL && stele_memory_find_topic(log, topic) == NULL)
+        status = stele_fail(err, STELE_E_NOT_FOUND, STELE_NEXT_STOP, "there is no topic %s", topic);
+    stele_memory_exit(log);
+    return status;
+}
+
+/* ---- a transaction ---- */
+
+/* What every call within a transaction begins with. */
+static stele_status enter_transaction(memory_producer *self, stele_error *err)
+{
+    stele_memory_enter(self->log);
+    if (self->transactional == NULL)
+        return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
+                          "this producer has no transactional id");
+    stele_status status = stele_memory_check_producer(self, err);
+    if (status < 0 || self->in_transaction) return status;
+    return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP, "%s: no transaction was begun",
+                      self->transactional->id);
+}
+
+/* What the producer has heard of; the broker is not asked. */
+static stele_status check_begin(const memory_producer *self, stele_error *err)
+{
+    if (self->death.status != STELE_OK) {
+        if (err != NULL) *err = self->death;
+        return self->death.status;
+    }
+    if (self->transactional == NULL || self->epoch == 0)
+        return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
+                          "only an initialised producer with a transactional id begins one");
+    if (self->in_transaction)
+        return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
+                          "%s: the transaction before has not ended", self->transactional->id);
+    return STELE_OK;
+}
+
+stele_status stele_memory_begin(stele_log_producer *base, stele_error *err)
+{
+    memory_producer *self = (memory_producer *)base;
+    stele_memory_enter(self->log);
+    stele_status status = check_begin(self, err);
+    if (status == STELE_OK) {
+        self->in_transaction = true;
+        self->at_coordinator = false;
+        self->broken = (stele_error){0};
+    }
+    stele_memory_exit(self->log);
+    return status;
+}
+
+static stele_status fail_broken(const memory_producer *self, stele_error *err)
+{
+    if (self->broken.status != STELE_OK && err != NULL) *err = self->broken;
+    return self->broken.status;
+}
+
+/* The answer of the group's coordinator. What it refuses can only be aborted. */
+static stele_status add_offset(memory_producer *self, const memory_captured *captured,
+                               stele_partition partition, int64_t offset, stele_error *err)
+{
+    stele_error refusal;
+    stele_memory_open(self->log, self->transactional);
+    self->at_coordinator = true;
+    stele_status status = stele_memory_check_captured(self->log, captured, &refusal);
+    if (status == STELE_OK && stele_memory_find_partition(self->log, partition) == NULL)
+        status = stele_fail(&refusal, STELE_E_NOT_FOUND, STELE_NEXT_ABORT,
+                            "there is no partition %s/%d", partition.topic, (int)partition.index);
+    if (status == STELE_OK) {
+        add_pending(self->transactional, stele_memory_group(self->log, captured->group), partition,
+                    offset);
+        return STELE_OK;
+    }
+    self->broken = refusal;
+    return fail_broken(self, err);
+}
+
+stele_status stele_memory_send_offset(stele_log_producer *base, const stele_log_group *group,
+                                      stele_partition partition, int64_t offset, int timeout_ms,
+                                      stele_error *err)
+{
+    memory_producer *self = (memory_producer *)base;
+    stele_status status = enter_transaction(self, err);
+    if (status == STELE_OK) status = fail_broken(self, err);
+    if (status == STELE_OK)
+        status = stele_memory_await_up(self->log, stele_memory_deadline(timeout_ms), err);
+    if (status == STELE_OK) status = stele_memory_check_producer(self, err);
+    if (status == STELE_OK)
+        status = add_offset(self, (const memory_captured *)group, partition, offset, err);
+    stele_memory_exit(self->log);
+    return status;
+}
+
+/* Leave the commit unanswered, as it was asked for. */
+static stele_status doubt(memory_producer *self, stele_error *err)
+{
+    bool is_done = self->log->doubt == STELE_LOG_MEMORY_DONE;
+    self->log->doubt = 0;
+    if (is_done) stele_memory_end_transaction(self->log, self->transactional, true);
+    stele_error unknown;
+    stele_fail(&unknown, STELE_E_TIMED_OUT, STELE_NEXT_STOP,
+               "%s: the broker did not answer an end of transaction, so its outcome is not known; "
+               "make a new producer and restore",
+               self->transactional->id);
+    return stele_memory_kill_producer(self, &unknown, err);
+}
+
+/* Nothing went out, so nothing needs to be told: as librdkafka, which then asks no broker. */
+static stele_status end_at_coordinator(memory_producer *self, bool committed,
+                                       stele_deadline deadline, stele_error *err)
+{
+    if (self->at_coordinator) {
+        stele_status status = stele_memory_await_up(self->log, deadline, err);
+        if (status == STELE_OK) status = stele_memory_check_producer(self, err);
+        if (status == STELE_OK && committed && self->log->doubt != 0) status = doubt(self, err);
+        if (status < 0) return status;
+        stele_memory_end_transaction(self->log, self->transactional, committed);
+    }
+    self->in_transaction = false;
+    return STELE_OK;
+}
+
+stele_status stele_memory_commit(stele_log_producer *base, int timeout_ms, stele_error *err)
+{
+    memory_producer *self = (memory_producer *)base;
+    stele_deadline deadline = stele_memory_deadline(timeout_ms);
+    stele_status status = enter_transaction(self, err);
+    stele_memory_exit(self->log);
+    if (status == STELE_OK)
+        status = stele_memory_flush(base, stele_deadline_remaining_ms(deadline, INT32_MAX), err);
+    if (status < 0) return status;
+
+    stele_memory_enter(self->log);
+    status = fail_broken(self, err);
+    if (status == STELE_OK) status = end_at_coordinator(self, true, deadline, err);
+    stele_memory_exit(self->log);
+    return status;
+}
+
+stele_status stele_memory_abort(stele_log_producer *base, int timeout_ms, stele_error *err)
+{
+    memory_producer *self = (memory_producer *)base;
+    stele_status status = enter_transaction(self, err);
+    if (status == STELE_OK) {
+        stele_memory_purge(self);
+        status = end_at_coordinator(self, false, stele_memory_deadline(timeout_ms), err);
+    }
+    stele_memory_exit(self->log);
+    stele_memory_serve(self);
+    return status;
+}
