@@ -1,0 +1,474 @@
+/* SPDX-License-Identifier: MIT
+ * The fenced transaction on the log in memory. */
+#include "producer/fenced.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "core/alloc.h"
+#include "core/deadline.h"
+#include "kafka/memory_log.h"
+
+enum { WAIT_MS = 10000 };
+#define TOPIC "balances.v1.snapshots"
+
+static stele_log *log_with_topics(void)
+{
+    stele_log *log;
+    stele_error err;
+    assert_int_equal(stele_log_memory_new(NULL, &log, &err), STELE_OK);
+    const char *names[] = {TOPIC, "account.events"};
+    for (size_t i = 0; i < 2; i++) {
+        stele_log_topic_options options = {.name = names[i], .partitions = 2};
+        assert_int_equal(stele_log_topic_create(log, &options, WAIT_MS, &err), STELE_OK);
+    }
+    return log;
+}
+
+static stele_fenced *opened(stele_log *log)
+{
+    stele_fenced *fenced;
+    stele_error err;
+    stele_fenced_options options = {.transactional_id = "balances.v1-account.events-0",
+                                    .topic = TOPIC};
+    assert_int_equal(stele_fenced_open(log, &options, &fenced, &err), STELE_OK);
+    return fenced;
+}
+
+static void wait_for_state(stele_fenced *fenced, stele_fenced_state state, stele_error *failure)
+{
+    stele_deadline until = stele_deadline_after(stele_clock_system(), WAIT_MS);
+    while (stele_fenced_poll(fenced, failure) != state)
+        assert_false(stele_deadline_passed(until));
+}
+
+static stele_transaction *with_record(const char *key, const char *value)
+{
+    stele_transaction *transaction = stele_transaction_new();
+    stele_transaction_put(transaction, (stele_partition){TOPIC, 0}, stele_text(key),
+                          stele_text(value), NULL, 0);
+    return transaction;
+}
+
+static void submit(stele_fenced *fenced, stele_transaction *transaction)
+{
+    stele_error err;
+    assert_int_equal(stele_fenced_submit(fenced, transaction, &err), STELE_OK);
+}
+
+/* The next outcome; its transaction is released. */
+static stele_outcome outcome_of(stele_fenced *fenced)
+{
+    stele_outcome outcome;
+    assert_true(stele_fenced_outcome(fenced, WAIT_MS, &outcome));
+    stele_transaction_free(outcome.transaction);
+    return outcome;
+}
+
+/* All values of partition 0, committed or not, as one text. */
+static char *values_of(stele_log *log, stele_isolation isolation)
+{
+    stele_error err;
+    int64_t start;
+    int64_t end;
+    stele_log_reader *reader;
+    stele_buffer text = {0};
+    stele_partition partition = {TOPIC, 0};
+    stele_log_reader_options options = {.isolation = isolation};
+    assert_int_equal(stele_log_bounds(log, partition, isolation, WAIT_MS, &start, &end, &err),
+                     STELE_OK);
+    assert_int_equal(stele_log_reader_open(log, &options, &reader, &err), STELE_OK);
+    assert_int_equal(stele_log_reader_start(reader, partition, start, &err), STELE_OK);
+    for (int64_t at = start; at < end;) {
+        stele_batch batch;
+        assert_int_equal(stele_log_reader_next(reader, WAIT_MS, &batch, &err), STELE_OK);
+        for (size_t i = 0; i < batch.count; i++) {
+            stele_buffer_append(&text, batch.records[i].value);
+            stele_buffer_push(&text, ' ');
+        }
+        at = batch.next_offset;
+        stele_log_batch_release(&batch);
+    }
+    stele_log_reader_close(reader);
+    char *copy = stele_strdup(stele_buffer_text(&text));
+    stele_buffer_clear(&text);
+    return copy;
+}
+
+static void assert_committed(stele_log *log, const char *expected)
+{
+    char *values = values_of(log, STELE_READ_COMMITTED);
+    assert_string_equal(values, expected);
+    free(values);
+}
+
+static void what_is_submitted_before_the_fence_stands_is_committed(void **state)
+{
+    (void)state;
+    stele_log *log = log_with_topics();
+    stele_fenced *fenced = opened(log);
+
+    submit(fenced, with_record("a", "1"));
+    stele_outcome outcome = outcome_of(fenced);
+
+    assert_int_equal(outcome.status, STELE_OK);
+    assert_committed(log, "1 ");
+    stele_fenced_close(fenced, WAIT_MS);
+    stele_log_free(log);
+}
+
+static void the_fence_waits_for_a_broker_that_is_away(void **state)
+{
+    (void)state;
+    stele_log *log = log_with_topics();
+    stele_log_memory_set_up(log, false);
+    stele_fenced *fenced = opened(log);
+    stele_error failure = {0};
+
+    stele_deadline until = stele_deadline_after(stele_clock_system(), WAIT_MS);
+    while (failure.status == STELE_OK && !stele_deadline_passed(until))
+        assert_int_equal(stele_fenced_poll(fenced, &failure), STELE_FENCED_INIT);
+    assert_int_equal(failure.next, STELE_NEXT_RETRY);
+    stele_log_memory_set_up(log, true);
+
+    wait_for_state(fenced, STELE_FENCED_READY, &failure);
+    assert_int_equal(failure.status, STELE_OK);
+    stele_fenced_close(fenced, WAIT_MS);
+    stele_log_free(log);
+}
+
+static void a_fence_that_never_stood_is_closed_in_time(void **state)
+{
+    (void)state;
+    stele_log *log = log_with_topics();
+    stele_log_memory_set_up(log, false);
+    stele_fenced *fenced = opened(log);
+
+    submit(fenced, with_record("a", "1"));
+    stele_fenced_close(fenced, WAIT_MS);
+
+    stele_log_memory_set_up(log, true);
+    assert_committed(log, "");
+    stele_log_free(log);
+}
+
+static void transactions_are_committed_in_the_order_of_their_submission(void **state)
+{
+    (void)state;
+    stele_log *log = log_with_topics();
+    stele_fenced *fenced = opened(log);
+    stele_error err;
+
+    for (int i = 0; i < 20; i++) {
+        char value[8];
+        snprintf(value, sizeof value, "%d", i);
+        stele_transaction *transaction = with_record("a", value);
+        stele_status status;
+        while ((status = stele_fenced_submit(fenced, transaction, &err)) == STELE_E_FULL) {
+            assert_int_equal(err.next, STELE_NEXT_RETRY);
+            assert_int_equal(outcome_of(fenced).status, STELE_OK);
+        }
+        assert_int_equal(status, STELE_OK);
+    }
+    stele_outcome outcome;
+    while (stele_fenced_outcome(fenced, WAIT_MS, &outcome)) {
+        assert_int_equal(outcome.status, STELE_OK);
+        stele_transaction_free(outcome.transaction);
+    }
+
+    assert_int_equal(stele_fenced_poll(fenced, NULL), STELE_FENCED_READY);
+    assert_committed(log, "0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 ");
+    stele_fenced_close(fenced, WAIT_MS);
+    stele_log_free(log);
+}
+
+static void a_record_keeps_its_key_headers_and_tombstone(void **state)
+{
+    (void)state;
+    stele_log *log = log_with_topics();
+    stele_fenced *fenced = opened(log);
+    stele_transaction *transaction = stele_transaction_new();
+    stele_header headers[] = {{"stele_version", stele_text("7")}, {"none", {0}}};
+    stele_transaction_put(transaction, (stele_partition){TOPIC, 1}, stele_text("k"),
+                          (stele_bytes){0}, headers, 2);
+    assert_int_equal(stele_transaction_count(transaction), 1);
+    assert_true(stele_transaction_size(transaction) > 2);
+
+    submit(fenced, transaction);
+    assert_int_equal(outcome_of(fenced).status, STELE_OK);
+
+    stele_error err;
+    stele_batch batch;
+    stele_log_reader *reader;
+    stele_header found[3];
+    assert_int_equal(stele_log_reader_open(log, &(stele_log_reader_options){0}, &reader, &err), 0);
+    assert_int_equal(stele_log_reader_start(reader, (stele_partition){TOPIC, 1}, 0, &err), 0);
+    assert_int_equal(stele_log_reader_next(reader, WAIT_MS, &batch, &err), STELE_OK);
+    assert_int_equal(batch.count, 1);
+    assert_true(stele_bytes_equal(batch.records[0].key, stele_text("k")));
+    assert_null(batch.records[0].value.data);
+    assert_int_equal(stele_log_record_headers(log, &batch.records[0], found, 3), 2);
+    assert_string_equal(found[0].name, "stele_version");
+    assert_true(stele_bytes_equal(found[0].value, stele_text("7")));
+    assert_string_equal(found[1].name, "none");
+    stele_log_batch_release(&batch);
+    stele_log_reader_close(reader);
+    stele_fenced_close(fenced, WAIT_MS);
+    stele_log_free(log);
+}
+
+static void ignore_assigned(void *context, const stele_partition *partitions, size_t count)
+{
+    (void)partitions;
+    *(size_t *)context += count;
+}
+
+static void ignore_revoked(void *context, const stele_partition *partitions, size_t count,
+                           bool lost)
+{
+    (void)context, (void)partitions, (void)count, (void)lost;
+}
+
+static stele_log_member *member_with_partitions(stele_log *log, size_t *owned)
+{
+    static const char *const topics[] = {"account.events", NULL};
+    stele_log_member *member;
+    stele_error err;
+    stele_log_member_options options = {.group = "balances.v1",
+                                        .topics = topics,
+                                        .events = {ignore_assigned, ignore_revoked, owned}};
+    assert_int_equal(stele_log_member_open(log, &options, &member, &err), STELE_OK);
+    stele_deadline until = stele_deadline_after(stele_clock_system(), WAIT_MS);
+    while (*owned < 2 && !stele_deadline_passed(until))
+        assert_int_equal(stele_log_member_poll(member, 10, &err), STELE_OK);
+    assert_int_equal(*owned, 2);
+    return member;
+}
+
+static void the_offset_moves_with_the_records(void **state)
+{
+    (void)state;
+    stele_log *log = log_with_topics();
+    stele_fenced *fenced = opened(log);
+    size_t owned = 0;
+    stele_log_member *member = member_with_partitions(log, &owned);
+    stele_partition source = {"account.events", 0};
+    stele_transaction *transaction = with_record("a", "1");
+    stele_transaction_offset(transaction, stele_log_member_group(member), source, 42);
+
+    submit(fenced, transaction);
+    assert_int_equal(outcome_of(fenced).status, STELE_OK);
+
+    int64_t offset;
+    stele_error err;
+    assert_int_equal(stele_log_group_offset(log, "balances.v1", source, WAIT_MS, &offset, &err), 0);
+    assert_int_equal(offset, 42);
+    stele_fenced_close(fenced, WAIT_MS);
+    stele_log_member_close(member, WAIT_MS);
+    stele_log_free(log);
+}
+
+static void a_generation_that_has_passed_aborts(void **state)
+{
+    (void)state;
+    stele_log *log = log_with_topics();
+    stele_fenced *fenced = opened(log);
+    size_t owned = 0;
+    stele_log_member *member = member_with_partitions(log, &owned);
+    stele_log_group *group = stele_log_member_group(member);
+    stele_log_member_close(member, WAIT_MS);
+    stele_transaction *transaction = with_record("a", "1");
+    stele_transaction_offset(transaction, group, (stele_partition){"account.events", 0}, 42);
+
+    submit(fenced, transaction);
+    stele_outcome outcome = outcome_of(fenced);
+
+    assert_true(outcome.status < 0);
+    assert_int_equal(outcome.error.next, STELE_NEXT_ABORT);
+    assert_committed(log, "");
+    submit(fenced, with_record("a", "2"));
+    assert_int_equal(outcome_of(fenced).status, STELE_OK);
+    assert_committed(log, "2 ");
+    stele_fenced_close(fenced, WAIT_MS);
+    stele_log_free(log);
+}
+
+static void the_holder_before_is_fenced_and_its_transaction_aborted(void **state)
+{
+    (void)state;
+    stele_log *log = log_with_topics();
+    stele_fenced *first = opened(log);
+    submit(first, with_record("a", "1"));
+    assert_int_equal(outcome_of(first).status, STELE_OK);
+
+    stele_fenced *second = opened(log);
+    wait_for_state(second, STELE_FENCED_READY, NULL);
+    submit(first, with_record("a", "zombie"));
+    stele_outcome outcome = outcome_of(first);
+
+    assert_int_equal(outcome.status, STELE_E_FENCED);
+    assert_int_equal(outcome.error.next, STELE_NEXT_STOP);
+    stele_error failure;
+    wait_for_state(first, STELE_FENCED_DEAD, &failure);
+    assert_int_equal(failure.status, STELE_E_FENCED);
+    stele_transaction *late = with_record("a", "late");
+    assert_int_equal(stele_fenced_submit(first, late, &failure), STELE_E_FENCED);
+    stele_transaction_free(late);
+    submit(second, with_record("a", "2"));
+    assert_int_equal(outcome_of(second).status, STELE_OK);
+    assert_committed(log, "1 2 ");
+    stele_fenced_close(first, WAIT_MS);
+    stele_fenced_close(second, WAIT_MS);
+    stele_log_free(log);
+}
+
+static void a_record_too_large_is_named_and_nothing_else_is_written(void **state)
+{
+    (void)state;
+    stele_log *log;
+    stele_error err;
+    stele_log_memory_options memory = {.message_max_bytes = 100};
+    assert_int_equal(stele_log_memory_new(&memory, &log, &err), STELE_OK);
+    stele_log_topic_options topic = {.name = TOPIC, .partitions = 1};
+    assert_int_equal(stele_log_topic_create(log, &topic, WAIT_MS, &err), STELE_OK);
+    stele_fenced *fenced = opened(log);
+    char large[200] = {0};
+    memset(large, 'x', sizeof large - 1);
+    stele_transaction *transaction = with_record("a", "1");
+    stele_transaction_put(transaction, (stele_partition){TOPIC, 0}, stele_text("b"),
+                          stele_text(large), NULL, 0);
+
+    submit(fenced, transaction);
+    stele_outcome outcome = outcome_of(fenced);
+
+    assert_int_equal(outcome.status, STELE_E_LIMIT);
+    assert_int_equal(outcome.error.next, STELE_NEXT_REJECT);
+    assert_int_equal(outcome.rejected, 1);
+    assert_committed(log, "");
+    submit(fenced, with_record("a", "2"));
+    assert_int_equal(outcome_of(fenced).status, STELE_OK);
+    assert_committed(log, "2 ");
+    stele_fenced_close(fenced, WAIT_MS);
+    stele_log_free(log);
+}
+
+static void a_record_that_was_not_delivered_aborts_and_can_be_submitted_again(void **state)
+{
+    (void)state;
+    stele_log *log = log_with_topics();
+    stele_fenced *fenced = opened(log);
+    wait_for_state(fenced, STELE_FENCED_READY, NULL);
+    stele_log_memory_fail_append(log, 1, STELE_LOG_MEMORY_REFUSED);
+
+    submit(fenced, with_record("a", "1"));
+    stele_outcome outcome;
+    assert_true(stele_fenced_outcome(fenced, WAIT_MS, &outcome));
+
+    assert_int_equal(outcome.error.next, STELE_NEXT_ABORT);
+    assert_committed(log, "");
+    submit(fenced, outcome.transaction);
+    assert_int_equal(outcome_of(fenced).status, STELE_OK);
+    assert_committed(log, "1 ");
+    stele_fenced_close(fenced, WAIT_MS);
+    stele_log_free(log);
+}
+
+static void what_waits_behind_a_failure_is_handed_back_unbegun(void **state)
+{
+    (void)state;
+    stele_log *log = log_with_topics();
+    stele_log_memory_set_up(log, false); /* so that none begins before all are submitted */
+    stele_fenced *fenced = opened(log);
+    submit(fenced, with_record("a", "1"));
+    stele_log_memory_fail_append(log, 1, STELE_LOG_MEMORY_REFUSED);
+    stele_log_memory_set_up(log, true);
+    stele_error err;
+    stele_transaction *second = with_record("a", "2");
+    while (stele_fenced_submit(fenced, second, &err) == STELE_E_FULL) {
+    }
+
+    stele_outcome first = outcome_of(fenced);
+    stele_outcome behind = outcome_of(fenced);
+
+    assert_int_equal(first.error.next, STELE_NEXT_ABORT);
+    assert_int_equal(behind.status, STELE_E_CONFLICT);
+    assert_int_equal(behind.error.next, STELE_NEXT_ABORT);
+    assert_committed(log, "");
+    submit(fenced, with_record("a", "3"));
+    assert_int_equal(outcome_of(fenced).status, STELE_OK);
+    assert_committed(log, "3 ");
+    stele_fenced_close(fenced, WAIT_MS);
+    stele_log_free(log);
+}
+
+static void an_outcome_that_is_not_known_ends_the_writer(void **state)
+{
+    (void)state;
+    static const struct {
+        stele_log_memory_doubt doubt;
+        const char *committed;
+    } cases[] = {{STELE_LOG_MEMORY_DONE, "1 2 "}, {STELE_LOG_MEMORY_NOT_DONE, "2 "}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        stele_log *log = log_with_topics();
+        stele_fenced *fenced = opened(log);
+        wait_for_state(fenced, STELE_FENCED_READY, NULL);
+        stele_log_memory_doubt_commit(log, cases[i].doubt);
+
+        submit(fenced, with_record("a", "1"));
+        stele_outcome outcome = outcome_of(fenced);
+
+        assert_int_equal(outcome.status, STELE_E_TIMED_OUT);
+        assert_int_equal(outcome.error.next, STELE_NEXT_STOP);
+        wait_for_state(fenced, STELE_FENCED_DEAD, NULL);
+        stele_fenced_close(fenced, WAIT_MS);
+
+        stele_fenced *next = opened(log);
+        submit(next, with_record("a", "2"));
+        assert_int_equal(outcome_of(next).status, STELE_OK);
+        assert_committed(log, cases[i].committed);
+        stele_fenced_close(next, WAIT_MS);
+        stele_log_free(log);
+    }
+}
+
+static void no_outcome_is_waited_for_that_cannot_come(void **state)
+{
+    (void)state;
+    stele_log *log = log_with_topics();
+    stele_fenced *fenced = opened(log);
+    wait_for_state(fenced, STELE_FENCED_READY, NULL);
+
+    stele_outcome outcome;
+    int64_t before = stele_clock_monotonic_ns(stele_clock_system());
+    assert_false(stele_fenced_outcome(fenced, WAIT_MS, &outcome));
+
+    assert_true(stele_clock_monotonic_ns(stele_clock_system()) - before <
+                WAIT_MS * INT64_C(500000));
+    stele_fenced_close(fenced, WAIT_MS);
+    stele_fenced_close(NULL, 0);
+    stele_log_free(log);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_submitted_before_the_fence_stands_is_committed),
+        cmocka_unit_test(the_fence_waits_for_a_broker_that_is_away),
+        cmocka_unit_test(a_fence_that_never_stood_is_closed_in_time),
+        cmocka_unit_test(transactions_are_committed_in_the_order_of_their_submission),
+        cmocka_unit_test(a_record_keeps_its_key_headers_and_tombstone),
+        cmocka_unit_test(the_offset_moves_with_the_records),
+        cmocka_unit_test(a_generation_that_has_passed_aborts),
+        cmocka_unit_test(the_holder_before_is_fenced_and_its_transaction_aborted),
+        cmocka_unit_test(a_record_too_large_is_named_and_nothing_else_is_written),
+        cmocka_unit_test(a_record_that_was_not_delivered_aborts_and_can_be_submitted_again),
+        cmocka_unit_test(what_waits_behind_a_failure_is_handed_back_unbegun),
+        cmocka_unit_test(an_outcome_that_is_not_known_ends_the_writer),
+        cmocka_unit_test(no_outcome_is_waited_for_that_cannot_come),
+    };
+    return cmocka_run_group_tests_name("producer/fenced", tests, NULL, NULL);
+}
