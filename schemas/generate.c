@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/alloc.h"
+#include "schemas/generate_names.h"
 #include "schemas/generate_out.h"
 #include "schemas/scopes.h"
 
@@ -77,6 +78,13 @@ static stele_status check_options(const stele_generate_options *options, stele_e
     if (options->name == NULL || options->name[0] == '\0' || strpbrk(options->name, "/\"\\\n")) {
         return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
                           "the generated files need a name without slashes and quotes");
+    }
+    if (stele_name_is_header(options->name)) {
+        return stele_fail(
+            err, STELE_E_INVALID, STELE_NEXT_STOP,
+            "%s.h is a header of the system, which the generated one would hide; call "
+            "the schema's file otherwise",
+            options->name);
     }
     if (options->prefix != NULL && !is_c_name(options->prefix)) {
         return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,

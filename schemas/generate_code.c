@@ -206,6 +206,10 @@ static void read_items(stele_buffer *out, const stele_shape *shape)
                 &(place){item->layout, shape->inner[0], shape,
                          shape->element != NULL ? "item->value" : "(*item)", 3});
     stele_buffer_format(out, "        }\n        value->count = count;\n    }\n");
+    if (map) {
+        stele_buffer_format(out, "    if (!stele_map_is_unique(value->entries, value->count, "
+                                 "sizeof *value->entries)) return NULL;\n");
+    }
 }
 
 static bool mentions(stele_buffer *body, const char *word)

@@ -8,7 +8,7 @@
 
 #include "core/alloc.h"
 
-/* Both tables are sorted: they are searched by bisection. */
+/* These tables are sorted: they are searched by bisection. */
 static const char *const reserved[] = {
     "EOF",
     "FILE",
@@ -160,6 +160,17 @@ static const char *const library[] = {
     "wait",     "write",    "y0",        "y1",       "yn",
 };
 
+static const char *const headers[] = {
+    "aio",         "assert",   "complex",   "ctype",   "dirent",    "dlfcn",   "endian",  "errno",
+    "fcntl",       "features", "fenv",      "float",   "ftw",       "getopt",  "glob",    "grp",
+    "iconv",       "inttypes", "iso646",    "libgen",  "limits",    "link",    "locale",  "malloc",
+    "math",        "memory",   "monetary",  "netdb",   "poll",      "pthread", "pwd",     "random",
+    "regex",       "resolv",   "sched",     "search",  "semaphore", "setjmp",  "signal",  "spawn",
+    "stdalign",    "stdarg",   "stdatomic", "stdbool", "stddef",    "stdint",  "stdio",   "stdlib",
+    "stdnoreturn", "string",   "strings",   "syslog",  "termios",   "tgmath",  "threads", "time",
+    "uchar",       "unistd",   "utime",     "wchar",   "wctype",
+};
+
 static int compare_words(const void *key, const void *word)
 {
     return strcmp(key, *(const char *const *)word);
@@ -211,4 +222,9 @@ char *stele_name_constant(const char *type, const char *symbol)
     for (char *c = constant; *c != '\0'; c++)
         *c = (char)toupper((unsigned char)*c);
     return constant;
+}
+
+bool stele_name_is_header(const char *name)
+{
+    return contains(headers, sizeof headers / sizeof *headers, name);
 }

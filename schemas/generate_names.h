@@ -17,4 +17,7 @@ bool stele_name_is_reserved(const char *name);
 /** May it not be the name of a type: reserved, or a type or function of the C library? */
 bool stele_name_is_library(const char *name);
 
+/** Would NAME.h stand before a header of the system of that name? */
+bool stele_name_is_header(const char *name);
+
 #endif

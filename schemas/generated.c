@@ -19,24 +19,23 @@ stele_reader stele_reader_of(stele_bytes data, stele_arena *arena)
                           .depth_left = STELE_DEPTH_MAX};
 }
 
-void *stele_reader_take(stele_reader *reader, size_t size)
+void *stele_reader_take(stele_reader *reader, uint64_t size)
 {
     if (size > reader->memory_left) return NULL;
-    reader->memory_left -= size;
-    return stele_arena_take(reader->arena, size);
+    reader->memory_left -= (size_t)size;
+    return stele_arena_take(reader->arena, (size_t)size);
 }
 
 void *stele_reader_grow(stele_reader *reader, void *items, size_t count, size_t more, size_t size)
 {
-    /* Both counts are within ITEMS_MAX, so only the size of one item can make this overflow. */
-    if (size != 0 && count + more > MEMORY_MAX / size) return NULL;
-    void *grown = stele_reader_take(reader, (count + more) * size);
+    /* Both counts are within ITEMS_MAX and a size is of 32 bits: this does not overflow. */
+    void *grown = stele_reader_take(reader, (uint64_t)(count + more) * size);
     if (grown != NULL && count != 0) memcpy(grown, items, count * size);
     return grown;
 }
 
-const uint8_t *stele_read_block(stele_reader *reader, const uint8_t *at, size_t item_min,
-                                size_t *count)
+const uint8_t *stele_read_block_slow(stele_reader *reader, const uint8_t *at, size_t item_min,
+                                     size_t *count)
 {
     int64_t items;
     if ((at = stele_read_long(at, reader->end, &items)) == NULL) return NULL;
@@ -48,7 +47,7 @@ const uint8_t *stele_read_block(stele_reader *reader, const uint8_t *at, size_t 
         if (size < 0 || size > reader->end - at) return NULL;
     }
     if ((uint64_t)items > reader->items_left) return NULL;
-    if (item_min != 0 && (uint64_t)items > (size_t)(reader->end - at) / item_min) return NULL;
+    if ((uint64_t)items * item_min > (uint64_t)(reader->end - at)) return NULL;
     reader->items_left -= (size_t)items;
     *count = (size_t)items;
     return at;
@@ -229,6 +228,22 @@ bool stele_map_order(const void *entries, size_t count, size_t stride, size_t **
     }
     free(sort);
     return unique;
+}
+
+enum { FEW_KEYS = 8 };
+
+bool stele_map_is_unique(const void *entries, size_t count, size_t stride)
+{
+    if (count > FEW_KEYS) {
+        size_t *order;
+        bool unique = stele_map_order(entries, count, stride, &order);
+        free(order);
+        return unique;
+    }
+    for (size_t i = 1; i < count; i++) {
+        if (stele_map_find(entries, i, stride, key_at(entries, stride, i)) < i) return false;
+    }
+    return true;
 }
 
 /* Capacity is not stored: it is the next power of two, whoever made the array. Asking realloc for

@@ -237,10 +237,9 @@ static stele_status write_value(writer *w, const stele_layout *layout, const voi
         return stele_fail(w->err, STELE_E_LIMIT, STELE_NEXT_REJECT,
                           "the value is nested more than %d deep", DEPTH_MAX);
     }
-    if (value == NULL) {
-        return stele_fail(w->err, STELE_E_INVALID, STELE_NEXT_REJECT,
-                          "a pointer to %s that is NULL", stele_json_branch_name(layout));
-    }
+    /* A pointer that is NULL stands for a value that is all zero. */
+    STELE_AUTO(uint8_t) zero = value == NULL ? stele_alloc(layout->size) : NULL;
+    if (value == NULL) value = zero;
     w->depth--;
     stele_status status;
     switch (layout->kind) {

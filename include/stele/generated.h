@@ -45,20 +45,21 @@ typedef struct stele_reader {
 STELE_API stele_reader stele_reader_of(stele_bytes data, stele_arena *arena);
 
 /** `size` bytes of the arena, or NULL past the limit. Not cleared. */
-STELE_API void *stele_reader_take(stele_reader *reader, size_t size);
+STELE_API void *stele_reader_take(stele_reader *reader, uint64_t size);
 
 /** Room for `more` items of `size` bytes behind the `count` at `items`, which may move. */
 STELE_API void *stele_reader_grow(stele_reader *reader, void *items, size_t count, size_t more,
                                   size_t size);
 
-/** The head of a block of an array or map whose items take at least `item_min` bytes each. */
-STELE_API const uint8_t *stele_read_block(stele_reader *reader, const uint8_t *at, size_t item_min,
-                                          size_t *count);
+/** The head of a block that has items. */
+STELE_API const uint8_t *stele_read_block_slow(stele_reader *reader, const uint8_t *at,
+                                               size_t item_min, size_t *count);
 
 STELE_API const uint8_t *stele_read_varint_slow(const uint8_t *at, const uint8_t *end,
                                                 uint64_t *out);
 STELE_API const uint8_t *stele_read_decimal(const uint8_t *at, const uint8_t *end, int64_t *out);
 STELE_API bool stele_decimal_of_bytes(const uint8_t *data, size_t size, int64_t *out);
+STELE_API bool stele_map_is_unique(const void *entries, size_t count, size_t stride);
 STELE_API bool stele_utf8_valid_slow(const uint8_t *data, size_t size);
 
 STELE_INLINE const uint8_t *stele_read_varint(const uint8_t *at, const uint8_t *end, uint64_t *out)
@@ -202,6 +203,23 @@ STELE_INLINE const uint8_t *stele_read_string(const uint8_t *at, const uint8_t *
 {
     at = stele_read_bytes(at, end, out);
     if (at == NULL || !stele_utf8_valid(out->data, out->size)) return NULL;
+    return at;
+}
+
+/** The head of a block of an array or map whose items take at least `item_min` bytes each; 0 items
+ * are its end. */
+STELE_INLINE const uint8_t *stele_read_block(stele_reader *reader, const uint8_t *at,
+                                             size_t item_min, size_t *count)
+{
+    if (at == reader->end) return NULL;
+    size_t items = *at >> 1;
+    if ((*at & 0x81) != 0 || items > reader->items_left) {
+        return stele_read_block_slow(reader, at, item_min, count);
+    }
+    at++;
+    if (items * item_min > (size_t)(reader->end - at)) return NULL;
+    reader->items_left -= items;
+    *count = items;
     return at;
 }
 
