@@ -97,9 +97,9 @@ char *read_texts(stele_log *log, const char *topic, stele_isolation isolation)
     return result;
 }
 
-/* Run scripts/kafka and give back the first line that it prints, in `answer` if that is not NULL.
- */
-static void run_script(const char *command, char *answer, size_t size)
+/* Run scripts/kafka with a command and at most one option behind it, and give back the first line
+ * that it prints, in `answer` if that is not NULL. */
+static void run_script(const char *command, const char *option, char *answer, size_t size)
 {
     int ends[2];
     assert_int_equal(pipe(ends), 0);
@@ -110,8 +110,10 @@ static void run_script(const char *command, char *answer, size_t size)
     posix_spawn_file_actions_addclose(&actions, ends[1]);
 
     pid_t child;
-    char *const arguments[] = {(char[]){"scripts/kafka"}, stele_strdup(command), (char[]){"--name"},
-                               broker_name, NULL};
+    STELE_AUTO(char) first = stele_strdup(command);
+    STELE_AUTO(char) last = stele_strdup(option);
+    char *const arguments[] = {
+        (char[]){"scripts/kafka"}, first, (char[]){"--name"}, broker_name, last, NULL};
     assert_int_equal(posix_spawn(&child, arguments[0], &actions, NULL, arguments, environ), 0);
     posix_spawn_file_actions_destroy(&actions);
     close(ends[1]);
@@ -128,23 +130,27 @@ static void run_script(const char *command, char *answer, size_t size)
 
     int code;
     assert_int_equal(waitpid(child, &code, 0), child);
-    free(arguments[1]);
     assert_true(WIFEXITED(code) && WEXITSTATUS(code) == 0);
 }
 
 const char *start_broker(void)
 {
     snprintf(broker_name, sizeof broker_name, "test-%ld", (long)getpid());
-    run_script("start", broker_address, sizeof broker_address);
+    run_script("start", NULL, broker_address, sizeof broker_address);
     return broker_address;
 }
 
 void stop_broker(void)
 {
-    run_script("stop", NULL, 0);
+    run_script("stop", NULL, NULL, 0);
 }
 
-void broker(const char *command)
+void broker(const char *command, const char *option)
 {
-    run_script(command, NULL, 0);
+    run_script(command, option, NULL, 0);
+}
+
+char *broker_file(const char *topic, const char *name)
+{
+    return stele_strdup_format(".kafka/run/%s/data/%s-0/%s", broker_name, topic, name);
 }

@@ -62,8 +62,11 @@ char *read_texts(stele_log *log, const char *topic, stele_isolation isolation);
 const char *start_broker(void);
 void stop_broker(void);
 
-/** scripts/kafka COMMAND on that broker; waits until it is done. */
-void broker(const char *command);
+/** scripts/kafka COMMAND [OPTION] on that broker; waits until it is done. */
+void broker(const char *command, const char *option);
+
+/** Where it keeps a file of partition 0 of a topic. Caller owns. */
+char *broker_file(const char *topic, const char *name);
 
 /** Milliseconds on the monotonic clock. */
 int64_t now_ms(void);
