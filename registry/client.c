@@ -49,7 +49,13 @@ static stele_status open_registry(stele_client *client, const char *url, stele_e
     stele_registry_options options = {
         .url = url,
         .log = client->log,
-        .timeout_ms = (int)stele_config_int(config, "registry", NULL, "timeout_ms")};
+        .timeout_ms = (int)stele_config_int(config, "registry", NULL, "timeout_ms"),
+        .user = stele_config_text(config, "registry", NULL, "user"),
+        .password = stele_config_text(config, "registry", NULL, "password"),
+        .token = stele_config_text(config, "registry", NULL, "token"),
+        .ca_file = stele_config_text(config, "registry", NULL, "ca_file"),
+        .certificate_file = stele_config_text(config, "registry", NULL, "certificate_file"),
+        .key_file = stele_config_text(config, "registry", NULL, "key_file")};
     return stele_registry_open(&options, &client->registry, err);
 }
 

@@ -6,6 +6,7 @@
 
 #include "core/alloc.h"
 #include "core/text.h"
+#include "registry/entry.h"
 #include "registry/registry_port.h"
 #include "schemas/scopes.h"
 
@@ -215,13 +216,99 @@ static stele_status no_genesis(stele_registry *self, int timeout_ms, char out[37
     return STELE_OK;
 }
 
+/* ---- listing ---- */
+
+/* "schemas/12-shop.Purchase.avsc" → "shop.Purchase" */
+static stele_bytes subject_of(const schema_file *file)
+{
+    const char *slash = strrchr(file->path, '/');
+    const char *name = strchr(slash + 1, '-') + 1;
+    return stele_bytes_of(name, strlen(name) - strlen(".avsc"));
+}
+
+/* How many files up to `end` have this subject. */
+static int32_t version_of(const dir_registry *registry, stele_bytes subject, size_t end)
+{
+    int32_t version = 0;
+    for (size_t i = 0; i < end; i++)
+        version += stele_bytes_equal(subject_of(&registry->files[i]), subject);
+    return version;
+}
+
+static stele_status list_subjects(stele_registry *self, int timeout_ms, char ***out,
+                                  stele_error *err)
+{
+    (void)timeout_ms, (void)err;
+    const dir_registry *registry = (const dir_registry *)self;
+    size_t bytes = (registry->count + 1) * sizeof(char *);
+    for (size_t i = 0; i < registry->count; i++)
+        bytes += subject_of(&registry->files[i]).size + 1;
+    char **names = stele_alloc(bytes);
+    char *at = (char *)(names + registry->count + 1);
+    size_t count = 0;
+    for (size_t i = 0; i < registry->count; i++) {
+        stele_bytes subject = subject_of(&registry->files[i]);
+        if (version_of(registry, subject, i) > 0) continue;
+        names[count++] = memcpy(at, subject.data, subject.size);
+        at += subject.size + 1;
+    }
+    *out = names;
+    return STELE_OK;
+}
+
+static stele_status no_version(const dir_registry *registry, const char *subject, stele_error *err)
+{
+    return stele_fail(err, STELE_E_NOT_FOUND, STELE_NEXT_STOP,
+                      "%s has no such version of subject %s (files ID-%s.avsc)", registry->path,
+                      subject, subject);
+}
+
+static stele_status list_versions(stele_registry *self, const char *subject, int timeout_ms,
+                                  int32_t **out, size_t *count, stele_error *err)
+{
+    (void)timeout_ms;
+    const dir_registry *registry = (const dir_registry *)self;
+    int32_t last = version_of(registry, stele_text(subject), registry->count);
+    if (last == 0) return no_version(registry, subject, err);
+    *out = stele_alloc_array((size_t)last, sizeof **out);
+    *count = (size_t)last;
+    for (int32_t i = 0; i < last; i++)
+        (*out)[i] = i + 1;
+    return STELE_OK;
+}
+
+static stele_status find_version(stele_registry *self, const char *subject, int32_t version,
+                                 int timeout_ms, stele_registry_entry *out, stele_error *err)
+{
+    (void)timeout_ms;
+    const dir_registry *registry = (const dir_registry *)self;
+    stele_bytes name = stele_text(subject);
+    if (version == 0) version = version_of(registry, name, registry->count);
+    for (size_t i = 0; i < registry->count; i++) {
+        const schema_file *file = &registry->files[i];
+        if (!stele_bytes_equal(subject_of(file), name)) continue;
+        if (version_of(registry, name, i + 1) != version) continue;
+        *out = (stele_registry_entry){
+            .id = file->id,
+            .version = version,
+            .text = stele_strndup((const char *)file->text.data, file->text.size)};
+        return STELE_OK;
+    }
+    return no_version(registry, subject, err);
+}
+
+/* ---- opening ---- */
+
 stele_status stele_dir_registry_open(const stele_registry_options *options, stele_registry **out,
                                      stele_error *err)
 {
     static const stele_registry_ops ops = {.close = close_dir,
                                            .schema = schema_of_id,
                                            .register_schema = find_registered,
-                                           .genesis = no_genesis};
+                                           .genesis = no_genesis,
+                                           .subjects = list_subjects,
+                                           .versions = list_versions,
+                                           .version = find_version};
     dir_registry *registry = stele_alloc(sizeof *registry);
     registry->base.ops = &ops;
     registry->path = stele_strdup(options->url + strlen("dir:"));

@@ -250,7 +250,10 @@ stele_status stele_kafka_registry_open(const stele_registry_options *options, st
     static const stele_registry_ops ops = {.close = close_registry,
                                            .schema = schema_of_id,
                                            .register_schema = stele_kafka_register,
-                                           .genesis = stele_kafka_genesis};
+                                           .genesis = stele_kafka_genesis,
+                                           .subjects = stele_kafka_list_subjects,
+                                           .versions = stele_kafka_list_versions,
+                                           .version = stele_kafka_find_version};
     if (strcmp(options->url, "kafka:") != 0) {
         return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
                           "registry %s: nothing may follow kafka:, it is the cluster of [kafka]",

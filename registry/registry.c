@@ -12,7 +12,10 @@ typedef stele_status open_registry(const stele_registry_options *options, stele_
 static const struct {
     const char *prefix;
     open_registry *open;
-} kinds[] = {{"kafka:", stele_kafka_registry_open}, {"dir:", stele_dir_registry_open}};
+} kinds[] = {{"kafka:", stele_kafka_registry_open},
+             {"dir:", stele_dir_registry_open},
+             {"http://", stele_http_registry_open},
+             {"https://", stele_http_registry_open}};
 
 stele_status stele_registry_open(const stele_registry_options *options, stele_registry **out,
                                  stele_error *err)
@@ -24,7 +27,7 @@ stele_status stele_registry_open(const stele_registry_options *options, stele_re
             return kinds[i].open(&given, out, err);
     }
     return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
-                      "registry %s: there are kafka: and dir:PATH",
+                      "registry %s: there are kafka:, http(s)://HOST and dir:PATH",
                       stele_quote(stele_text(given.url)).text);
 }
 
@@ -51,6 +54,24 @@ stele_status stele_registry_genesis(stele_registry *registry, int timeout_ms, ch
                                     stele_error *err)
 {
     return registry->ops->genesis(registry, timeout_ms, out, err);
+}
+
+stele_status stele_registry_subjects(stele_registry *registry, int timeout_ms, char ***out,
+                                     stele_error *err)
+{
+    return registry->ops->subjects(registry, timeout_ms, out, err);
+}
+
+stele_status stele_registry_versions(stele_registry *registry, const char *subject, int timeout_ms,
+                                     int32_t **out, size_t *count, stele_error *err)
+{
+    return registry->ops->versions(registry, subject, timeout_ms, out, count, err);
+}
+
+stele_status stele_registry_version(stele_registry *registry, const char *subject, int32_t version,
+                                    int timeout_ms, stele_registry_entry *out, stele_error *err)
+{
+    return registry->ops->version(registry, subject, version, timeout_ms, out, err);
 }
 
 char *stele_registry_subject(const char *topic, const char *record_name)

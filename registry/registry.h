@@ -80,6 +80,27 @@ stele_status stele_registry_register(stele_registry *registry, const char *subje
 stele_status stele_registry_genesis(stele_registry *registry, int timeout_ms, char out[37],
                                     stele_error *err);
 
+/** A registered schema; registry/entry.h has its inside. */
+typedef struct stele_registry_entry stele_registry_entry;
+
+/*
+ * For people who look: what is registered, deleted versions apart. In a folder, a subject is the
+ * NAME of files ID-NAME.avsc, and its versions are counted by id. Each may also return what
+ * stele_registry_schema does; STELE_E_NOT_FOUND: no such subject or version.
+ */
+
+/** @param out  NULL-terminated; caller owns, released with one free() */
+stele_status stele_registry_subjects(stele_registry *registry, int timeout_ms, char ***out,
+                                     stele_error *err);
+
+/** Versions of a subject, ascending. @param out caller owns; free() */
+stele_status stele_registry_versions(stele_registry *registry, const char *subject, int timeout_ms,
+                                     int32_t **out, size_t *count, stele_error *err);
+
+/** One version. @param version 0: the latest. @param out cleared by the caller */
+stele_status stele_registry_version(stele_registry *registry, const char *subject, int32_t version,
+                                    int timeout_ms, stele_registry_entry *out, stele_error *err);
+
 /** Subject of an event type by TopicRecordNameStrategy: "<topic>-<record name>". Caller frees. */
 char *stele_registry_subject(const char *topic, const char *record_name);
 

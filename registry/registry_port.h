@@ -15,6 +15,12 @@ typedef struct stele_registry_ops {
                                     int timeout_ms, int32_t *id, stele_error *err);
     stele_status (*genesis)(stele_registry *registry, int timeout_ms, char out[37],
                             stele_error *err);
+    stele_status (*subjects)(stele_registry *registry, int timeout_ms, char ***out,
+                             stele_error *err);
+    stele_status (*versions)(stele_registry *registry, const char *subject, int timeout_ms,
+                             int32_t **out, size_t *count, stele_error *err);
+    stele_status (*version)(stele_registry *registry, const char *subject, int32_t version,
+                            int timeout_ms, stele_registry_entry *out, stele_error *err);
 } stele_registry_ops;
 
 /* Every implementation begins with it. */
@@ -27,5 +33,17 @@ stele_status stele_dir_registry_open(const stele_registry_options *options, stel
                                      stele_error *err);
 stele_status stele_kafka_registry_open(const stele_registry_options *options, stele_registry **out,
                                        stele_error *err);
+stele_status stele_http_registry_open(const stele_registry_options *options, stele_registry **out,
+                                      stele_error *err);
+
+/** The `kafka:` registry's part of listing. */
+stele_status stele_kafka_list_subjects(stele_registry *registry, int timeout_ms, char ***out,
+                                       stele_error *err);
+stele_status stele_kafka_list_versions(stele_registry *registry, const char *subject,
+                                       int timeout_ms, int32_t **out, size_t *count,
+                                       stele_error *err);
+stele_status stele_kafka_find_version(stele_registry *registry, const char *subject,
+                                      int32_t version, int timeout_ms, stele_registry_entry *out,
+                                      stele_error *err);
 
 #endif

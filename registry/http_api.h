@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT
+ * The calls of the Confluent Schema Registry's REST API that a client needs: each one request, its
+ * answer checked and taken apart. */
+#ifndef STELE_REGISTRY_HTTP_API_H
+#define STELE_REGISTRY_HTTP_API_H
+
+#include "registry/entry.h"
+#include "registry/http_exchange.h"
+
+/*
+ * Each returns, besides what stele_http_ask does:
+ *   STELE_E_NOT_FOUND    the registry says that there is none (next = RETRY)
+ *   STELE_E_UNAVAILABLE  status 408, 429 or 5xx, or a 404 that is not a registry's (next = RETRY)
+ *   STELE_E_INVALID      credentials, or an answer that is none (next = STOP)
+ */
+
+/** GET /schemas/ids/{id}. @param out cleared by the caller */
+stele_status stele_http_api_schema(stele_http *http, int32_t id, stele_deadline until,
+                                   stele_registry_entry *out, stele_error *err);
+
+/** GET /subjects/{subject}/versions/{version}; 0: latest. @param out cleared by the caller */
+stele_status stele_http_api_version(stele_http *http, const char *subject, int32_t version,
+                                    stele_deadline until, stele_registry_entry *out,
+                                    stele_error *err);
+
+/** GET /subjects. @param out NULL-terminated, released with one free() */
+stele_status stele_http_api_subjects(stele_http *http, stele_deadline until, char ***out,
+                                     stele_error *err);
+
+/** GET /subjects/{subject}/versions. @param out caller owns; free() */
+stele_status stele_http_api_versions(stele_http *http, const char *subject, stele_deadline until,
+                                     int32_t **out, size_t *count, stele_error *err);
+
+/**
+ * POST /subjects/{subject}/versions.
+ *
+ * @return also STELE_E_INCOMPATIBLE  409, with the registry's words (next = STOP)
+ *              STELE_E_INVALID       422: not a valid schema (next = REJECT)
+ */
+stele_status stele_http_api_register(stele_http *http, const char *subject, stele_bytes text,
+                                     const stele_registry_reference *references, size_t count,
+                                     stele_deadline until, int32_t *id, stele_error *err);
+
+#endif
