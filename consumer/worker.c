@@ -159,6 +159,12 @@ static void serve_group(stele_worker *worker)
 void stele_worker_stop_all(stele_worker *worker, const stele_error *reason)
 {
     if (worker->stop_reason.status == STELE_OK) worker->stop_reason = *reason;
+}
+
+/* Done by the loop, not by whoever asks: that may be a task. */
+static void stop_all(stele_worker *worker)
+{
+    if (worker->stop_reason.status == STELE_OK) return;
     for (int32_t i = 0; i < worker->slot_count; i++) {
         slot *each = &worker->slots[i];
         if (each->phase != SLOT_FREE && each->phase != SLOT_STOPPED)
@@ -250,6 +256,7 @@ stele_status stele_worker_step(stele_worker *worker, int timeout_ms, stele_error
     if (connected) serve_group(worker);
     if (worker->member != NULL) check_count(worker);
 
+    stop_all(worker);
     bool preparing = false;
     for (int32_t i = 0; i < worker->slot_count; i++) {
         slot *each = &worker->slots[i];
@@ -263,6 +270,7 @@ stele_status stele_worker_step(stele_worker *worker, int timeout_ms, stele_error
         return status;
     for (int32_t i = 0; i < worker->slot_count; i++)
         slot_tick(worker, &worker->slots[i]);
+    stop_all(worker);
     status = worker_watch(worker, err);
     worker_tell(worker);
     return status;

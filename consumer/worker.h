@@ -92,7 +92,8 @@ stele_clock stele_worker_clock(const stele_worker *worker);
 int32_t
 stele_worker_partition_count(const stele_worker *worker); /* of the source, as seen at start */
 
-/** A task found out that the partition count is not what it was: stop all partitions. */
+/** A task found out that the partition count is not what it was: stop all partitions, in this turn
+ * of the loop, and all that come. */
 void stele_worker_stop_all(stele_worker *worker, const stele_error *reason);
 
 /**

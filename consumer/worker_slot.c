@@ -124,7 +124,9 @@ static void answer(stele_worker *worker, slot *self, const stele_error *failure)
     } else if (failure->next == STELE_NEXT_RETRY) {
         wait_for_retry(worker, self, failure);
     } else if (failure->next == STELE_NEXT_ABORT) {
+        int backoff_ms = self->backoff_ms;
         slot_reopen(worker, self);
+        self->backoff_ms = backoff_ms;
         wait_for_retry(worker, self, failure);
     } else {
         slot_stop(worker, self, failure);

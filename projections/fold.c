@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: MIT
+ * The tasks of a fold: opened, fed, ticked, drained and closed by the worker. */
+#include "projections/fold_internal.h"
+
+#include <inttypes.h>
+
+enum {
+    SNAPSHOT_EVENTS = 10000,
+    SNAPSHOT_INTERVAL_MS = 10000,
+    TAKE_MAX_MS = 100, /* the worker gets its thread back for the group that often */
+    CLOSE_MS = 1000
+};
+
+stele_status stele_fold_open(const stele_fold_options *options, stele_fold **out, stele_error *err)
+{
+    /* Made and thrown away: what is wrong with the tables is said before a worker starts. */
+    STELE_AUTO(stele_states) trial = NULL;
+    stele_status status =
+        stele_states_new(&(stele_states_options){.projection = options->projection,
+                                                 .registry = options->registry,
+                                                 .clock = stele_clock_system()},
+                         &trial, err);
+    if (status < 0) return status;
+    stele_fold *fold = stele_alloc(sizeof *fold);
+    const stele_projection *projection = options->projection;
+    fold->options = *options;
+    if (fold->options.snapshot_events == 0) fold->options.snapshot_events = SNAPSHOT_EVENTS;
+    if (fold->options.snapshot_interval_ms == 0)
+        fold->options.snapshot_interval_ms = SNAPSHOT_INTERVAL_MS;
+    fold->group = stele_projection_group(projection->name, projection->version);
+    fold->snapshots = stele_snapshots_topic(projection->name, projection->version);
+    fold->events = stele_strdup_format("%s.events", projection->source->name);
+    *out = fold;
+    return STELE_OK;
+}
+
+void stele_fold_close(stele_fold *fold)
+{
+    if (fold == NULL) return;
+    free(fold->group);
+    free(fold->events);
+    free(fold->snapshots);
+    free(fold);
+}
+
+const char *stele_fold_group(const stele_fold *fold)
+{
+    return fold->group;
+}
+
+const char *stele_fold_topic(const stele_fold *fold)
+{
+    return fold->events;
+}
+
+/* ---- the task ---- */
+
+static void close_task(stele_task *base, bool lost)
+{
+    fold_task *task = (fold_task *)base;
+    (void)lost; /* either way, what is open is aborted and the states are dropped */
+    fold_stop_reading(task);
+    stele_fenced_close(task->fenced, CLOSE_MS);
+    fold_writing_clear(&task->writing);
+    stele_restore_free(task->restore);
+    stele_states_free(task->states);
+    free(task);
+}
+
+static stele_status open_task(void *self, stele_worker *worker, stele_partition source,
+                              stele_task **out, stele_error *err)
+{
+    stele_fold *fold = self;
+    fold_task *task = stele_alloc(sizeof *task);
+    task->base.ops = &stele_fold_tasks;
+    task->fold = fold;
+    task->worker = worker;
+    task->source = (stele_partition){fold->events, source.index};
+    task->snapshots = (stele_partition){fold->snapshots, source.index};
+    task->at = (fold_mark){.position = -1, .last_offset = -1};
+    stele_status status =
+        stele_states_new(&(stele_states_options){.projection = fold->options.projection,
+                                                 .registry = fold->options.registry,
+                                                 .clock = stele_worker_clock(worker),
+                                                 .take_max_ms = TAKE_MAX_MS},
+                         &task->states, err);
+    if (status < 0) {
+        close_task(&task->base, false);
+        return status;
+    }
+    *out = &task->base;
+    return STELE_OK;
+}
+
+static stele_status prepare_task(stele_task *base, int64_t *start, stele_error *err)
+{
+    return fold_prepare((fold_task *)base, start, err);
+}
+
+/* The record that the checkpoint calls its last one must still be there: else the log was cut, or
+ * is another one. */
+static stele_status verify_last(fold_task *task, const stele_batch *batch, stele_error *err)
+{
+    int64_t last_offset = task->resume.last_offset;
+    const stele_record *found = batch->count > 0 ? &batch->records[0] : NULL;
+    if (found == NULL && batch->next_offset <= last_offset) return STELE_OK;
+    if (found == NULL || found->offset != last_offset ||
+        stele_event_hash(found) != task->resume.last_hash)
+        return stele_fail(err, STELE_E_HOLE, STELE_NEXT_STOP,
+                          "%s/%d/%" PRId64
+                          ": another record than the one that the checkpoint of %s was made after: "
+                          "the log was cut or made anew; raise the projection's version to replay "
+                          "what is there",
+                          task->source.topic, (int)task->source.index, last_offset,
+                          task->fold->group);
+    task->unverified = false;
+    return STELE_OK;
+}
+
+static stele_status take_events(fold_task *task, const stele_batch *batch, stele_error *err)
+{
+    stele_status status;
+    if (task->unverified) {
+        if ((status = verify_last(task, batch, err)) < 0) return status;
+        if (task->unverified) return STELE_OK;
+    }
+    const stele_record *last = NULL;
+    int64_t position = task->at.position;
+    status = stele_states_take(task->states, batch, &position, &last, err);
+    if (position > task->at.position) {
+        task->at.position = position;
+        if (last != NULL) {
+            task->at.last_offset = last->offset;
+            task->at.last_hash = stele_event_hash(last);
+        }
+    }
+    return status;
+}
+
+static stele_status take_batch(stele_task *base, const stele_batch *batch, stele_error *err)
+{
+    fold_task *task = (fold_task *)base;
+    if (strcmp(batch->partition.topic, task->source.topic) == 0)
+        return take_events(task, batch, err);
+    return fold_take_snapshots(task, batch, err);
+}
+
+static stele_status tick_task(stele_task *base, stele_error *err)
+{
+    return fold_write((fold_task *)base, false, err);
+}
+
+static stele_status drain_task(stele_task *base, stele_error *err)
+{
+    fold_task *task = (fold_task *)base;
+    if (task->unverified) return STELE_OK; /* nothing was applied */
+    stele_status status = fold_write(task, true, err);
+    if (status < 0) return status;
+    if (fold_is_written(task)) return STELE_OK;
+    return stele_fail(err, STELE_E_TIMED_OUT, STELE_NEXT_RETRY, "%s", "");
+}
+
+static stele_progress progress_of(const stele_task *base)
+{
+    const fold_task *task = (const fold_task *)base;
+    return (stele_progress){.position = task->at.position,
+                            .applied = task->restored + stele_states_applied(task->states)};
+}
+
+const stele_task_ops stele_fold_tasks = {
+    .open = open_task,
+    .prepare = prepare_task,
+    .take = take_batch,
+    .tick = tick_task,
+    .drain = drain_task,
+    .close = close_task,
+    .progress = progress_of,
+};

@@ -1,0 +1,399 @@
+/* SPDX-License-Identifier: MIT
+ * The hot loop: key to entry, value to struct, apply. No lock, no allocation and no header is
+ * touched for an event of a known aggregate; keys are hashed some events ahead, so that their
+ * entries are in the cache when their turn comes. */
+#include "projections/states.h"
+
+#include <inttypes.h>
+
+#include "consumer/decoder.h"
+#include "core/alloc.h"
+#include "core/text.h"
+#include "schemas/upcast.h"
+
+enum {
+    SLOT_AHEAD = 8,    /* how many events ahead their slot is fetched … */
+    ENTRY_AHEAD = 4,   /* … and their entry */
+    LOOK_AT_CLOCK = 64 /* events between two looks; a power of two */
+};
+
+struct stele_states {
+    const stele_projection *projection;
+    stele_clock clock;
+    int64_t take_max_ns;
+    const stele_type **types; /* of the handlers, NULL-terminated; owned */
+    const stele_type *state_types[2];
+    stele_decoder *events;
+    stele_decoder *snapshots;
+    stele_table *table;
+    stele_entry *dirty; /* first and last of the list */
+    stele_entry **dirty_end;
+    uint32_t *hashes; /* of the batch's keys */
+    size_t hash_max;
+    int64_t applied;
+};
+
+/* ---- making ---- */
+
+static const stele_type **list_types(const stele_handler *handlers)
+{
+    size_t count = 0;
+    while (handlers[count].event != NULL)
+        count++;
+    const stele_type **types = stele_alloc_array(count + 1, sizeof *types);
+    for (size_t i = 0; i < count; i++)
+        types[i] = handlers[i].event;
+    return types;
+}
+
+static stele_status check_projection(const stele_projection *projection, stele_error *err)
+{
+    if (projection->name == NULL || projection->name[0] == '\0' || projection->version < 1 ||
+        projection->source == NULL || projection->state == NULL || projection->handlers == NULL)
+        return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
+                          "projection %s: name, version from 1, source, state and handlers are "
+                          "all needed",
+                          projection->name == NULL ? "(unnamed)" : projection->name);
+    for (const stele_handler *a = projection->handlers; a->event != NULL; a++) {
+        for (const stele_handler *b = projection->handlers; b != a; b++) {
+            if (b->event == a->event)
+                return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
+                                  "projection %s: two handlers for %s", projection->name,
+                                  a->event->name);
+        }
+    }
+    if (sizeof(stele_entry) + projection->state->layout->size > STELE_TABLE_VALUE_MAX)
+        return stele_fail(err, STELE_E_LIMIT, STELE_NEXT_STOP,
+                          "projection %s: the struct %s has %u bytes, the limit is %zu",
+                          projection->name, projection->state->name,
+                          (unsigned)projection->state->layout->size,
+                          STELE_TABLE_VALUE_MAX - sizeof(stele_entry));
+    return STELE_OK;
+}
+
+stele_status stele_states_new(const stele_states_options *options, stele_states **out,
+                              stele_error *err)
+{
+    const stele_projection *projection = options->projection;
+    stele_status status = check_projection(projection, err);
+    if (status < 0) return status;
+    STELE_AUTO(stele_states) states = stele_alloc(sizeof *states);
+    states->projection = projection;
+    states->clock = options->clock;
+    states->take_max_ns = (int64_t)options->take_max_ms * 1000000;
+    states->types = list_types(projection->handlers);
+    states->state_types[0] = projection->state;
+    states->dirty_end = &states->dirty;
+    const stele_upcaster *upcasters = projection->source->upcasters;
+    if ((status = stele_upcasters_check(states->types, upcasters, err)) < 0) return status;
+    stele_decoder_new(&(stele_decoder_options){.registry = options->registry,
+                                               .clock = options->clock,
+                                               .types = states->types,
+                                               .upcasters = upcasters},
+                      &states->events);
+    stele_decoder_new(&(stele_decoder_options){.registry = options->registry,
+                                               .clock = options->clock,
+                                               .types = states->state_types},
+                      &states->snapshots);
+    /* A seed of the system's entropy, by the clock's last bits: ids that collide in one run are of
+     * no use to a stranger in the next. */
+    uint64_t seed = (uint64_t)stele_clock_monotonic_ns(stele_clock_system()) ^ (uintptr_t)states;
+    states->table = stele_table_new(sizeof(stele_entry) + projection->state->layout->size, seed);
+    *out = states;
+    states = NULL;
+    return STELE_OK;
+}
+
+static void clear_states(const stele_states *states)
+{
+    stele_table_cursor cursor = {0};
+    stele_entry *entry;
+    while ((entry = stele_table_next(states->table, &cursor)) != NULL)
+        stele_value_clear(states->projection->state, stele_entry_state(entry));
+}
+
+void stele_states_free(stele_states *states)
+{
+    if (states == NULL) return;
+    if (states->table != NULL) clear_states(states);
+    stele_table_free(states->table);
+    stele_decoder_free(states->events);
+    stele_decoder_free(states->snapshots);
+    free(states->types);
+    free(states->hashes);
+    free(states);
+}
+
+/* ---- dirty entries ---- */
+
+void stele_states_add_dirty(stele_states *states, stele_entry *entry)
+{
+    entry->flags |= STELE_ENTRY_DIRTY;
+    entry->next = NULL;
+    *states->dirty_end = entry;
+    states->dirty_end = &entry->next;
+}
+
+stele_entry *stele_states_take_dirty(stele_states *states)
+{
+    stele_entry *list = states->dirty;
+    states->dirty = NULL;
+    states->dirty_end = &states->dirty;
+    return list;
+}
+
+bool stele_states_is_dirty(const stele_states *states)
+{
+    return states->dirty != NULL;
+}
+
+/* ---- applying ---- */
+
+static stele_status fail_at(const stele_batch *batch, const stele_record *record,
+                            const stele_error *why, stele_error *err)
+{
+    return stele_fail_cause(err, why->status, why->next, why->cause, "%s/%d/%" PRId64 ": %s",
+                            batch->partition.topic, (int)batch->partition.index, record->offset,
+                            why->text);
+}
+
+static stele_status fail_finished(const stele_entry *entry, stele_bytes id, stele_error *err)
+{
+    return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
+                      "an event of %s, which was finished by the event before offset %" PRId64
+                      ": finished is final; the writer of this event must be mended, and the "
+                      "projection's version raised if it is to count",
+                      stele_quote(id).text, entry->offset);
+}
+
+/* A new aggregate: what no id may be is refused here, once, and not at each event. */
+static stele_status add_entry(stele_states *states, stele_bytes id, uint32_t hash,
+                              stele_entry **out, stele_error *err)
+{
+    if (stele_id_is_reserved(id))
+        return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
+                          "the key %s begins with \"" STELE_RESERVED_PREFIX
+                          "\", which is reserved: no aggregate may have such an id",
+                          stele_quote(id).text);
+    stele_entry *entry = stele_table_insert_hashed(states->table, id, hash, NULL);
+    if (entry == NULL)
+        return stele_fail(err, STELE_E_LIMIT, STELE_NEXT_STOP,
+                          "a key of %zu bytes, the limit is %d", id.size, STELE_TABLE_KEY_MAX);
+    if (states->projection->init != NULL) states->projection->init(stele_entry_state(entry));
+    *out = entry;
+    return STELE_OK;
+}
+
+/* @return the handler, or NULL for an event that is ignored by declaration */
+static stele_status find_handler(const stele_states *states, const stele_decoded *decoded,
+                                 const stele_handler **out, stele_error *err)
+{
+    if (decoded->type != NULL) {
+        *out = &states->projection->handlers[decoded->index];
+        return STELE_OK;
+    }
+    if (!states->projection->ignore_other_events)
+        return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
+                          "no handler for events of type %s: give projection %s one (with "
+                          ".apply = NULL to ignore it), or set ignore_other_events",
+                          decoded->name, states->projection->name);
+    *out = NULL;
+    return STELE_OK;
+}
+
+/* @return what the apply function said */
+static int call_apply(const stele_states *states, const stele_batch *batch,
+                      const stele_record *record, const stele_decoded *decoded, stele_entry *entry,
+                      stele_error *err)
+{
+    stele_event event = {.type = decoded->type,
+                         .data = decoded->data,
+                         .aggregate_id = record->key,
+                         .version = entry->version + 1,
+                         .time_ms = record->timestamp_ms,
+                         .topic = batch->partition.topic,
+                         .partition = batch->partition.index,
+                         .offset = record->offset};
+    return states->projection->handlers[decoded->index].apply(stele_entry_state(entry),
+                                                              decoded->data, &event, err);
+}
+
+static stele_status fail_apply(const stele_states *states, const stele_decoded *decoded, int result,
+                               const stele_error *said, stele_error *err)
+{
+    if (result > 0)
+        return stele_fail(err, STELE_E_INTERNAL, STELE_NEXT_STOP,
+                          "the apply function of %s for %s returned %d, which means nothing",
+                          states->projection->name, decoded->name, result);
+    /* Whatever it advises: the state may be half changed, and a replay would do the same again. */
+    return stele_fail_cause(err, (stele_status)result, STELE_NEXT_STOP, said->cause,
+                            "%s refused %s: %s", states->projection->name, decoded->name,
+                            said->text[0] == '\0' ? "no reason given" : said->text);
+}
+
+static stele_status apply_record(stele_states *states, const stele_batch *batch,
+                                 const stele_record *record, uint32_t hash, stele_error *err)
+{
+    if (record->key.data == NULL)
+        return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
+                          "the record has no key, so it belongs to no aggregate: its producer must "
+                          "write the aggregate id as the key");
+    stele_entry *entry = stele_table_find_hashed(states->table, record->key, hash);
+    if (entry != NULL && record->offset < entry->offset) return STELE_OK;
+    if (entry != NULL && (entry->flags & STELE_ENTRY_FINISHED) != 0)
+        return fail_finished(entry, record->key, err);
+    if (record->value.data == NULL)
+        return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
+                          "the record has no value: a tombstone is no event, and an events topic "
+                          "is not compacted");
+
+    stele_decoded decoded;
+    const stele_handler *handler;
+    stele_status status = stele_decoder_decode(states->events, record->value, &decoded, err);
+    if (status < 0) return status;
+    if ((status = find_handler(states, &decoded, &handler, err)) < 0) return status;
+    if (entry == NULL && (status = add_entry(states, record->key, hash, &entry, err)) < 0)
+        return status;
+
+    int result = STELE_OK;
+    if (handler != NULL && handler->apply != NULL) {
+        stele_error said;
+        said.cause = 0;
+        said.text[0] = '\0';
+        result = call_apply(states, batch, record, &decoded, entry, &said);
+        if (result != STELE_OK && result != STELE_FINISHED)
+            return fail_apply(states, &decoded, result, &said, err);
+    }
+    if (result == STELE_FINISHED) entry->flags |= STELE_ENTRY_FINISHED;
+    entry->version++;
+    entry->offset = record->offset + 1;
+    states->applied++;
+    if ((entry->flags & STELE_ENTRY_DIRTY) == 0) stele_states_add_dirty(states, entry);
+    return STELE_OK;
+}
+
+/* Hash the keys of a batch from record `at` on. */
+static const uint32_t *hash_keys(stele_states *states, const stele_batch *batch, size_t at)
+{
+    if (batch->count > states->hash_max) {
+        states->hash_max = batch->count;
+        states->hashes = stele_realloc_array(states->hashes, batch->count, sizeof(uint32_t));
+    }
+    for (size_t i = at; i < batch->count; i++) {
+        stele_bytes key = batch->records[i].key;
+        states->hashes[i] = key.data == NULL ? 0 : stele_table_hash(states->table, key);
+    }
+    return states->hashes;
+}
+
+static void fetch_ahead(const stele_states *states, const uint32_t *hashes, size_t at, size_t count)
+{
+    if (at + SLOT_AHEAD < count) stele_table_prefetch(states->table, hashes[at + SLOT_AHEAD]);
+    if (at + ENTRY_AHEAD < count)
+        stele_table_prefetch_entry(states->table, hashes[at + ENTRY_AHEAD]);
+}
+
+stele_status stele_states_take(stele_states *states, const stele_batch *batch, int64_t *position,
+                               const stele_record **last, stele_error *err)
+{
+    int64_t end_ns = states->take_max_ns == 0
+                         ? INT64_MAX
+                         : stele_clock_monotonic_ns(states->clock) + states->take_max_ns;
+    stele_error failure;
+    size_t at = 0;
+    while (at < batch->count && batch->records[at].offset < *position)
+        at++;
+    if (at > 0) *last = &batch->records[at - 1];
+    const uint32_t *hashes = hash_keys(states, batch, at);
+    for (size_t i = at; i < batch->count && i < at + SLOT_AHEAD; i++)
+        stele_table_prefetch(states->table, hashes[i]);
+    for (; at < batch->count; at++) {
+        const stele_record *record = &batch->records[at];
+        fetch_ahead(states, hashes, at, batch->count);
+        stele_status status = apply_record(states, batch, record, hashes[at], &failure);
+        if (status < 0) return fail_at(batch, record, &failure, err);
+        *position = record->offset + 1;
+        *last = record;
+        if (at % LOOK_AT_CLOCK == LOOK_AT_CLOCK - 1 && end_ns != INT64_MAX &&
+            at + 1 < batch->count && stele_clock_monotonic_ns(states->clock) >= end_ns)
+            return stele_fail(err, STELE_E_TIMED_OUT, STELE_NEXT_RETRY, "%s", "");
+    }
+    if (batch->next_offset > *position) *position = batch->next_offset;
+    return STELE_OK;
+}
+
+/* ---- restoring ---- */
+
+static void forget(const stele_states *states, stele_entry *entry)
+{
+    stele_value_clear(states->projection->state, stele_entry_state(entry));
+    *entry = (stele_entry){0};
+}
+
+static stele_status decode_state(stele_states *states, const stele_snapshot *snapshot,
+                                 stele_decoded *out, stele_error *err)
+{
+    stele_status status = stele_decoder_decode(states->snapshots, snapshot->value, out, err);
+    if (status == STELE_E_INCOMPATIBLE) {
+        stele_error why = *err;
+        return stele_fail(err, why.status, STELE_NEXT_STOP,
+                          "raise the version of projection %s, its state cannot be read any more: "
+                          "%s",
+                          states->projection->name, why.text);
+    }
+    if (status < 0) return status;
+    if (out->type == NULL)
+        return stele_fail(err, STELE_E_INCOMPATIBLE, STELE_NEXT_STOP,
+                          "raise the version of projection %s: the snapshot is a %s, the state now "
+                          "a %s (or give that an alias)",
+                          states->projection->name, out->name, states->projection->state->name);
+    return STELE_OK;
+}
+
+stele_status stele_states_restore(stele_states *states, const stele_snapshot *snapshot,
+                                  stele_error *err)
+{
+    stele_decoded decoded = {0};
+    if (snapshot->value.data != NULL) {
+        stele_status status = decode_state(states, snapshot, &decoded, err);
+        if (status < 0) return status;
+    }
+    stele_entry *entry = stele_table_insert(states->table, snapshot->id, NULL);
+    if (entry == NULL)
+        return stele_fail(err, STELE_E_LIMIT, STELE_NEXT_STOP,
+                          "a key of %zu bytes, the limit is %d", snapshot->id.size,
+                          STELE_TABLE_KEY_MAX);
+    forget(states, entry);
+    entry->offset = snapshot->offset;
+    entry->version = snapshot->version;
+    if (snapshot->finished) entry->flags |= STELE_ENTRY_FINISHED;
+    if (snapshot->value.data == NULL) {
+        entry->flags |= STELE_ENTRY_BURIED;
+    } else {
+        entry->flags |= STELE_ENTRY_STORED;
+        stele_value_copy(states->projection->state, stele_entry_state(entry), decoded.data);
+    }
+    return STELE_OK;
+}
+
+stele_states_stored stele_states_count_stored(const stele_states *states)
+{
+    stele_states_stored stored = {0};
+    stele_table_cursor cursor = {0};
+    stele_entry *entry;
+    while ((entry = stele_table_next(states->table, &cursor)) != NULL) {
+        stored.aggregates += (entry->flags & STELE_ENTRY_STORED) != 0;
+        stored.finished += (entry->flags & STELE_ENTRY_BURIED) != 0;
+    }
+    return stored;
+}
+
+int64_t stele_states_applied(const stele_states *states)
+{
+    return states->applied;
+}
+
+stele_table *stele_states_table(stele_states *states)
+{
+    return states->table;
+}

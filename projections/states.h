@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT
+ * The states of one partition's aggregates, in memory, and how an event changes them. Knows neither
+ * groups nor transactions: fed in log order from wherever, it comes to the same states. */
+#ifndef STELE_PROJECTIONS_STATES_H
+#define STELE_PROJECTIONS_STATES_H
+
+#include <stele/projection.h>
+
+#include "core/clock.h"
+#include "core/table.h"
+#include "registry/registry.h"
+#include "snapshots/format.h"
+
+typedef struct stele_states stele_states;
+
+enum {
+    STELE_ENTRY_DIRTY = 1,    /* in a list of what is to be written */
+    STELE_ENTRY_FINISHED = 2, /* its life has ended: no event may follow */
+    STELE_ENTRY_STORED = 4,   /* a snapshot of it stands in the topic */
+    STELE_ENTRY_BURIED = 8    /* a tombstone of it stands in the topic */
+};
+
+/** One aggregate; its state follows in memory. Never moves and is never removed: that an aggregate
+ * is finished must be known for ever. */
+typedef struct stele_entry {
+    int64_t offset;  /* in the events, after the last one applied: what is below it was applied */
+    int64_t version; /* how many events it has had */
+    struct stele_entry *next; /* in the list that it is in, if it is dirty */
+    uint8_t flags;
+} stele_entry;
+
+static inline void *stele_entry_state(stele_entry *entry)
+{
+    return entry + 1;
+}
+
+typedef struct stele_states_options {
+    const stele_projection *projection; /* borrowed, outlives the states */
+    stele_registry *registry;           /* likewise */
+    stele_clock clock;
+    int take_max_ms; /* a call of _take gives the thread back after that long; 0: never */
+} stele_states_options;
+
+/**
+ * No aggregates yet.
+ *
+ * @param out  caller owns; release with stele_states_free
+ * @return STELE_E_INVALID  the projection's tables cannot be right (next = STOP)
+ */
+stele_status stele_states_new(const stele_states_options *options, stele_states **out,
+                              stele_error *err);
+void stele_states_free(stele_states *states);
+STELE_SCOPE(stele_states, stele_states_free);
+
+/**
+ * Apply the events of a batch from `*position` on, one after the other; an event that a state has
+ * already is passed over. Also after a failure `*position` is the offset of the next event.
+ *
+ * @param position  in and out; past the batch when all of it is done
+ * @param last      the last record below *position in this batch; untouched if there is none
+ * @return next = RETRY  waiting for a schema, or (empty text) the time is up: the same call again
+ *         next = STOP   this event cannot be applied; the text has its position and the way out
+ */
+stele_status stele_states_take(stele_states *states, const stele_batch *batch, int64_t *position,
+                               const stele_record **last, stele_error *err);
+
+/** Take a snapshot as the state of its aggregate, in place of what was there.
+ * @return RETRY: waiting for a schema; STELE_E_INCOMPATIBLE (STOP): raise the version */
+stele_status stele_states_restore(stele_states *states, const stele_snapshot *snapshot,
+                                  stele_error *err);
+
+/** Take away the list of entries that have changed since it was taken last; they stay dirty. */
+stele_entry *stele_states_take_dirty(stele_states *states);
+
+/** Is there anything in that list? */
+bool stele_states_is_dirty(const stele_states *states);
+
+/** Put an entry into that list (again). */
+void stele_states_add_dirty(stele_states *states, stele_entry *entry);
+
+/** How many snapshots and tombstones stand in the topic, by the flags of the entries. */
+typedef struct stele_states_stored {
+    int64_t aggregates;
+    int64_t finished;
+} stele_states_stored;
+
+stele_states_stored stele_states_count_stored(const stele_states *states);
+
+/** Events applied and passed over since the beginning. */
+int64_t stele_states_applied(const stele_states *states);
+
+/** The table of entries: to find one, to walk over all. */
+stele_table *stele_states_table(stele_states *states);
+
+#endif

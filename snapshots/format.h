@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT
+ * The records of a snapshots topic: states of aggregates, tombstones of finished ones, checkpoints.
+ *
+ *   key                                  value                 headers
+ *   <aggregate id>                       state, wire format    stele_version, stele_offset
+ *   <aggregate id>                       null: finished        stele_version, stele_offset
+ *   stele:checkpoint:<topic>/<partition> stele.Checkpoint
+ *
+ * A state may carry `stele_finished` too: the aggregate is finished, and its tombstone follows with
+ * the checkpoint that is past it. Header values are ASCII decimals. */
+#ifndef STELE_SNAPSHOTS_FORMAT_H
+#define STELE_SNAPSHOTS_FORMAT_H
+
+#include <checkpoint.h> /* generated from schemas/stele/checkpoint.avsc */
+
+#include "kafka/log.h"
+
+#define STELE_RESERVED_PREFIX "stele:" /* aggregate ids must not begin so */
+
+/** Is this an id that no aggregate may have? */
+bool stele_id_is_reserved(stele_bytes id);
+
+/** "<projection>.v<n>": group, status key, prefix of all names. Caller frees. */
+char *stele_projection_group(const char *projection, int version);
+
+/** "<projection>.v<n>.snapshots". Caller frees. */
+char *stele_snapshots_topic(const char *projection, int version);
+
+/** Key of the checkpoint of a source partition. Caller frees. */
+char *stele_checkpoint_key(stele_partition source);
+
+/** What a checkpoint says of its last event: XXH64 of timestamp, sizes, key and value. */
+int64_t stele_event_hash(const stele_record *record);
+
+/** A record of an aggregate, taken apart. Views into the record. */
+typedef struct stele_snapshot {
+    stele_bytes id;
+    stele_bytes value; /* wire format; null: a tombstone */
+    int64_t version;   /* of the aggregate */
+    int64_t offset;    /* in the events, after the last one that is in it */
+    bool finished;
+} stele_snapshot;
+
+/**
+ * Take a record apart that is no checkpoint.
+ * @return STELE_E_INVALID  headers are missing or not numbers (next = STOP)
+ */
+stele_status stele_snapshot_read(stele_log *log, const stele_record *record, stele_snapshot *out,
+                                 stele_error *err);
+
+/** The headers of a record to be written. Points into itself: not to be copied. */
+typedef struct stele_snapshot_headers {
+    stele_header list[3];
+    size_t count;
+    char version[20];
+    char offset[20];
+} stele_snapshot_headers;
+
+void stele_snapshot_headers_set(stele_snapshot_headers *headers, int64_t version, int64_t offset,
+                                bool finished);
+
+#endif

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT
+ * Reading one partition of a snapshots topic, and deciding whether what stands there may be gone on
+ * from. Where the records come from is the caller's: a worker's reader after the fence, or a
+ * bounded read. */
+#ifndef STELE_SNAPSHOTS_RESTORE_H
+#define STELE_SNAPSHOTS_RESTORE_H
+
+#include "consumer/decoder.h"
+#include "snapshots/format.h"
+
+typedef struct stele_restore stele_restore;
+
+typedef struct stele_restore_options {
+    stele_log *log;
+    stele_registry *registry;
+    stele_clock clock;
+    stele_partition snapshots; /* the partition that is read; names are copied */
+    stele_partition source;    /* the events' partition of the same number */
+    /**
+     * One record of an aggregate; a later one of the same id replaces it. Not kept after the call.
+     * @return RETRY: the same record comes again later
+     */
+    stele_status (*each)(void *context, const stele_snapshot *snapshot, stele_error *err);
+    void *context;
+} stele_restore_options;
+
+/** @param out  caller owns; release with stele_restore_free */
+void stele_restore_new(const stele_restore_options *options, stele_restore **out);
+void stele_restore_free(stele_restore *restore);
+STELE_SCOPE(stele_restore, stele_restore_free);
+
+/**
+ * Take the records of a batch. After a failure with next = RETRY the whole batch may come again:
+ * what was taken is skipped. Messages name the record's place.
+ */
+stele_status stele_restore_take(stele_restore *restore, const stele_batch *batch, stele_error *err);
+
+/** The last checkpoint, or NULL. Valid until the next take. */
+const stele_checkpoint *stele_restore_checkpoint(const stele_restore *restore);
+
+/** What is true now, to be compared with what the checkpoint says. Borrowed. */
+typedef struct stele_restore_facts {
+    const char *projection;
+    int version;
+    stele_partition source;
+    int32_t partitions; /* of the source topic */
+    const char *genesis;
+    int64_t log_start;    /* of the source partition */
+    int64_t log_end;      /* its high watermark */
+    int64_t group_offset; /* STELE_OFFSET_NONE: none is committed */
+    int64_t aggregates;   /* snapshots that were found */
+    int64_t finished;     /* tombstones that were found */
+} stele_restore_facts;
+
+/** Where to go on. */
+typedef struct stele_resume {
+    int64_t position;    /* the first event to be applied */
+    int64_t read_from;   /* position, or last_offset, which is read again to be compared */
+    int64_t last_offset; /* as in the checkpoint; -1 */
+    int64_t last_hash;
+} stele_resume;
+
+/**
+ * May it be gone on from here? DESIGN §7 and §13: whatever would skip or double an event is
+ * refused, with what to do.
+ *
+ * @param checkpoint  NULL: there is none
+ * @return STELE_E_CONFLICT  another partition count (all partitions have to stop)
+ *         STELE_E_HOLE      events that are needed are gone from the log
+ *         STELE_E_INVALID   checkpoint, snapshots and group offset do not belong together
+ *         next = STOP in all cases
+ */
+stele_status stele_restore_validate(const stele_checkpoint *checkpoint,
+                                    const stele_restore_facts *facts, stele_resume *out,
+                                    stele_error *err);
+
+#endif

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT
+ * May a partition go on from its checkpoint? Each refusal says what was found, and the way out. */
+#include <inttypes.h>
+
+#include "snapshots/restore.h"
+
+/* A first run, or a replay of all that there is. */
+static stele_status begin_at_zero(const stele_restore_facts *facts, stele_resume *out,
+                                  stele_error *err)
+{
+    const char *topic = facts->source.topic;
+    int partition = (int)facts->source.index;
+    if (facts->aggregates + facts->finished > 0)
+        return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
+                          "%s.v%d.snapshots/%d holds %" PRId64
+                          " snapshots and no checkpoint: something else has written there; delete "
+                          "that topic to replay all events",
+                          facts->projection, facts->version, partition,
+                          facts->aggregates + facts->finished);
+    if (facts->log_start > 0)
+        return stele_fail(
+            err, STELE_E_HOLE, STELE_NEXT_STOP,
+            "%s/%d begins at offset %" PRId64
+            " and %s.v%d has no checkpoint: the events before it are gone, so no "
+            "state can be right; bring them back, or copy what is left to a new topic",
+            topic, partition, facts->log_start, facts->projection, facts->version);
+    *out = (stele_resume){.position = 0, .read_from = 0, .last_offset = -1};
+    return STELE_OK;
+}
+
+static stele_status check_identity(const stele_checkpoint *checkpoint,
+                                   const stele_restore_facts *facts, stele_error *err)
+{
+    if (checkpoint->partitions != facts->partitions)
+        return stele_fail(err, STELE_E_CONFLICT, STELE_NEXT_STOP,
+                          "%s had %d partitions at the checkpoint of %s.v%d and has %d: keys have "
+                          "moved, so states would be split in two; copy its events to a new topic",
+                          facts->source.topic, (int)checkpoint->partitions, facts->projection,
+                          facts->version, (int)facts->partitions);
+    if (checkpoint->version != facts->version)
+        return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
+                          "the checkpoint of %s.v%d says version %d: snapshots of two versions are "
+                          "mixed; delete %s.v%d.snapshots to replay all events",
+                          facts->projection, facts->version, (int)checkpoint->version,
+                          facts->projection, facts->version);
+    if (!stele_bytes_equal(checkpoint->genesis, stele_text(facts->genesis)))
+        return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
+                          "%s.v%d was written with the schema registry %.*s, and this one is %s: "
+                          "schema ids mean something else here; point [registry] url at that one",
+                          facts->projection, facts->version,
+                          checkpoint->genesis.size == 0 ? 9 : (int)checkpoint->genesis.size,
+                          checkpoint->genesis.size == 0 ? "(unnamed)"
+                                                        : (const char *)checkpoint->genesis.data,
+                          facts->genesis[0] == '\0' ? "(unnamed)" : facts->genesis);
+    return STELE_OK;
+}
+
+static stele_status check_log(const stele_checkpoint *checkpoint, const stele_restore_facts *facts,
+                              stele_error *err)
+{
+    const char *topic = facts->source.topic;
+    int partition = (int)facts->source.index;
+    if (facts->log_start > checkpoint->next_offset)
+        return stele_fail(err, STELE_E_HOLE, STELE_NEXT_STOP,
+                          "%s/%d begins at offset %" PRId64
+                          ", past the checkpoint of %s.v%d at %" PRId64
+                          ": the events between were deleted before they were applied; bring them "
+                          "back, and keep retention.ms=-1",
+                          topic, partition, facts->log_start, facts->projection, facts->version,
+                          checkpoint->next_offset);
+    if (facts->log_end < checkpoint->next_offset)
+        return stele_fail(err, STELE_E_HOLE, STELE_NEXT_STOP,
+                          "%s/%d ends at offset %" PRId64
+                          ", before the checkpoint of %s.v%d at %" PRId64
+                          ": events were lost or the topic was made anew; raise the projection's "
+                          "version to replay what is there",
+                          topic, partition, facts->log_end, facts->projection, facts->version,
+                          checkpoint->next_offset);
+    if (facts->group_offset != STELE_OFFSET_NONE && facts->group_offset != checkpoint->next_offset)
+        return stele_fail(
+            err, STELE_E_INVALID, STELE_NEXT_STOP,
+            "offset reset: group %s.v%d is at %" PRId64 " in %s/%d and its checkpoint at %" PRId64
+            "; set the group's offset to that again, or raise the projection's version",
+            facts->projection, facts->version, facts->group_offset, topic, partition,
+            checkpoint->next_offset);
+    return STELE_OK;
+}
+
+static stele_status check_counts(const stele_checkpoint *checkpoint,
+                                 const stele_restore_facts *facts, stele_error *err)
+{
+    if (checkpoint->aggregates != facts->aggregates)
+        return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
+                          "%s.v%d.snapshots/%d has a checkpoint of %" PRId64
+                          " aggregates and holds %" PRId64
+                          ": snapshots are missing; raise the projection's version, or delete that "
+                          "topic, to replay all events",
+                          facts->projection, facts->version, (int)facts->source.index,
+                          checkpoint->aggregates, facts->aggregates);
+    if (checkpoint->finished != facts->finished)
+        return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
+                          "%s.v%d.snapshots/%d has a checkpoint of %" PRId64
+                          " finished aggregates and holds %" PRId64
+                          " tombstones: raise delete.retention.ms, and the projection's version to "
+                          "replay all events",
+                          facts->projection, facts->version, (int)facts->source.index,
+                          checkpoint->finished, facts->finished);
+    return STELE_OK;
+}
+
+stele_status stele_restore_validate(const stele_checkpoint *checkpoint,
+                                    const stele_restore_facts *facts, stele_resume *out,
+                                    stele_error *err)
+{
+    if (checkpoint == NULL) return begin_at_zero(facts, out, err);
+    stele_status status;
+    if ((status = check_identity(checkpoint, facts, err)) < 0) return status;
+    if ((status = check_log(checkpoint, facts, err)) < 0) return status;
+    if ((status = check_counts(checkpoint, facts, err)) < 0) return status;
+    *out = (stele_resume){.position = checkpoint->next_offset,
+                          .read_from = checkpoint->next_offset,
+                          .last_offset = checkpoint->last_offset,
+                          .last_hash = checkpoint->last_hash};
+    /* Where the last event itself was deleted there is nothing to compare, and nothing is lost. */
+    if (checkpoint->last_offset >= facts->log_start) out->read_from = checkpoint->last_offset;
+    return STELE_OK;
+}
