@@ -109,7 +109,11 @@ stele_status stele_generate(const stele_schema *schema, const stele_generate_opt
     stele_buffer_format(source,
                         "/* Made by `stele schema generate` from the schema of %s.\n"
                         " * A change here is lost: change the schema. */\n"
-                        "#include \"%s.h\"\n\n#include <stddef.h>\n\n",
+                        "#include \"%s.h\"\n\n#include <stddef.h>\n\n"
+                        /* Schemas are longer than the literals that C asks compilers to take. */
+                        "#if defined(__GNUC__)\n"
+                        "#pragma GCC diagnostic ignored \"-Woverlength-strings\"\n"
+                        "#endif\n\n",
                         type->name, options->name);
     stele_generate_layouts(&shapes, source);
     stele_generate_code(&shapes, source);

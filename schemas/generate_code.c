@@ -492,15 +492,19 @@ static void write_array(stele_buffer *out, const stele_shape *shape)
     stele_buffer_format(out, "    if (value->count != 0) {\n"
                              "        at = stele_write_long(at, (int64_t)value->count);\n"
                              "        for (size_t i = 0; i < value->count; i++) {\n");
+    /* C has no pointer to a constant array, so an item that is one is not pointed to. */
+    bool pointed = item->layout->kind != STELE_KIND_FIXED || shape->element != NULL;
+    const char *text = shape->element != NULL ? "item->value"
+                       : pointed              ? "(*item)"
+                                              : "value->items[i]";
     STELE_AUTO_VALUE(stele_buffer) code = {0};
     write_member(&code, item, "item->has_value",
-                 &(place){item->layout, shape->inner[0], shape,
-                          shape->element != NULL ? "item->value" : "(*item)", 3});
-    if (code.size != 0) {
+                 &(place){item->layout, shape->inner[0], shape, text, 3});
+    if (code.size != 0 && pointed) {
         stele_buffer_format(out, "            const %s *item = &value->items[i];\n",
                             stele_shape_element(shape));
-        stele_buffer_append(out, stele_buffer_view(&code));
     }
+    stele_buffer_append(out, stele_buffer_view(&code));
     stele_buffer_format(out, "        }\n    }\n    *at++ = 0;\n");
 }
 

@@ -331,9 +331,10 @@ static void put_structs(const order *o, const stele_schema_parts *parts, stele_b
         const char *name = guard_name(o, i);
         uint32_t hash = hash_of(o->shapes, owner);
         open_guard(out, name, hash);
-        for (; i < o->count && o->items[i].shape->owner == owner; i++) {
+        for (bool first = true; i < o->count && o->items[i].shape->owner == owner; i++) {
+            if (!first) stele_buffer_format(out, "\n");
+            first = false;
             put_piece(out, &o->items[i], parts);
-            stele_buffer_format(out, "\n");
         }
         close_guard(out, name, owner->layout->name, hash);
     }
