@@ -8,8 +8,6 @@
 
 #include <stele/codec.h>
 
-#include "core/scope.h"
-
 typedef struct stele_node stele_node;
 
 /** A field of a record. */
@@ -52,7 +50,8 @@ struct stele_node {
      * array or map. A field whose record has the same group is held by pointer. */
     const stele_node *group;
 
-    const json_t *source; /* where it was declared; a string for a primitive */
+    uint32_t serial;      /* record: its place among the records that its schema declares */
+    const json_t *source; /* the object that declares it; NULL for a primitive by name */
 };
 
 /** The type at the top; valid as long as the schema. */
@@ -70,15 +69,14 @@ int64_t stele_node_find(const stele_node *node, const char *name);
 /** Is it null|T or T|null? Then the index of null is stored, if `null_index` is not NULL. */
 bool stele_node_is_optional(const stele_node *node, size_t *null_index);
 
+/** The same in all that decoding can see: names, shapes, defaults, aliases, logical types. */
+bool stele_node_equal(const stele_node *a, const stele_node *b);
+
 /** Record, enum or fixed? */
 static inline bool stele_node_is_named(const stele_node *node)
 {
     return node->kind == STELE_KIND_RECORD || node->kind == STELE_KIND_ENUM ||
            node->kind == STELE_KIND_FIXED;
 }
-
-STELE_SCOPE(stele_schema, stele_schema_free);
-STELE_SCOPE(stele_type, stele_type_free);
-STELE_SCOPE(stele_plan, stele_plan_free);
 
 #endif
