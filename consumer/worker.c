@@ -4,6 +4,7 @@
 #include "consumer/worker_internal.h"
 
 #include <stdio.h>
+#include <time.h>
 
 enum {
     STALL_TIMEOUT_MS = 30000,
@@ -21,6 +22,7 @@ static int or_default(int value, int fallback)
 stele_status stele_worker_open(stele_log *log, const stele_worker_options *options,
                                stele_worker **out, stele_error *err)
 {
+    (void)err; /* what can fail asks the broker, and comes in a step */
     stele_worker *worker = stele_alloc(sizeof *worker);
     worker->log = log;
     worker->options = *options;
@@ -35,11 +37,6 @@ stele_status stele_worker_open(stele_log *log, const stele_worker_options *optio
     worker->partition_count = -1;
     worker->connect_ns = INT64_MIN;
     worker->complained_ns = INT64_MIN;
-    stele_status status = worker_open_reader(worker, err);
-    if (status < 0) {
-        stele_worker_close(worker);
-        return status;
-    }
     if (!options->no_status) {
         worker->board = stele_status_board_open(
             log,
@@ -221,6 +218,9 @@ static stele_status connect(stele_worker *worker, bool *connected, stele_error *
         if (worker->partition_count < 0) worker->partition_count = topic.partitions;
         worker->refresh_ns = after_ms(worker_now(worker), REFRESH_MS);
         compare_count(worker, topic.partitions);
+        if (worker->reader == NULL) status = worker_open_reader(worker, &failure);
+    }
+    if (status == STELE_OK) {
         status = join_group(worker, &failure);
     }
     worker->connect_ns = after_ms(worker_now(worker), PAUSE_MS);
@@ -238,6 +238,12 @@ static stele_status connect(stele_worker *worker, bool *connected, stele_error *
 static stele_status read_batch(stele_worker *worker, int timeout_ms, stele_error *err)
 {
     stele_batch batch;
+    if (worker->reader == NULL) { /* nor is there a member: only time can pass */
+        struct timespec pause = {.tv_sec = timeout_ms / 1000,
+                                 .tv_nsec = (long)(timeout_ms % 1000) * 1000000};
+        nanosleep(&pause, NULL);
+        return STELE_OK;
+    }
     stele_status status = stele_log_reader_next(worker->reader, timeout_ms, &batch, err);
     if (status == STELE_E_TIMED_OUT) return STELE_OK;
     if (status < 0) return status;

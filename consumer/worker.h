@@ -67,7 +67,7 @@ typedef struct stele_worker_options {
     int session_timeout_ms; /* 0: 6,000 */
     int stall_timeout_ms;   /* 0: 30,000 */
     int drain_timeout_ms;   /* 0: 10,000 */
-    size_t queue_max;       /* bytes fetched ahead, per partition */
+    size_t memory_max;      /* bytes fetched ahead, if it owned all partitions; 0: 256 MiB */
     bool no_status;         /* do not write _stele.status */
     const stele_task_ops *ops;
     void *self; /* handed to ops->open; borrowed */

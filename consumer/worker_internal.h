@@ -12,7 +12,8 @@ enum {
     BACKOFF_MAX_MS = 5000,
     COMPLAIN_MS = 10000, /* how often a wait is logged */
     REFRESH_MS = 30000,  /* how often the partition count is asked for */
-    ASK_MS = 1000        /* one question to the broker */
+    ASK_MS = 1000,       /* one question to the broker */
+    MEMORY_MAX = 256 << 20
 };
 
 typedef enum slot_phase {

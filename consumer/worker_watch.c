@@ -33,9 +33,11 @@ stele_partition_state slot_state(const stele_worker *worker, const slot *self, c
 
 stele_status worker_open_reader(stele_worker *worker, stele_error *err)
 {
-    return stele_log_reader_open(
-        worker->log, &(stele_log_reader_options){.queue_max = worker->options.queue_max},
-        &worker->reader, err);
+    /* It may come to own every partition, and each has a queue of its own. */
+    size_t memory =
+        worker->options.memory_max == 0 ? (size_t)MEMORY_MAX : worker->options.memory_max;
+    stele_log_reader_options options = {.queue_max = memory / (size_t)worker->partition_count};
+    return stele_log_reader_open(worker->log, &options, &worker->reader, err);
 }
 
 /* A reader that gives nothing although there is something is replaced: what it had fetched ahead is
