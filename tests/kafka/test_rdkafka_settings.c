@@ -73,7 +73,7 @@ static void free_settings_reach_every_client(void **state)
         {"bootstrap.servers", "127.0.0.1:1"},
         {"session.timeout.ms", "9000"},
         {"linger.ms", "2"},
-        {"compression.type", "zstd"},
+        {"compression.type", "gzip"},
         {"socket.timeout.ms", "60000"},
         {"message.max.bytes", "2000000"},
         {"fetch.wait.max.ms", "10"},
