@@ -250,6 +250,7 @@ void stele_log_producer_close(stele_log_producer *producer);
  * @return STELE_E_FULL     no room: _poll, then again (next = RETRY)
  *         STELE_E_LIMIT    larger than message.max.bytes (next = REJECT)
  *         STELE_E_FENCED   this producer is dead (next = STOP)
+ *         next = ABORT     the transaction has failed already: only _abort is left
  *         STELE_E_NOT_FOUND  no such topic or partition (next = STOP); where that is not known yet,
  *                            `delivered` says it
  */

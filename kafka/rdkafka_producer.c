@@ -120,6 +120,8 @@ static rd_kafka_conf_t *make_conf(const rdkafka_log *log, const stele_log_produc
     }
     stele_rdkafka_set(conf, "enable.idempotence", "true");
     stele_rdkafka_set(conf, "partitioner", "murmur2_random");
+    /* A topic that is not there is told before a record's own time is up. */
+    stele_rdkafka_set_default(log, conf, "topic.metadata.propagation.max.ms", "5000");
     stele_rdkafka_set_number(conf, "delivery.timeout.ms", delivery_ms);
     set_queue(conf, options->queue_max);
     set_compression(log, conf, options->compression);
@@ -232,6 +234,10 @@ static stele_status fail_put(rdkafka_producer *self, const stele_log_entry *entr
                                 "allows; raise it in [kafka] and max.message.bytes of the topic",
                                 topic, entry->key.size + entry->value.size, limit);
     }
+    if (code == RD_KAFKA_RESP_ERR__STATE && self->in_transaction)
+        return stele_fail_cause(err, STELE_E_CONFLICT, STELE_NEXT_ABORT, (int)code,
+                                "%s: the transaction has failed and can only be aborted",
+                                self->transactional_id);
     char what[160];
     snprintf(what, sizeof what, "%s/%d", topic, (int)entry->partition.index);
     return stele_rdkafka_fail(err, (rdkafka_verdict){.code = code}, what);
