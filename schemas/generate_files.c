@@ -51,11 +51,15 @@ static stele_status read_schema(schema_list *list, const char *path, stele_error
     STELE_AUTO_VALUE(stele_buffer) text = {0};
     stele_status status;
     if ((status = stele_file_read(path, FILE_SIZE_MAX, &text, err)) < 0) return status;
-    stele_schema_options options = {.name = path, .with = (const stele_schema *const *)list->items};
+    /* A file that needs no other one may define names that others define as well. */
+    stele_schema_options options = {.name = path};
     STELE_AUTO(stele_schema) schema = NULL;
-    if ((status = stele_schema_parse(stele_buffer_view(&text), &options, &schema, err)) < 0) {
-        return status;
+    status = stele_schema_parse(stele_buffer_view(&text), &options, &schema, err);
+    if (status < 0 && list->count > 0) {
+        options.with = (const stele_schema *const *)list->items;
+        status = stele_schema_parse(stele_buffer_view(&text), &options, &schema, err);
     }
+    if (status < 0) return status;
     list->items = stele_realloc_array(list->items, list->count + 2, sizeof *list->items);
     list->items[list->count++] = schema;
     list->items[list->count] = NULL;
