@@ -158,7 +158,7 @@ stele_pending *stele_pending_next(const stele_pending_queue *queue, stele_pendin
         while (*at < (*chunk)->used) {
             stele_pending *pending = (stele_pending *)(void *)((*chunk)->bytes + *at);
             *at += pending->size;
-            if (pending->state == STELE_PENDING_QUEUED) return pending;
+            if (pending->state != STELE_PENDING_DONE) return pending;
         }
         if ((*chunk)->next == NULL) return NULL;
         *chunk = (*chunk)->next;

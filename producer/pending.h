@@ -10,8 +10,9 @@
 #include "core/uuid.h"
 
 typedef enum stele_pending_state {
-    STELE_PENDING_QUEUED = 0,
-    STELE_PENDING_DONE /* acknowledged or given up; released once it is the oldest */
+    STELE_PENDING_KEPT = 0, /* to be handed to the producer */
+    STELE_PENDING_SENT,     /* the producer has it */
+    STELE_PENDING_DONE      /* acknowledged or given up; released once it is the oldest */
 } stele_pending_state;
 
 /** An event on its way. The bytes of key, value and extras lie behind it. */
@@ -37,7 +38,7 @@ typedef struct stele_pending_queue {
     stele_pending_chunk *first;
     stele_pending_chunk *last;
     size_t read_at; /* in `first` */
-    size_t count;   /* of events that are queued still */
+    size_t count;   /* of events that are not done */
 } stele_pending_queue;
 
 /** Free chunks, shared by the queues of a publisher. All zero is empty. */
@@ -72,7 +73,7 @@ stele_pending_parts stele_pending_view(const stele_pending *pending);
 size_t stele_pending_done(stele_pending_pool *pool, stele_pending_queue *queue,
                           stele_pending *pending);
 
-/** The events of a queue that are still queued, oldest first; a walk from NULL until NULL. */
+/** The events of a queue that are not done, oldest first; a walk from NULL until NULL. */
 stele_pending *stele_pending_next(const stele_pending_queue *queue, stele_pending_chunk **chunk,
                                   size_t *at);
 

@@ -1,0 +1,480 @@
+/* SPDX-License-Identifier: MIT
+ * The publisher of facts: takes events in, keeps each until it is acknowledged. */
+#include <stele/codec.h>
+
+#include <time.h>
+
+#include "core/alloc.h"
+#include "core/text.h"
+#include "kafka/partitioner.h"
+#include "producer/publisher_inside.h"
+#include "registry/client.h"
+#include "registry/wire.h"
+
+enum {
+    QUEUE_MAX = 64 << 20,
+    LINGER_MS = 5,
+    TIMEOUT_MS = 30000,
+    KEY_MAX = 1024,
+    /* Long, so that a broker may be away for a while without its producer being replaced. */
+    DELIVERY_TIMEOUT_MS = 120000,
+    STEP_MS = 200,     /* longest wait between two looks at what has happened */
+    SERVE_EVERY = 256, /* events between two looks at deliveries */
+    REPLACE_MS = 2000, /* least time of one attempt to replace a producer */
+    REPLACE_PAUSE_MIN_MS = 100,
+    REPLACE_PAUSE_MAX_MS = 5000,
+    PARTITIONS_CHECK_MS = 30000
+};
+
+static int64_t now_ns(void)
+{
+    return stele_clock_monotonic_ns(stele_clock_system());
+}
+
+/* ---- deliveries ---- */
+
+void stele_publisher_deliver(stele_publisher *publisher, stele_pending *pending, int64_t offset,
+                             const stele_error *failure)
+{
+    stele_publisher_partition *own = &publisher->partitions[pending->partition];
+    stele_delivery delivery = {.opaque = pending->opaque,
+                               .partition = pending->partition,
+                               .offset = failure == NULL ? offset : -1,
+                               .failure = failure};
+    if (failure == NULL && offset >= own->acknowledged) own->acknowledged = offset + 1;
+    publisher->pending_size -= stele_pending_done(&publisher->pool, &own->queue, pending);
+    if (publisher->options.delivered != NULL)
+        publisher->options.delivered(publisher->options.context, &delivery);
+}
+
+/* In a call of the producer. A failure that is not the event's own puts all of them in doubt, as
+ * those behind it may stand in the log: none is given up, the producer is. */
+static void on_delivered(void *context, void *opaque, stele_position position,
+                         const stele_error *failure)
+{
+    stele_publisher *publisher = context;
+    if (failure == NULL || failure->next == STELE_NEXT_REJECT) {
+        stele_publisher_deliver(publisher, opaque, position.offset, failure);
+    } else if (!publisher->must_replace) {
+        publisher->must_replace = true;
+        publisher->doubt = *failure;
+    }
+}
+
+static size_t count_pending(const stele_publisher *publisher)
+{
+    size_t count = 0;
+    for (int32_t i = 0; i < publisher->partition_count; i++)
+        count += publisher->partitions[i].queue.count;
+    return count;
+}
+
+static stele_status die(stele_publisher *publisher, const stele_error *failure, stele_error *err)
+{
+    publisher->dead = *failure;
+    publisher->dead.next = STELE_NEXT_STOP;
+    if (err != NULL) *err = publisher->dead;
+    return publisher->dead.status;
+}
+
+static stele_status is_dead(const stele_publisher *publisher, stele_error *err)
+{
+    if (publisher->dead.status < 0 && err != NULL) *err = publisher->dead;
+    return publisher->dead.status;
+}
+
+/* Keys stay where they are only as long as the count of partitions does. */
+static stele_status check_partitions(stele_publisher *publisher, stele_error *err)
+{
+    int64_t now = now_ns();
+    stele_log_topic topic;
+    stele_error failure;
+    if (publisher->partition_count == 0 ||
+        now - publisher->partitions_checked_ns < (int64_t)PARTITIONS_CHECK_MS * 1000000)
+        return STELE_OK;
+    publisher->partitions_checked_ns = now;
+    if (stele_log_topic_describe(publisher->log, publisher->topic, STEP_MS, &topic, NULL) < 0 ||
+        topic.partitions == publisher->partition_count)
+        return STELE_OK;
+    stele_fail(&failure, STELE_E_INCOMPATIBLE, STELE_NEXT_STOP,
+               "%s had %d partitions and has %d: keys have moved, and aggregates with them",
+               publisher->topic, (int)publisher->partition_count, (int)topic.partitions);
+    return die(publisher, &failure, err);
+}
+
+static stele_status try_replacing(stele_publisher *publisher, int timeout_ms, stele_error *err)
+{
+    stele_error failure;
+    if (timeout_ms < REPLACE_MS) timeout_ms = REPLACE_MS;
+    stele_deadline until = stele_deadline_after(stele_clock_system(), timeout_ms);
+    if (now_ns() < publisher->replace_at_ns) {
+        return stele_fail_cause(err, STELE_E_UNAVAILABLE, STELE_NEXT_RETRY, publisher->doubt.cause,
+                                "a producer is being replaced: %s", publisher->doubt.text);
+    }
+    stele_status status = stele_publisher_replace(publisher, until, &failure);
+    publisher->replace_at_ns = now_ns() + (int64_t)publisher->replace_pause_ms * 1000000;
+    if (publisher->replace_pause_ms < REPLACE_PAUSE_MAX_MS) publisher->replace_pause_ms *= 2;
+    if (status == STELE_OK) return STELE_OK;
+    if (failure.next != STELE_NEXT_RETRY) return die(publisher, &failure, err);
+    publisher->doubt = failure;
+    if (err != NULL) *err = failure;
+    return status;
+}
+
+/* Serve deliveries, and mend what has broken.
+ * @return next = RETRY: not mended yet */
+static stele_status serve(stele_publisher *publisher, int timeout_ms, stele_error *err)
+{
+    stele_error failure;
+    stele_status status;
+    publisher->published = 0;
+    if ((status = is_dead(publisher, err)) < 0) return status;
+    if ((status = check_partitions(publisher, err)) < 0) return status;
+    if (!publisher->must_replace) {
+        status = stele_log_producer_poll(publisher->producer, timeout_ms, &failure);
+        if (status < 0 && failure.next != STELE_NEXT_RETRY) {
+            publisher->must_replace = true;
+            publisher->doubt = failure;
+        }
+    }
+    if (publisher->must_replace && (status = try_replacing(publisher, timeout_ms, err)) < 0)
+        return status;
+    if (publisher->has_kept && stele_publisher_put_kept(publisher, &failure) < 0 &&
+        failure.next != STELE_NEXT_RETRY) {
+        publisher->must_replace = true;
+        publisher->doubt = failure;
+    }
+    return STELE_OK;
+}
+
+/* ---- opening ---- */
+
+stele_status stele_publisher_open_producer(stele_publisher *publisher, stele_error *err)
+{
+    /* More than the queue of events, so that it is that one which says it is full. */
+    stele_log_producer_options options = {.delivery_timeout_ms = DELIVERY_TIMEOUT_MS,
+                                          .queue_max = 2 * publisher->options.queue_max,
+                                          .compression = publisher->compression,
+                                          .linger_ms = publisher->options.linger_ms,
+                                          .delivered = on_delivered,
+                                          .context = publisher};
+    return stele_log_producer_open(publisher->log, &options, &publisher->producer, err);
+}
+
+static void release(stele_publisher *publisher)
+{
+    stele_log_producer_close(publisher->producer);
+    for (int32_t i = 0; i < publisher->partition_count; i++)
+        stele_pending_queue_clear(&publisher->partitions[i].queue);
+    stele_pending_pool_clear(&publisher->pool);
+    for (size_t i = 0; i < publisher->type_count; i++)
+        free(publisher->types[i]);
+    stele_buffer_clear(&publisher->value);
+    free(publisher->types);
+    free(publisher->partitions);
+    free(publisher->topic);
+    free(publisher->source);
+    free(publisher->compression);
+    free(publisher);
+}
+
+static void take_options(stele_publisher *publisher, const stele_publisher_options *options)
+{
+    stele_publisher_options *own = &publisher->options;
+    *own = *options;
+    if (own->queue_max == 0) own->queue_max = QUEUE_MAX;
+    if (own->linger_ms == 0) own->linger_ms = LINGER_MS;
+    if (own->timeout_ms == 0) own->timeout_ms = TIMEOUT_MS;
+    publisher->compression = stele_strdup(options->compression);
+    own->compression = publisher->compression;
+    own->aggregate = NULL;
+}
+
+stele_status stele_publisher_open(stele_client *client, const stele_publisher_options *options,
+                                  stele_publisher **out, stele_error *err)
+{
+    if (options->aggregate == NULL || options->aggregate[0] == '\0') {
+        return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
+                          "a publisher needs the name of an aggregate");
+    }
+    stele_publisher *publisher = stele_alloc(sizeof *publisher);
+    take_options(publisher, options);
+    publisher->log = stele_client_log(client);
+    publisher->registry = stele_client_registry(client);
+    publisher->topic = stele_strdup_format("%s.events", options->aggregate);
+    publisher->source = stele_event_source(stele_client_name(client));
+    publisher->replace_pause_ms = REPLACE_PAUSE_MIN_MS;
+    publisher->partitions_checked_ns = now_ns();
+    stele_uuid_source_init(&publisher->ids, stele_clock_system());
+    stele_status status = stele_publisher_open_producer(publisher, err);
+    if (status < 0) {
+        release(publisher);
+        return status;
+    }
+    *out = publisher;
+    return STELE_OK;
+}
+
+/* ---- publishing ---- */
+
+static stele_status check_id(stele_bytes id, stele_error *err)
+{
+    static const char reserved[] = "stele:";
+    size_t size = sizeof reserved - 1;
+    if (id.size == 0 || id.size > KEY_MAX || !stele_utf8_is_valid(id)) {
+        return stele_fail(err, STELE_E_INVALID, STELE_NEXT_REJECT,
+                          "aggregate id %s: 1 to %d bytes of UTF-8", stele_quote(id).text, KEY_MAX);
+    }
+    if (id.size >= size && memcmp(id.data, reserved, size) == 0) {
+        return stele_fail(err, STELE_E_INVALID, STELE_NEXT_REJECT,
+                          "aggregate id %s: the beginning stele: is reserved",
+                          stele_quote(id).text);
+    }
+    return STELE_OK;
+}
+
+static stele_status find_topic(stele_publisher *publisher, stele_error *err)
+{
+    if (publisher->partition_count > 0) return STELE_OK;
+    stele_log_topic topic;
+    stele_status status = stele_log_topic_describe(publisher->log, publisher->topic,
+                                                   publisher->options.timeout_ms, &topic, err);
+    if (status < 0) return status;
+    publisher->partition_count = topic.partitions;
+    publisher->partitions =
+        stele_alloc_array((size_t)topic.partitions, sizeof *publisher->partitions);
+    return STELE_OK;
+}
+
+/* Where to read back from, if nothing is acknowledged before the first producer dies. */
+static stele_status use_partition(stele_publisher *publisher, int32_t index, stele_error *err)
+{
+    stele_publisher_partition *own = &publisher->partitions[index];
+    if (own->is_used) return STELE_OK;
+    int64_t start;
+    stele_partition partition = {publisher->topic, index};
+    stele_status status =
+        stele_log_bounds(publisher->log, partition, STELE_READ_UNCOMMITTED,
+                         publisher->options.timeout_ms, &start, &own->acknowledged, err);
+    if (status == STELE_OK) own->is_used = true;
+    return status;
+}
+
+static stele_status register_type(stele_publisher *publisher, const stele_type *type,
+                                  stele_published_type **out, stele_error *err)
+{
+    int32_t id;
+    STELE_AUTO(char) subject = stele_registry_subject(publisher->topic, type->name);
+    stele_status status =
+        stele_registry_register(publisher->registry, subject, stele_text(type->schema), NULL, 0,
+                                publisher->options.timeout_ms, &id, err);
+    if (status < 0) return status;
+    stele_published_type *published = stele_alloc(sizeof *published);
+    *published = (stele_published_type){.type = type, .schema_id = id};
+    publisher->types =
+        stele_realloc_array(publisher->types, publisher->type_count + 1, sizeof *publisher->types);
+    publisher->types[publisher->type_count++] = published;
+    *out = published;
+    return STELE_OK;
+}
+
+static stele_status find_type(stele_publisher *publisher, const stele_type *type,
+                              stele_published_type **out, stele_error *err)
+{
+    if (publisher->last_type != NULL && publisher->last_type->type == type) {
+        *out = publisher->last_type;
+        return STELE_OK;
+    }
+    stele_published_type *found = NULL;
+    for (size_t i = 0; i < publisher->type_count && found == NULL; i++) {
+        if (publisher->types[i]->type == type) found = publisher->types[i];
+    }
+    if (found == NULL) {
+        stele_status status = register_type(publisher, type, &found, err);
+        if (status < 0) return status;
+    }
+    publisher->last_type = found;
+    *out = found;
+    return STELE_OK;
+}
+
+static stele_status encode(stele_publisher *publisher, const stele_published_type *published,
+                           const void *event, stele_error *err)
+{
+    stele_buffer_reset(&publisher->value);
+    stele_wire_begin(&publisher->value, published->schema_id);
+    return stele_encode(published->type, event, &publisher->value, err);
+}
+
+stele_status stele_publisher_put(stele_publisher *publisher, stele_pending *pending,
+                                 stele_error *err)
+{
+    stele_event_headers headers;
+    stele_pending_parts parts = stele_pending_view(pending);
+    stele_event_headers_make(publisher, pending, &headers);
+    stele_log_entry entry = {.partition = {publisher->topic, pending->partition},
+                             .key = parts.key,
+                             .value = parts.value,
+                             .headers = headers.headers,
+                             .header_count = headers.count,
+                             .timestamp_ms = pending->timestamp_ms,
+                             .opaque = pending};
+    stele_status status = stele_log_producer_put(publisher->producer, &entry, err);
+    if (status == STELE_OK) pending->state = STELE_PENDING_SENT;
+    return status;
+}
+
+static stele_status full(const stele_publisher *publisher, stele_error *err)
+{
+    return stele_fail(err, STELE_E_FULL, STELE_NEXT_RETRY,
+                      "%zu events, %zu bytes, are not acknowledged yet: serve deliveries",
+                      count_pending(publisher), publisher->pending_size);
+}
+
+/* Room for one more event. An empty queue takes any. */
+static stele_status make_room(stele_publisher *publisher, size_t size, stele_error *err)
+{
+    bool is_full = publisher->pending_size > 0 &&
+                   publisher->pending_size + size > publisher->options.queue_max;
+    if (is_full || publisher->must_replace || publisher->has_kept ||
+        ++publisher->published == SERVE_EVERY) {
+        stele_error failure;
+        stele_status status = serve(publisher, 0, &failure);
+        if (status < 0 && failure.next != STELE_NEXT_RETRY) return is_dead(publisher, err);
+    }
+    if (publisher->must_replace || publisher->has_kept) return full(publisher, err);
+    if (publisher->pending_size == 0) return STELE_OK;
+    return publisher->pending_size + size > publisher->options.queue_max ? full(publisher, err)
+                                                                         : STELE_OK;
+}
+
+static stele_status queue_event(stele_publisher *publisher, const stele_pending_parts *parts,
+                                const stele_published_type *published,
+                                const stele_publish_options *options, stele_error *err)
+{
+    int32_t index = stele_log_partition_of(parts->key, publisher->partition_count);
+    stele_status status = use_partition(publisher, index, err);
+    if (status < 0) return status;
+    stele_pending_queue *queue = &publisher->partitions[index].queue;
+    stele_pending *pending = stele_pending_append(&publisher->pool, queue, parts);
+    pending->partition = index;
+    pending->type_entry = published;
+    pending->opaque = options->opaque;
+    pending->id = stele_uuid_source_next(&publisher->ids);
+    pending->timestamp_ms =
+        options->time_ms != 0 ? options->time_ms : stele_clock_now_ms(stele_clock_system());
+    publisher->pending_size += pending->size;
+
+    stele_error failure;
+    status = stele_publisher_put(publisher, pending, &failure);
+    if (status == STELE_OK) return STELE_OK;
+    if (status == STELE_E_FENCED || status == STELE_E_INTERNAL) { /* it died: kept for the next */
+        publisher->must_replace = true;
+        publisher->doubt = failure;
+        return STELE_OK;
+    }
+    publisher->pending_size -= pending->size;
+    stele_pending_take_back(queue, pending);
+    if (err != NULL) *err = failure;
+    return status;
+}
+
+stele_status stele_publisher_publish(stele_publisher *publisher, stele_bytes aggregate_id,
+                                     const stele_type *type, const void *event,
+                                     const stele_publish_options *options, stele_error *err)
+{
+    static const stele_publish_options none = {0};
+    if (options == NULL) options = &none;
+    stele_published_type *published;
+    stele_status status;
+    if ((status = is_dead(publisher, err)) < 0) return status;
+    if ((status = check_id(aggregate_id, err)) < 0) return status;
+    if ((status = stele_event_headers_check(options, err)) < 0) return status;
+    if ((status = find_topic(publisher, err)) < 0) return status;
+    if ((status = find_type(publisher, type, &published, err)) < 0) return status;
+    if ((status = encode(publisher, published, event, err)) < 0) return status;
+
+    stele_pending_parts parts = {.key = aggregate_id,
+                                 .value = stele_buffer_view(&publisher->value),
+                                 .correlation = stele_text(options->correlation_id),
+                                 .causation = stele_text(options->causation_id),
+                                 .traceparent = stele_text(options->traceparent)};
+    if ((status = make_room(publisher, stele_pending_size(&parts), err)) < 0) return status;
+    return queue_event(publisher, &parts, published, options, err);
+}
+
+/* ---- waiting ---- */
+
+stele_status stele_publisher_poll(stele_publisher *publisher, int timeout_ms, stele_error *err)
+{
+    stele_deadline until = stele_deadline_after(stele_clock_system(), timeout_ms);
+    stele_error failure;
+    stele_status status;
+    size_t before = count_pending(publisher);
+    do {
+        status = serve(publisher, stele_deadline_remaining_ms(until, STEP_MS), &failure);
+        if (status < 0 &&
+            failure.next == STELE_NEXT_RETRY) /* being mended: deliveries come later */
+            nanosleep(&(struct timespec){.tv_nsec = 10 * 1000000}, NULL);
+    } while ((status == STELE_OK || failure.next == STELE_NEXT_RETRY) && before > 0 &&
+             count_pending(publisher) == before && !stele_deadline_passed(until));
+    return status < 0 && failure.next != STELE_NEXT_RETRY ? is_dead(publisher, err) : STELE_OK;
+}
+
+static stele_status not_flushed(const stele_publisher *publisher, stele_error *err)
+{
+    bool is_down = publisher->must_replace;
+    return stele_fail(err, STELE_E_TIMED_OUT, STELE_NEXT_RETRY,
+                      "%zu events are not acknowledged yet%s%s", count_pending(publisher),
+                      is_down ? ": " : "", is_down ? publisher->doubt.text : "");
+}
+
+stele_status stele_publisher_flush(stele_publisher *publisher, int timeout_ms, stele_error *err)
+{
+    stele_deadline until = stele_deadline_after(stele_clock_system(), timeout_ms);
+    while (count_pending(publisher) > 0) {
+        int step_ms = stele_deadline_remaining_ms(until, STEP_MS);
+        if (!publisher->must_replace && !publisher->has_kept && publisher->dead.status == STELE_OK)
+            stele_log_producer_flush(publisher->producer, step_ms, NULL);
+        if (count_pending(publisher) == 0) break;
+        stele_status status =
+            stele_publisher_poll(publisher, publisher->must_replace ? step_ms : 0, err);
+        if (status < 0) return status;
+        if (stele_deadline_passed(until) && count_pending(publisher) > 0)
+            return not_flushed(publisher, err);
+    }
+    return STELE_OK;
+}
+
+/* What is left is given up: the application decides what becomes of it. */
+static void give_up(stele_publisher *publisher, const stele_error *failure)
+{
+    for (int32_t i = 0; i < publisher->partition_count; i++) {
+        for (;;) {
+            stele_pending_chunk *chunk = NULL;
+            size_t at = 0;
+            stele_pending *pending =
+                stele_pending_next(&publisher->partitions[i].queue, &chunk, &at);
+            if (pending == NULL) break;
+            stele_publisher_deliver(publisher, pending, -1, failure);
+        }
+    }
+}
+
+stele_status stele_publisher_close(stele_publisher *publisher, int timeout_ms, stele_error *err)
+{
+    stele_error failure;
+    if (publisher == NULL) return STELE_OK;
+    stele_status status = stele_publisher_flush(publisher, timeout_ms, &failure);
+    stele_log_producer_close(publisher->producer); /* what it still acknowledges is delivered */
+    publisher->producer = NULL;
+    if (status < 0 && count_pending(publisher) == 0 && publisher->dead.status == STELE_OK)
+        status = STELE_OK;
+    if (status < 0) {
+        give_up(publisher, &failure);
+        failure.next = STELE_NEXT_STOP;
+        if (err != NULL) *err = failure;
+    }
+    release(publisher);
+    return status;
+}

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT
+ * What the files of the publisher share: publisher.c takes events in, replace.c puts a new producer
+ * in the place of a dead one, event_headers.c writes headers. */
+#ifndef STELE_PRODUCER_PUBLISHER_INSIDE_H
+#define STELE_PRODUCER_PUBLISHER_INSIDE_H
+
+#include <stele/publisher.h>
+
+#include "core/deadline.h"
+#include "kafka/log.h"
+#include "producer/pending.h"
+
+enum { STELE_EVENT_HEADERS_MAX = 10 };
+
+/** An event type that has been published: its schema is registered. */
+typedef struct stele_published_type {
+    const stele_type *type;
+    int32_t schema_id;
+} stele_published_type;
+
+/** One partition of the topic. */
+typedef struct stele_publisher_partition {
+    stele_pending_queue queue;
+    int64_t acknowledged; /* offset after the last one acknowledged, or the end at first use */
+    bool is_used;         /* `acknowledged` is known */
+} stele_publisher_partition;
+
+struct stele_publisher {
+    stele_log *log;
+    struct stele_registry *registry;
+    stele_publisher_options options;
+    char *topic;
+    char *source; /* ce_source */
+    char *compression;
+    stele_log_producer *producer; /* NULL: the last one died, no other is there yet */
+    stele_publisher_partition *partitions;
+    int32_t partition_count; /* 0: not known yet */
+    stele_pending_pool pool;
+    size_t pending_size; /* bytes of all queues */
+    stele_uuid_source ids;
+    stele_buffer value; /* of the event being encoded */
+    stele_published_type **types;
+    size_t type_count;
+    stele_published_type *last_type;
+    unsigned published; /* since deliveries were served last */
+
+    bool has_kept;         /* some events are to be put again */
+    bool must_replace;     /* the producer failed in a way that leaves its records in doubt */
+    stele_error doubt;     /* why */
+    int64_t replace_at_ns; /* not before */
+    int replace_pause_ms;  /* the next pause */
+    int64_t partitions_checked_ns;
+    stele_error dead; /* nothing is published any more */
+};
+
+/** Give the delivery of an event to the application, and forget the event. */
+void stele_publisher_deliver(stele_publisher *publisher, stele_pending *pending, int64_t offset,
+                             const stele_error *failure);
+
+/** Hand an event to the producer, and mark it as sent. @return what stele_log_producer_put does */
+stele_status stele_publisher_put(stele_publisher *publisher, stele_pending *pending,
+                                 stele_error *err);
+
+/** Open the producer. */
+stele_status stele_publisher_open_producer(stele_publisher *publisher, stele_error *err);
+
+/** Put the events that a dead producer left again, as far as the queue takes them. */
+stele_status stele_publisher_put_kept(stele_publisher *publisher, stele_error *err);
+
+/**
+ * One attempt to replace a dead producer: find out what the log holds of its records, and open
+ * another one. The rest is then for stele_publisher_put_kept.
+ *
+ * @return STELE_E_UNAVAILABLE, STELE_E_TIMED_OUT  call again (next = RETRY)
+ *         STELE_E_HOLE, …  it can never be found out (next = STOP)
+ */
+stele_status stele_publisher_replace(stele_publisher *publisher, stele_deadline until,
+                                     stele_error *err);
+
+/** What an event's headers point to. */
+typedef struct stele_event_headers {
+    char id[STELE_UUID_TEXT_SIZE + 1];
+    char time[48];
+    stele_header headers[STELE_EVENT_HEADERS_MAX];
+    size_t count;
+} stele_event_headers;
+
+/** The headers of an event, as views into `out`, the event and the publisher. */
+void stele_event_headers_make(const stele_publisher *publisher, const stele_pending *pending,
+                              stele_event_headers *out);
+
+/** Can these options be headers? @return STELE_E_INVALID (next = REJECT) */
+stele_status stele_event_headers_check(const stele_publish_options *options, stele_error *err);
+
+/** ce_source of an application: "/stele/<name>", what a URI does not take percent-encoded. */
+char *stele_event_source(const char *name);
+
+#endif
