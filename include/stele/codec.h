@@ -61,6 +61,19 @@ STELE_API stele_status stele_plan_decode(const stele_plan *plan, stele_bytes dat
 STELE_API stele_status stele_encode(const stele_type *type, const void *value, stele_buffer *out,
                                     stele_error *err);
 
+/** Append the head of single-object encoding: c3 01 and the fingerprint (stele_schema_crc64) of the
+ * schema that the datum behind it is encoded with. */
+STELE_API void stele_single_object_begin(uint64_t fingerprint, stele_buffer *out);
+
+/**
+ * Split a message in single-object encoding.
+ *
+ * @param datum  a view into `message`
+ * @return STELE_E_INVALID  it does not begin as one (next = REJECT)
+ */
+STELE_API stele_status stele_single_object_open(stele_bytes message, uint64_t *fingerprint,
+                                                stele_bytes *datum, stele_error *err);
+
 #ifdef __cplusplus
 }
 #endif

@@ -15,11 +15,14 @@
  *   duration                 struct { uint32_t months, days, millis; }
  *   enum                     int32_t, the symbol's index in the type's own schema
  *   array                    struct { size_t count; T *items; }
- *   map                      struct { size_t count; struct { stele_bytes key; T value; } *entries;
- * } record                   the struct, in place; by pointer where it would contain itself null|T
- * or T|null         bool has_x; T x;   in an array or map: struct { bool has_value; T value; } any
- * other union          struct { int32_t branch; union { … } as; }, branch is the index in the
- * schema
+ *   map                      struct { size_t count; struct { stele_bytes key; T value; } *entries; }
+ *   record                 the struct, in place; by pointer where records contain one another
+ *                          other than by way of an array or map
+ *   null|T or T|null       bool has_x; T x;   in an array or map: struct { bool has_value; T value; }
+ *   any other union        struct { int32_t branch; union { … } as; }, branch is the index in the
+ *                          schema; null has no member
+ *   null elsewhere         uint8_t, always 0
+ *   a record, no fields    one uint8_t, as C has no empty struct
  */
 #ifndef STELE_TYPE_H
 #define STELE_TYPE_H
@@ -129,10 +132,11 @@ struct stele_type {
 };
 
 /**
- * A type for a schema whose top is a record, without generated code.
+ * A type without generated code. Its top may be of any kind; a union at the top is always the struct
+ * with a branch, also where it is null|T.
  *
  * @param out  caller owns; release with stele_type_free
- * @return STELE_E_INVALID  the schema is not a record
+ * @return STELE_E_LIMIT  a value would take more than 16 MiB (next = REJECT)
  */
 STELE_API stele_status stele_type_new(const stele_schema *schema, stele_type **out,
                                       stele_error *err);
