@@ -18,6 +18,7 @@
 #include "schemas/schema_parts.h"
 #include "schemas/scopes.h"
 #include "schemas/text_value.h"
+#include "schemas/value_path.h"
 
 enum { DEPTH_MAX = 64, ITEMS_MAX = 1000000, MEMORY_MAX = 64 * 1024 * 1024 };
 
@@ -38,29 +39,27 @@ typedef struct reader {
 /* Where in the value we are: a chain through the callers. */
 typedef struct path {
     const struct path *outer;
-    const char *name; /* of a field or key; NULL: an index */
+    const char *name; /* of a field; NULL: an item */
+    const char *key;  /* of a map's item; NULL: an array's, at `index` */
     size_t index;
 } path;
-
-static void put_path(const path *p, stele_buffer *out)
-{
-    if (p == NULL) return;
-    put_path(p->outer, out);
-    if (p->name == NULL) {
-        stele_buffer_format(out, "[%zu]", p->index);
-    } else {
-        stele_buffer_format(out, out->size == 0 ? "%s" : ".%s", p->name);
-    }
-}
 
 /* Put the path before what `err` says. */
 static stele_status at_path(reader *r, const path *p, stele_status status)
 {
-    if (status == STELE_OK || r->err == NULL || p == NULL) return status;
-    STELE_AUTO_VALUE(stele_buffer) text = {0};
-    put_path(p, &text);
+    if (status == STELE_OK) return STELE_OK;
+    stele_value_path where = {.size = 0};
+    for (; p != NULL; p = p->outer) {
+        if (p->name != NULL) {
+            stele_value_path_field(&where, p->name);
+        } else if (p->key != NULL) {
+            stele_value_path_key(&where, stele_text(p->key));
+        } else {
+            stele_value_path_index(&where, p->index);
+        }
+    }
     stele_error inner = *r->err;
-    return stele_fail(r->err, status, inner.next, "%s: %s", stele_buffer_text(&text), inner.text);
+    return stele_value_path_fail(&where, status, inner.text, r->err);
 }
 
 static const char *what_is(const json_t *json)
@@ -334,11 +333,9 @@ static stele_status unknown_field(reader *r, const stele_layout *layout, json_t 
         while (i < layout->count && strcmp(layout->members[i].name, name) != 0)
             i++;
         if (i < layout->count) continue;
-        stele_quoted quoted = stele_quote(stele_text(name));
-        path inner = {p, quoted.text, 0};
-        return at_path(r, &inner,
-                       stele_fail(r->err, STELE_E_INVALID, STELE_NEXT_REJECT,
-                                  "%s has no such field", layout->name));
+        return at_path(r, p,
+                       stele_fail(r->err, STELE_E_INVALID, STELE_NEXT_REJECT, "%s has no field %s",
+                                  layout->name, stele_quote(stele_text(name)).text));
     }
     return STELE_OK;
 }
@@ -350,7 +347,7 @@ static stele_status read_record(reader *r, const stele_layout *layout, json_t *j
     size_t found = 0;
     for (uint32_t i = 0; i < layout->count; i++) {
         const stele_member *member = &layout->members[i];
-        path inner = {p, member->name, 0};
+        path inner = {.outer = p, .name = member->name};
         json_t *field = json_object_get(json, member->name);
         stele_status status;
         if (field != NULL) {
@@ -455,7 +452,7 @@ static stele_status read_array(reader *r, const stele_layout *layout, json_t *js
     if ((status = start_items(r, layout, json_array_size(json), p, &array)) < 0) return status;
     memcpy(value, &array, sizeof array);
     for (size_t i = 0; i < array.count; i++) {
-        path inner = {p, NULL, i};
+        path inner = {.outer = p, .index = i};
         uint8_t *item = (uint8_t *)array.items + i * layout->stride;
         status = read_member(r, layout->item, json_array_get(json, i), &inner, item);
         if (status < 0) return status;
@@ -476,7 +473,7 @@ static stele_status read_map(reader *r, const stele_layout *layout, json_t *json
     json_t *item;
     json_object_foreach(json, name, item)
     {
-        path inner = {p, name, 0};
+        path inner = {.outer = p, .key = name};
         size_t size = strlen(name);
         uint8_t *copy = stele_arena_take(r->arena, size);
         memcpy(copy, name, size);
@@ -573,7 +570,7 @@ stele_status stele_text_value_default(const stele_type *type, const stele_member
         .items_left = ITEMS_MAX,
         .memory_max = stele_arena_used(arena) + MEMORY_MAX,
     };
-    path p = {NULL, member->name, 0};
+    path p = {.name = member->name};
     stele_status status = read_default(&r, type->layout, member, &p, record);
     stele_schema_parts_free(r.schema);
     return status;

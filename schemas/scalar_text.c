@@ -65,7 +65,9 @@ static bool format_special(double value, char text[32])
 void stele_double_format(double value, char text[32])
 {
     if (format_special(value, text)) return;
-    for (int digits = 15; digits <= DBL_DECIMAL_DIG; digits++) {
+    /* Of 15 digits none is too many, but in the smallest numbers, which have fewer. */
+    int fewest = fabs(value) < DBL_MIN ? 1 : DBL_DIG;
+    for (int digits = fewest; digits <= DBL_DECIMAL_DIG; digits++) {
         snprintf(text, 30, "%.*g", digits, value);
         if (strtod(text, NULL) == value) break;
     }
@@ -75,7 +77,8 @@ void stele_double_format(double value, char text[32])
 void stele_float_format(float value, char text[32])
 {
     if (format_special((double)value, text)) return;
-    for (int digits = 6; digits <= FLT_DECIMAL_DIG; digits++) {
+    int fewest = fabsf(value) < FLT_MIN ? 1 : FLT_DIG;
+    for (int digits = fewest; digits <= FLT_DECIMAL_DIG; digits++) {
         snprintf(text, 30, "%.*g", digits, (double)value);
         if (strtof(text, NULL) == value) break;
     }

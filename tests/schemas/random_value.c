@@ -171,8 +171,8 @@ static void fill_integer(maker *m, const stele_layout *layout, uint8_t *value)
 {
     bool narrow = layout->kind == STELE_KIND_INT;
     int64_t wide = number(m, narrow ? INT32_MIN : INT64_MIN, narrow ? INT32_MAX : INT64_MAX);
-    if (layout->logical == STELE_LOGICAL_TIME_MILLIS) wide = number(m, 0, 86399999);
-    if (layout->logical == STELE_LOGICAL_TIME_MICROS) wide = number(m, 0, INT64_C(86399999999));
+    if (layout->logical == STELE_LOGICAL_TIME_MILLIS) wide = (int64_t)draw(m, 86400000);
+    if (layout->logical == STELE_LOGICAL_TIME_MICROS) wide = (int64_t)draw(m, 86400000000);
     int32_t small = (int32_t)wide;
     memcpy(value, narrow ? (void *)&small : (void *)&wide, narrow ? sizeof small : sizeof wide);
 }
