@@ -223,13 +223,14 @@ static stele_status connect(stele_worker *worker, bool *connected, stele_error *
     if (status == STELE_OK) {
         status = join_group(worker, &failure);
     }
+    *connected = status == STELE_OK;
+    if (status == STELE_OK) return STELE_OK;
     worker->connect_ns = after_ms(worker_now(worker), PAUSE_MS);
-    if (status < 0 && failure.next != STELE_NEXT_RETRY) {
+    if (failure.next != STELE_NEXT_RETRY) {
         if (err != NULL) *err = failure;
         return status;
     }
-    if (status < 0) complain(worker, "waiting for the topic", &failure);
-    *connected = worker->member != NULL;
+    complain(worker, "waiting for the topic", &failure);
     return STELE_OK;
 }
 

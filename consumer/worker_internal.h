@@ -40,7 +40,7 @@ typedef struct slot {
 
     stele_progress progress; /* as seen last */
     int64_t progress_ns;     /* when it moved, or there was nothing to do */
-    bool stalled;
+    char stalled[240];       /* why it is stalled; "" if it is not */
     int64_t fenced_ns;
 
     stele_partition_state told_state; /* to log and board */

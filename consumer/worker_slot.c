@@ -72,7 +72,7 @@ static void begin(stele_worker *worker, slot *self)
     self->phase = SLOT_PREPARING;
     self->prepared_once = false;
     self->draining = false;
-    self->stalled = false;
+    self->stalled[0] = '\0';
     self->progress = (stele_progress){.position = -1};
     self->progress_ns = worker_now(worker);
     go_on(self);

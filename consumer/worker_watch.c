@@ -8,25 +8,20 @@
 
 /* ---- states ---- */
 
-static stele_partition_state state_without_reason(const stele_worker *worker, const slot *self)
-{
-    if (self->stalled) return STELE_STATE_STALLED;
-    if (self->phase == SLOT_RUNNING)
-        return worker->stopping ? STELE_STATE_STOPPING : STELE_STATE_RUNNING;
-    return self->prepared_once ? STELE_STATE_RESTORING : STELE_STATE_STARTING;
-}
-
 stele_partition_state slot_state(const stele_worker *worker, const slot *self, const char **reason)
 {
     *reason = self->reason;
     if (self->phase == SLOT_STOPPED) return STELE_STATE_STOPPED;
-    if (self->phase == SLOT_FENCED) return STELE_STATE_WAITING;
-    if (!self->stalled && self->reason[0] != '\0') return STELE_STATE_WAITING;
+    if (self->phase == SLOT_FENCED || self->reason[0] != '\0') return STELE_STATE_WAITING;
     if (!stele_log_is_up(worker->log)) {
         *reason = "no broker answers";
         return STELE_STATE_WAITING;
     }
-    return state_without_reason(worker, self);
+    *reason = self->stalled;
+    if (self->stalled[0] != '\0') return STELE_STATE_STALLED;
+    if (self->phase == SLOT_RUNNING)
+        return worker->stopping ? STELE_STATE_STOPPING : STELE_STATE_RUNNING;
+    return self->prepared_once ? STELE_STATE_RESTORING : STELE_STATE_STARTING;
 }
 
 /* ---- the watch ---- */
@@ -40,13 +35,22 @@ stele_status worker_open_reader(stele_worker *worker, stele_error *err)
     return stele_log_reader_open(worker->log, &options, &worker->reader, err);
 }
 
+/* What it restores is read by the reader too. It stays stalled until something comes. */
+static void begin_again(stele_worker *worker, slot *self)
+{
+    char stalled[sizeof self->stalled];
+    memcpy(stalled, self->stalled, sizeof stalled);
+    slot_reopen(worker, self);
+    memcpy(self->stalled, stalled, sizeof stalled);
+}
+
 /* A reader that gives nothing although there is something is replaced: what it had fetched ahead is
  * read again, from where each task stands. */
 static stele_status replace_reader(stele_worker *worker, stele_error *err)
 {
     for (int32_t i = 0; i < worker->slot_count; i++) {
         slot *each = &worker->slots[i];
-        if (each->phase == SLOT_PREPARING && each->task != NULL) slot_reopen(worker, each);
+        if (each->phase == SLOT_PREPARING && each->task != NULL) begin_again(worker, each);
         if (each->has_batch) stele_log_batch_release(&each->batch);
         each->batch = (stele_batch){0};
         each->has_batch = false;
@@ -90,18 +94,14 @@ static void set_stalled(stele_worker *worker, slot *self, int64_t end)
 {
     int stalled_s = worker->options.stall_timeout_ms / 1000;
     if (self->phase == SLOT_PREPARING)
-        snprintf(self->reason, sizeof self->reason,
+        snprintf(self->stalled, sizeof self->stalled,
                  "restoring has made no progress for %d s; beginning again", stalled_s);
-    else if (self->has_batch)
-        snprintf(self->reason, sizeof self->reason,
-                 "no event was applied for %d s at %s/%d/%" PRId64 ", the log ends at %" PRId64,
-                 stalled_s, worker->topic, (int)self->index, self->progress.position, end);
     else
-        snprintf(self->reason, sizeof self->reason,
-                 "no event came for %d s at %s/%d/%" PRId64 ", the log ends at %" PRId64
-                 "; reading anew",
-                 stalled_s, worker->topic, (int)self->index, self->progress.position, end);
-    self->stalled = true;
+        snprintf(self->stalled, sizeof self->stalled,
+                 "no event %s for %d s at %s/%d/%" PRId64 ", the log ends at %" PRId64 "%s",
+                 self->has_batch ? "was applied" : "came", stalled_s, worker->topic,
+                 (int)self->index, self->progress.position, end,
+                 self->has_batch ? "" : "; reading anew");
 }
 
 /* @return does it need another reader? */
@@ -110,21 +110,19 @@ static bool watch_slot(stele_worker *worker, slot *self)
     int64_t now_ns = worker_now(worker);
     bool watched = self->phase == SLOT_RUNNING || self->phase == SLOT_PREPARING;
     if (!watched || has_moved(self)) {
-        if (self->stalled) self->reason[0] = '\0';
-        self->stalled = false;
+        self->stalled[0] = '\0';
         self->progress_ns = now_ns;
         return false;
     }
-    bool explained = self->reason[0] != '\0' && !self->stalled;
-    if (explained || now_ns < after_ms(self->progress_ns, worker->options.stall_timeout_ms) ||
-        !stele_log_is_up(worker->log))
-        return false;
+    /* What waits has said why; a wait is not a stall. */
+    bool waits = self->reason[0] != '\0' || !stele_log_is_up(worker->log);
+    if (waits) self->progress_ns = now_ns;
+    if (now_ns < after_ms(self->progress_ns, worker->options.stall_timeout_ms)) return false;
 
     int64_t end = 0;
     self->progress_ns = now_ns; /* the next look is a time-out later */
     if (self->phase == SLOT_RUNNING && !is_behind(worker, self, &end)) {
-        if (self->stalled) self->reason[0] = '\0';
-        self->stalled = false;
+        self->stalled[0] = '\0';
         return false;
     }
     set_stalled(worker, self, end);

@@ -1,0 +1,733 @@
+/* SPDX-License-Identifier: MIT
+ * The worker loop on the log in memory, with tasks that do as they are told. */
+#include "consumer/worker.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "core/alloc.h"
+#include "kafka/memory_log.h"
+
+#define TOPIC "account.events"
+#define GROUP "balances.v1"
+enum { PARTITIONS = 2, TURNS_MAX = 2000, SESSION_MS = 6000 };
+
+/* What a task is told to answer, once or until it is told otherwise. */
+typedef struct order {
+    stele_status status; /* STELE_OK: do it */
+    stele_next next;
+    const char *text;
+    bool once;
+} order;
+
+/* What all tasks of a test share: a durable position for each partition, and what happened. */
+typedef struct world {
+    stele_log *log;
+    stele_manual_clock time;
+    int64_t position[8]; /* kept when a task closes, as by checkpoints */
+    int64_t taken[8];    /* records, in order, none twice */
+    int opened[8];
+    int closed[8];
+    int lost[8];
+    int drained[8];
+    order prepare;
+    order take;
+    order tick;
+    order drain;
+    int prepare_calls;
+    int take_calls;
+} world;
+
+typedef struct task {
+    stele_task base;
+    world *of;
+    int32_t index;
+    int64_t position;
+    bool ready;
+} task;
+
+static stele_status obey(order *given, stele_error *err)
+{
+    order now = *given;
+    if (now.once) *given = (order){0};
+    if (now.status == STELE_OK) return STELE_OK;
+    return stele_fail(err, now.status, now.next, "%s", now.text);
+}
+
+static stele_status open_task(void *self, stele_worker *worker, stele_partition source,
+                              stele_task **out, stele_error *err)
+{
+    (void)worker, (void)err;
+    extern const stele_task_ops task_ops;
+    task *opened = stele_alloc(sizeof *opened);
+    opened->base.ops = &task_ops;
+    opened->of = self;
+    opened->index = source.index;
+    opened->position = -1;
+    opened->of->opened[source.index]++;
+    *out = &opened->base;
+    return STELE_OK;
+}
+
+static stele_status prepare_task(stele_task *base, int64_t *start, stele_error *err)
+{
+    task *self = (task *)base;
+    self->of->prepare_calls++;
+    stele_status status = obey(&self->of->prepare, err);
+    if (status < 0) return status;
+    self->ready = true;
+    self->position = *start = self->of->position[self->index];
+    return STELE_OK;
+}
+
+static stele_status take_batch(stele_task *base, const stele_batch *batch, stele_error *err)
+{
+    task *self = (task *)base;
+    self->of->take_calls++;
+    assert_true(self->ready);
+    assert_string_equal(batch->partition.topic, TOPIC);
+    assert_int_equal(batch->partition.index, self->index);
+    stele_status status = obey(&self->of->take, err);
+    if (status < 0) return status;
+    for (size_t i = 0; i < batch->count; i++) {
+        assert_true(batch->records[i].offset >= self->position);
+        self->position = batch->records[i].offset + 1;
+        self->of->taken[self->index]++;
+    }
+    if (batch->next_offset > self->position) self->position = batch->next_offset;
+    return STELE_OK;
+}
+
+static stele_status tick_task(stele_task *base, stele_error *err)
+{
+    return obey(&((task *)base)->of->tick, err);
+}
+
+static stele_status drain_task(stele_task *base, stele_error *err)
+{
+    task *self = (task *)base;
+    stele_status status = obey(&self->of->drain, err);
+    if (status < 0) return status;
+    self->of->position[self->index] = self->position;
+    self->of->drained[self->index]++;
+    return STELE_OK;
+}
+
+static void close_task(stele_task *base, bool lost)
+{
+    task *self = (task *)base;
+    self->of->closed[self->index]++;
+    if (lost) self->of->lost[self->index]++;
+    free(self);
+}
+
+static stele_progress progress_of(const stele_task *base)
+{
+    const task *self = (const task *)base;
+    return (stele_progress){self->position, self->of->taken[self->index]};
+}
+
+extern const stele_task_ops task_ops;
+const stele_task_ops task_ops = {.open = open_task,
+                                 .prepare = prepare_task,
+                                 .take = take_batch,
+                                 .tick = tick_task,
+                                 .drain = drain_task,
+                                 .close = close_task,
+                                 .progress = progress_of};
+
+/* ---- harness ---- */
+
+static void make_topic(world *of)
+{
+    stele_log_topic_options options = {.name = TOPIC, .partitions = PARTITIONS};
+    assert_int_equal(stele_log_topic_create(of->log, &options, 1000, NULL), STELE_OK);
+}
+
+static world *new_world(void)
+{
+    world *made = stele_alloc(sizeof *made);
+    stele_log_memory_options options = {.clock = stele_clock_manual(&made->time)};
+    assert_int_equal(stele_log_memory_new(&options, &made->log, NULL), STELE_OK);
+    return made;
+}
+
+static world *new_world_with_topic(void)
+{
+    world *made = new_world();
+    make_topic(made);
+    return made;
+}
+
+static void end_world(world *of)
+{
+    stele_log_free(of->log);
+    free(of);
+}
+
+static void append(world *of, int32_t partition, int count)
+{
+    stele_log_producer *producer;
+    stele_log_producer_options options = {0};
+    assert_int_equal(stele_log_producer_open(of->log, &options, &producer, NULL), STELE_OK);
+    for (int i = 0; i < count; i++) {
+        stele_log_entry entry = {
+            .partition = {TOPIC, partition}, .key = stele_text("a"), .value = stele_text("v")};
+        assert_int_equal(stele_log_producer_put(producer, &entry, NULL), STELE_OK);
+    }
+    assert_int_equal(stele_log_producer_flush(producer, 5000, NULL), STELE_OK);
+    stele_log_producer_close(producer);
+}
+
+static stele_worker *new_worker_with(world *of, stele_worker_options options)
+{
+    stele_worker *worker;
+    options.name = GROUP;
+    options.topic = TOPIC;
+    options.ops = &task_ops;
+    options.self = of;
+    options.no_status = true;
+    options.clock = stele_clock_manual(&of->time);
+    assert_int_equal(stele_worker_open(of->log, &options, &worker, NULL), STELE_OK);
+    return worker;
+}
+
+static stele_worker *new_worker(world *of)
+{
+    return new_worker_with(of, (stele_worker_options){0});
+}
+
+static void turn(stele_worker *worker)
+{
+    stele_error err;
+    if (stele_worker_step(worker, 0, &err) < 0) fail_msg("%s", err.text);
+}
+
+static void turns(stele_worker *worker, int count)
+{
+    for (int i = 0; i < count; i++)
+        turn(worker);
+}
+
+static stele_partition_state state_of(const stele_worker *worker, int32_t partition)
+{
+    stele_partition_state state;
+    if (!stele_worker_state(worker, partition, &state, NULL)) return STELE_STATE_UNKNOWN;
+    return state;
+}
+
+static const char *reason_of(const stele_worker *worker, int32_t partition)
+{
+    stele_partition_state state;
+    const char *reason = "";
+    stele_worker_state(worker, partition, &state, &reason);
+    return reason;
+}
+
+/* Turns without time going by, until a partition is in a state. */
+static void turn_until(stele_worker *worker, int32_t partition, stele_partition_state state)
+{
+    for (int i = 0; i < TURNS_MAX; i++) {
+        if (state_of(worker, partition) == state) return;
+        turn(worker);
+    }
+    fail_msg("%d is %s (%s), not %s", (int)partition,
+             stele_partition_state_name(state_of(worker, partition)), reason_of(worker, partition),
+             stele_partition_state_name(state));
+}
+
+static void turn_until_running(stele_worker *worker)
+{
+    for (int32_t i = 0; i < PARTITIONS; i++)
+        turn_until(worker, i, STELE_STATE_RUNNING);
+}
+
+/* Time goes by in steps in which the group is served. */
+static void pass(world *of, stele_worker *worker, int64_t elapsed_ms)
+{
+    for (int64_t left = elapsed_ms; left > 0; left -= 1000) {
+        stele_manual_clock_advance(&of->time, left < 1000 ? left : 1000);
+        turn(worker);
+    }
+}
+
+/* ---- reading ---- */
+
+static void each_partition_is_read_from_where_its_task_says(void **state)
+{
+    (void)state;
+    world *of = new_world_with_topic();
+    append(of, 0, 3000);
+    append(of, 1, 10);
+    of->position[1] = 4;
+    stele_worker *worker = new_worker(of);
+
+    turn_until_running(worker);
+    turns(worker, 20);
+
+    assert_int_equal(of->taken[0], 3000);
+    assert_int_equal(of->taken[1], 6);
+    assert_int_equal(stele_worker_progress(worker, 1).position, 10);
+    stele_worker_close(worker);
+    end_world(of);
+}
+
+static void a_batch_that_cannot_be_taken_yet_is_offered_again_whole(void **state)
+{
+    (void)state;
+    world *of = new_world_with_topic();
+    append(of, 0, 10);
+    of->take = (order){STELE_E_UNAVAILABLE, STELE_NEXT_RETRY, "schema 7: registry is away", false};
+    stele_worker *worker = new_worker(of);
+
+    turn_until(worker, 0, STELE_STATE_WAITING);
+    assert_string_equal(reason_of(worker, 0), "schema 7: registry is away");
+    turn_until(worker, 1, STELE_STATE_WAITING); /* its end of partition */
+    int calls = of->take_calls;
+    turns(worker, 50);
+    assert_int_equal(of->take_calls, calls); /* not before the back-off is over */
+
+    append(of, 1, 5);
+    of->take = (order){0};
+    pass(of, worker, 10000);
+    assert_int_equal(of->taken[0], 10);
+    assert_int_equal(of->taken[1], 5);
+    assert_int_equal(state_of(worker, 0), STELE_STATE_RUNNING);
+    assert_string_equal(reason_of(worker, 0), "");
+    stele_worker_close(worker);
+    end_world(of);
+}
+
+static void a_task_that_wants_its_thread_given_back_is_called_again_at_once(void **state)
+{
+    (void)state;
+    world *of = new_world_with_topic();
+    append(of, 0, 10);
+    stele_worker *worker = new_worker(of);
+    turn_until_running(worker);
+    turns(worker, 10);
+    append(of, 0, 1);
+    of->take = (order){STELE_E_TIMED_OUT, STELE_NEXT_RETRY, "", true};
+
+    turns(worker, 3);
+
+    assert_int_equal(of->taken[0], 11);
+    stele_worker_close(worker);
+    end_world(of);
+}
+
+/* ---- stopping ---- */
+
+static void one_stopped_partition_leaves_the_others_running(void **state)
+{
+    (void)state;
+    world *of = new_world_with_topic();
+    append(of, 0, 1);
+    of->take = (order){STELE_E_INVALID, STELE_NEXT_REJECT, "account.events/0/0: bad bytes", true};
+    stele_worker *worker = new_worker(of);
+
+    for (int i = 0; i < TURNS_MAX && of->take_calls == 0; i++)
+        turn(worker);
+    int32_t stopped = state_of(worker, 0) == STELE_STATE_STOPPED ? 0 : 1;
+    int32_t other = 1 - stopped;
+    append(of, other, 5);
+    turns(worker, 20);
+
+    assert_int_equal(state_of(worker, stopped), STELE_STATE_STOPPED);
+    assert_string_equal(reason_of(worker, stopped), "account.events/0/0: bad bytes");
+    assert_int_equal(of->closed[stopped], 1);
+    assert_int_equal(state_of(worker, other), STELE_STATE_RUNNING);
+    assert_true(of->taken[other] >= 5);
+    assert_false(stele_worker_is_stopped(worker));
+    stele_worker_close(worker);
+    end_world(of);
+}
+
+static void a_worker_ends_when_every_partition_is_stopped(void **state)
+{
+    (void)state;
+    world *of = new_world_with_topic();
+    of->prepare = (order){STELE_E_HOLE, STELE_NEXT_STOP, "offset reset", false};
+    stele_worker *worker = new_worker(of);
+    atomic_bool stop = false;
+    stele_error err;
+
+    assert_int_equal(stele_worker_run(worker, &stop, &err), STELE_E_INTERNAL);
+
+    assert_non_null(strstr(err.text, "every partition is stopped: offset reset"));
+    stele_worker_close(worker);
+    end_world(of);
+}
+
+static void a_hole_stops_the_partition_and_names_the_offset(void **state)
+{
+    (void)state;
+    world *of = new_world_with_topic();
+    append(of, 0, 10);
+    of->position[0] = 3;
+    assert_int_equal(stele_log_memory_delete_records(of->log, (stele_partition){TOPIC, 0}, 5, NULL),
+                     STELE_OK);
+    stele_worker *worker = new_worker(of);
+
+    turn_until(worker, 0, STELE_STATE_STOPPED);
+
+    assert_non_null(strstr(reason_of(worker, 0), TOPIC "/0"));
+    assert_non_null(strstr(reason_of(worker, 0), "3"));
+    assert_int_equal(of->taken[0], 0);
+    stele_worker_close(worker);
+    end_world(of);
+}
+
+static void another_partition_count_stops_all_partitions(void **state)
+{
+    (void)state;
+    world *of = new_world_with_topic();
+    stele_worker *worker = new_worker(of);
+    turn_until_running(worker);
+
+    assert_int_equal(stele_log_memory_partitions_raise(of->log, TOPIC, 4, NULL), STELE_OK);
+    turn_until(worker, 0, STELE_STATE_STOPPED);
+    turn_until(worker, 1, STELE_STATE_STOPPED);
+    turns(worker, 20);
+
+    for (int32_t i = 0; i < 4; i++) {
+        if (state_of(worker, i) != STELE_STATE_UNKNOWN)
+            assert_int_equal(state_of(worker, i), STELE_STATE_STOPPED);
+    }
+    assert_string_equal(
+        reason_of(worker, 0),
+        "account.events had 2 partitions and has 4: keys have moved to other partitions, so states "
+        "would be split in two; copy its events to a new topic with that many");
+    assert_true(stele_worker_is_stopped(worker));
+    stele_worker_close(worker);
+    end_world(of);
+}
+
+/* ---- waiting ---- */
+
+static void a_worker_waits_for_a_topic_that_is_not_there(void **state)
+{
+    (void)state;
+    world *of = new_world();
+    int pipe_ends[2];
+    assert_int_equal(pipe(pipe_ends), 0);
+    stele_logger logger = {.clock = stele_clock_manual(&of->time), .fd = pipe_ends[1]};
+    stele_worker *worker = new_worker_with(of, (stele_worker_options){.logger = &logger});
+
+    pass(of, worker, 25000);
+    close(pipe_ends[1]);
+    char text[4096] = {0};
+    size_t size = 0;
+    ssize_t more;
+    while ((more = read(pipe_ends[0], text + size, sizeof text - 1 - size)) > 0)
+        size += (size_t)more;
+    close(pipe_ends[0]);
+    size_t lines = 0;
+    for (const char *at = text; (at = strstr(at, "waiting for the topic")) != NULL; at++)
+        lines++;
+    assert_int_equal(lines, 3); /* at 1 s, 11 s, 21 s */
+
+    logger.fd = -1;
+    make_topic(of);
+    append(of, 0, 1);
+    pass(of, worker, 3000);
+    assert_int_equal(of->taken[0], 1);
+    stele_worker_close(worker);
+    end_world(of);
+}
+
+static void a_broker_that_is_away_is_waited_for(void **state)
+{
+    (void)state;
+    world *of = new_world_with_topic();
+    stele_worker *worker = new_worker(of);
+    turn_until_running(worker);
+
+    stele_log_memory_set_up(of->log, false);
+    turn_until(worker, 0, STELE_STATE_WAITING);
+    assert_string_equal(reason_of(worker, 0), "no broker answers");
+    pass(of, worker, 60000);
+    assert_int_equal(state_of(worker, 0), STELE_STATE_WAITING);
+
+    stele_log_memory_set_up(of->log, true);
+    append(of, 0, 1);
+    turn_until_running(worker);
+    turns(worker, 20);
+    assert_int_equal(of->taken[0], 1);
+    stele_worker_close(worker);
+    end_world(of);
+}
+
+static void a_restore_that_waits_says_for_what(void **state)
+{
+    (void)state;
+    world *of = new_world_with_topic();
+    of->prepare = (order){STELE_E_UNAVAILABLE, STELE_NEXT_RETRY, "registry is away", false};
+    stele_worker *worker = new_worker(of);
+
+    turn_until(worker, 0, STELE_STATE_WAITING);
+    assert_string_equal(reason_of(worker, 0), "registry is away");
+    pass(of, worker, 120000);
+    assert_int_equal(state_of(worker, 0), STELE_STATE_WAITING); /* not stalled: it has a reason */
+
+    of->prepare = (order){0};
+    pass(of, worker, 6000);
+    assert_int_equal(state_of(worker, 0), STELE_STATE_RUNNING);
+    stele_worker_close(worker);
+    end_world(of);
+}
+
+/* ---- stalling ---- */
+
+static void a_restore_without_progress_is_stalled_and_begun_again(void **state)
+{
+    (void)state;
+    world *of = new_world_with_topic();
+    of->prepare = (order){STELE_E_TIMED_OUT, STELE_NEXT_RETRY, "", false};
+    stele_worker *worker = new_worker(of);
+    turn_until(worker, 0, STELE_STATE_RESTORING);
+
+    pass(of, worker, 31000);
+
+    assert_int_equal(state_of(worker, 0), STELE_STATE_STALLED);
+    assert_non_null(strstr(reason_of(worker, 0), "restoring has made no progress for 30 s"));
+    turns(worker, 2);
+    assert_int_equal(of->opened[0], 2);
+    of->prepare = (order){0};
+    turn_until(worker, 0, STELE_STATE_RUNNING);
+    stele_worker_close(worker);
+    end_world(of);
+}
+
+static void a_partition_that_is_behind_and_does_not_move_is_stalled(void **state)
+{
+    (void)state;
+    world *of = new_world_with_topic();
+    append(of, 0, 5);
+    stele_worker *worker = new_worker(of);
+    turn_until_running(worker);
+    turns(worker, 10);
+    append(of, 0, 5);
+    of->take = (order){STELE_E_TIMED_OUT, STELE_NEXT_RETRY, "", false};
+
+    pass(of, worker, 31000);
+
+    assert_int_equal(state_of(worker, 0), STELE_STATE_STALLED);
+    assert_string_equal(reason_of(worker, 0),
+                        "no event was applied for 30 s at account.events/0/5, "
+                        "the log ends at 10");
+    assert_int_equal(state_of(worker, 1), STELE_STATE_RUNNING); /* nothing to do is no stall */
+    of->take = (order){0};
+    turns(worker, 5);
+    assert_int_equal(state_of(worker, 0), STELE_STATE_RUNNING);
+    assert_string_equal(reason_of(worker, 0), "");
+    assert_int_equal(of->taken[0], 10);
+    stele_worker_close(worker);
+    end_world(of);
+}
+
+static void a_reader_that_gives_nothing_is_replaced(void **state)
+{
+    (void)state;
+    world *of = new_world_with_topic();
+    append(of, 0, 5);
+    stele_worker *worker = new_worker(of);
+    turn_until_running(worker);
+    turns(worker, 10);
+    append(of, 0, 5);
+    /* As a fetch does that has been forgotten. */
+    stele_log_reader_hold(stele_worker_reader(worker), (stele_partition){TOPIC, 0}, true);
+
+    pass(of, worker, 30000);
+    assert_int_equal(of->taken[0], 5);
+    pass(of, worker, 2000);
+
+    assert_int_equal(of->taken[0], 10);
+    assert_int_equal(state_of(worker, 0), STELE_STATE_RUNNING);
+    assert_int_equal(of->opened[0], 1);
+    stele_worker_close(worker);
+    end_world(of);
+}
+
+/* ---- tasks that die ---- */
+
+static void a_task_whose_state_cannot_be_trusted_is_opened_anew(void **state)
+{
+    (void)state;
+    world *of = new_world_with_topic();
+    append(of, 0, 5);
+    stele_worker *worker = new_worker(of);
+    turn_until_running(worker);
+    turns(worker, 10);
+    of->tick = (order){STELE_E_TIMED_OUT, STELE_NEXT_ABORT, "commit: outcome unknown", true};
+
+    turn(worker);
+    assert_int_equal(state_of(worker, 0), STELE_STATE_WAITING);
+    assert_string_equal(reason_of(worker, 0), "commit: outcome unknown");
+    pass(of, worker, 1000);
+
+    assert_int_equal(of->opened[0], 2);
+    assert_int_equal(of->lost[0], 1);
+    assert_int_equal(of->taken[0], 10); /* from where it was durable */
+    stele_worker_close(worker);
+    end_world(of);
+}
+
+static void a_fenced_partition_is_opened_by_a_new_assignment_only(void **state)
+{
+    (void)state;
+    world *of = new_world_with_topic();
+    stele_worker *worker = new_worker(of);
+    turn_until_running(worker);
+    of->tick = (order){STELE_E_FENCED, STELE_NEXT_STOP, "another owner has taken over", true};
+
+    turn(worker);
+    assert_int_equal(state_of(worker, 0), STELE_STATE_WAITING);
+    assert_int_equal(of->lost[0], 1);
+    pass(of, worker, SESSION_MS - 1000);
+    assert_int_equal(of->opened[0], 1);
+    assert_int_equal(state_of(worker, 0), STELE_STATE_WAITING);
+
+    pass(of, worker, 5000); /* the group did not take it away: leave, and come back */
+    assert_int_equal(of->opened[0], 2);
+    assert_int_equal(state_of(worker, 0), STELE_STATE_RUNNING);
+    stele_worker_close(worker);
+    end_world(of);
+}
+
+/* ---- moving ---- */
+
+static void partitions_move_with_a_drain_and_nothing_twice(bool eager)
+{
+    world *of = new_world_with_topic();
+    append(of, 0, 5);
+    append(of, 1, 5);
+    stele_worker *first = new_worker_with(of, (stele_worker_options){.eager = eager});
+    turn_until_running(first);
+    turns(first, 10);
+
+    stele_worker *second = new_worker_with(of, (stele_worker_options){.eager = eager});
+    for (int i = 0; i < 200; i++) {
+        turn(first);
+        turn(second);
+    }
+    append(of, 0, 5);
+    append(of, 1, 5);
+    for (int i = 0; i < 50; i++) {
+        turn(first);
+        turn(second);
+    }
+
+    for (int32_t i = 0; i < PARTITIONS; i++) {
+        bool first_has = state_of(first, i) == STELE_STATE_RUNNING;
+        bool second_has = state_of(second, i) == STELE_STATE_RUNNING;
+        assert_true(first_has != second_has);
+        assert_int_equal(of->taken[i], 10);
+        assert_int_equal(of->lost[i], 0);
+    }
+    assert_int_equal(of->drained[0] + of->drained[1], eager ? 2 : 1);
+    stele_worker_close(first);
+    stele_worker_close(second);
+    end_world(of);
+}
+
+static void cooperative_partitions_move_with_a_drain(void **state)
+{
+    (void)state;
+    partitions_move_with_a_drain_and_nothing_twice(false);
+}
+
+static void eager_partitions_move_with_a_drain(void **state)
+{
+    (void)state;
+    partitions_move_with_a_drain_and_nothing_twice(true);
+}
+
+static void what_is_lost_is_not_drained(void **state)
+{
+    (void)state;
+    world *of = new_world_with_topic();
+    append(of, 0, 5);
+    stele_worker *worker = new_worker(of);
+    turn_until_running(worker);
+    turns(worker, 10);
+
+    stele_manual_clock_advance(&of->time, 10 * SESSION_MS); /* stopped, as by SIGSTOP */
+    turns(worker, 10);
+
+    assert_int_equal(of->lost[0], 1);
+    assert_int_equal(of->drained[0], 0);
+    turn_until_running(worker); /* it joins again */
+    assert_int_equal(of->opened[0], 2);
+    stele_worker_close(worker);
+    end_world(of);
+}
+
+static void a_stop_drains_and_leaves(void **state)
+{
+    (void)state;
+    world *of = new_world_with_topic();
+    append(of, 0, 5);
+    stele_worker *worker = new_worker(of);
+    turn_until_running(worker);
+    turns(worker, 10);
+    atomic_bool stop = true;
+
+    assert_int_equal(stele_worker_run(worker, &stop, NULL), STELE_OK);
+
+    assert_int_equal(of->drained[0], 1);
+    assert_int_equal(of->closed[0], 1);
+    assert_int_equal(of->lost[0], 0);
+    assert_int_equal(of->position[0], 5);
+    stele_worker_close(worker);
+    end_world(of);
+}
+
+static void a_drain_that_does_not_end_is_cut_off(void **state)
+{
+    (void)state;
+    world *of = new_world_with_topic();
+    stele_worker *worker = new_worker_with(of, (stele_worker_options){.drain_timeout_ms = 30});
+    turn_until_running(worker);
+    of->drain = (order){STELE_E_TIMED_OUT, STELE_NEXT_RETRY, "", false};
+    atomic_bool stop = true;
+
+    assert_int_equal(stele_worker_run(worker, &stop, NULL), STELE_OK);
+
+    assert_int_equal(of->drained[0], 0);
+    assert_int_equal(of->closed[0], 1);
+    stele_worker_close(worker);
+    end_world(of);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_partition_is_read_from_where_its_task_says),
+        cmocka_unit_test(a_batch_that_cannot_be_taken_yet_is_offered_again_whole),
+        cmocka_unit_test(a_task_that_wants_its_thread_given_back_is_called_again_at_once),
+        cmocka_unit_test(one_stopped_partition_leaves_the_others_running),
+        cmocka_unit_test(a_worker_ends_when_every_partition_is_stopped),
+        cmocka_unit_test(a_hole_stops_the_partition_and_names_the_offset),
+        cmocka_unit_test(another_partition_count_stops_all_partitions),
+        cmocka_unit_test(a_worker_waits_for_a_topic_that_is_not_there),
+        cmocka_unit_test(a_broker_that_is_away_is_waited_for),
+        cmocka_unit_test(a_restore_that_waits_says_for_what),
+        cmocka_unit_test(a_restore_without_progress_is_stalled_and_begun_again),
+        cmocka_unit_test(a_partition_that_is_behind_and_does_not_move_is_stalled),
+        cmocka_unit_test(a_reader_that_gives_nothing_is_replaced),
+        cmocka_unit_test(a_task_whose_state_cannot_be_trusted_is_opened_anew),
+        cmocka_unit_test(a_fenced_partition_is_opened_by_a_new_assignment_only),
+        cmocka_unit_test(cooperative_partitions_move_with_a_drain),
+        cmocka_unit_test(eager_partitions_move_with_a_drain),
+        cmocka_unit_test(what_is_lost_is_not_drained),
+        cmocka_unit_test(a_stop_drains_and_leaves),
+        cmocka_unit_test(a_drain_that_does_not_end_is_cut_off),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
