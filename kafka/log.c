@@ -205,6 +205,12 @@ stele_status stele_log_topic_create(stele_log *log, const stele_log_topic_option
     return log->ops->topic_create(log, options, timeout_ms, err);
 }
 
+stele_status stele_log_topic_delete(stele_log *log, const char *name, int timeout_ms,
+                                    stele_error *err)
+{
+    return log->ops->topic_delete(log, name, timeout_ms, err);
+}
+
 stele_status stele_log_topic_describe(stele_log *log, const char *name, int timeout_ms,
                                       stele_log_topic *out, stele_error *err)
 {

@@ -313,6 +313,13 @@ typedef struct stele_log_topic_options {
 stele_status stele_log_topic_create(stele_log *log, const stele_log_topic_options *options,
                                     int timeout_ms, stele_error *err);
 
+/**
+ * Delete a topic, its records, and what groups have committed in it.
+ * @return STELE_E_NOT_FOUND
+ */
+stele_status stele_log_topic_delete(stele_log *log, const char *name, int timeout_ms,
+                                    stele_error *err);
+
 /** Partition count and replication. @return STELE_E_NOT_FOUND (next = RETRY) */
 typedef struct stele_log_topic {
     int32_t partitions;

@@ -46,6 +46,7 @@ typedef struct stele_log_ops {
     stele_status (*abort)(stele_log_producer *, int, stele_error *);
 
     stele_status (*topic_create)(stele_log *, const stele_log_topic_options *, int, stele_error *);
+    stele_status (*topic_delete)(stele_log *, const char *, int, stele_error *);
     stele_status (*topic_describe)(stele_log *, const char *, int, stele_log_topic *,
                                    stele_error *);
     stele_status (*topic_setting)(stele_log *, const char *, const char *, int, char **,

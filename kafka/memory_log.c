@@ -183,6 +183,7 @@ static const stele_log_ops ops = {
     .commit = stele_memory_commit,
     .abort = stele_memory_abort,
     .topic_create = stele_memory_topic_create,
+    .topic_delete = stele_memory_topic_delete,
     .topic_describe = stele_memory_topic_describe,
     .topic_setting = stele_memory_topic_setting,
     .topics = stele_memory_topics,

@@ -46,9 +46,6 @@ stele_status stele_log_memory_compact(stele_log *log, const char *topic, stele_e
 stele_status stele_log_memory_delete_records(stele_log *log, stele_partition partition,
                                              int64_t before, stele_error *err);
 
-/** Delete a topic, with its records and the offsets that groups have in it. */
-stele_status stele_log_memory_topic_delete(stele_log *log, const char *topic, stele_error *err);
-
 /** Raise the count of partitions: keys move. STELE_E_INVALID if it would not be more. */
 stele_status stele_log_memory_partitions_raise(stele_log *log, const char *topic,
                                                int32_t partitions, stele_error *err);

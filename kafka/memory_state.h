@@ -351,6 +351,8 @@ int64_t stele_memory_now_ms(const memory_log *log);
 /* ---- the operations of stele_log_ops, by file ---- */
 
 /* memory_topic.c */
+stele_status stele_memory_topic_delete(stele_log *log, const char *name, int timeout_ms,
+                                       stele_error *err);
 stele_status stele_memory_topic_create(stele_log *log, const stele_log_topic_options *options,
                                        int timeout_ms, stele_error *err);
 stele_status stele_memory_topic_describe(stele_log *log, const char *name, int timeout_ms,

@@ -322,11 +322,16 @@ stele_status stele_log_memory_delete_records(stele_log *base, stele_partition pa
     return status;
 }
 
-stele_status stele_log_memory_topic_delete(stele_log *base, const char *name, stele_error *err)
+stele_status stele_memory_topic_delete(stele_log *base, const char *name, int timeout_ms,
+                                       stele_error *err)
 {
     memory_log *log = (memory_log *)base;
-    stele_status status = STELE_OK;
     stele_memory_enter(log);
+    stele_status status = stele_memory_await_up(log, stele_memory_deadline(timeout_ms), err);
+    if (status < 0) {
+        stele_memory_exit(log);
+        return status;
+    }
     memory_topic **at = &log->topics;
     while (*at != NULL && strcmp((*at)->name, name) != 0)
         at = &(*at)->next;

@@ -115,6 +115,33 @@ stele_status stele_rdkafka_topic_create(stele_log *base, const stele_log_topic_o
                                        rd_kafka_topic_result_error_string(topics[0]), what);
 }
 
+stele_status stele_rdkafka_topic_delete(stele_log *base, const char *name, int timeout_ms,
+                                        stele_error *err)
+{
+    rdkafka_log *log = (rdkafka_log *)base;
+    char what[160];
+    snprintf(what, sizeof what, "deleting topic %s", name);
+    STELE_AUTO_VALUE(request) ask = {0};
+    stele_status status = prepare(log, RD_KAFKA_ADMIN_OP_DELETETOPICS, timeout_ms, &ask, err);
+    if (status < 0) return status;
+    rd_kafka_DeleteTopic_t *order = rd_kafka_DeleteTopic_new(name);
+    rd_kafka_DeleteTopics(ask.rk, &order, 1, ask.options, ask.queue);
+    rd_kafka_DeleteTopic_destroy(order);
+    if ((status = await(log, &ask, timeout_ms, what, err)) < 0) return status;
+
+    size_t count;
+    const rd_kafka_topic_result_t **topics =
+        rd_kafka_DeleteTopics_result_topics(rd_kafka_event_DeleteTopics_result(ask.answer), &count);
+    rd_kafka_resp_err_t code =
+        count == 1 ? rd_kafka_topic_result_error(topics[0]) : RD_KAFKA_RESP_ERR_UNKNOWN;
+    if (stele_rdkafka_status(code) == STELE_E_NOT_FOUND)
+        return stele_fail_cause(err, STELE_E_NOT_FOUND, STELE_NEXT_STOP, (int)code,
+                                "there is no topic %s", name);
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return STELE_OK;
+    return stele_rdkafka_fail_question(
+        err, log, code, count == 1 ? rd_kafka_topic_result_error_string(topics[0]) : NULL, what);
+}
+
 typedef const struct rd_kafka_metadata metadata;
 
 static void metadata_free(metadata *answer)

@@ -311,6 +311,7 @@ const stele_log_ops stele_rdkafka_ops = {
     .commit = stele_rdkafka_commit,
     .abort = stele_rdkafka_abort,
     .topic_create = stele_rdkafka_topic_create,
+    .topic_delete = stele_rdkafka_topic_delete,
     .topic_describe = stele_rdkafka_topic_describe,
     .topic_setting = stele_rdkafka_topic_setting,
     .topics = stele_rdkafka_topics,

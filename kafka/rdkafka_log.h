@@ -170,6 +170,8 @@ stele_status stele_rdkafka_commit(stele_log_producer *producer, int timeout_ms, 
 stele_status stele_rdkafka_abort(stele_log_producer *producer, int timeout_ms, stele_error *err);
 
 /* rdkafka_admin.c */
+stele_status stele_rdkafka_topic_delete(stele_log *log, const char *name, int timeout_ms,
+                                        stele_error *err);
 stele_status stele_rdkafka_topic_create(stele_log *log, const stele_log_topic_options *options,
                                         int timeout_ms, stele_error *err);
 stele_status stele_rdkafka_topic_describe(stele_log *log, const char *name, int timeout_ms,

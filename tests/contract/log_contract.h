@@ -13,7 +13,6 @@ typedef struct contract_subject {
     stele_log *(*open_impatient)(void);
     void (*close_impatient)(stele_log *log);
     void (*delete_records)(stele_log *log, stele_partition partition, int64_t before);
-    void (*delete_topic)(stele_log *log, const char *topic);
 } contract_subject;
 
 /** The one that is tested, and a log of it. */
@@ -89,6 +88,7 @@ int run_log_contract(const contract_subject *subject);
     /* topic_cases.c */                                                                            \
     CASE(a_created_topic_is_described)                                                             \
     CASE(a_topic_is_created_once)                                                                  \
+    CASE(a_deleted_topic_is_gone)                                                                  \
     CASE(what_cannot_be_a_topic_is_refused)                                                        \
     CASE(an_unknown_topic_is_not_found)                                                            \
     CASE(settings_are_given_back_with_defaults)                                                    \

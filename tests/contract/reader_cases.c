@@ -437,7 +437,7 @@ void a_deleted_topic_ends_the_reading(void)
     stele_log_reader *reader = open_reader(topic, STELE_READ_COMMITTED);
     read_to(reader, 3);
 
-    subject->delete_topic(the_log, topic);
+    MUST(stele_log_topic_delete(the_log, topic, PATIENCE_MS, &err));
 
     expect_failure(reader, STELE_E_NOT_FOUND);
     stele_log_reader_close(reader);

@@ -26,16 +26,10 @@ static void delete_records(stele_log *log, stele_partition partition, int64_t be
     MUST(stele_log_memory_delete_records(log, partition, before, &err));
 }
 
-static void delete_topic(stele_log *log, const char *topic)
-{
-    MUST(stele_log_memory_topic_delete(log, topic, &err));
-}
-
 int main(void)
 {
     return run_log_contract(&(contract_subject){.open = open_memory,
                                                 .open_impatient = same_log,
                                                 .close_impatient = leave_open,
-                                                .delete_records = delete_records,
-                                                .delete_topic = delete_topic});
+                                                .delete_records = delete_records});
 }

@@ -53,22 +53,10 @@ static void delete_records(stele_log *log, stele_partition partition, int64_t be
     finish_admin(rk, queue);
 }
 
-static void delete_topic(stele_log *log, const char *topic)
-{
-    (void)log;
-    rd_kafka_t *rk = open_admin();
-    rd_kafka_queue_t *queue = rd_kafka_queue_new(rk);
-    rd_kafka_DeleteTopic_t *order = rd_kafka_DeleteTopic_new(topic);
-    rd_kafka_DeleteTopics(rk, &order, 1, NULL, queue);
-    rd_kafka_DeleteTopic_destroy(order);
-    finish_admin(rk, queue);
-}
-
 int main(void)
 {
     return run_log_contract(&(contract_subject){.open = open_kafka,
                                                 .open_impatient = open_impatient,
                                                 .close_impatient = stele_log_free,
-                                                .delete_records = delete_records,
-                                                .delete_topic = delete_topic});
+                                                .delete_records = delete_records});
 }

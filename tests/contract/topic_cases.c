@@ -11,6 +11,15 @@ void a_created_topic_is_described(void)
     assert_int_equal(description.replication, 1);
 }
 
+void a_deleted_topic_is_gone(void)
+{
+    const char *topic = make_topic(the_log, 1);
+
+    MUST(stele_log_topic_delete(the_log, topic, PATIENCE_MS, &err));
+
+    assert_int_equal(stele_log_topic_delete(the_log, topic, PATIENCE_MS, &err), STELE_E_NOT_FOUND);
+}
+
 void a_topic_is_created_once(void)
 {
     const char *topic = make_topic(the_log, 1);
