@@ -260,7 +260,7 @@ stele_status stele_csv_next(stele_csv *csv, stele_csv_record *out, stele_error *
     stele_status status;
     if (!csv->began && (status = begin(csv, err)) < 0) return status;
     for (;;) {
-        size_t size;
+        size_t size = 0;
         if ((status = find_end(csv, &size, err)) < 0) return status;
         uint8_t *record = csv->data + csv->start;
         if (size == 0) {

@@ -8,32 +8,6 @@
 #include "core/alloc.h"
 #include "core/text.h"
 
-enum { ITEMS_MAX = 1000000, MEMORY_MAX = 64 * 1024 * 1024 };
-
-stele_reader stele_reader_of(stele_bytes data, stele_arena *arena)
-{
-    return (stele_reader){.end = data.data + data.size,
-                          .arena = arena,
-                          .items_left = ITEMS_MAX,
-                          .memory_left = MEMORY_MAX,
-                          .depth_left = STELE_DEPTH_MAX};
-}
-
-void *stele_reader_take(stele_reader *reader, uint64_t size)
-{
-    if (size > reader->memory_left) return NULL;
-    reader->memory_left -= (size_t)size;
-    return stele_arena_take(reader->arena, (size_t)size);
-}
-
-void *stele_reader_grow(stele_reader *reader, void *items, size_t count, size_t more, size_t size)
-{
-    /* Both counts are within ITEMS_MAX and a size is of 32 bits: this does not overflow. */
-    void *grown = stele_reader_take(reader, (uint64_t)(count + more) * size);
-    if (grown != NULL && count != 0) memcpy(grown, items, count * size);
-    return grown;
-}
-
 const uint8_t *stele_read_block_slow(stele_reader *reader, const uint8_t *at, size_t item_min,
                                      size_t *count)
 {
@@ -51,22 +25,6 @@ const uint8_t *stele_read_block_slow(stele_reader *reader, const uint8_t *at, si
     reader->items_left -= (size_t)items;
     *count = (size_t)items;
     return at;
-}
-
-const uint8_t *stele_read_varint_slow(const uint8_t *at, const uint8_t *end, uint64_t *out)
-{
-    uint64_t raw = 0;
-    for (unsigned shift = 0; shift < 64; shift += 7) {
-        if (at == end) return NULL;
-        uint64_t byte = *at++;
-        if (shift == 63 && byte > 1) return NULL;
-        raw |= (byte & 0x7f) << shift;
-        if (byte < 0x80) {
-            *out = raw;
-            return at;
-        }
-    }
-    return NULL;
 }
 
 bool stele_decimal_of_bytes(const uint8_t *data, size_t size, int64_t *out)

@@ -19,10 +19,12 @@ extern "C" {
 #define STELE_WEAK              __attribute__((weak))
 #define STELE_LIKELY(condition) __builtin_expect((condition) != 0, 1)
 #define STELE_INLINE            __attribute__((always_inline)) static inline
+#define STELE_LOCAL             __attribute__((noinline, unused)) static
 #else
 #define STELE_WEAK
 #define STELE_LIKELY(condition) (condition)
 #define STELE_INLINE            static inline
+#define STELE_LOCAL             static inline
 #endif
 
 /*
@@ -30,8 +32,8 @@ extern "C" {
  * NULL if the bytes are not such a value. Why not is found out by decoding again, slowly.
  */
 
-/** How deep values of recursive types may be nested. */
-enum { STELE_DEPTH_MAX = 64 };
+/** The default limits of codec.h, which are those of generated code. */
+enum { STELE_DEPTH_MAX = 64, STELE_ITEMS_MAX = 1000000, STELE_MEMORY_MAX = 64 * 1024 * 1024 };
 
 /** One message while it is decoded. */
 typedef struct stele_reader {
@@ -42,25 +44,58 @@ typedef struct stele_reader {
     unsigned depth_left;
 } stele_reader;
 
-STELE_API stele_reader stele_reader_of(stele_bytes data, stele_arena *arena);
+STELE_INLINE stele_reader stele_reader_of(stele_bytes data, stele_arena *arena)
+{
+    stele_reader reader = {data.data + data.size, arena, STELE_ITEMS_MAX, STELE_MEMORY_MAX,
+                           STELE_DEPTH_MAX};
+    return reader;
+}
 
 /** `size` bytes of the arena, or NULL past the limit. Not cleared. */
-STELE_API void *stele_reader_take(stele_reader *reader, uint64_t size);
+STELE_INLINE void *stele_reader_take(stele_reader *reader, uint64_t size)
+{
+    if (size > reader->memory_left) return NULL;
+    reader->memory_left -= (size_t)size;
+    return stele_arena_take(reader->arena, (size_t)size);
+}
 
 /** Room for `more` items of `size` bytes behind the `count` at `items`, which may move. */
-STELE_API void *stele_reader_grow(stele_reader *reader, void *items, size_t count, size_t more,
-                                  size_t size);
+STELE_INLINE void *stele_reader_grow(stele_reader *reader, const void *items, size_t count,
+                                     size_t more, size_t size)
+{
+    /* Both counts are within STELE_ITEMS_MAX, and a size is of 32 bits: no overflow. */
+    void *grown = stele_reader_take(reader, (uint64_t)(count + more) * size);
+    if (grown != NULL && count != 0) memcpy(grown, items, count * size);
+    return grown;
+}
 
 /** The head of a block that has items. */
 STELE_API const uint8_t *stele_read_block_slow(stele_reader *reader, const uint8_t *at,
                                                size_t item_min, size_t *count);
 
-STELE_API const uint8_t *stele_read_varint_slow(const uint8_t *at, const uint8_t *end,
-                                                uint64_t *out);
 STELE_API const uint8_t *stele_read_decimal(const uint8_t *at, const uint8_t *end, int64_t *out);
 STELE_API bool stele_decimal_of_bytes(const uint8_t *data, size_t size, int64_t *out);
 STELE_API bool stele_map_is_unique(const void *entries, size_t count, size_t stride);
 STELE_API bool stele_utf8_valid_slow(const uint8_t *data, size_t size);
+
+/** A varint of any size; in each caller's own file, as a call that is not exported is faster. */
+STELE_LOCAL const uint8_t *stele_read_varint_slow(const uint8_t *at, const uint8_t *end,
+                                                  uint64_t *out)
+{
+    uint64_t raw = 0;
+    for (unsigned shift = 0; shift < 63; shift += 7) {
+        if (at == end) return NULL;
+        uint64_t byte = *at++;
+        raw |= (byte & 0x7f) << shift;
+        if (byte < 0x80) {
+            *out = raw;
+            return at;
+        }
+    }
+    if (at == end || *at > 1) return NULL; /* the tenth byte has one bit of the 64 */
+    *out = raw | (uint64_t)*at << 63;
+    return at + 1;
+}
 
 STELE_INLINE const uint8_t *stele_read_varint(const uint8_t *at, const uint8_t *end, uint64_t *out)
 {
