@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: MIT
+ * `publish`: records of a file as events. A bad line is reported with its number and the rest goes
+ * on; an interruption flushes and says where to continue. */
+#include "cli/cmd.h"
+
+#include <stele/publisher.h>
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/meter.h"
+#include "cli/record_source.h"
+#include "core/alloc.h"
+
+#define CLOSE_TIMEOUT_MS 60000
+
+typedef struct publication {
+    stele_cli *cli;
+    const char *file_name; /* for messages */
+    FILE *file;
+    stele_schema_files schema;
+    stele_type *type;
+    const stele_member *key;
+    stele_record_source *source;
+    stele_publisher *publisher;
+    void *value;
+    stele_meter meter;
+    int64_t taken;     /* records read from the file, the skipped ones too */
+    int64_t delivered; /* acknowledged */
+    int64_t bad;       /* lines refused */
+    int64_t failed;    /* events that the broker did not take */
+} publication;
+
+static void publication_clear(publication *p)
+{
+    stele_record_source_free(p->source);
+    stele_type_free(p->type);
+    stele_schema_files_clear(&p->schema);
+    if (p->file != NULL && p->file != p->cli->in) fclose(p->file);
+    free(p->value);
+}
+STELE_VALUE_SCOPE(publication, publication_clear);
+
+static void on_delivered(void *context, const stele_delivery *delivery)
+{
+    publication *p = context;
+    if (delivery->failure == NULL) {
+        p->delivered++;
+        return;
+    }
+    if (p->failed++ > 0) return;
+    stele_meter_clear(&p->meter);
+    stele_cli_fail(p->cli, STELE_EXIT_FAILED, "an event was not taken: %s",
+                   delivery->failure->text);
+}
+
+static const stele_member *find_field(const stele_type *type, const char *name)
+{
+    for (uint32_t i = 0; i < type->layout->count; i++)
+        if (strcmp(type->layout->members[i].name, name) == 0) return &type->layout->members[i];
+    return NULL;
+}
+
+static stele_status find_key(publication *p, const stele_arguments *arguments, stele_error *err)
+{
+    const char *name = stele_arguments_text(arguments, "key", NULL);
+    if (name == NULL)
+        return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
+                          "--key FIELD is missing: the field that holds the aggregate's id");
+    p->key = find_field(p->type, name);
+    if (p->key == NULL)
+        return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP, "--key %s: %s has no such field",
+                          name, p->type->name);
+    if (p->key->flag_offset != STELE_NO_FLAG || p->key->layout->kind != STELE_KIND_STRING)
+        return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
+                          "--key %s: the field must be a string that is never null", name);
+    return STELE_OK;
+}
+
+static stele_status open_source(publication *p, const stele_arguments *arguments, stele_error *err)
+{
+    const char *path = stele_arguments_operand(arguments, 1);
+    if (path == NULL) path = "-";
+    p->file_name = strcmp(path, "-") == 0 ? "standard input" : path;
+    p->file = strcmp(path, "-") == 0 ? p->cli->in : fopen(path, "rb");
+    if (p->file == NULL)
+        return stele_fail_cause(err, STELE_E_NOT_FOUND, STELE_NEXT_STOP, errno, "%s: %s", path,
+                                strerror(errno));
+    const char *format = stele_arguments_text(arguments, "format", NULL);
+    size_t size = strlen(path);
+    bool csv = format != NULL ? strcmp(format, "csv") == 0
+                              : size > 4 && strcmp(path + size - 4, ".csv") == 0;
+    if (csv) return stele_record_source_csv(p->file, p->type, &p->source, err);
+    p->source = stele_record_source_json(p->file, p->type);
+    return STELE_OK;
+}
+
+static stele_status prepare(publication *p, const stele_arguments *arguments, stele_error *err)
+{
+    const char *schema = stele_arguments_text(arguments, "schema", NULL);
+    if (schema == NULL)
+        return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP, "--schema FILE is missing");
+    stele_status status;
+    if ((status = stele_cli_schema(p->cli, arguments, schema, &p->schema, err)) < 0 ||
+        (status = stele_type_new(p->schema.schema, &p->type, err)) < 0 ||
+        (status = find_key(p, arguments, err)) < 0 || (status = open_source(p, arguments, err)) < 0)
+        return status;
+    p->value = stele_alloc(p->type->layout->size);
+    const char *headers = stele_arguments_text(arguments, "headers", "minimal");
+    stele_publisher_options options = {
+        .aggregate = stele_arguments_operand(arguments, 0),
+        .headers =
+            strcmp(headers, "cloudevents") == 0 ? STELE_HEADERS_CLOUDEVENTS : STELE_HEADERS_MINIMAL,
+        .timeout_ms = p->cli->timeout_ms,
+        .delivered = on_delivered,
+        .context = p,
+    };
+    stele_client *client = stele_cli_client(p->cli);
+    if (client == NULL) return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP, "no connection");
+    return stele_publisher_open(client, &options, &p->publisher, err);
+}
+
+static void report_line(publication *p, const stele_error *err)
+{
+    p->bad++;
+    stele_meter_clear(&p->meter);
+    fprintf(p->cli->err, "%s:%" PRId64 ": %s\n", p->file_name, stele_record_source_line(p->source),
+            err->text);
+}
+
+/* Queue one event, waiting while the queue is full or the broker away. */
+static stele_status publish_value(publication *p, stele_error *err)
+{
+    stele_bytes id;
+    memcpy(&id, (const char *)p->value + p->key->offset, sizeof id);
+    for (;;) {
+        stele_status status =
+            stele_publisher_publish(p->publisher, id, p->type, p->value, NULL, err);
+        if (status != STELE_E_FULL) return status;
+        if (atomic_load(p->cli->stop))
+            return stele_fail(err, STELE_E_INTERRUPTED, STELE_NEXT_STOP, "interrupted");
+        if ((status = stele_publisher_poll(p->publisher, 100, err)) < 0 &&
+            err->next != STELE_NEXT_RETRY)
+            return status;
+    }
+}
+
+/* @return STELE_OK at the end of the file, or what ended it before */
+static stele_status publish_all(publication *p, int64_t skip, bool strict, stele_error *err)
+{
+    for (;;) {
+        if (atomic_load(p->cli->stop))
+            return stele_fail(err, STELE_E_INTERRUPTED, STELE_NEXT_STOP, "interrupted");
+        memset(p->value, 0, p->type->layout->size);
+        int got = stele_record_source_next(p->source, p->value, err);
+        if (got == 0) return STELE_OK;
+        if (got < 0 && err->next != STELE_NEXT_REJECT) return (stele_status)got;
+        bool skipped = p->taken++ < skip;
+        if (skipped) continue;
+        stele_status status = got < 0 ? (stele_status)got : publish_value(p, err);
+        if (status < 0 && err->next != STELE_NEXT_REJECT) {
+            p->taken--;
+            return status;
+        }
+        if (status < 0) {
+            report_line(p, err);
+            if (strict) return status;
+        }
+        if (p->taken % 256 == 0) {
+            stele_publisher_poll(p->publisher, 0, NULL);
+            stele_meter_show(&p->meter, stele_clock_system(), p->delivered);
+        }
+    }
+}
+
+static void print_summary(publication *p, stele_status status)
+{
+    if (p->cli->json) {
+        fprintf(p->cli->out,
+                "{\"published\":%" PRId64 ",\"bad\":%" PRId64 ",\"failed\":%" PRId64
+                ",\"taken\":%" PRId64 "}\n",
+                p->delivered, p->bad, p->failed, p->taken);
+        return;
+    }
+    fprintf(p->cli->err, "%s: %" PRId64 " events published", p->file_name, p->delivered);
+    if (p->bad > 0) fprintf(p->cli->err, ", %" PRId64 " bad lines", p->bad);
+    if (p->failed > 0) fprintf(p->cli->err, ", %" PRId64 " not taken", p->failed);
+    fputc('\n', p->cli->err);
+    if (status == STELE_OK) return;
+    if (p->failed == 0)
+        fprintf(p->cli->err, "continue with --skip %" PRId64 "\n", p->taken);
+    else
+        fprintf(p->cli->err,
+                "events that were not taken stand somewhere before record %" PRId64
+                ": compare with `tail` before you publish again\n",
+                p->taken);
+}
+
+stele_exit stele_cmd_publish(stele_cli *cli, const stele_arguments *arguments)
+{
+    STELE_AUTO_VALUE(publication) p = {.cli = cli};
+    stele_error err = {0};
+    if (prepare(&p, arguments, &err) < 0) return stele_cli_fail_error(cli, &err);
+    p.meter = (stele_meter){
+        .out = cli->err, .verb = "published", .unit = "events", .terminal = cli->terminal};
+    stele_meter_begin(&p.meter, stele_clock_system());
+
+    stele_status status = publish_all(&p, stele_arguments_int(arguments, "skip", 0),
+                                      stele_arguments_flag(arguments, "strict"), &err);
+    stele_error close_error = {0};
+    stele_status closed = stele_publisher_close(p.publisher, CLOSE_TIMEOUT_MS, &close_error);
+    stele_meter_clear(&p.meter);
+    if (status < 0 && err.next != STELE_NEXT_REJECT) stele_cli_fail_error(cli, &err);
+    if (closed < 0) stele_cli_fail_error(cli, &close_error);
+    print_summary(&p, status);
+    bool clean = status == STELE_OK && closed == STELE_OK && p.bad == 0 && p.failed == 0;
+    return clean ? STELE_EXIT_DONE : STELE_EXIT_FAILED;
+}

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT
+ * `schema check`, `canonical`, `fingerprint` and `generate`: commands on schema files alone. They
+ * ask neither Kafka nor a registry. */
+#include "cli/cmd.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/json_text.h"
+#include "core/alloc.h"
+#include "schemas/generate.h"
+
+static void print_finding(void *context, const stele_finding *finding)
+{
+    stele_cli *cli = context;
+    const char *path = finding->path[0] != '\0' ? finding->path : "/";
+    if (!cli->json) {
+        fprintf(cli->out, "%s: %s: %s\n", path, finding->kind, finding->text);
+        return;
+    }
+    STELE_AUTO_VALUE(stele_buffer) line = {0};
+    stele_buffer_format(&line, "{\"kind\":\"%s\",\"direction\":\"%s\",\"path\":", finding->kind,
+                        finding->forward ? "forward" : "backward");
+    stele_json_text(&line, stele_text(finding->path));
+    stele_buffer_format(&line, ",\"text\":");
+    stele_json_text(&line, stele_text(finding->text));
+    fprintf(cli->out, "%s}\n", stele_buffer_text(&line));
+}
+
+stele_exit stele_cmd_schema_check(stele_cli *cli, const stele_arguments *arguments)
+{
+    STELE_AUTO_VALUE(stele_schema_files) old = {0};
+    STELE_AUTO_VALUE(stele_schema_files) next = {0};
+    stele_error err = {0};
+    stele_compatibility mode;
+    const char *name = stele_arguments_text(arguments, "mode", "backward");
+    if (stele_compatibility_parse(stele_text(name), &mode, &err) < 0 ||
+        stele_cli_schema(cli, arguments, stele_arguments_operand(arguments, 0), &old, &err) < 0 ||
+        stele_cli_schema(cli, arguments, stele_arguments_operand(arguments, 1), &next, &err) < 0)
+        return stele_cli_fail_error(cli, &err);
+
+    const stele_schema *versions[] = {old.schema};
+    size_t findings = stele_schema_check(next.schema, versions, 1, mode, print_finding, cli);
+    if (findings > 0) return STELE_EXIT_FOUND;
+    if (!cli->json) fprintf(cli->err, "compatible (%s)\n", stele_compatibility_name(mode));
+    return STELE_EXIT_DONE;
+}
+
+stele_exit stele_cmd_schema_canonical(stele_cli *cli, const stele_arguments *arguments)
+{
+    STELE_AUTO_VALUE(stele_schema_files) files = {0};
+    STELE_AUTO_VALUE(stele_buffer) text = {0};
+    stele_error err = {0};
+    if (stele_cli_schema(cli, arguments, stele_arguments_operand(arguments, 0), &files, &err) < 0)
+        return stele_cli_fail_error(cli, &err);
+    stele_schema_canonical(files.schema, &text);
+    fprintf(cli->out, "%s\n", stele_buffer_text(&text));
+    return STELE_EXIT_DONE;
+}
+
+stele_exit stele_cmd_schema_fingerprint(stele_cli *cli, const stele_arguments *arguments)
+{
+    STELE_AUTO_VALUE(stele_schema_files) files = {0};
+    stele_error err = {0};
+    bool sha256 = strcmp(stele_arguments_text(arguments, "algorithm", "crc64"), "sha256") == 0;
+    bool decimal = stele_arguments_flag(arguments, "decimal");
+    if (sha256 && decimal)
+        return stele_cli_fail(cli, STELE_EXIT_USAGE, "--decimal goes with --algorithm crc64 only");
+    if (stele_cli_schema(cli, arguments, stele_arguments_operand(arguments, 0), &files, &err) < 0)
+        return stele_cli_fail_error(cli, &err);
+    uint64_t crc = stele_schema_crc64(files.schema);
+    if (sha256) {
+        uint8_t digest[32];
+        stele_schema_sha256(files.schema, digest);
+        for (size_t i = 0; i < sizeof digest; i++)
+            fprintf(cli->out, "%02x", digest[i]);
+        fputc('\n', cli->out);
+    } else if (decimal) {
+        fprintf(cli->out, "%" PRId64 "\n", (int64_t)crc);
+    } else {
+        fprintf(cli->out, "%016" PRIx64 "\n", crc);
+    }
+    return STELE_EXIT_DONE;
+}
+
+static stele_status write_file(const char *directory, const char *stem, const char *ending,
+                               const stele_buffer *content, stele_error *err)
+{
+    STELE_AUTO(char) path = stele_strdup_format("%s/%s%s", directory, stem, ending);
+    FILE *file = fopen(path, "wb");
+    bool ok = file != NULL && fwrite(content->data, 1, content->size, file) == content->size;
+    if (file != NULL && fclose(file) != 0) ok = false;
+    if (ok) return STELE_OK;
+    return stele_fail_cause(err, STELE_E_INVALID, STELE_NEXT_STOP, errno, "%s: %s", path,
+                            strerror(errno));
+}
+
+/* "schemas/purchase.avsc" → "purchase" */
+static char *stem_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    const char *name = slash != NULL ? slash + 1 : path;
+    const char *dot = strrchr(name, '.');
+    return stele_strndup(name, dot != NULL && dot != name ? (size_t)(dot - name) : strlen(name));
+}
+
+stele_exit stele_cmd_schema_generate(stele_cli *cli, const stele_arguments *arguments)
+{
+    STELE_AUTO_VALUE(stele_schema_files) files = {0};
+    STELE_AUTO_VALUE(stele_buffer) header = {0};
+    STELE_AUTO_VALUE(stele_buffer) source = {0};
+    stele_error err = {0};
+    const char *path = stele_arguments_operand(arguments, 0);
+    const char *directory = stele_arguments_text(arguments, "output", ".");
+    STELE_AUTO(char) stem = stem_of(path);
+    stele_generate_options options = {.name = stem};
+    if (stele_cli_schema(cli, arguments, path, &files, &err) < 0 ||
+        stele_generate(files.schema, &options, &header, &source, &err) < 0 ||
+        write_file(directory, stem, ".h", &header, &err) < 0 ||
+        write_file(directory, stem, ".c", &source, &err) < 0)
+        return stele_cli_fail_error(cli, &err);
+    return STELE_EXIT_DONE;
+}

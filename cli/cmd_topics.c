@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT
+ * `topics create` and `topics describe`: the events topic of an aggregate with the settings that an
+ * event store needs, and where a topic differs from them. */
+#include "cli/cmd.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/json_text.h"
+#include "core/alloc.h"
+#include "registry/client.h"
+#include "snapshots/format.h"
+
+/* Events are kept for ever: neither time nor size nor compaction may remove one. */
+static const stele_log_setting events_settings[] = {
+    {"cleanup.policy", "delete"},
+    {"retention.ms", "-1"},
+    {"retention.bytes", "-1"},
+    {"message.timestamp.type", "CreateTime"},
+};
+#define EVENTS_SETTINGS (sizeof events_settings / sizeof events_settings[0])
+
+static char *events_topic(const char *aggregate)
+{
+    return stele_strdup_format("%s.events", aggregate);
+}
+
+stele_exit stele_cmd_topics_create(stele_cli *cli, const stele_arguments *arguments)
+{
+    stele_error err = {0};
+    stele_client *client = stele_cli_client(cli);
+    if (client == NULL) return STELE_EXIT_FAILED;
+    STELE_AUTO(char) topic = events_topic(stele_arguments_operand(arguments, 0));
+    stele_header settings[EVENTS_SETTINGS];
+    for (size_t i = 0; i < EVENTS_SETTINGS; i++)
+        settings[i] = (stele_header){events_settings[i].name, stele_text(events_settings[i].value)};
+    stele_log_topic_options options = {
+        .name = topic,
+        .partitions = (int32_t)stele_arguments_int(arguments, "partitions", 4),
+        .replication = (int16_t)stele_arguments_int(arguments, "replication", 0),
+        .settings = settings,
+        .setting_count = EVENTS_SETTINGS,
+    };
+    if (stele_log_topic_create(stele_client_log(client), &options, cli->timeout_ms, &err) < 0)
+        return stele_cli_fail_error(cli, &err);
+    fprintf(cli->err, "created %s with %d partitions; their number is for ever\n", topic,
+            (int)options.partitions);
+    return STELE_EXIT_DONE;
+}
+
+stele_exit stele_cmd_topics_delete(stele_cli *cli, const stele_arguments *arguments)
+{
+    STELE_AUTO(char) topic = events_topic(stele_arguments_operand(arguments, 0));
+    if (!stele_arguments_flag(arguments, "yes"))
+        return stele_cli_fail(cli, STELE_EXIT_USAGE,
+                              "topics delete: %s and all its events would be gone for ever; say so "
+                              "with --yes",
+                              topic);
+    stele_client *client = stele_cli_client(cli);
+    if (client == NULL) return STELE_EXIT_FAILED;
+    stele_log *log = stele_client_log(client);
+    stele_error err = {0};
+    if (stele_log_topic_delete(log, topic, cli->timeout_ms, &err) < 0)
+        return stele_cli_fail_error(cli, &err);
+    fprintf(cli->err, "deleted %s\n", topic);
+    const stele_projection *const *projection = cli->app->projections;
+    for (; projection != NULL && *projection != NULL; projection++) {
+        if (strcmp((*projection)->source->name, stele_arguments_operand(arguments, 0)) != 0)
+            continue;
+        STELE_AUTO(char)
+        snapshots = stele_snapshots_topic((*projection)->name, (*projection)->version);
+        stele_status status = stele_log_topic_delete(log, snapshots, cli->timeout_ms, &err);
+        if (status < 0 && status != STELE_E_NOT_FOUND) return stele_cli_fail_error(cli, &err);
+        if (status == STELE_OK) fprintf(cli->err, "deleted %s\n", snapshots);
+    }
+    return STELE_EXIT_DONE;
+}
+
+/* One setting of a topic; prints it where it differs. @return 1 if it differs, 0 if not, -1 failed
+ */
+static int compare_setting(stele_cli *cli, stele_log *log, const char *topic,
+                           const stele_log_setting *wanted, stele_buffer *json, stele_error *err)
+{
+    STELE_AUTO(char) value = NULL;
+    if (stele_log_topic_setting(log, topic, wanted->name, cli->timeout_ms, &value, err) < 0)
+        return -1;
+    if (strcmp(value, wanted->value) == 0) return 0;
+    if (!cli->json) {
+        fprintf(cli->out, "  %s = %s, wanted %s\n", wanted->name, value, wanted->value);
+        return 1;
+    }
+    if (json->size > 0) stele_buffer_push(json, ',');
+    stele_json_text(json, stele_text(wanted->name));
+    stele_buffer_format(json, ":{\"is\":");
+    stele_json_text(json, stele_text(value));
+    stele_buffer_format(json, ",\"wanted\":\"%s\"}", wanted->value);
+    return 1;
+}
+
+/* @return differences found, or -1 after saying what failed */
+static int describe_topic(stele_cli *cli, stele_log *log, const char *topic)
+{
+    stele_error err = {0};
+    stele_log_topic found;
+    if (stele_log_topic_describe(log, topic, cli->timeout_ms, &found, &err) < 0) {
+        stele_cli_fail_error(cli, &err);
+        return -1;
+    }
+    if (!cli->json)
+        fprintf(cli->out, "%s: %d partitions, replication %d\n", topic, (int)found.partitions,
+                (int)found.replication);
+    STELE_AUTO_VALUE(stele_buffer) differences = {0};
+    int count = 0;
+    for (size_t i = 0; i < EVENTS_SETTINGS; i++) {
+        int differs = compare_setting(cli, log, topic, &events_settings[i], &differences, &err);
+        if (differs < 0) {
+            stele_cli_fail_error(cli, &err);
+            return -1;
+        }
+        count += differs;
+    }
+    if (cli->json)
+        fprintf(cli->out,
+                "{\"topic\":\"%s\",\"partitions\":%d,\"replication\":%d,\"differences\":{%s}}\n",
+                topic, (int)found.partitions, (int)found.replication,
+                stele_buffer_text(&differences));
+    return count;
+}
+
+stele_exit stele_cmd_topics_describe(stele_cli *cli, const stele_arguments *arguments)
+{
+    stele_client *client = stele_cli_client(cli);
+    if (client == NULL) return STELE_EXIT_FAILED;
+    stele_log *log = stele_client_log(client);
+    const char *aggregate = stele_arguments_operand(arguments, 0);
+    int differences = 0;
+    if (aggregate != NULL) {
+        STELE_AUTO(char) topic = events_topic(aggregate);
+        differences = describe_topic(cli, log, topic);
+    } else {
+        stele_error err = {0};
+        char **topics = NULL;
+        if (stele_log_topics(log, "", cli->timeout_ms, &topics, &err) < 0)
+            return stele_cli_fail_error(cli, &err);
+        for (char **topic = topics; *topic != NULL && differences >= 0; topic++) {
+            size_t size = strlen(*topic);
+            if (size <= 7 || strcmp(*topic + size - 7, ".events") != 0) continue;
+            int found = describe_topic(cli, log, *topic);
+            differences = found < 0 ? -1 : differences + found;
+        }
+        free(topics);
+    }
+    if (differences < 0) return STELE_EXIT_FAILED;
+    return differences > 0 ? STELE_EXIT_FOUND : STELE_EXIT_DONE;
+}

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT
+ * What commands share: messages, files, schemas, the connection. */
+#include "cli/command.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/alloc.h"
+
+#define SCHEMA_FILE_MAX ((size_t)1 << 20)
+
+stele_exit stele_cli_fail(stele_cli *cli, stele_exit code, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    fprintf(cli->err, "%s: ", cli->app->name);
+    vfprintf(cli->err, format, arguments);
+    fputc('\n', cli->err);
+    va_end(arguments);
+    return code;
+}
+
+stele_exit stele_cli_fail_error(stele_cli *cli, const stele_error *err)
+{
+    return stele_cli_fail(cli, STELE_EXIT_FAILED, "%s", err->text);
+}
+
+stele_client *stele_cli_client(stele_cli *cli)
+{
+    if (cli->client != NULL) return cli->client;
+    const char **overrides = stele_arguments_list(cli->arguments, "override");
+    stele_client_options options = {
+        .config_file = stele_arguments_text(cli->arguments, "config", NULL),
+        .overrides = overrides,
+        .name = cli->app->name,
+    };
+    stele_error err = {0};
+    if (stele_client_open(&options, &cli->client, &err) < 0)
+        stele_cli_fail(cli, STELE_EXIT_FAILED, "%s", err.text);
+    free(overrides);
+    return cli->client;
+}
+
+const stele_projection *stele_cli_projection(stele_cli *cli, const char *name)
+{
+    const stele_projection *const *at = cli->app->projections;
+    for (; at != NULL && *at != NULL; at++)
+        if (strcmp((*at)->name, name) == 0) return *at;
+    return NULL;
+}
+
+stele_status stele_cli_read_file(stele_cli *cli, const char *path, size_t size_max,
+                                 stele_buffer *out, stele_error *err)
+{
+    FILE *file = strcmp(path, "-") == 0 ? cli->in : fopen(path, "rb");
+    if (file == NULL)
+        return stele_fail_cause(err, STELE_E_NOT_FOUND, STELE_NEXT_STOP, errno, "%s: %s", path,
+                                strerror(errno));
+    size_t got;
+    do {
+        got = fread(stele_buffer_reserve(out, 65536), 1, 65536, file);
+        out->size += got;
+    } while (got > 0 && out->size <= size_max);
+    int failed = ferror(file) != 0 ? errno : 0;
+    if (file != cli->in) fclose(file);
+    if (failed != 0)
+        return stele_fail_cause(err, STELE_E_INVALID, STELE_NEXT_STOP, failed, "%s: %s", path,
+                                strerror(failed));
+    if (out->size > size_max)
+        return stele_fail(err, STELE_E_LIMIT, STELE_NEXT_STOP, "%s: larger than %zu bytes", path,
+                          size_max);
+    return STELE_OK;
+}
+
+static stele_status read_schema(stele_cli *cli, const char *path, stele_schema *const *with,
+                                stele_schema **out, stele_error *err)
+{
+    STELE_AUTO_VALUE(stele_buffer) text = {0};
+    stele_status status = stele_cli_read_file(cli, path, SCHEMA_FILE_MAX, &text, err);
+    if (status < 0) return status;
+    stele_schema_options options = {.name = path, .with = (const stele_schema *const *)with};
+    return stele_schema_parse(stele_buffer_view(&text), &options, out, err);
+}
+
+stele_status stele_cli_schema(stele_cli *cli, const stele_arguments *arguments, const char *path,
+                              stele_schema_files *out, stele_error *err)
+{
+    STELE_AUTO_VALUE(stele_schema_files) files = {0};
+    const char **with = stele_arguments_list(arguments, "with");
+    size_t count = 0;
+    while (with[count] != NULL)
+        count++;
+    files.with = stele_alloc_array(count + 1, sizeof *files.with);
+    stele_status status = STELE_OK;
+    for (size_t i = 0; i < count && status == STELE_OK; i++)
+        status = read_schema(cli, with[i], files.with, &files.with[i], err);
+    free(with);
+    if (status == STELE_OK) status = read_schema(cli, path, files.with, &files.schema, err);
+    if (status < 0) return status;
+    *out = files;
+    files = (stele_schema_files){0};
+    return STELE_OK;
+}
+
+void stele_schema_files_clear(stele_schema_files *files)
+{
+    for (size_t i = 0; files->with != NULL && files->with[i] != NULL; i++)
+        stele_schema_free(files->with[i]);
+    free(files->with);
+    stele_schema_free(files->schema);
+    *files = (stele_schema_files){0};
+}

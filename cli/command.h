@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT
+ * What a command is, and what all of them share: the application, the streams, the configuration,
+ * the handles, and the stop request. One cmd_*.c per command. */
+#ifndef STELE_CLI_COMMAND_H
+#define STELE_CLI_COMMAND_H
+
+#include <stdatomic.h>
+#include <stdio.h>
+
+#include <stele/app.h>
+#include <stele/client.h>
+
+#include "cli/arguments.h"
+#include "kafka/log.h"
+#include "registry/registry.h"
+
+typedef enum stele_exit {
+    STELE_EXIT_DONE = 0,
+    STELE_EXIT_FAILED = 1,
+    STELE_EXIT_USAGE = 2,
+    STELE_EXIT_FOUND = 3 /* a check found something */
+} stele_exit;
+
+typedef struct stele_cli stele_cli;
+
+/** A command of the program. The table in cli/commands.c ends with .name == NULL. */
+typedef struct stele_command {
+    const char *name;     /* one or two words: "schema check" */
+    const char *operands; /* as in the help: "OLD NEW" */
+    size_t operand_min, operand_max;
+    const char *summary;         /* one line */
+    const char *details;         /* paragraphs of the help; NULL: none */
+    const char *example;         /* commands that a person can type, one per line */
+    const stele_option *options; /* NULL: none of its own */
+    bool configuration;          /* its help lists the configuration keys too */
+    stele_exit (*run)(stele_cli *cli, const stele_arguments *arguments);
+} stele_command;
+
+/** One run of the program. */
+struct stele_cli {
+    const stele_app *app;
+    const stele_command *command;
+    const stele_arguments *arguments;
+    FILE *in, *out, *err;
+    bool json;            /* --json: one object per line */
+    bool terminal;        /* messages go to a terminal: progress may be drawn */
+    int timeout_ms;       /* --timeout, for commands that run once */
+    atomic_bool *stop;    /* set by SIGINT and SIGTERM */
+    stele_client *client; /* opened by the first stele_cli_client */
+};
+
+/** The table of all commands. */
+extern const stele_command stele_commands[];
+
+/** The connection, opened with -c, -o and the environment. @return NULL: said on `err` already */
+stele_client *stele_cli_client(stele_cli *cli);
+
+/** "stele: TEXT" on `err`. @return `code`, so that failing is one line */
+stele_exit stele_cli_fail(stele_cli *cli, stele_exit code, const char *format, ...)
+    STELE_PRINTF(3, 4);
+
+/** The same for an error value. @return STELE_EXIT_FAILED */
+stele_exit stele_cli_fail_error(stele_cli *cli, const stele_error *err);
+
+/** Find what the application has by name; says what there is if it has none of that name. */
+const stele_projection *stele_cli_projection(stele_cli *cli, const char *name);
+
+/**
+ * A file's content. "-" is standard input.
+ * @param out  cleared by the caller
+ * @return STELE_E_NOT_FOUND, STELE_E_LIMIT, STELE_E_INVALID; the text names the file and why
+ */
+stele_status stele_cli_read_file(stele_cli *cli, const char *path, size_t size_max,
+                                 stele_buffer *out, stele_error *err);
+
+/** Parse the schema files of --with, each seeing those before it, then `path` with all of them. */
+typedef struct stele_schema_files {
+    stele_schema **with; /* NULL-terminated; owned */
+    stele_schema *schema;
+} stele_schema_files;
+stele_status stele_cli_schema(stele_cli *cli, const stele_arguments *arguments, const char *path,
+                              stele_schema_files *out, stele_error *err);
+void stele_schema_files_clear(stele_schema_files *files);
+STELE_VALUE_SCOPE(stele_schema_files, stele_schema_files_clear);
+
+#endif

@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: MIT
+ * The table of commands, in the order of the help. */
+#include "cli/cmd.h"
+
+static const char *const json_forms[] = {"hex", "json", "plain", NULL};
+static const char *const modes[] = {"none",
+                                    "backward",
+                                    "forward",
+                                    "full",
+                                    "backward-transitive",
+                                    "forward-transitive",
+                                    "full-transitive",
+                                    NULL};
+static const char *const algorithms[] = {"crc64", "sha256", NULL};
+
+#define WITH                                                                                       \
+    {                                                                                              \
+        .name = "with", .kind = STELE_OPTION_LIST, .value = "FILE",                                \
+        .help = "schema whose named types FILE refers to; again and again"                         \
+    }
+
+static const stele_option schema_check_options[] = {
+    {.name = "mode",
+     .kind = STELE_OPTION_TEXT,
+     .value = "MODE",
+     .choices = modes,
+     .help = "compatibility (default: backward: NEW reads what OLD wrote)"},
+    WITH,
+    {0}};
+
+static const stele_option schema_options[] = {WITH, {0}};
+
+static const stele_option fingerprint_options[] = {
+    {.name = "algorithm",
+     .kind = STELE_OPTION_TEXT,
+     .value = "NAME",
+     .choices = algorithms,
+     .help = "crc64 (CRC-64-AVRO, the default) or sha256"},
+    {.name = "decimal", .kind = STELE_OPTION_FLAG, .help = "the CRC as a signed decimal number"},
+    WITH,
+    {0}};
+
+static const stele_option generate_options[] = {
+    {.name = "output",
+     .letter = 'o',
+     .kind = STELE_OPTION_TEXT,
+     .value = "DIR",
+     .help = "where the .h and .c go (default: the current folder)"},
+    WITH,
+    {0}};
+
+static const stele_option convert_options[] = {
+    {.name = "writer",
+     .kind = STELE_OPTION_TEXT,
+     .value = "FILE",
+     .help = "schema that the data were written with"},
+    {.name = "reader",
+     .kind = STELE_OPTION_TEXT,
+     .value = "FILE",
+     .help = "schema to read them as (default: the writer's)"},
+    {.name = "from",
+     .kind = STELE_OPTION_TEXT,
+     .value = "FORM",
+     .choices = json_forms,
+     .help = "what standard input holds: hex (default), json (Avro's) or plain"},
+    {.name = "to",
+     .kind = STELE_OPTION_TEXT,
+     .value = "FORM",
+     .choices = json_forms,
+     .help = "what to print: json (default), plain or hex"},
+    WITH,
+    {0}};
+
+static const char *const formats[] = {"csv", "json", NULL};
+static const char *const header_styles[] = {"minimal", "cloudevents", NULL};
+
+static const stele_option topics_create_options[] = {
+    {.name = "partitions",
+     .kind = STELE_OPTION_INT,
+     .value = "N",
+     .min = 1,
+     .max = 10000,
+     .help = "how many, for ever: keys would move with another number (default: 4)"},
+    {.name = "replication",
+     .kind = STELE_OPTION_INT,
+     .value = "N",
+     .min = 1,
+     .max = 100,
+     .help = "copies of each record (default: the broker's)"},
+    {0}};
+
+static const stele_option topics_delete_options[] = {
+    {.name = "yes", .kind = STELE_OPTION_FLAG, .help = "really: all events are gone for ever"},
+    {0}};
+
+static const stele_option publish_options[] = {
+    {.name = "schema",
+     .kind = STELE_OPTION_TEXT,
+     .value = "FILE",
+     .help = "the event's Avro schema"},
+    {.name = "key",
+     .kind = STELE_OPTION_TEXT,
+     .value = "FIELD",
+     .help = "the field that holds the aggregate's id; it stays in the event"},
+    {.name = "format",
+     .kind = STELE_OPTION_TEXT,
+     .value = "FORMAT",
+     .choices = formats,
+     .help = "csv with a header line, or json, one object per line (default: by the file's name)"},
+    {.name = "headers",
+     .kind = STELE_OPTION_TEXT,
+     .value = "STYLE",
+     .choices = header_styles,
+     .help = "minimal (default) or cloudevents"},
+    {.name = "strict",
+     .kind = STELE_OPTION_FLAG,
+     .help = "publish nothing after the first bad line"},
+    {.name = "skip",
+     .kind = STELE_OPTION_INT,
+     .value = "N",
+     .min = 0,
+     .max = INT64_MAX,
+     .help = "pass over the first N records: where an interruption said to continue"},
+    WITH,
+    {0}};
+
+static const stele_option tail_options[] = {
+    {.name = "follow", .letter = 'f', .kind = STELE_OPTION_FLAG, .help = "go on with what comes"},
+    {.name = "from",
+     .kind = STELE_OPTION_TEXT,
+     .value = "PLACE",
+     .help = "beginning, an offset, or a time like 2026-01-31T12:00:00Z"},
+    {.name = "lines",
+     .letter = 'n',
+     .kind = STELE_OPTION_INT,
+     .value = "N",
+     .min = 1,
+     .max = 100000,
+     .help = "how many of the last ones, without --from (default: 10)"},
+    {0}};
+
+static const stele_option status_options[] = {
+    {.name = "check",
+     .kind = STELE_OPTION_FLAG,
+     .help = "exit with 3 if any partition is stalled or stopped"},
+    {0}};
+
+static const stele_option schema_register_options[] = {
+    {.name = "subject", .kind = STELE_OPTION_TEXT, .value = "NAME", .help = "under this subject"},
+    {.name = "aggregate",
+     .kind = STELE_OPTION_TEXT,
+     .value = "AGGREGATE",
+     .help = "under the subject of this aggregate's events: AGGREGATE.events-RECORD"},
+    WITH,
+    {0}};
+
+static const stele_option registry_serve_options[] = {
+    {.name = "listen",
+     .kind = STELE_OPTION_TEXT,
+     .value = "HOST:PORT",
+     .help = "where (default: 127.0.0.1:8081); port 0 takes one that is free"},
+    {0}};
+
+const stele_command stele_commands[] = {
+    {.name = "run",
+     .operands = "",
+     .operand_min = 0,
+     .operand_max = 0,
+     .summary = "run the workers of the application's projections",
+     .details = "Ends on SIGTERM or SIGINT, after a last snapshot; a second signal ends it at "
+                "once. Exits with\n"
+                "1 if all that it owns is stopped. While a broker, a registry or a topic is away "
+                "it waits.",
+     .example = "shop run -c worker.ini -o worker.threads=4",
+     .configuration = true,
+     .run = stele_cmd_run},
+    {.name = "topics create",
+     .operands = "AGGREGATE",
+     .operand_min = 1,
+     .operand_max = 1,
+     .summary = "create the events topic of an aggregate",
+     .details =
+         "The topic AGGREGATE.events is kept for ever: neither time nor size removes an event.",
+     .example = "stele topics create customer --partitions 12",
+     .options = topics_create_options,
+     .run = stele_cmd_topics_create},
+    {.name = "topics describe",
+     .operands = "[AGGREGATE]",
+     .operand_min = 0,
+     .operand_max = 1,
+     .summary = "show events topics, and where their settings would lose events",
+     .details = "Exits with 3 if a setting differs from what an event store needs.",
+     .example = "stele topics describe customer",
+     .run = stele_cmd_topics_describe},
+    {.name = "topics delete",
+     .operands = "AGGREGATE",
+     .operand_min = 1,
+     .operand_max = 1,
+     .summary = "delete an events topic and what the application's projections made of it",
+     .details =
+         "For what was tried out: events cannot be brought back. The group's offsets go with them.",
+     .example = "shop topics delete customer --yes",
+     .options = topics_delete_options,
+     .run = stele_cmd_topics_delete},
+    {.name = "publish",
+     .operands = "AGGREGATE [FILE]",
+     .operand_min = 1,
+     .operand_max = 2,
+     .summary = "validate records and publish them as events",
+     .details =
+         "Reads standard input without FILE. A bad line is reported with its number, column and\n"
+         "reason, the rest goes on, and the exit code is 1. CSV cells are read by the field's "
+         "type:\n"
+         "a date takes 1997-01-18, a timestamp ISO 8601, an empty cell or NA is null where null "
+         "is\n"
+         "allowed. Ctrl-C flushes and says where to continue.",
+     .example = "stele publish customer --schema purchase.avsc --key customer_id purchases.csv",
+     .options = publish_options,
+     .run = stele_cmd_publish},
+    {.name = "history",
+     .operands = "AGGREGATE ID",
+     .operand_min = 2,
+     .operand_max = 2,
+     .summary = "print the events of one aggregate as JSON",
+     .example = "stele history customer 00004",
+     .run = stele_cmd_history},
+    {.name = "tail",
+     .operands = "AGGREGATE",
+     .operand_min = 1,
+     .operand_max = 1,
+     .summary = "print the last events of an aggregate's topic as JSON",
+     .details = "Events of one partition come in order. The version is printed where a writer put "
+                "it into\n"
+                "the record; `history` counts it.",
+     .example = "stele tail customer --from 2026-01-31T12:00:00Z --follow",
+     .options = tail_options,
+     .run = stele_cmd_tail},
+    {.name = "status",
+     .operands = "[PROJECTION]",
+     .operand_min = 0,
+     .operand_max = 1,
+     .summary = "show what each partition of a projection is doing",
+     .details = "Reads Kafka alone: what workers last said in _stele.status, and where the log "
+                "ends. What is\n"
+                "older than 15 s reads as unknown.",
+     .example = "stele status customers --check",
+     .options = status_options,
+     .run = stele_cmd_status},
+    {.name = "schema check",
+     .operands = "OLD NEW",
+     .operand_min = 2,
+     .operand_max = 2,
+     .summary = "is a new schema compatible with an old one?",
+     .details = "Prints a line per finding and exits with 3; with 0 if there is none.",
+     .example = "stele schema check order-v1.avsc order-v2.avsc --mode full",
+     .options = schema_check_options,
+     .run = stele_cmd_schema_check},
+    {.name = "schema canonical",
+     .operands = "FILE",
+     .operand_min = 1,
+     .operand_max = 1,
+     .summary = "print the Parsing Canonical Form",
+     .example = "stele schema canonical order.avsc",
+     .options = schema_options,
+     .run = stele_cmd_schema_canonical},
+    {.name = "schema fingerprint",
+     .operands = "FILE",
+     .operand_min = 1,
+     .operand_max = 1,
+     .summary = "print the fingerprint of the canonical form",
+     .example = "stele schema fingerprint order.avsc --algorithm sha256",
+     .options = fingerprint_options,
+     .run = stele_cmd_schema_fingerprint},
+    {.name = "schema generate",
+     .operands = "FILE",
+     .operand_min = 1,
+     .operand_max = 1,
+     .summary = "write the C structs, the type and its encoder and decoder",
+     .example = "stele schema generate order.avsc -o gen",
+     .options = generate_options,
+     .run = stele_cmd_schema_generate},
+    {.name = "schema convert",
+     .operands = "",
+     .operand_min = 0,
+     .operand_max = 0,
+     .summary = "read data of one schema as another",
+     .details =
+         "One datum per line on standard input, one per line on standard output. A datum that\n"
+         "cannot be read prints \"error: …\" on its line, and the exit code is 1.",
+     .example = "echo 0a | stele schema convert --writer int.avsc --reader long.avsc",
+     .options = convert_options,
+     .run = stele_cmd_schema_convert},
+    {.name = "schema register",
+     .operands = "FILE",
+     .operand_min = 1,
+     .operand_max = 1,
+     .summary = "register a schema, or find it registered; prints its id",
+     .details = "A file of --with is registered first, under the full name of its type, and is "
+                "referred to\n"
+                "where FILE uses it.",
+     .example = "stele schema register order.avsc --aggregate order --with customer.avsc",
+     .options = schema_register_options,
+     .run = stele_cmd_schema_register},
+    {.name = "schema list",
+     .operands = "[SUBJECT]",
+     .operand_min = 0,
+     .operand_max = 1,
+     .summary = "list subjects with their versions, or versions with their ids",
+     .example = "stele schema list customer.events-shop.Purchase",
+     .run = stele_cmd_schema_list},
+    {.name = "schema get",
+     .operands = "ID | SUBJECT [VERSION]",
+     .operand_min = 1,
+     .operand_max = 2,
+     .summary = "print a registered schema",
+     .details = "Without VERSION the latest. A subject that is a number wants one: latest.",
+     .example = "stele schema get customer.events-shop.Purchase 2",
+     .run = stele_cmd_schema_get},
+    {.name = "registry serve",
+     .operands = "",
+     .operand_min = 0,
+     .operand_max = 0,
+     .summary = "serve the kafka: registry to other languages, with Confluent's REST API",
+     .details = "Prints its URL and serves until SIGTERM or SIGINT. There is no authentication: by "
+                "default\n"
+                "only programs of this machine reach it, and requests of web pages are refused.",
+     .example = "stele registry serve --listen 127.0.0.1:8081",
+     .options = registry_serve_options,
+     .run = stele_cmd_registry_serve},
+    {0}};

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: MIT
+ * stele_main: finds the command in the table, parses its arguments, prints help, handles signals.
+ * What a command does is in its own cmd_*.c. */
+#include <stele/app.h>
+#include <stele/version.h>
+
+#include <signal.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/command.h"
+#include "core/alloc.h"
+#include "core/config.h"
+
+/* The one mutable global of the tree: what the signal handler may touch. */
+static atomic_bool stop_requested;
+
+static void on_signal(int number)
+{
+    /* The first one asks for an orderly stop; the second one ends the process at once. */
+    if (atomic_exchange(&stop_requested, true)) _exit(128 + number);
+}
+
+static void handle_signals(void)
+{
+    struct sigaction action = {.sa_handler = on_signal};
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+static const stele_option common_options[] = {
+    {.name = "config",
+     .letter = 'c',
+     .kind = STELE_OPTION_TEXT,
+     .value = "FILE",
+     .help = "configuration, INI"},
+    {.name = "override",
+     .letter = 'o',
+     .kind = STELE_OPTION_LIST,
+     .value = "SECTION.KEY=VALUE",
+     .help = "one configuration value; again and again"},
+    {.name = "json", .kind = STELE_OPTION_FLAG, .help = "print one JSON object per line"},
+    {.name = "timeout",
+     .kind = STELE_OPTION_INT,
+     .value = "SECONDS",
+     .min = 1,
+     .max = 86400,
+     .help = "how long to wait for the broker and the registry (default: 30)"},
+    {.name = "help", .letter = 'h', .kind = STELE_OPTION_FLAG, .help = "print this"},
+    {0}};
+
+/* How many words of argv name a command: 2, 1, or 0 if none does. */
+static int find_command(int count, char *const *words, const stele_command **out)
+{
+    for (int used = count < 2 ? count : 2; used > 0; used--) {
+        for (const stele_command *command = stele_commands; command->name != NULL; command++) {
+            const char *space = strchr(command->name, ' ');
+            size_t first = space != NULL ? (size_t)(space - command->name) : strlen(command->name);
+            if ((space != NULL) != (used == 2)) continue;
+            if (strlen(words[0]) != first || memcmp(words[0], command->name, first) != 0) continue;
+            if (space != NULL && strcmp(words[1], space + 1) != 0) continue;
+            *out = command;
+            return used;
+        }
+    }
+    return 0;
+}
+
+static void print_options(FILE *out, const stele_option *table)
+{
+    for (const stele_option *option = table; option != NULL && option->name != NULL; option++) {
+        char left[64];
+        snprintf(left, sizeof left, "%c%c%s--%s%s%s", option->letter != 0 ? '-' : ' ',
+                 option->letter != 0 ? option->letter : ' ', option->letter != 0 ? ", " : "  ",
+                 option->name, option->value != NULL ? " " : "",
+                 option->value != NULL ? option->value : "");
+        fprintf(out, "  %-32s %s\n", left, option->help);
+    }
+}
+
+static void print_command_help(FILE *out, const char *program, const stele_command *command)
+{
+    fprintf(out, "usage: %s %s%s%s [OPTION…]\n\n%s\n", program, command->name,
+            command->operands[0] != '\0' ? " " : "", command->operands, command->summary);
+    if (command->details != NULL) fprintf(out, "\n%s\n", command->details);
+    fprintf(out, "\noptions:\n");
+    print_options(out, command->options);
+    print_options(out, common_options);
+    if (command->configuration) {
+        STELE_AUTO_VALUE(stele_buffer) keys = {0};
+        stele_config_write_help(&keys);
+        fprintf(out, "\nconfiguration, by -c FILE, environment or -o:\n%s",
+                stele_buffer_text(&keys));
+    }
+    fprintf(out, "\nexample:\n  %s\n", command->example);
+}
+
+static void print_help(FILE *out, const char *program, const char *only)
+{
+    fprintf(out, "usage: %s COMMAND [OPTION…] [OPERAND…]\n\ncommands:\n", program);
+    for (const stele_command *command = stele_commands; command->name != NULL; command++) {
+        if (only != NULL && strncmp(command->name, only, strlen(only)) != 0) continue;
+        char left[80];
+        snprintf(left, sizeof left, "%s %s", command->name, command->operands);
+        fprintf(out, "  %-38s %s\n", left, command->summary);
+    }
+    fprintf(out,
+            "\n%s COMMAND --help says more. Exit codes: 0 done, 1 failed, 2 usage, 3 a check found "
+            "something.\n",
+            program);
+}
+
+/* The word may be the first of several commands' names: "schema". */
+static bool begins_command(const char *word)
+{
+    size_t size = strlen(word);
+    for (const stele_command *command = stele_commands; command->name != NULL; command++)
+        if (strncmp(command->name, word, size) == 0 && command->name[size] == ' ') return true;
+    return false;
+}
+
+static stele_exit run_command(stele_cli *cli, int count, char *const *words)
+{
+    stele_error err = {0};
+    STELE_AUTO(stele_arguments) arguments = NULL;
+    const stele_command *command = cli->command;
+    if (stele_arguments_parse(count, words, command->options, common_options, &arguments, &err) < 0)
+        return stele_cli_fail(cli, STELE_EXIT_USAGE, "%s: %s", command->name, err.text);
+    if (stele_arguments_flag(arguments, "help")) {
+        print_command_help(cli->out, cli->app->name, command);
+        return STELE_EXIT_DONE;
+    }
+    size_t operands = stele_arguments_count(arguments);
+    if (operands < command->operand_min || operands > command->operand_max)
+        return stele_cli_fail(cli, STELE_EXIT_USAGE, "%s: want %s; see %s %s --help", command->name,
+                              command->operands[0] != '\0' ? command->operands : "no operands",
+                              cli->app->name, command->name);
+    cli->arguments = arguments;
+    cli->json = stele_arguments_flag(arguments, "json");
+    cli->timeout_ms = (int)stele_arguments_int(arguments, "timeout", 30) * 1000;
+    stele_exit code = command->run(cli, arguments);
+    stele_client_close(cli->client);
+    cli->client = NULL;
+    if (fflush(cli->out) != 0 && code == STELE_EXIT_DONE)
+        return stele_cli_fail(cli, STELE_EXIT_FAILED, "standard output cannot be written");
+    return code;
+}
+
+int stele_main(int argc, char **argv, const stele_app *app)
+{
+    stele_cli cli = {.app = app,
+                     .in = stdin,
+                     .out = stdout,
+                     .err = stderr,
+                     .terminal = isatty(STDERR_FILENO) == 1,
+                     .stop = &stop_requested};
+    int count = argc > 0 ? argc - 1 : 0;
+    char *const *words = argv + 1;
+    if (count == 0) {
+        print_help(cli.err, app->name, NULL);
+        return STELE_EXIT_USAGE;
+    }
+    if (strcmp(words[0], "--version") == 0) {
+        printf("%s (Stele %s)\n", app->name, STELE_VERSION);
+        return STELE_EXIT_DONE;
+    }
+    bool help = strcmp(words[0], "help") == 0 || strcmp(words[0], "--help") == 0 ||
+                strcmp(words[0], "-h") == 0;
+    if (help) count--, words++;
+    int used = find_command(count, words, &cli.command);
+    if (used == 0) {
+        bool known = count == 0 || begins_command(words[0]);
+        if (!known)
+            return stele_cli_fail(&cli, STELE_EXIT_USAGE, "no command %s; see %s --help", words[0],
+                                  app->name);
+        bool asked = help || (count > 1 && strcmp(words[1], "--help") == 0);
+        print_help(asked ? cli.out : cli.err, app->name, count > 0 ? words[0] : NULL);
+        return asked ? STELE_EXIT_DONE : STELE_EXIT_USAGE;
+    }
+    if (help) {
+        print_command_help(cli.out, app->name, cli.command);
+        return STELE_EXIT_DONE;
+    }
+    handle_signals();
+    return run_command(&cli, count - used, words + used);
+}
