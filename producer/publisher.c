@@ -2,6 +2,7 @@
  * The publisher of facts: takes events in, keeps each until it is acknowledged. */
 #include <stele/codec.h>
 
+#include <limits.h>
 #include <time.h>
 
 #include "core/alloc.h"
@@ -16,8 +17,8 @@ enum {
     LINGER_MS = 5,
     TIMEOUT_MS = 30000,
     KEY_MAX = 1024,
-    /* Long, so that a broker may be away for a while without its producer being replaced. */
-    DELIVERY_TIMEOUT_MS = 120000,
+    /* For ever: an event that its producer gives up could be overtaken by those behind it. */
+    DELIVERY_TIMEOUT_MS = INT_MAX,
     STEP_MS = 200,     /* longest wait between two looks at what has happened */
     SERVE_EVERY = 256, /* events between two looks at deliveries */
     REPLACE_MS = 2000, /* least time of one attempt to replace a producer */

@@ -283,6 +283,7 @@ stele_status stele_follower_wait_answer(stele_follower *follower, int64_t questi
 stele_status stele_follower_wait_offset(stele_follower *follower, int64_t offset,
                                         stele_deadline until, stele_error *err)
 {
+    stele_follower_ask(follower); /* it may be resting */
     while (follower->position <= offset) {
         if (follower->dead || !stele_monitor_wait(&follower->monitor, until)) break;
     }
