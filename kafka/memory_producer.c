@@ -302,7 +302,7 @@ stele_status stele_memory_put(stele_log_producer *base, const stele_log_entry *e
                               stele_error *err)
 {
     memory_producer *self = (memory_producer *)base;
-    stele_partition place;
+    stele_partition place = {0};
     stele_memory_enter(self->log);
     stele_status status = stele_memory_check_producer(self, err);
     if (status == STELE_OK) status = check_transaction(self, err);
