@@ -121,30 +121,32 @@ static bool check_symbols(check *c, const stele_node *reader, const stele_node *
                 reader_name(c), count, reader->name, writer_name(c), stele_buffer_text(&missing));
 }
 
-/* The writer's fields that a field could be read from: by its name and by each alias. */
+/* How many of the writer's fields a field could be read from, by its name or an alias; aliases may
+ * repeat one another and the name. */
 static size_t count_writer_fields(const stele_field *field, const stele_node *writer,
-                                  const stele_field **found)
+                                  int64_t *found)
 {
     size_t count = 0;
-    int64_t index = stele_node_find(writer, field->name);
-    if (index >= 0) *found = &writer->fields[index], count++;
-    for (size_t i = 0; i < field->alias_count; i++) {
-        index = stele_node_find(writer, field->aliases[i]);
-        if (index >= 0) *found = &writer->fields[index], count++;
+    for (size_t i = 0; i <= field->alias_count; i++) {
+        const char *name = i == 0 ? field->name : field->aliases[i - 1];
+        int64_t index = stele_node_find(writer, name);
+        if (index < 0 || index == *found) continue;
+        *found = index;
+        count++;
     }
     return count;
 }
 
 static bool check_field(check *c, const stele_field *field, const stele_node *writer)
 {
-    const stele_field *found = NULL;
+    int64_t found = -1;
     size_t count = count_writer_fields(field, writer, &found);
     if (count > 1) {
         return find(c, "AMBIGUOUS_FIELD",
                     "%s could read it from %zu fields of %s; take one of its aliases out",
                     reader_name(c), count, writer_name(c));
     }
-    if (count == 1) return reads(c, field->type, found->type);
+    if (count == 1) return reads(c, field->type, writer->fields[found].type);
     if (field->standard != NULL) return true;
     /* Avro Java takes the default of the enum for a hint and then finds two types that differ. */
     bool hint = field->type->kind == STELE_KIND_ENUM && field->type->standard >= 0;

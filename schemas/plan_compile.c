@@ -852,7 +852,9 @@ stele_status stele_plan_new(const stele_schema *writer, const stele_type *reader
     stele_status status =
         stele_schema_parse(stele_text(reader->schema), &options, &plan->reader, err);
     if (status < 0) return status;
-    bool equal = stele_schema_equal(writer, plan->reader);
+    /* Aliases say how to read other schemas; one that is the same needs none. */
+    bool equal =
+        stele_node_equal(stele_schema_root(writer), stele_schema_root(plan->reader), false);
     plan->direct = equal && reader->decode != NULL && has_default_limits(&plan->limits);
 
     if (plan->direct) {

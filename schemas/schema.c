@@ -88,7 +88,7 @@ static stele_status take_names(stele_parser *parser, const stele_schema *with)
             stele_table_insert(names, stele_table_key(with->names, from), &is_new);
         if (is_new) {
             *to = *from;
-        } else if (*to != *from && !stele_node_equal(*to, *from)) {
+        } else if (*to != *from && !stele_node_equal(*to, *from, true)) {
             return stele_fail(parser->err, STELE_E_INVALID, STELE_NEXT_REJECT,
                               "%s: %s is defined in two of the schemas that come with it, and not "
                               "alike; leave one of them out",

@@ -297,6 +297,10 @@ static stele_layout *build(builder *b, const stele_node *root)
 {
     stele_layout *top = make(b, root, NULL);
     measure(b, top, CHAIN_MAX);
+    stele_table_cursor cursor = {0};
+    stele_layout **named; /* some records are held by pointers only */
+    while ((named = stele_table_next(b->named, &cursor)) != NULL)
+        measure(b, *named, CHAIN_MAX);
     for (size_t i = 0; i < b->list_count; i++) {
         measure(b, b->lists[i], CHAIN_MAX);
         measure_list(b, b->lists[i], b->items[i]);
