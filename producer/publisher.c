@@ -14,7 +14,6 @@
 
 enum {
     QUEUE_MAX = 64 << 20,
-    LINGER_MS = 5,
     TIMEOUT_MS = 30000,
     KEY_MAX = 1024,
     /* For ever: an event that its producer gives up could be overtaken by those behind it. */
@@ -184,7 +183,6 @@ static void take_options(stele_publisher *publisher, const stele_publisher_optio
     stele_publisher_options *own = &publisher->options;
     *own = *options;
     if (own->queue_max == 0) own->queue_max = QUEUE_MAX;
-    if (own->linger_ms == 0) own->linger_ms = LINGER_MS;
     if (own->timeout_ms == 0) own->timeout_ms = TIMEOUT_MS;
     publisher->compression = stele_strdup(options->compression);
     own->compression = publisher->compression;
