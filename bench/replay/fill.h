@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: MIT
+ * Fills the topic that the replay benchmark reads, through Stele's own publisher. */
+#ifndef STELE_BENCH_FILL_H
+#define STELE_BENCH_FILL_H
+
+/** Publish `count` movements to "<aggregate>.events", which exists. @return exit code */
+int replay_fill(const char *brokers, const char *aggregate, const char *compression, long count);
+
+#endif

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT
+ * One way to rebuild the balances, as the benchmark runs each: count only, hand-written, Stele. */
+#ifndef STELE_BENCH_REPLAY_H
+#define STELE_BENCH_REPLAY_H
+
+#include <stdint.h>
+
+enum { PARTITIONS = 4, ACCOUNTS = 20000 };
+
+/* The same fetch-ahead budget for all, per consumer: more than a second of data, so that librdkafka
+ * 2.0.2 does not pause its fetches. */
+#define QUEUE_KBYTES 262144
+
+/** What a way found; compared with what was produced. */
+typedef struct replay_result {
+    int64_t events;
+    int64_t sum_cents; /* over all balances; 0 where the way only counts */
+    int64_t accounts;  /* states at the end; 0 where it only counts */
+    double seconds;    /* from the start of reading to the last event */
+} replay_result;
+
+/** Read all of a topic's partitions that thread `thread` of `threads` has: index % threads ==
+ * thread. */
+typedef struct replay_share {
+    const char *brokers;
+    const char *topic;
+    int thread;
+    int threads;
+} replay_share;
+
+replay_result replay_count(const replay_share *share);
+replay_result replay_by_hand(const replay_share *share);
+replay_result replay_by_fold(const replay_share *share);  /* no snapshot on the way, as by hand */
+replay_result replay_by_stele(const replay_share *share); /* snapshots as configured by default */
+
+double replay_now(void);
+_Noreturn void replay_die(const char *what, const char *why);
+
+#endif

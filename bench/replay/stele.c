@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MIT
+ * Stele's way: the worker and the fold as `run` has them, one worker per thread, with a projection
+ * name of its own per run, so that there is nothing to restore and every event is applied. */
+#include "replay.h"
+
+#include <limits.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "balance.h"
+#include "core/config.h"
+#include "movement.h"
+#include "projections/fold.h"
+#include "registry/client.h"
+
+/* Of the run, written by whichever thread owns the partition. */
+static _Atomic int64_t positions[PARTITIONS];
+static int64_t ends[PARTITIONS];
+
+static _Thread_local replay_result found;
+
+static int apply_movement(void *state, const void *data, const stele_event *event, stele_error *err)
+{
+    (void)event, (void)err;
+    bench_balance *balance = state;
+    const bench_movement *movement = data;
+    if (balance->movements++ == 0) found.accounts++;
+    balance->balance_cents += movement->amount_cents;
+    balance->last_booked_at = movement->booked_at;
+    found.events++;
+    found.sum_cents += movement->amount_cents;
+    return STELE_OK;
+}
+
+static const stele_handler handlers[] = {{&bench_movement_type, apply_movement}, {NULL, NULL}};
+
+static void check(stele_status status, const stele_error *err)
+{
+    if (status < 0) replay_die("stele", err->text);
+}
+
+static stele_client *open_client(const char *brokers)
+{
+    char servers[256];
+    snprintf(servers, sizeof servers, "kafka.bootstrap.servers=%s", brokers);
+    stele_error err = {0};
+    stele_client *client = NULL;
+    const stele_client_options options = {.overrides = (const char *const[]){servers, NULL}};
+    check(stele_client_open(&options, &client, &err), &err);
+    return client;
+}
+
+static void find_ends(stele_log *log, const char *topic)
+{
+    for (int32_t i = 0; i < PARTITIONS; i++) {
+        stele_error err = {0};
+        int64_t start, end;
+        check(stele_log_bounds(log, (stele_partition){topic, i}, STELE_READ_COMMITTED, 10000,
+                               &start, &end, &err),
+              &err);
+        ends[i] = end;
+    }
+}
+
+/* What this worker owns is told to all. @return is every partition at its end? */
+static bool is_done(const stele_worker *worker, bool *began)
+{
+    bool done = true;
+    for (int32_t i = 0; i < PARTITIONS; i++) {
+        int64_t position = stele_worker_progress(worker, i).position;
+        if (position >= 0) atomic_store(&positions[i], position);
+        *began = *began || position >= 0;
+        done = done && atomic_load(&positions[i]) >= ends[i];
+    }
+    return done;
+}
+
+static void run_to_end(stele_worker *worker)
+{
+    bool began = false;
+    double start = 0;
+    stele_error err = {0};
+    do {
+        if (!began) start = replay_now();
+        check(stele_worker_step(worker, 10, &err), &err);
+    } while (!is_done(worker, &began));
+    found.seconds = replay_now() - start;
+}
+
+static replay_result replay(const replay_share *share, bool snapshots)
+{
+    char name[64], aggregate_name[64];
+    snprintf(name, sizeof name, "balances-%ld", (long)getpid());
+    snprintf(aggregate_name, sizeof aggregate_name, "%.*s",
+             (int)(strlen(share->topic) - strlen(".events")), share->topic);
+    const stele_aggregate aggregate = {
+        .name = aggregate_name, .events = (const stele_type *const[]){&bench_movement_type, NULL}};
+    const stele_projection projection = {.name = name,
+                                         .version = 1,
+                                         .source = &aggregate,
+                                         .state = &bench_balance_type,
+                                         .handlers = handlers};
+    stele_client *client = open_client(share->brokers);
+    find_ends(stele_client_log(client), share->topic);
+
+    stele_fold_options fold_options = {
+        .projection = &projection,
+        .registry = stele_client_registry(client),
+        .snapshot_events = snapshots ? 0 : INT64_MAX,
+        .snapshot_interval_ms = snapshots ? 0 : INT_MAX,
+    };
+    stele_error err = {0};
+    stele_fold *fold = NULL;
+    stele_worker *worker = NULL;
+    check(stele_fold_open(&fold_options, &fold, &err), &err);
+    stele_worker_options options = {.name = stele_fold_group(fold),
+                                    .topic = stele_fold_topic(fold),
+                                    .memory_max = (size_t)QUEUE_KBYTES * 1024,
+                                    .no_status = true,
+                                    .ops = &stele_fold_tasks,
+                                    .self = fold,
+                                    .clock = stele_clock_system()};
+    check(stele_worker_open(stele_client_log(client), &options, &worker, &err), &err);
+    run_to_end(worker);
+    stele_worker_close(worker);
+    stele_fold_close(fold);
+    stele_client_close(client);
+    return found;
+}
+
+replay_result replay_by_stele(const replay_share *share)
+{
+    return replay(share, true);
+}
+
+replay_result replay_by_fold(const replay_share *share)
+{
+    return replay(share, false);
+}
