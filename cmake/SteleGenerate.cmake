@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
-# stele_generate(TARGET SCHEMA…)
+# stele_generate(TARGET [PREFIX NAME_] [SCHEMAS] SCHEMA…)
 #   C structs and codecs from Avro schemas: compiled into TARGET, which includes them as "<file>.h".
 #   Made anew when a schema changes. In the order given, a schema may use names of those before it.
+#   PREFIX is put in front of every C name: two versions of an event in one program need it.
 function(stele_generate target)
+  cmake_parse_arguments(PARSE_ARGV 1 G "" "PREFIX" "SCHEMAS")
   set(folder ${CMAKE_CURRENT_BINARY_DIR}/${target}.generated)
   if(TARGET stele::program)
     set(program stele::program)
@@ -11,19 +13,25 @@ function(stele_generate target)
     set(program stele-generate)
     set(command stele-generate)
   endif()
+  set(prefix "")
+  if(G_PREFIX)
+    set(prefix --prefix ${G_PREFIX})
+  endif()
   set(earlier "")
-  foreach(schema IN LISTS ARGN)
+  set(with "")
+  foreach(schema IN LISTS G_UNPARSED_ARGUMENTS G_SCHEMAS)
     cmake_path(ABSOLUTE_PATH schema BASE_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR})
-    cmake_path(GET schema STEM name)
+    cmake_path(GET schema STEM LAST_ONLY name)
     add_custom_command(
       OUTPUT ${folder}/${name}.h ${folder}/${name}.c
       COMMAND ${CMAKE_COMMAND} -E make_directory ${folder}
-      COMMAND ${command} ${schema} ${earlier} -o ${folder}
-      DEPENDS ${schema} ${program}
+      COMMAND ${command} ${schema} ${with} ${prefix} -o ${folder}
+      DEPENDS ${schema} ${earlier} ${program}
       COMMENT "Generating ${name}.h and ${name}.c from ${name}.avsc"
       VERBATIM)
     target_sources(${target} PRIVATE ${folder}/${name}.h ${folder}/${name}.c)
-    list(APPEND earlier --with ${schema})
+    list(APPEND earlier ${schema})
+    list(APPEND with --with ${schema})
   endforeach()
   target_include_directories(${target} PRIVATE ${folder})
 endfunction()

@@ -52,9 +52,9 @@ static bool is_zero(const uint8_t *bytes, size_t size)
 stele_status stele_big_decimal_write(stele_bytes digits, uint32_t scale, stele_buffer *out,
                                      stele_error *err)
 {
-    if (digits.size == 0) {
-        return stele_fail(err, STELE_E_INVALID, STELE_NEXT_REJECT, "a decimal of no bytes");
-    }
+    static const uint8_t zero[] = {0};
+    if (digits.size == 0)
+        digits = stele_bytes_of(zero, sizeof zero); /* a value all zero has none */
     if (digits.size > STELE_BIG_DECIMAL_SIZE_MAX || scale > 3 * STELE_BIG_DECIMAL_SIZE_MAX) {
         return stele_fail(err, STELE_E_LIMIT, STELE_NEXT_REJECT,
                           "a decimal of %zu bytes and scale %" PRIu32 " is too long for text",

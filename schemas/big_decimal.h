@@ -9,10 +9,9 @@
 enum { STELE_BIG_DECIMAL_SIZE_MAX = 4096 };
 
 /**
- * Append the text with all digits of the scale.
+ * Append the text with all digits of the scale. No bytes at all are 0.
  *
- * @return STELE_E_INVALID  no bytes at all, which is no number
- *         STELE_E_LIMIT    more than STELE_BIG_DECIMAL_SIZE_MAX (next = REJECT in both cases)
+ * @return STELE_E_LIMIT  more than STELE_BIG_DECIMAL_SIZE_MAX (next = REJECT)
  */
 stele_status stele_big_decimal_write(stele_bytes digits, uint32_t scale, stele_buffer *out,
                                      stele_error *err);
