@@ -440,6 +440,6 @@ int main(void)
     };
     int failed = cmocka_run_group_tests_name("registry/kafka", tests, NULL, NULL);
     STELE_AUTO(stele_log) log = new_log();
-    registry_fixture fixture = {open_on, log};
+    registry_fixture fixture = {.open = open_on, .context = log};
     return failed + registry_cases_run("registry/kafka, contract", &fixture);
 }

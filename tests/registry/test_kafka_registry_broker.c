@@ -120,7 +120,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(eight_processes_that_write_at_once_end_with_one_catalog)};
     int failed = cmocka_run_group_tests_name("registry/kafka, processes", tests, NULL, NULL);
     stele_log *log = open_log(NULL);
-    registry_fixture fixture = {open_on, log};
+    registry_fixture fixture = {.open = open_on, .context = log};
     failed += registry_cases_run("registry/kafka on a broker, contract", &fixture);
     stele_log_free(log);
     return failed;
