@@ -12,7 +12,8 @@
 enum {
     PROBLEM_FRESH_MS = 30000, /* librdkafka repeats a complaint at least that often */
     SILENCE_MS = 1000,        /* after a complaint, no answer for that long: the broker is away */
-    END_TXN_KEY = 26,         /* Kafka's ApiKey of EndTxn */
+    JOIN_GROUP_KEY = 11,      /* Kafka's ApiKeys */
+    END_TXN_KEY = 26,
     SCRAM_MENDED = 0x02060100 /* librdkafka 2.6.1 */
 };
 
@@ -92,6 +93,7 @@ static rd_kafka_resp_err_t on_answer(rd_kafka_t *rk, int socket, const char *bro
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR) return RD_KAFKA_RESP_ERR_NO_ERROR;
 
     if (key == END_TXN_KEY) atomic_store(&client->end_is_open, false);
+    if (key == JOIN_GROUP_KEY) atomic_store(&client->join_is_answered, true);
     atomic_store(&client->log->answered_ns, now_ns());
     return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
@@ -166,6 +168,18 @@ void stele_rdkafka_set_default(const rdkafka_log *log, rd_kafka_conf_t *conf, co
 
 /* ---- clients ---- */
 
+static void log_release(rdkafka_log *log)
+{
+    if (atomic_fetch_sub(&log->holders, 1) > 1) return;
+    if (log->conf != NULL) rd_kafka_conf_destroy(log->conf);
+    for (size_t i = 0; i < log->name_count; i++)
+        free(log->names[i]);
+    free(log->names);
+    pthread_mutex_destroy(&log->admin_lock);
+    pthread_mutex_destroy(&log->problem_lock);
+    free(log);
+}
+
 stele_status stele_rdkafka_client_open(rdkafka_log *log, rd_kafka_type_t type,
                                        rd_kafka_conf_t *conf, void *owner, rdkafka_client *client,
                                        stele_error *err)
@@ -175,13 +189,16 @@ stele_status stele_rdkafka_client_open(rdkafka_log *log, rd_kafka_type_t type,
     client->owner = owner;
     atomic_init(&client->end_is_open, false);
     atomic_init(&client->end_was_lost, false);
+    atomic_init(&client->join_is_answered, false);
 
     rd_kafka_conf_set_opaque(conf, client);
     rd_kafka_conf_set_log_cb(conf, on_log);
     rd_kafka_conf_interceptor_add_on_new(conf, "stele", on_new, client);
     client->rk = rd_kafka_new(type, conf, text, sizeof text);
-    if (client->rk != NULL) return STELE_OK;
-
+    if (client->rk != NULL) {
+        atomic_fetch_add(&log->holders, 1);
+        return STELE_OK;
+    }
     rd_kafka_conf_destroy(conf);
     return stele_fail_cause(err, STELE_E_INVALID, STELE_NEXT_STOP, (int)rd_kafka_last_error(),
                             "[kafka]: librdkafka refuses the settings: %s", text);
@@ -192,6 +209,7 @@ void stele_rdkafka_client_close(rdkafka_client *client)
     if (client->rk == NULL) return;
     rd_kafka_destroy_flags(client->rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
     client->rk = NULL;
+    log_release(client->log);
 }
 
 stele_status stele_rdkafka_admin(rdkafka_log *log, stele_isolation isolation, rd_kafka_t **out,
@@ -220,13 +238,7 @@ static void log_free(stele_log *base)
     rdkafka_log *log = (rdkafka_log *)base;
     stele_rdkafka_client_close(&log->admin[0]);
     stele_rdkafka_client_close(&log->admin[1]);
-    if (log->conf != NULL) rd_kafka_conf_destroy(log->conf);
-    for (size_t i = 0; i < log->name_count; i++)
-        free(log->names[i]);
-    free(log->names);
-    pthread_mutex_destroy(&log->admin_lock);
-    pthread_mutex_destroy(&log->problem_lock);
-    free(log);
+    log_release(log);
 }
 
 static void set_defaults(rdkafka_log *log)
@@ -265,6 +277,7 @@ stele_status stele_log_kafka_new(const stele_log_setting *settings, size_t count
     STELE_AUTO(stele_log) base = stele_alloc(sizeof(rdkafka_log));
     rdkafka_log *log = (rdkafka_log *)base;
     base->ops = &stele_rdkafka_ops;
+    atomic_init(&log->holders, 1);
     pthread_mutex_init(&log->admin_lock, NULL);
     pthread_mutex_init(&log->problem_lock, NULL);
 

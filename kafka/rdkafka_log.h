@@ -25,12 +25,14 @@ typedef struct rdkafka_client {
      * still reach the broker. */
     _Atomic bool end_is_open;
     _Atomic bool end_was_lost;
+    _Atomic bool join_is_answered; /* a JoinGroup, whatever the answer */
 } rdkafka_client;
 
 struct rdkafka_log {
     stele_log base;
-    rd_kafka_conf_t *conf; /* the caller's settings; each client starts with a copy */
-    char **names;          /* of the caller's settings */
+    _Atomic uint32_t holders; /* its owner, and each client while its threads may call back */
+    rd_kafka_conf_t *conf;    /* the caller's settings; each client starts with a copy */
+    char **names;             /* of the caller's settings */
     size_t name_count;
     bool debug;     /* the caller set "debug": librdkafka's lines go to stderr */
     bool old_scram; /* SCRAM with a librdkafka that cannot do it with Kafka 4 */

@@ -3,13 +3,20 @@
  * is ever fetched; a reader of its own reads them. */
 #include "kafka/rdkafka_log.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/alloc.h"
 #include "core/deadline.h"
 
-enum { SESSION_MS = 6000, HEARTBEATS_PER_SESSION = 3 };
+enum {
+    SESSION_MS = 6000,
+    HEARTBEATS_PER_SESSION = 3,
+    DESTROY_MS = 2000, /* librdkafka's threads notice within a second that they are to end */
+    FIRST_CLOSE_MENDED = 0x02030000 /* librdkafka 2.3.0, its issue 4381 */
+};
 
 struct group {
     stele_log_group base;
@@ -23,7 +30,10 @@ typedef struct member {
     rd_kafka_topic_partition_list_t *owned;
     rd_kafka_topic_t **topics; /* known early, so that their partitions can be paused */
     size_t topic_count;
-    bool closing;
+    bool cooperative;
+    bool assigned_once; /* librdkafka has been through a first assignment, empty or not */
+    bool closing;       /* the owner is told of no more assignments */
+    bool leaving;       /* librdkafka is closing */
 } member;
 
 /* ---- rebalances ---- */
@@ -106,15 +116,17 @@ static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code,
                          rd_kafka_topic_partition_list_t *partitions, void *opaque)
 {
     member *self = ((rdkafka_client *)opaque)->owner;
-    if (code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS && !self->closing) {
+    if (code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS && !self->leaving) {
+        self->assigned_once = true;
         take_paused(self, partitions);
+        if (self->closing) return;
         for (int i = 0; i < partitions->cnt; i++)
             rd_kafka_topic_partition_list_add(self->owned, partitions->elems[i].topic,
                                               partitions->elems[i].partition);
         tell(partitions, say_assigned, self, false);
         return;
     }
-    /* Revoked, or assigned while it closes: then nothing is started. */
+    /* Revoked; or assigned while librdkafka closes: then nothing is started. */
     if (code == RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS)
         tell_revoked(self, partitions, rd_kafka_assignment_lost(rk));
     give_up(rk, partitions);
@@ -122,17 +134,22 @@ static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code,
 
 /* ---- opening ---- */
 
+static void set_session(const rdkafka_log *log, rd_kafka_conf_t *conf, int asked_ms)
+{
+    char text[24];
+    size_t size = sizeof text;
+    if (asked_ms != 0 || !stele_rdkafka_is_set(log, "session.timeout.ms"))
+        stele_rdkafka_set_number(conf, "session.timeout.ms", asked_ms == 0 ? SESSION_MS : asked_ms);
+    if (stele_rdkafka_is_set(log, "heartbeat.interval.ms")) return;
+    rd_kafka_conf_get(conf, "session.timeout.ms", text, &size);
+    stele_rdkafka_set_number(conf, "heartbeat.interval.ms",
+                             strtol(text, NULL, 10) / HEARTBEATS_PER_SESSION);
+}
+
 static rd_kafka_conf_t *make_conf(const rdkafka_log *log, const stele_log_member_options *options)
 {
     rd_kafka_conf_t *conf = stele_rdkafka_conf(log);
-    bool session_is_set = stele_rdkafka_is_set(log, "session.timeout.ms");
-    int session_ms = options->session_timeout_ms == 0 ? SESSION_MS : options->session_timeout_ms;
-    if (options->session_timeout_ms != 0 || !session_is_set) {
-        stele_rdkafka_set_number(conf, "session.timeout.ms", session_ms);
-        if (!stele_rdkafka_is_set(log, "heartbeat.interval.ms"))
-            stele_rdkafka_set_number(conf, "heartbeat.interval.ms",
-                                     session_ms / HEARTBEATS_PER_SESSION);
-    }
+    set_session(log, conf, options->session_timeout_ms);
     stele_rdkafka_set(conf, "group.id", options->group);
     stele_rdkafka_set(conf, "partition.assignment.strategy",
                       options->eager ? "range" : "cooperative-sticky");
@@ -177,6 +194,7 @@ stele_status stele_rdkafka_member_open(stele_log *base, const stele_log_member_o
     member *self = stele_alloc(sizeof *self);
     self->base.ops = base->ops;
     self->events = options->events;
+    self->cooperative = !options->eager;
     self->owned = rd_kafka_topic_partition_list_new(0);
 
     stele_status status = stele_rdkafka_client_open(log, RD_KAFKA_CONSUMER, make_conf(log, options),
@@ -231,10 +249,25 @@ const rd_kafka_consumer_group_metadata_t *stele_rdkafka_group_metadata(const ste
     return ((const struct group *)base)->metadata;
 }
 
-/* rd_kafka_consumer_close has no deadline, so its steps are taken here. */
-static void leave(member *self, int timeout_ms)
+/* Before 2.3, closing a cooperative consumer between its joining and its first assignment ends the
+ * process by an assertion. So the assignment is waited for. @return false if it must not be closed
+ */
+static bool is_safe_to_close(member *self, stele_deadline deadline)
 {
-    stele_deadline deadline = stele_deadline_after(stele_clock_system(), timeout_ms);
+    if (!self->cooperative || rd_kafka_version() >= FIRST_CLOSE_MENDED) return true;
+    while (!self->assigned_once && atomic_load(&self->client.join_is_answered)) {
+        if (stele_deadline_passed(deadline)) return false;
+        rd_kafka_message_t *message =
+            rd_kafka_consumer_poll(self->client.rk, stele_deadline_remaining_ms(deadline, 100));
+        if (message != NULL) rd_kafka_message_destroy(message);
+    }
+    return true;
+}
+
+/* rd_kafka_consumer_close has no deadline, so its steps are taken here. */
+static void leave(member *self, stele_deadline deadline)
+{
+    self->leaving = true;
     rd_kafka_queue_t *queue = rd_kafka_queue_new(self->client.rk);
     rd_kafka_error_t *error = rd_kafka_consumer_close_queue(self->client.rk, queue);
     if (error != NULL) {
@@ -246,15 +279,58 @@ static void leave(member *self, int timeout_ms)
     rd_kafka_queue_destroy(queue);
 }
 
+typedef struct releasing {
+    member *self;
+    int done; /* the writing end of a pipe, closed when it is done */
+} releasing;
+
+static void *release_in_thread(void *argument)
+{
+    releasing work = *(releasing *)argument;
+    free(argument);
+    release(work.self);
+    close(work.done);
+    return NULL;
+}
+
+/* Before 2.4, destroying a consumer never ends if an assignment came while it closed. So it is done
+ * in a thread of its own, which is left behind with the member if it takes too long. */
+static void release_within(member *self, int timeout_ms)
+{
+    int ends[2];
+    pthread_t thread;
+    if (pipe(ends) != 0) {
+        release(self);
+        return;
+    }
+    releasing *work = stele_alloc(sizeof *work);
+    *work = (releasing){self, ends[1]};
+    if (pthread_create(&thread, NULL, release_in_thread, work) != 0) {
+        release_in_thread(work);
+    } else {
+        bool is_done = poll(&(struct pollfd){.fd = ends[0], .events = POLLIN}, 1, timeout_ms) > 0;
+        if (is_done)
+            pthread_join(thread, NULL);
+        else
+            pthread_detach(thread);
+    }
+    close(ends[0]);
+}
+
 void stele_rdkafka_member_close(stele_log_member *base, int timeout_ms)
 {
     member *self = (member *)base;
+    stele_deadline deadline = stele_deadline_after(stele_clock_system(), timeout_ms);
     self->closing = true;
-    leave(self, timeout_ms);
+    bool is_safe = is_safe_to_close(self, deadline);
+    if (is_safe) leave(self, deadline);
     if (self->owned->cnt > 0) {
         rd_kafka_topic_partition_list_t *rest = rd_kafka_topic_partition_list_copy(self->owned);
         tell_revoked(self, rest, true);
         rd_kafka_topic_partition_list_destroy(rest);
     }
-    release(self);
+    if (is_safe)
+        release_within(self, DESTROY_MS);
+    else
+        rd_kafka_unsubscribe(self->client.rk); /* left behind: it takes part in nothing any more */
 }

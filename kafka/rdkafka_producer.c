@@ -221,6 +221,11 @@ static stele_status fail_put(rdkafka_producer *self, const stele_log_entry *entr
     if (status < 0) return status;
 
     const char *topic = entry->partition.topic;
+    if (code == RD_KAFKA_RESP_ERR__QUEUE_FULL && rd_kafka_outq_len(self->client.rk) == 0)
+        return stele_fail_cause(err, STELE_E_LIMIT, STELE_NEXT_REJECT, (int)code,
+                                "%s: a record of %zu bytes does not fit into the producer's empty "
+                                "queue; raise queue_max",
+                                topic, entry->key.size + entry->value.size);
     if (code == RD_KAFKA_RESP_ERR__QUEUE_FULL)
         return stele_fail_cause(err, STELE_E_FULL, STELE_NEXT_RETRY, (int)code,
                                 "%s: the producer's queue is full: serve deliveries, then again",

@@ -314,6 +314,11 @@ static void fail_source(reader *self, source *from, const rd_kafka_message_t *me
         fail_hole(self, from, from->position);
         return;
     }
+    /* librdkafka fetches on from the same offset, so what may pass is only told. */
+    if (status == STELE_E_UNAVAILABLE || status == STELE_E_TIMED_OUT) {
+        stele_rdkafka_note_problem(self->client.log, rd_kafka_message_errstr(message));
+        return;
+    }
     char what[160];
     snprintf(what, sizeof what, "%s/%d at offset %" PRId64, rd_kafka_topic_name(from->topic),
              (int)from->index, from->position);

@@ -155,6 +155,20 @@ static void a_full_queue_says_so_and_loses_nothing(void **state)
     assert_int_equal(seen.count, accepted);
 }
 
+static void a_record_that_no_empty_queue_holds_is_refused_for_good(void **state)
+{
+    stele_log_producer *producer = NULL;
+    stele_log_producer_options options = {.queue_max = 64 * 1024};
+    MUST(stele_log_producer_open(*state, &options, &producer, &err));
+    static uint8_t value[100000];
+    stele_log_entry entry = {.partition = {"a", 0}, .value = {value, sizeof value}};
+
+    MUST_FAIL(stele_log_producer_put(producer, &entry, &err), STELE_E_LIMIT, STELE_NEXT_REJECT);
+
+    assert_non_null(strstr(err.text, "100000 bytes"));
+    stele_log_producer_close(producer);
+}
+
 static void initialising_a_transactional_id_can_be_tried_again(void **state)
 {
     stele_log_producer *producer = NULL;
@@ -182,6 +196,8 @@ int main(void)
                                         open_away, close_away),
         cmocka_unit_test_setup_teardown(a_full_queue_says_so_and_loses_nothing, open_away,
                                         close_away),
+        cmocka_unit_test_setup_teardown(a_record_that_no_empty_queue_holds_is_refused_for_good,
+                                        open_away, close_away),
         cmocka_unit_test_setup_teardown(initialising_a_transactional_id_can_be_tried_again,
                                         open_away, close_away),
     };
