@@ -228,6 +228,7 @@ stele_exit stele_cmd_schema_list(stele_cli *cli, const stele_arguments *argument
 
 static void print_schema(stele_cli *cli, int32_t id, stele_bytes text)
 {
+    bool ends_line = text.size > 0 && text.data[text.size - 1] == '\n';
     STELE_AUTO_VALUE(stele_buffer) line = {0};
     if (cli->json) {
         stele_buffer_format(&line, "{\"id\":%d,\"schema\":", (int)id);
@@ -236,7 +237,7 @@ static void print_schema(stele_cli *cli, int32_t id, stele_bytes text)
     } else {
         stele_buffer_append(&line, text);
     }
-    fprintf(cli->out, "%s\n", stele_buffer_text(&line));
+    fprintf(cli->out, "%s%s", stele_buffer_text(&line), ends_line && !cli->json ? "" : "\n");
 }
 
 static stele_status get_by_id(stele_cli *cli, stele_registry *registry, int32_t id,

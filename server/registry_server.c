@@ -281,3 +281,11 @@ bool stele_registry_server_is_local(const stele_registry_server *server)
 {
     return server->listener.is_loopback;
 }
+
+bool stele_registry_server_is_busy(stele_registry_server *server)
+{
+    stele_monitor_lock(&server->monitor);
+    bool is_busy = server->requests > 0;
+    stele_monitor_unlock(&server->monitor);
+    return is_busy;
+}

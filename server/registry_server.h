@@ -39,4 +39,7 @@ const char *stele_registry_server_address(const stele_registry_server *server);
 /** Can others than this machine reach it? */
 bool stele_registry_server_is_local(const stele_registry_server *server);
 
+/** Is a request being answered at this moment? */
+bool stele_registry_server_is_busy(stele_registry_server *server);
+
 #endif
