@@ -24,8 +24,8 @@ lint: ## formatting, static analysis, include rules, scripts, Dockerfile
 	scripts/deps --for lint
 	scripts/lint
 
-bench: build ## measure against raw librdkafka on a real broker
-	bench/run
+bench: build ## measure: beside raw librdkafka on a real broker, beside hand-written codecs
+	set -e; for run in bench/*/run; do echo "== $$run"; $$run; done
 
 install: build ## install into PREFIX (/usr/local), below DESTDIR if that is set
 	cmake --install build/release
