@@ -5,7 +5,12 @@ include(CMakePackageConfigHelpers)
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/stele)
 
 install(TARGETS libstele EXPORT stele LIBRARY NAMELINK_COMPONENT development)
-install(DIRECTORY include/stele DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
+set(not_built "")
+if(NOT STELE_AVROC)
+  set(not_built PATTERN avro.h EXCLUDE)
+endif()
+install(DIRECTORY include/stele DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h"
+  ${not_built})
 if(TARGET stele)
   file(RELATIVE_PATH to_lib /${CMAKE_INSTALL_BINDIR} /${CMAKE_INSTALL_LIBDIR})
   set_target_properties(stele PROPERTIES EXPORT_NAME program INSTALL_RPATH $ORIGIN/${to_lib})
