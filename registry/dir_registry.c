@@ -4,6 +4,8 @@
 #include <dirent.h>
 #include <errno.h>
 
+#include <jansson.h>
+
 #include "core/alloc.h"
 #include "core/text.h"
 #include "registry/entry.h"
@@ -120,6 +122,31 @@ static stele_status read_files(dir_registry *registry, stele_error *err)
 
 /* ---- schemas ---- */
 
+/* Does the text hold this name in quotes? */
+static bool is_quoted_in(stele_buffer *text, const char *name)
+{
+    STELE_AUTO(char) quoted = stele_strdup_format("\"%s\"", name);
+    return strstr(stele_buffer_text(text), quoted) != NULL;
+}
+
+/* May the file refer to a schema of that full name? Not to one of its own name: that is another
+ * version of it. */
+static bool may_refer_to(schema_file *file, const char *full_name)
+{
+    const char *last_dot = strrchr(full_name, '.');
+    const char *name = last_dot == NULL ? full_name : last_dot + 1;
+    STELE_AUTO(json_t)
+    json = json_loadb((const char *)file->text.data, file->text.size, JSON_ALLOW_NUL, NULL);
+    const char *own = json_string_value(json_object_get(json, "name"));
+    const char *space = json_string_value(json_object_get(json, "namespace"));
+    if (own == NULL) own = "";
+    bool has_space = space != NULL && space[0] != '\0' && strchr(own, '.') == NULL;
+    STELE_AUTO(char)
+    own_full = has_space ? stele_strdup_format("%s.%s", space, own) : stele_strdup(own);
+    if (strcmp(own_full, full_name) == 0) return false;
+    return is_quoted_in(&file->text, full_name) || is_quoted_in(&file->text, name);
+}
+
 /* Schemas that a file may refer to: of each name the one with the highest id below the file's, for
  * that is the version it was written against; else the lowest above. */
 static const stele_schema **others(const dir_registry *registry, size_t self)
@@ -129,10 +156,11 @@ static const stele_schema **others(const dir_registry *registry, size_t self)
     for (size_t n = 1; n < registry->count; n++) {
         size_t i = n <= self ? self - n : n;
         const stele_schema *schema = registry->files[i].schema;
-        bool has = schema == NULL;
-        for (size_t k = 0; k < count && !has; k++)
-            has = strcmp(stele_schema_name(with[k]), stele_schema_name(schema)) == 0;
-        if (!has) with[count++] = schema;
+        bool skipped =
+            schema == NULL || !may_refer_to(&registry->files[self], stele_schema_name(schema));
+        for (size_t k = 0; k < count && !skipped; k++)
+            skipped = strcmp(stele_schema_name(with[k]), stele_schema_name(schema)) == 0;
+        if (!skipped) with[count++] = schema;
     }
     return with;
 }
