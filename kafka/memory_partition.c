@@ -167,19 +167,17 @@ static stele_table *find_last(const memory_partition *partition, size_t clean)
     return last;
 }
 
-static bool survives(memory_record *record, const stele_table *last)
+static bool survives(memory_record *record, const stele_table *last, int64_t tombstone_days)
 {
     if (!is_cleanable(record)) return false;
     /* A key too long for the table is kept: only cleaning is forgone. */
     const int64_t *offset = stele_table_find(last, record->payload->key);
     if (offset != NULL && *offset != record->offset) return false;
     if (record->payload->value.data != NULL) return true;
-    bool is_first = !record->outlived;
-    record->outlived = true;
-    return is_first;
+    return record->outlived++ < tombstone_days;
 }
 
-void stele_memory_compact_partition(memory_partition *partition)
+void stele_memory_compact_partition(memory_partition *partition, int64_t tombstone_days)
 {
     int64_t stable = stele_memory_end(partition, STELE_READ_COMMITTED);
     size_t clean = stele_memory_find_record(partition, stable);
@@ -187,7 +185,7 @@ void stele_memory_compact_partition(memory_partition *partition)
     size_t kept = 0;
     for (size_t i = 0; i < partition->count; i++) {
         memory_record *record = &partition->records[i];
-        if (i >= clean || survives(record, last))
+        if (i >= clean || survives(record, last, tombstone_days))
             partition->records[kept++] = *record;
         else
             free(record->payload);
