@@ -236,10 +236,16 @@ static void a_tombstone_that_is_gone_is_noticed(void **state)
 {
     (void)state;
     bank *of = bank_new(1);
+    const stele_header settings[] = {{"cleanup.policy", stele_text("compact")},
+                                     {"min.compaction.lag.ms", stele_text("3600000")},
+                                     {"delete.retention.ms", stele_text("86400000")}};
+    stele_log_topic_options topic = {
+        .name = BANK_SNAPSHOTS, .partitions = 1, .settings = settings, .setting_count = 3};
+    assert_int_equal(stele_log_topic_create(of->log, &topic, 5000, NULL), STELE_OK);
     bank_deposit(of, 0, "a", 5, "x");
     bank_close(of, 0, "a");
     bank_run(of, (teller_options){0});
-    for (int i = 0; i < 3; i++) /* as if delete.retention.ms had been lowered */
+    for (int i = 0; i < 3; i++)
         assert_int_equal(stele_log_memory_compact(of->log, BANK_SNAPSHOTS, NULL), STELE_OK);
 
     assert_stops(of,
