@@ -139,6 +139,15 @@ static const stele_option tail_options[] = {
      .help = "how many of the last ones, without --from (default: 10)"},
     {0}};
 
+static const stele_option state_options[] = {
+    {.name = "all", .kind = STELE_OPTION_FLAG, .help = "every aggregate, in no order"},
+    {.name = "sort", .kind = STELE_OPTION_FLAG, .help = "in the order of the ids"},
+    {.name = "at",
+     .kind = STELE_OPTION_TEXT,
+     .value = "VERSION|TIME",
+     .help = "as it was after so many events, or at a time like 2026-01-31T12:00:00Z"},
+    {0}};
+
 static const stele_option status_options[] = {
     {.name = "check",
      .kind = STELE_OPTION_FLAG,
@@ -235,6 +244,17 @@ const stele_command stele_commands[] = {
      .example = "stele tail customer --from 2026-01-31T12:00:00Z --follow",
      .options = tail_options,
      .run = stele_cmd_tail},
+    {.name = "state",
+     .operands = "PROJECTION [ID]",
+     .operand_min = 1,
+     .operand_max = 2,
+     .summary = "print the state of one aggregate, or of all, as JSON",
+     .details = "Read from the snapshots and the rest of the log; no worker has to run. A program "
+                "without the\n"
+                "projection's fold prints the last snapshot, and how many events it is behind.",
+     .example = "shop state customers 00004",
+     .options = state_options,
+     .run = stele_cmd_state},
     {.name = "status",
      .operands = "[PROJECTION]",
      .operand_min = 0,

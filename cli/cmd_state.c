@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: MIT
+ * `state`: what a projection knows of one aggregate, or of all, read from Kafka alone. Without the
+ * fold in the program: the snapshot, and how far it is behind. */
+#include "cli/cmd.h"
+
+#include <stele/json.h>
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/json_text.h"
+#include "cli/stored_states.h"
+#include "core/alloc.h"
+#include "core/date.h"
+#include "core/text.h"
+#include "projections/query.h"
+#include "registry/client.h"
+
+/* One line of output; kept only where it is to be sorted. */
+typedef struct state_line {
+    char *id;
+    char *text;
+} state_line;
+
+typedef struct printer {
+    stele_cli *cli;
+    const stele_type *type;
+    bool sorted;
+    state_line *lines;
+    size_t count, capacity;
+    size_t printed;
+    stele_buffer buffer;
+} printer;
+
+static void printer_clear(printer *p)
+{
+    for (size_t i = 0; i < p->count; i++) {
+        free(p->lines[i].id);
+        free(p->lines[i].text);
+    }
+    free(p->lines);
+    stele_buffer_clear(&p->buffer);
+}
+STELE_VALUE_SCOPE(printer, printer_clear);
+
+static void emit(printer *p, stele_bytes id)
+{
+    p->printed++;
+    if (!p->sorted) {
+        fprintf(p->cli->out, "%s\n", stele_buffer_text(&p->buffer));
+        return;
+    }
+    if (p->count == p->capacity) {
+        p->capacity = p->capacity == 0 ? 1024 : 2 * p->capacity;
+        p->lines = stele_realloc_array(p->lines, p->capacity, sizeof *p->lines);
+    }
+    p->lines[p->count++] = (state_line){stele_strndup((const char *)id.data, id.size),
+                                        stele_strdup(stele_buffer_text(&p->buffer))};
+}
+
+static void begin_line(printer *p, stele_bytes id, int64_t version, int64_t offset)
+{
+    stele_buffer_reset(&p->buffer);
+    stele_buffer_append(&p->buffer, stele_text("{\"id\":"));
+    stele_json_text(&p->buffer, id);
+    stele_buffer_format(
+        &p->buffer, ",\"version\":%" PRId64 ",\"offset\":%" PRId64 ",\"state\":", version, offset);
+}
+
+static stele_status print_state(void *context, const stele_query_state *state, stele_error *err)
+{
+    printer *p = context;
+    begin_line(p, state->id, state->version, state->offset);
+    stele_status status = STELE_OK;
+    if (state->state == NULL)
+        stele_buffer_append(&p->buffer, stele_text("null,\"finished\":true"));
+    else
+        status = stele_json_write(p->type, state->state, STELE_JSON_PLAIN, &p->buffer, err);
+    stele_buffer_push(&p->buffer, '}');
+    if (status == STELE_OK) emit(p, state->id);
+    return status;
+}
+
+static stele_status print_stored(void *context, const stele_stored_state *state, stele_error *err)
+{
+    printer *p = context;
+    begin_line(p, state->id, state->version, state->offset);
+    stele_status status = STELE_OK;
+    if (state->value == NULL)
+        stele_buffer_append(&p->buffer, stele_text("null,\"finished\":true"));
+    else
+        status = stele_json_write(state->type, state->value, STELE_JSON_PLAIN, &p->buffer, err);
+    stele_buffer_format(&p->buffer, ",\"behind\":%" PRId64 "}", state->behind);
+    if (status == STELE_OK) emit(p, state->id);
+    return status;
+}
+
+static int compare_lines(const void *left, const void *right)
+{
+    return strcmp(((const state_line *)left)->id, ((const state_line *)right)->id);
+}
+
+static void print_sorted(printer *p)
+{
+    if (p->count > 0) qsort(p->lines, p->count, sizeof *p->lines, compare_lines);
+    for (size_t i = 0; i < p->count; i++)
+        fprintf(p->cli->out, "%s\n", p->lines[i].text);
+}
+
+/* "3" is a version, "2026-01-31T12:00:00Z" a time. */
+static stele_status parse_at(const char *at, int64_t *version, int64_t *time_ms, stele_error *err)
+{
+    if (stele_parse_int64(stele_text(at), 1, INT64_MAX, version, NULL) == STELE_OK) return STELE_OK;
+    if (stele_parse_timestamp(stele_text(at), STELE_TIME_MILLIS, time_ms, NULL) == STELE_OK)
+        return STELE_OK;
+    return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
+                      "--at %s: want a version from 1 on, or a time like 2026-01-31T12:00:00Z", at);
+}
+
+static stele_status query_states(printer *p, const stele_projection *projection,
+                                 stele_query_options *options, stele_error *err)
+{
+    p->type = projection->state;
+    options->projection = projection;
+    options->each = print_state;
+    options->context = p;
+    return stele_query(options, err);
+}
+
+static stele_status query_stored(printer *p, const char *name, const stele_query_options *query,
+                                 stele_error *err)
+{
+    if (query->at_version > 0 || query->at_time_ms > 0)
+        return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
+                          "--at wants the projection's fold: use the application's own program");
+    return stele_stored_states(&(stele_stored_options){.projection = name,
+                                                       .log = query->log,
+                                                       .registry = query->registry,
+                                                       .id = query->id,
+                                                       .deadline = query->deadline,
+                                                       .stop = query->stop,
+                                                       .each = print_stored,
+                                                       .context = p},
+                               err);
+}
+
+stele_exit stele_cmd_state(stele_cli *cli, const stele_arguments *arguments)
+{
+    const char *name = stele_arguments_operand(arguments, 0);
+    const char *id = stele_arguments_operand(arguments, 1);
+    const char *at = stele_arguments_text(arguments, "at", NULL);
+    if ((id != NULL) == stele_arguments_flag(arguments, "all"))
+        return stele_cli_fail(cli, STELE_EXIT_USAGE, "state: want either an ID or --all");
+    if (id == NULL && at != NULL)
+        return stele_cli_fail(cli, STELE_EXIT_USAGE, "state: --at goes with an ID");
+    stele_query_options options = {.id = stele_text(id)};
+    stele_error err = {0};
+    if (at != NULL && parse_at(at, &options.at_version, &options.at_time_ms, &err) < 0)
+        return stele_cli_fail(cli, STELE_EXIT_USAGE, "state: %s", err.text);
+    stele_client *client = stele_cli_client(cli);
+    if (client == NULL) return STELE_EXIT_FAILED;
+    options.log = stele_client_log(client);
+    options.registry = stele_client_registry(client);
+    options.clock = stele_clock_system();
+    options.deadline = stele_deadline_after(options.clock, cli->timeout_ms);
+    options.stop = cli->stop;
+
+    STELE_AUTO_VALUE(printer) p = {.cli = cli, .sorted = stele_arguments_flag(arguments, "sort")};
+    const stele_projection *projection = stele_cli_projection(cli, name);
+    stele_status status = projection != NULL ? query_states(&p, projection, &options, &err)
+                                             : query_stored(&p, name, &options, &err);
+    if (status < 0) return stele_cli_fail_error(cli, &err);
+    print_sorted(&p);
+    return STELE_EXIT_DONE;
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT
+ * States read from Kafka alone, without a running worker: from snapshots and the rest of the log,
+ * or by replaying the log up to a version or a time. Bounded: what stood there when the query
+ * began. */
+#ifndef STELE_PROJECTIONS_QUERY_H
+#define STELE_PROJECTIONS_QUERY_H
+
+#include <stdatomic.h>
+
+#include <stele/projection.h>
+
+#include "core/deadline.h"
+#include "kafka/log.h"
+#include "registry/registry.h"
+
+/** One state. Valid for the call. */
+typedef struct stele_query_state {
+    stele_bytes id;
+    int64_t version;   /* events that are in it */
+    int64_t offset;    /* in its partition, after the last of them */
+    const void *state; /* of the projection's state type; NULL: the aggregate is finished */
+} stele_query_state;
+
+/** @return STELE_OK, or a failure, which ends the query */
+typedef stele_status stele_query_each(void *context, const stele_query_state *state,
+                                      stele_error *err);
+
+/** All borrowed for the call. */
+typedef struct stele_query_options {
+    const stele_projection *projection;
+    stele_log *log;
+    stele_registry *registry;
+    stele_clock clock;
+    stele_bytes id;     /* one aggregate; null: all */
+    int64_t at_version; /* with an id: after so many events; 0: all of them */
+    int64_t at_time_ms; /* with an id: before its first event later than that; 0: all of them */
+    stele_deadline deadline; /* for all of it */
+    const atomic_bool *stop; /* NULL: nothing ends it early */
+    stele_query_each *each;
+    void *context;
+} stele_query_options;
+
+/**
+ * Hand out the states asked for, in no order.
+ *
+ * @return STELE_E_NOT_FOUND  there is no events topic, or no such aggregate
+ *         STELE_E_HOLE, STELE_E_CONFLICT, STELE_E_INVALID  the state cannot be right, as a worker
+ * would say it (next = STOP) STELE_E_TIMED_OUT, STELE_E_INTERRUPTED, failures of log and registry,
+ * what `each` returned
+ */
+stele_status stele_query(const stele_query_options *options, stele_error *err);
+
+#endif
