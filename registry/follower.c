@@ -64,12 +64,19 @@ void stele_follower_free(stele_follower *follower)
 
 static const stele_partition partition = {STELE_REGISTRY_TOPIC, 0};
 
-/* Wait for a question or a close. */
-static void rest(stele_follower *follower, int pause_ms)
+static int64_t last_question(stele_follower *follower)
+{
+    stele_monitor_lock(&follower->monitor);
+    int64_t asked = follower->asked;
+    stele_monitor_unlock(&follower->monitor);
+    return asked;
+}
+
+/* Wait for a question later than `asked`, or a close. */
+static void rest(stele_follower *follower, int64_t asked, int pause_ms)
 {
     stele_deadline until = stele_deadline_after(stele_clock_system(), pause_ms);
     stele_monitor_lock(&follower->monitor);
-    int64_t asked = follower->asked;
     while (!follower->closing && follower->asked == asked &&
            stele_monitor_wait(&follower->monitor, until)) {
     }
@@ -120,13 +127,14 @@ static stele_status start_reading(stele_follower *follower, stele_error *err)
 /* Look for the topic. Without one, questions are answered: there is nothing. */
 static stele_status find_topic(stele_follower *follower, stele_error *err)
 {
+    int64_t asked = last_question(follower);
     int64_t question = open_question(follower);
     stele_log_topic topic;
     stele_status status =
         stele_log_topic_describe(follower->log, STELE_REGISTRY_TOPIC, CALL_MS, &topic, err);
     if (status == STELE_E_NOT_FOUND) {
         if (question != 0) answer(follower, question);
-        rest(follower, ABSENT_MS);
+        rest(follower, asked, ABSENT_MS);
         return STELE_OK;
     }
     if (status < 0) return status;
@@ -179,8 +187,11 @@ static stele_status step(stele_follower *follower, stele_error *err)
     stele_status status;
     if (follower->reader == NULL) return find_topic(follower, err);
     if ((status = set_target(follower, err)) < 0) return status;
-    if ((status = read_on(follower, err)) < 0) return status;
-    if (follower->target_question != 0 && follower->position >= follower->target) {
+    bool is_asked = follower->target_question != 0;
+    if (!is_asked || follower->position < follower->target) {
+        if ((status = read_on(follower, err)) < 0) return status;
+    }
+    if (is_asked && follower->position >= follower->target) {
         answer(follower, follower->target_question);
         follower->target_question = 0;
     }
@@ -216,7 +227,7 @@ static void *follow(void *self)
         }
         note_trouble(follower, &trouble);
         if (trouble.next != STELE_NEXT_RETRY) break;
-        rest(follower, pause_ms);
+        rest(follower, last_question(follower), pause_ms);
         pause_ms = pause_ms * 2 < PAUSE_MAX_MS ? pause_ms * 2 : PAUSE_MAX_MS;
     }
     return NULL;
