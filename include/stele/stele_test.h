@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT
+ * Tests of a projection without a broker: given these events, then this state. The events go the
+ * whole way, through a log in memory, schemas and all, and are applied by the code that a worker
+ * runs. Works in any test framework, or in none:
+ *
+ *     stele_test *test = stele_test_projection(&customers);
+ *     stele_test_given(test, "00004", &shop_purchase_type, &(shop_purchase){.amount = 8868});
+ *     stele_test_then_json(test, "00004", "{\"purchases\": 1, \"total\": \"88.68\", …}");
+ *     return stele_test_end(test);
+ *
+ * Before each event the state is also written into a snapshot and read back, as by a worker that
+ * was stopped there, and what the event makes of both must be the same. So a fold that depends on
+ * anything but its arguments, or a state that no snapshot can hold, fails every test.
+ *
+ * The first failure is said on stderr; after it all calls do nothing and return false. */
+#ifndef STELE_STELE_TEST_H
+#define STELE_STELE_TEST_H
+
+#include <stele/projection.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** One history, in one partition. Used by one thread at a time. */
+typedef struct stele_test stele_test;
+
+/**
+ * A history without events. Its time is 2000-01-01T00:00:00Z until stele_test_at.
+ *
+ * @param projection  borrowed, must outlive the test; a table that cannot be right is a failure of
+ *                    the test
+ * @return never NULL; caller owns, release with stele_test_end
+ */
+STELE_API stele_test *stele_test_projection(const stele_projection *projection);
+
+/** The events that follow are of this time: Unix, in milliseconds, positive. */
+STELE_API bool stele_test_at(stele_test *test, int64_t time_ms);
+
+/**
+ * An event happened.
+ *
+ * @param id     of the aggregate
+ * @param type   of `event`; must outlive the test
+ * @return false if it cannot be an event. One that the projection refuses is applied to nothing:
+ *         stele_test_then_stopped must follow
+ */
+STELE_API bool stele_test_given(stele_test *test, const char *id, const stele_type *type,
+                                const void *event);
+
+/** The same; the event as JSON in the plain form, where a missing field takes its default. */
+STELE_API bool stele_test_given_json(stele_test *test, const char *id, const stele_type *type,
+                                     const char *event);
+
+/** The state of the aggregate equals this struct of the projection's state type. */
+STELE_API bool stele_test_then(stele_test *test, const char *id, const void *state);
+
+/** The same; the state as JSON in the plain form, where a missing field takes its default. */
+STELE_API bool stele_test_then_json(stele_test *test, const char *id, const char *state);
+
+/** No event of this aggregate was applied. */
+STELE_API bool stele_test_then_none(stele_test *test, const char *id);
+
+/** The aggregate's life has ended: an apply function said STELE_FINISHED. */
+STELE_API bool stele_test_then_finished(stele_test *test, const char *id);
+
+/** The last event stopped the projection, with a message that contains `text`. As on a worker,
+ * nothing can be applied after it: what follows is the end. */
+STELE_API bool stele_test_then_stopped(stele_test *test, const char *text);
+
+/** Why the test has failed; "" while it has not. Valid until the end. */
+STELE_API const char *stele_test_failure(const stele_test *test);
+
+/** Release the test. @return exit code: 0 all was as said, 1 it failed */
+STELE_API int stele_test_end(stele_test *test);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
