@@ -278,6 +278,14 @@ static stele_status read_place(reader *r, const stele_member *member, json_t *js
     return read_value(r, member->layout, json, p, place);
 }
 
+/* null, or as Avro Java also reads it {"null": null}. */
+static bool is_null(const reader *r, const json_t *json)
+{
+    if (json_is_null(json)) return true;
+    return r->form == FORM_AVRO && json_object_size(json) == 1 &&
+           json_is_null(json_object_get(json, "null"));
+}
+
 /* What stands behind a branch's name; NULL if the document is not {"name": value}. */
 static json_t *untag(json_t *json, const stele_layout *layout)
 {
@@ -289,7 +297,7 @@ static stele_status read_member(reader *r, const stele_member *member, json_t *j
                                 uint8_t *base)
 {
     if (member->flag_offset == STELE_NO_FLAG) return read_place(r, member, json, p, base);
-    bool present = !json_is_null(json);
+    bool present = !is_null(r, json);
     *(bool *)(base + member->flag_offset) = present;
     if (!present) return STELE_OK;
     if (r->form == FORM_AVRO) {
@@ -361,7 +369,9 @@ static stele_status read_record(reader *r, const stele_layout *layout, json_t *j
         }
         if (status < 0) return status;
     }
-    return found == json_object_size(json) ? STELE_OK : unknown_field(r, layout, json, p);
+    /* Avro Java passes over a field that it does not know. People mistype names. */
+    if (r->form == FORM_AVRO || found == json_object_size(json)) return STELE_OK;
+    return unknown_field(r, layout, json, p);
 }
 
 static stele_status read_branch(reader *r, const stele_layout *layout, uint32_t branch,
@@ -417,7 +427,7 @@ static stele_status read_union(reader *r, const stele_layout *layout, json_t *js
     bool tagged = r->form == FORM_AVRO || stele_json_is_ambiguous(layout);
     for (uint32_t i = 0; i < layout->count; i++) {
         const stele_layout *branch = layout->members[i].layout;
-        json_t *inner = branch == NULL ? (json_is_null(json) ? json : NULL)
+        json_t *inner = branch == NULL ? (is_null(r, json) ? json : NULL)
                         : tagged       ? untag(json, branch)
                                        : (looks_like(branch, json) ? json : NULL);
         if (inner != NULL) return read_branch(r, layout, i, inner, p, value);

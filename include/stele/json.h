@@ -20,7 +20,9 @@ STELE_API stele_status stele_json_write(const stele_type *type, const void *valu
 /**
  * Read a value from JSON text. Strings, arrays and maps lie in `arena`.
  *
- * In the plain form a missing field takes its default; an unknown field is an error.
+ * In the plain form a missing field takes its default and an unknown one is an error; in Avro's
+ * form it is the other way round, as in Avro Java. Integers are exact; a number that its type
+ * cannot hold is an error.
  *
  * @param limits  NULL for the defaults
  * @return STELE_E_INVALID  not JSON, or not of this type; the text says the path (next = REJECT)

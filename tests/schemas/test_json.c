@@ -223,7 +223,6 @@ static const struct {
     {LOGICAL("int", "date"), STELE_JSON_PLAIN, "\"2024-02-30\"", "f: "},
     {LOGICAL("long", "timestamp-millis"), STELE_JSON_PLAIN, "\"2024-05-01T09:30:15\"", "f: "},
     {"\"int\"", STELE_JSON_PLAIN, "1,\"g\":2", "n.R has no field \"g\""},
-    {"\"int\"", STELE_JSON_AVRO, "1,\"g\":2", "n.R has no field \"g\""},
 };
 
 static void what_is_not_of_the_type_is_refused_with_its_path(void **state)
