@@ -7,6 +7,7 @@
 enum {
     SNAPSHOT_EVENTS = 10000,
     SNAPSHOT_INTERVAL_MS = 10000,
+    TRANSACTION_SNAPSHOTS = 4000,
     TAKE_MAX_MS = 100, /* the worker gets its thread back for the group that often */
     CLOSE_MS = 1000
 };
@@ -27,6 +28,8 @@ stele_status stele_fold_open(const stele_fold_options *options, stele_fold **out
     if (fold->options.snapshot_events == 0) fold->options.snapshot_events = SNAPSHOT_EVENTS;
     if (fold->options.snapshot_interval_ms == 0)
         fold->options.snapshot_interval_ms = SNAPSHOT_INTERVAL_MS;
+    if (fold->options.transaction_snapshots == 0)
+        fold->options.transaction_snapshots = TRANSACTION_SNAPSHOTS;
     fold->group = stele_projection_group(projection->name, projection->version);
     fold->snapshots = stele_snapshots_topic(projection->name, projection->version);
     fold->events = stele_strdup_format("%s.events", projection->source->name);

@@ -19,6 +19,7 @@ typedef struct stele_fold_options {
     stele_registry *registry;           /* likewise */
     int64_t snapshot_events;            /* events between snapshots; 0: 10,000 */
     int snapshot_interval_ms;           /* and at most so long; 0: 10,000 */
+    size_t transaction_snapshots;       /* in one transaction, at most; 0: 4,000 */
     int transaction_timeout_ms;         /* 0: 10,000 */
 } stele_fold_options;
 

@@ -12,7 +12,6 @@
 #include "registry/wire.h"
 
 enum {
-    CHUNK_RECORDS = 4000,
     CHUNK_BYTES = 1 << 20,
     PIECE_NS = 1000000,         /* how long the fold stands still for writing at a time */
     URGENT_PIECE_NS = 20000000, /* while draining */
@@ -67,7 +66,7 @@ static stele_status fail_entry(const fold_task *task, const stele_entry *entry, 
 static void remember(fold_chunk *chunk, stele_entry *entry)
 {
     if (chunk->count == chunk->capacity) {
-        chunk->capacity = chunk->capacity == 0 ? CHUNK_RECORDS : 2 * chunk->capacity;
+        chunk->capacity = chunk->capacity == 0 ? 256 : 2 * chunk->capacity;
         chunk->entries =
             stele_realloc_array(chunk->entries, chunk->capacity, sizeof(stele_entry *));
     }
@@ -129,9 +128,10 @@ static stele_status write_entry(fold_task *task, stele_entry *entry, stele_error
     return status;
 }
 
-static bool is_full(const fold_chunk *chunk)
+static bool is_full(const fold_task *task)
 {
-    return chunk->count >= CHUNK_RECORDS ||
+    const fold_chunk *chunk = &task->writing.building;
+    return chunk->count >= task->fold->options.transaction_snapshots ||
            stele_transaction_size(chunk->transaction) >= CHUNK_BYTES;
 }
 
@@ -143,7 +143,7 @@ static stele_status fill(fold_task *task, int64_t piece_ns, stele_error *err)
     int64_t end_ns = stele_clock_monotonic_ns(clock) + piece_ns;
     if (writing->building.transaction == NULL)
         writing->building.transaction = stele_transaction_new();
-    for (int i = 1; writing->list != NULL && !is_full(&writing->building); i++) {
+    for (int i = 1; writing->list != NULL && !is_full(task); i++) {
         stele_entry *entry = writing->list;
         stele_entry *rest = entry->next;
         stele_status status = write_entry(task, entry, err);
@@ -345,11 +345,11 @@ stele_status fold_write(fold_task *task, bool urgent, stele_error *err)
         begin_cycle(task);
     }
     if (writing->flying.transaction != NULL && writing->flying.closing) return STELE_OK;
-    bool is_built = writing->building.transaction != NULL &&
-                    (writing->list == NULL || is_full(&writing->building));
+    bool is_built =
+        writing->building.transaction != NULL && (writing->list == NULL || is_full(task));
     if (!is_built) {
         if ((status = fill(task, urgent ? URGENT_PIECE_NS : PIECE_NS, err)) < 0) return status;
-        is_built = writing->list == NULL || is_full(&writing->building);
+        is_built = writing->list == NULL || is_full(task);
     }
     if (!is_built || writing->in_flight) return STELE_OK;
     return submit_built(task, err);

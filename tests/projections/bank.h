@@ -71,6 +71,7 @@ typedef struct teller_options {
     const stele_projection *projection; /* NULL: bank_balances */
     int64_t snapshot_events;            /* 0: 10 */
     int snapshot_interval_ms;
+    size_t transaction_snapshots;
     bool eager;
     bool status;
 } teller_options;

@@ -60,6 +60,7 @@ static void open_one(play *self, uint32_t which)
     self->tellers[which] =
         teller_open(self->of, (teller_options){.snapshot_events = 1 + next(self, 30),
                                                .snapshot_interval_ms = 1 + (int)next(self, 500),
+                                               .transaction_snapshots = 1 + next(self, 6),
                                                .eager = self->eager});
     self->open[which] = true;
     self->hangs[which] = false;
