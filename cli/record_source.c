@@ -93,7 +93,7 @@ static stele_status find_absent(stele_record_source *source, stele_error *err)
         const stele_member *field = &layout->members[i];
         if (has_column(source, field)) continue;
         stele_error none = {0};
-        if (stele_text_value_default(source->type, field, scratch, source->arena, &none) < 0)
+        if (stele_text_value_default(field, scratch, source->arena, &none) < 0)
             return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
                               "the header has no column %s, and the field has no default",
                               field->name);
@@ -141,8 +141,7 @@ static int next_csv(stele_record_source *source, void *value, stele_error *err)
         if (status < 0) return status;
     }
     for (size_t i = 0; i < source->absent_count; i++) {
-        status =
-            stele_text_value_default(source->type, source->absent[i], value, source->arena, err);
+        status = stele_text_value_default(source->absent[i], value, source->arena, err);
         if (status < 0) return status;
     }
     return 1;

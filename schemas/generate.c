@@ -19,38 +19,14 @@ static bool is_c_name(const char *name)
     return !isdigit((unsigned char)name[0]);
 }
 
-/* A C string literal, cut at the ends of lines and where lines are long. */
-static void put_literal(stele_buffer *out, stele_bytes text)
-{
-    stele_buffer_format(out, "    \"");
-    size_t column = 0;
-    for (size_t i = 0; i < text.size; i++, column++) {
-        unsigned char c = text.data[i];
-        if (column >= 80) {
-            stele_buffer_format(out, "\"\n    \"");
-            column = 0;
-        }
-        if (c == '"' || c == '\\' || c == '?') {
-            stele_buffer_format(out, "\\%c", c);
-        } else if (c == '\n') {
-            stele_buffer_format(out, "\\n");
-            column = 80;
-        } else if (c >= ' ' && c < 0x7f) {
-            stele_buffer_push(out, c);
-        } else {
-            stele_buffer_format(out, "\\%03o", (unsigned)c);
-        }
-    }
-    stele_buffer_format(out, "\"");
-}
-
 /* The type at the top is defined by this file alone; the others may stand in other files too. */
 static void put_type(stele_buffer *out, const stele_shape *shape, stele_bytes schema, bool top)
 {
     const char *n = shape->name;
     stele_buffer_format(out, "%sconst stele_type %s_type = {\n    .name = \"%s\",\n    .schema =\n",
                         top ? "" : "STELE_WEAK ", n, shape->layout->name);
-    put_literal(out, schema);
+    stele_buffer_format(out, "    ");
+    stele_generate_literal(out, schema);
     stele_buffer_format(out,
                         ",\n    .layout = &layout_%s,\n    .encode = encode_%s,\n"
                         "    .decode = decode_%s,\n};\n\n",
@@ -101,6 +77,14 @@ stele_status stele_generate(const stele_schema *schema, const stele_generate_opt
     STELE_AUTO(stele_type) type = NULL;
     if ((status = stele_type_new(schema, &type, err)) < 0) return status;
 
+    stele_kind kind = type->layout->kind;
+    if (kind != STELE_KIND_RECORD && kind != STELE_KIND_ENUM && kind != STELE_KIND_FIXED) {
+        return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
+                          "code is generated for a record, an enum or a fixed; the top of the "
+                          "schema is of type %s",
+                          type->name);
+    }
+
     STELE_AUTO_VALUE(stele_shapes) shapes = {0};
     stele_shapes_init(&shapes, type->layout, options->prefix);
     STELE_AUTO(stele_schema_parts) parts = stele_schema_parts_new(type->schema);
@@ -115,6 +99,7 @@ stele_status stele_generate(const stele_schema *schema, const stele_generate_opt
                         "#pragma GCC diagnostic ignored \"-Woverlength-strings\"\n"
                         "#endif\n\n",
                         type->name, options->name);
+    if (kind != STELE_KIND_RECORD) return STELE_OK; /* the header is all there is to it */
     stele_generate_layouts(&shapes, source);
     stele_generate_code(&shapes, source);
     put_types(source, &shapes, parts, type->schema);

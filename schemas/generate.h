@@ -12,13 +12,14 @@ typedef struct stele_generate_options {
 } stele_generate_options;
 
 /**
- * Write a header and a source for a schema whose top is a record, with all named types in it.
+ * Write a header and a source for a schema whose top is a record, an enum or a fixed, with all
+ * named types in it.
  *
  * The same schema and options make the same bytes. A type that other generated headers define too
  * is the same C type, and may be included with them.
  *
  * @param header, source  the texts are appended
- * @return STELE_E_INVALID  the schema's top is not a record, or a name in the options is not a C
+ * @return STELE_E_INVALID  the schema's top is of another kind, or a name in the options is not a C
  *                          name (next = STOP)
  */
 stele_status stele_generate(const stele_schema *schema, const stele_generate_options *options,

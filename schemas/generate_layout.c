@@ -30,6 +30,30 @@ static const char *const logicals[] = {
     "DURATION",
 };
 
+void stele_generate_literal(stele_buffer *out, stele_bytes text)
+{
+    stele_buffer_format(out, "\"");
+    size_t column = 0;
+    for (size_t i = 0; i < text.size; i++, column++) {
+        unsigned char c = text.data[i];
+        if (column >= 80) {
+            stele_buffer_format(out, "\"\n    \"");
+            column = 0;
+        }
+        if (c == '"' || c == '\\' || c == '?') {
+            stele_buffer_format(out, "\\%c", c);
+        } else if (c == '\n') {
+            stele_buffer_format(out, "\\n");
+            column = 80;
+        } else if (c >= ' ' && c < 0x7f) {
+            stele_buffer_push(out, c);
+        } else {
+            stele_buffer_format(out, "\\%03o", (unsigned)c);
+        }
+    }
+    stele_buffer_format(out, "\"");
+}
+
 /* Scalars have no C name of their own: equal ones share a table, called by its number. */
 typedef struct scalars {
     const stele_layout **items;
@@ -115,6 +139,10 @@ static void put_member(stele_buffer *out, const scalars *set, const stele_member
     stele_buffer_format(out, ", .offset = %s, .flag_offset = %s", offset, flag_offset);
     if (member->null_first) stele_buffer_format(out, ", .null_first = true");
     if (member->pointer) stele_buffer_format(out, ", .pointer = true");
+    if (member->standard != NULL) {
+        stele_buffer_format(out, ", .standard = ");
+        stele_generate_literal(out, stele_text(member->standard));
+    }
     stele_buffer_format(out, "}");
 }
 

@@ -7,6 +7,9 @@
 #include "schemas/generate_shape.h"
 #include "schemas/schema_parts.h"
 
+/** A C string literal, cut at the ends of lines and where lines are long. */
+void stele_generate_literal(stele_buffer *out, stele_bytes text);
+
 /** Structs, enums and what is compiled into the caller. */
 void stele_generate_header(const stele_shapes *shapes, const stele_schema_parts *parts,
                            const char *file_name, stele_buffer *out);

@@ -15,7 +15,6 @@
 #include "core/text.h"
 #include "schemas/json_form.h"
 #include "schemas/scalar_text.h"
-#include "schemas/schema_parts.h"
 #include "schemas/scopes.h"
 #include "schemas/text_value.h"
 #include "schemas/value_path.h"
@@ -26,11 +25,9 @@ enum { DEPTH_MAX = 64, ITEMS_MAX = 1000000, MEMORY_MAX = 64 * 1024 * 1024 };
 typedef enum form { FORM_PLAIN = STELE_JSON_PLAIN, FORM_AVRO = STELE_JSON_AVRO, FORM_DEFAULT } form;
 
 typedef struct reader {
-    const stele_type *type;
     form form;
     stele_arena *arena;
     stele_error *err;
-    stele_schema_parts *schema; /* made when the first default is needed */
     unsigned depth_left;
     size_t items_left;
     size_t memory_max; /* of the arena, with what it held before */
@@ -313,19 +310,22 @@ static stele_status read_member(reader *r, const stele_member *member, json_t *j
     return read_place(r, member, json, p, base);
 }
 
-static stele_status read_default(reader *r, const stele_layout *record, const stele_member *member,
-                                 const path *p, uint8_t *base)
+static stele_status parse(stele_bytes text, json_t **out, stele_error *err);
+
+static stele_status read_default(reader *r, const stele_member *member, const path *p,
+                                 uint8_t *base)
 {
-    if (r->schema == NULL) r->schema = stele_schema_parts_new(r->type->schema);
-    json_t *json = stele_schema_parts_default(r->schema, record->name, member->name);
-    if (json == NULL) {
+    if (member->standard == NULL) {
         return at_path(r, p,
                        stele_fail(r->err, STELE_E_INVALID, STELE_NEXT_REJECT,
                                   "missing, and the field has no default"));
     }
+    STELE_AUTO(json_t) json = NULL;
+    stele_status status = parse(stele_text(member->standard), &json, r->err);
+    if (status < 0) return at_path(r, p, status);
     form outer = r->form;
     r->form = FORM_DEFAULT;
-    stele_status status = read_member(r, member, json, p, base);
+    status = read_member(r, member, json, p, base);
     r->form = outer;
     return status;
 }
@@ -362,7 +362,7 @@ static stele_status read_record(reader *r, const stele_layout *layout, json_t *j
             found++;
             status = read_member(r, member, field, &inner, value);
         } else if (r->form != FORM_AVRO) {
-            status = read_default(r, layout, member, &inner, value);
+            status = read_default(r, member, &inner, value);
         } else {
             status = at_path(r, &inner,
                              stele_fail(r->err, STELE_E_INVALID, STELE_NEXT_REJECT, "missing"));
@@ -554,7 +554,6 @@ stele_status stele_json_read(const stele_type *type, stele_bytes text, stele_jso
 
     size_t memory_max = limits->memory_max == 0 ? MEMORY_MAX : limits->memory_max;
     reader r = {
-        .type = type,
         .form = (form)json_form,
         .arena = arena,
         .err = err == NULL ? &ignored : err,
@@ -563,17 +562,14 @@ stele_status stele_json_read(const stele_type *type, stele_bytes text, stele_jso
         .memory_max = stele_arena_used(arena) + memory_max,
     };
     memset(value, 0, type->layout->size);
-    status = read_value(&r, type->layout, json, NULL, value);
-    stele_schema_parts_free(r.schema);
-    return status;
+    return read_value(&r, type->layout, json, NULL, value);
 }
 
-stele_status stele_text_value_default(const stele_type *type, const stele_member *member,
-                                      void *record, stele_arena *arena, stele_error *err)
+stele_status stele_text_value_default(const stele_member *member, void *record, stele_arena *arena,
+                                      stele_error *err)
 {
     stele_error ignored;
     reader r = {
-        .type = type,
         .arena = arena,
         .err = err == NULL ? &ignored : err,
         .depth_left = DEPTH_MAX,
@@ -581,7 +577,5 @@ stele_status stele_text_value_default(const stele_type *type, const stele_member
         .memory_max = stele_arena_used(arena) + MEMORY_MAX,
     };
     path p = {.name = member->name};
-    stele_status status = read_default(&r, type->layout, member, &p, record);
-    stele_schema_parts_free(r.schema);
-    return status;
+    return read_default(&r, member, &p, record);
 }

@@ -179,9 +179,3 @@ const char *stele_schema_parts_doc(const stele_schema_parts *parts, const char *
         field == NULL ? json_object_get(parts->types, name) : find_field(parts, name, field);
     return json_string_value(json_object_get(owner, "doc"));
 }
-
-json_t *stele_schema_parts_default(const stele_schema_parts *parts, const char *record,
-                                   const char *field)
-{
-    return json_object_get(find_field(parts, record, field), "default");
-}

@@ -29,8 +29,4 @@ void stele_schema_parts_write(const stele_schema_parts *parts, const char *name,
 const char *stele_schema_parts_doc(const stele_schema_parts *parts, const char *name,
                                    const char *field);
 
-/** The "default" of a record's field; borrowed; NULL if it has none. */
-json_t *stele_schema_parts_default(const stele_schema_parts *parts, const char *record,
-                                   const char *field);
-
 #endif

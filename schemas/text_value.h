@@ -28,7 +28,7 @@ stele_status stele_text_value_set(const stele_member *member, stele_bytes cell, 
  *
  * @return STELE_E_INVALID  it has none (next = REJECT)
  */
-stele_status stele_text_value_default(const stele_type *type, const stele_member *member,
-                                      void *record, stele_arena *arena, stele_error *err);
+stele_status stele_text_value_default(const stele_member *member, void *record, stele_arena *arena,
+                                      stele_error *err);
 
 #endif

@@ -64,6 +64,16 @@ static void make_member(builder *b, const stele_node *node, const stele_node *gr
     member->layout = make(b, node, group);
 }
 
+/* A default as text; NULL for none. */
+static const char *text_of(builder *b, const json_t *standard)
+{
+    if (standard == NULL) return NULL;
+    STELE_AUTO(char) text = json_dumps(standard, JSON_COMPACT | JSON_ENCODE_ANY);
+    if (text == NULL) return NULL;
+    size_t size = strlen(text) + 1;
+    return memcpy(take(b, size, 1), text, size);
+}
+
 static void make_fields(builder *b, const stele_node *node, stele_layout *layout)
 {
     stele_member *members = take(b, node->count, sizeof *members);
@@ -71,6 +81,7 @@ static void make_fields(builder *b, const stele_node *node, stele_layout *layout
     layout->count = (uint32_t)node->count;
     for (size_t i = 0; i < node->count; i++) {
         make_member(b, node->fields[i].type, node->group, node->fields[i].name, &members[i]);
+        members[i].standard = text_of(b, node->fields[i].standard);
     }
 }
 

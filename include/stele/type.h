@@ -97,6 +97,7 @@ typedef struct stele_member {
     uint32_t flag_offset; /* of `has_x`, or STELE_NO_FLAG */
     bool null_first;      /* optional only: the schema says null|T, not T|null */
     bool pointer;         /* the struct holds a pointer to the value, because it recurs */
+    const char *standard; /* a field's default as it stands in the schema, JSON; NULL: none */
 } stele_member;
 
 /** The memory of one Avro type. Constant; recursive types point back. */

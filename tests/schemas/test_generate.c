@@ -74,6 +74,7 @@ static void assert_same_member(const stele_member *a, const stele_member *b, pai
     assert_int_equal(a->flag_offset, b->flag_offset);
     assert_int_equal(a->null_first, b->null_first);
     assert_int_equal(a->pointer, b->pointer);
+    assert_same_text(a->standard, b->standard);
     assert_int_equal(a->layout == NULL, b->layout == NULL);
     if (a->layout != NULL) assert_same_layout(a->layout, b->layout, p);
 }
@@ -405,6 +406,26 @@ static void options_that_make_no_c_are_refused(void **state)
     assert_non_null(strstr(stele_buffer_text(&header), "typedef struct v1_r v1_r;"));
 }
 
+static void a_top_that_is_no_record_has_a_header_or_is_refused(void **state)
+{
+    (void)state;
+    const stele_generate_options options = {.name = "a"};
+    STELE_AUTO_VALUE(stele_buffer) header = {0};
+    STELE_AUTO_VALUE(stele_buffer) source = {0};
+
+    assert_int_equal(generate("{\"type\":\"enum\",\"name\":\"E\",\"symbols\":[\"A\"]}", &options,
+                              &header, &source, NULL),
+                     STELE_OK);
+    assert_non_null(strstr(stele_buffer_text(&header), "E_A = 0"));
+    assert_null(strstr(stele_buffer_text(&source), "layout"));
+    assert_int_equal(
+        generate("{\"type\":\"array\",\"items\":\"int\"}", &options, &header, &source, NULL),
+        STELE_E_INVALID);
+    assert_int_equal(generate("[\"null\",\"int\"]", &options, &header, &source, NULL),
+                     STELE_E_INVALID);
+    assert_int_equal(generate("\"int\"", &options, &header, &source, NULL), STELE_E_INVALID);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -421,6 +442,7 @@ int main(void)
         cmocka_unit_test(the_header_serves_cpp),
         cmocka_unit_test(the_same_schema_makes_the_same_text),
         cmocka_unit_test(options_that_make_no_c_are_refused),
+        cmocka_unit_test(a_top_that_is_no_record_has_a_header_or_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
