@@ -148,6 +148,12 @@ static const stele_option state_options[] = {
      .help = "as it was after so many events, or at a time like 2026-01-31T12:00:00Z"},
     {0}};
 
+static const stele_option snapshots_list_options[] = {
+    {.name = "records",
+     .kind = STELE_OPTION_FLAG,
+     .help = "print each record as it stands, as JSON, values in hex"},
+    {0}};
+
 static const stele_option status_options[] = {
     {.name = "check",
      .kind = STELE_OPTION_FLAG,
@@ -266,6 +272,24 @@ const stele_command stele_commands[] = {
      .example = "stele status customers --check",
      .options = status_options,
      .run = stele_cmd_status},
+    {.name = "snapshots list",
+     .operands = "PROJECTION",
+     .operand_min = 1,
+     .operand_max = 1,
+     .summary = "show what stands in a projection's snapshots topic",
+     .details = "Per partition: aggregates, finished ones, the checkpoint, the group's offset, the "
+                "log's end.",
+     .example = "stele snapshots list customers",
+     .options = snapshots_list_options,
+     .run = stele_cmd_snapshots_list},
+    {.name = "snapshots verify",
+     .operands = "PROJECTION",
+     .operand_min = 1,
+     .operand_max = 1,
+     .summary = "replay the log and compare every snapshot byte by byte",
+     .details = "Prints a line per difference and exits with 3. Workers may run meanwhile.",
+     .example = "shop snapshots verify customers",
+     .run = stele_cmd_snapshots_verify},
     {.name = "schema check",
      .operands = "OLD NEW",
      .operand_min = 2,

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: MIT
+ * Snapshots against a replay. Takes the snapshots of a partition first, then the events one by one,
+ * and compares where a snapshot says that it stands. */
+#include "projections/verify.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <stele/codec.h>
+
+#include "consumer/read.h"
+#include "core/alloc.h"
+#include "projections/states.h"
+#include "registry/wire.h"
+#include "snapshots/restore.h"
+
+enum { RETRY_PAUSE_MS = 5 };
+
+/* A snapshot as it stands, until the replay has come to it. */
+typedef struct expectation {
+    int64_t version;
+    int64_t offset;
+    uint8_t *value; /* owned; NULL: a tombstone */
+    size_t value_size;
+    bool finished;
+    bool compared;
+    bool reported; /* that it is missing, or too old */
+} expectation;
+
+typedef struct verification {
+    const stele_verify_options *options;
+    stele_verify_counts *counts;
+    stele_partition source;
+    stele_states *states;   /* of the replay */
+    stele_states *restored; /* of the snapshots, for those that an older schema wrote */
+    stele_table *expected;
+    stele_restore *restore;
+    int64_t position;
+    stele_buffer bytes, others;
+} verification;
+
+static void partition_clear(verification *v)
+{
+    stele_table_cursor cursor = {0};
+    expectation *one;
+    while (v->expected != NULL && (one = stele_table_next(v->expected, &cursor)) != NULL)
+        free(one->value);
+    stele_table_free(v->expected);
+    stele_restore_free(v->restore);
+    stele_states_free(v->states);
+    stele_states_free(v->restored);
+    v->expected = NULL;
+    v->restore = NULL;
+    v->states = v->restored = NULL;
+}
+
+static void verification_clear(verification *v)
+{
+    partition_clear(v);
+    stele_buffer_clear(&v->bytes);
+    stele_buffer_clear(&v->others);
+}
+STELE_VALUE_SCOPE(verification, verification_clear);
+
+static bool wait_to_retry(const verification *v, const stele_error *err)
+{
+    if (err->next != STELE_NEXT_RETRY || stele_deadline_passed(v->options->deadline)) return false;
+    struct timespec pause = {.tv_nsec = RETRY_PAUSE_MS * 1000000L};
+    nanosleep(&pause, NULL);
+    return true;
+}
+
+static void report(verification *v, stele_bytes id, const char *text)
+{
+    v->counts->findings++;
+    stele_verify_finding finding = {v->source.index, id, text};
+    if (v->options->each != NULL) v->options->each(v->options->context, &finding);
+}
+
+static stele_status expect_one(void *context, const stele_snapshot *snapshot, stele_error *err)
+{
+    verification *v = context;
+    stele_status status = stele_states_restore(v->restored, snapshot, err);
+    if (status < 0) return status;
+    expectation *one = stele_table_insert(v->expected, snapshot->id, NULL);
+    free(one->value); /* the id is not too long: the states have taken it */
+    *one = (expectation){
+        .version = snapshot->version, .offset = snapshot->offset, .finished = snapshot->finished};
+    if (snapshot->value.data == NULL) return STELE_OK;
+    one->value_size = snapshot->value.size;
+    one->value = stele_alloc(one->value_size);
+    memcpy(one->value, snapshot->value.data, one->value_size);
+    return STELE_OK;
+}
+
+static int take_snapshots(void *context, const stele_batch *batch, stele_error *err)
+{
+    verification *v = context;
+    stele_status status;
+    do {
+        status = stele_restore_take(v->restore, batch, err);
+    } while (status < 0 && wait_to_retry(v, err));
+    return status;
+}
+
+/* The payload as it stands, or, where an older schema wrote it, what it means today. */
+static stele_status same_bytes(verification *v, stele_bytes id, stele_entry *entry,
+                               const expectation *one, bool *same, stele_error *err)
+{
+    const stele_type *type = v->options->projection->state;
+    stele_buffer_reset(&v->bytes);
+    stele_status status = stele_encode(type, stele_entry_state(entry), &v->bytes, err);
+    if (status < 0) return status;
+    int32_t schema_id;
+    stele_bytes payload;
+    *same = stele_wire_split(stele_bytes_of(one->value, one->value_size), &schema_id, &payload) &&
+            stele_bytes_equal(payload, stele_buffer_view(&v->bytes));
+    if (*same) return STELE_OK;
+    stele_buffer_reset(&v->others);
+    stele_entry *restored = stele_table_find(stele_states_table(v->restored), id);
+    status = stele_encode(type, stele_entry_state(restored), &v->others, err);
+    *same = status == STELE_OK &&
+            stele_bytes_equal(stele_buffer_view(&v->others), stele_buffer_view(&v->bytes));
+    return status;
+}
+
+static stele_status compare(verification *v, stele_bytes id, stele_entry *entry, expectation *one,
+                            stele_error *err)
+{
+    char text[160];
+    one->compared = true;
+    v->counts->snapshots++;
+    bool finished = (entry->flags & STELE_ENTRY_FINISHED) != 0;
+    if (one->version != entry->version) {
+        snprintf(text, sizeof text,
+                 "version %" PRId64 " at offset %" PRId64 ", a replay makes %" PRId64, one->version,
+                 one->offset, entry->version);
+        report(v, id, text);
+        return STELE_OK;
+    }
+    if (one->finished != finished) {
+        report(v, id,
+               finished ? "not marked as finished, a replay finishes it"
+                        : "marked as finished, a replay does not finish it");
+        return STELE_OK;
+    }
+    if (one->value == NULL) return STELE_OK;
+    bool same;
+    stele_status status = same_bytes(v, id, entry, one, &same, err);
+    if (status < 0 || same) return status;
+    snprintf(text, sizeof text,
+             "the snapshot of version %" PRId64 " has other bytes than a replay makes",
+             one->version);
+    report(v, id, text);
+    return STELE_OK;
+}
+
+/* After one event: is there a snapshot of just this moment, or should there be one of a later one?
+ */
+static stele_status look_at(verification *v, const stele_record *record, stele_error *err)
+{
+    const stele_checkpoint *checkpoint = stele_restore_checkpoint(v->restore);
+    stele_entry *entry = stele_table_find(stele_states_table(v->states), record->key);
+    expectation *one = stele_table_find(v->expected, record->key);
+    if (one != NULL && one->offset == record->offset + 1)
+        return compare(v, record->key, entry, one, err);
+    bool covered = checkpoint != NULL && record->offset < checkpoint->next_offset;
+    if (!covered || (one != NULL && (one->reported || one->offset > record->offset)))
+        return STELE_OK;
+    if (one == NULL) one = stele_table_insert(v->expected, record->key, NULL);
+    one->reported = true;
+    char text[160];
+    snprintf(text, sizeof text,
+             "no snapshot behind its event at offset %" PRId64
+             ", although the checkpoint is at %" PRId64,
+             record->offset, checkpoint->next_offset);
+    report(v, record->key, text);
+    return STELE_OK;
+}
+
+static int take_events(void *context, const stele_batch *batch, stele_error *err)
+{
+    verification *v = context;
+    for (size_t i = 0; i < batch->count; i++) {
+        stele_batch single = *batch;
+        single.records = &batch->records[i];
+        single.count = 1;
+        single.next_offset = batch->records[i].offset + 1;
+        const stele_record *last = NULL;
+        stele_status status;
+        do {
+            status = stele_states_take(v->states, &single, &v->position, &last, err);
+        } while (status < 0 && wait_to_retry(v, err));
+        if (status == STELE_OK) status = look_at(v, &batch->records[i], err);
+        if (status < 0) return status;
+        v->counts->events++;
+    }
+    return STELE_OK;
+}
+
+static void report_unreached(verification *v)
+{
+    stele_table_cursor cursor = {0};
+    expectation *one;
+    while ((one = stele_table_next(v->expected, &cursor)) != NULL) {
+        if (one->compared || one->reported) continue;
+        char text[160];
+        snprintf(text, sizeof text,
+                 "a snapshot of version %" PRId64 " behind offset %" PRId64
+                 ", where the log has no event of it",
+                 one->version, one->offset);
+        report(v, stele_table_key(v->expected, one), text);
+    }
+}
+
+static stele_status read_partition(verification *v, stele_partition partition, int64_t from,
+                                   stele_read_take *take, stele_error *err)
+{
+    stele_read_start start = {partition, from};
+    return stele_bounded_read(v->options->log,
+                              &(stele_read_options){.starts = &start,
+                                                    .count = 1,
+                                                    .deadline = v->options->deadline,
+                                                    .stop = v->options->stop,
+                                                    .take = take,
+                                                    .context = v},
+                              err);
+}
+
+static stele_status verify_partition(verification *v, stele_partition snapshots, stele_error *err)
+{
+    const stele_verify_options *options = v->options;
+    stele_states_options states = {
+        .projection = options->projection, .registry = options->registry, .clock = options->clock};
+    stele_status status;
+    if ((status = stele_states_new(&states, &v->states, err)) < 0 ||
+        (status = stele_states_new(&states, &v->restored, err)) < 0)
+        return status;
+    v->expected = stele_table_new(sizeof(expectation), 0);
+    v->position = 0;
+    stele_restore_new(&(stele_restore_options){.log = options->log,
+                                               .registry = options->registry,
+                                               .clock = options->clock,
+                                               .snapshots = snapshots,
+                                               .source = v->source,
+                                               .each = expect_one,
+                                               .context = v},
+                      &v->restore);
+    /* Snapshots first: what they stand behind is in the log by then. */
+    status = read_partition(v, snapshots, STELE_OFFSET_NONE, take_snapshots, err);
+    if (status == STELE_OK) status = read_partition(v, v->source, 0, take_events, err);
+    if (status == STELE_OK) report_unreached(v);
+    partition_clear(v);
+    return status;
+}
+
+stele_status stele_verify(const stele_verify_options *options, stele_verify_counts *out,
+                          stele_error *err)
+{
+    *out = (stele_verify_counts){0};
+    const stele_projection *projection = options->projection;
+    STELE_AUTO(char) events = stele_strdup_format("%s.events", projection->source->name);
+    STELE_AUTO(char) topic = stele_snapshots_topic(projection->name, projection->version);
+    STELE_AUTO_VALUE(verification) v = {.options = options, .counts = out};
+    stele_log_topic found;
+    stele_status status = stele_log_topic_describe(
+        options->log, topic, stele_deadline_remaining_ms(options->deadline, 60000), &found, err);
+    for (int32_t i = 0; status == STELE_OK && i < found.partitions; i++) {
+        v.source = (stele_partition){events, i};
+        status = verify_partition(&v, (stele_partition){topic, i}, err);
+    }
+    return status;
+}

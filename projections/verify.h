@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT
+ * Are the snapshots what a replay of the log makes? Every snapshot is compared, byte by byte, with
+ * the state after the event that it says it stands behind. */
+#ifndef STELE_PROJECTIONS_VERIFY_H
+#define STELE_PROJECTIONS_VERIFY_H
+
+#include "projections/query.h"
+
+/** A difference. Texts are valid for the call. */
+typedef struct stele_verify_finding {
+    int32_t partition;
+    stele_bytes id;   /* null: of the partition */
+    const char *text; /* what is there and what a replay makes */
+} stele_verify_finding;
+
+typedef void stele_verify_each(void *context, const stele_verify_finding *finding);
+
+typedef struct stele_verify_options {
+    const stele_projection *projection;
+    stele_log *log;
+    stele_registry *registry;
+    stele_clock clock;
+    stele_deadline deadline;
+    const atomic_bool *stop;
+    stele_verify_each *each;
+    void *context;
+} stele_verify_options;
+
+typedef struct stele_verify_counts {
+    int64_t snapshots; /* compared */
+    int64_t events;    /* replayed */
+    int64_t findings;
+} stele_verify_counts;
+
+/**
+ * Replay every partition from its first event and compare. Workers may run meanwhile.
+ *
+ * @param out  also filled as far as it got where the replay fails
+ * @return failures of log, registry and fold; differences are findings, not failures
+ */
+stele_status stele_verify(const stele_verify_options *options, stele_verify_counts *out,
+                          stele_error *err);
+
+#endif
