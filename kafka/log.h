@@ -96,6 +96,9 @@ void stele_log_reader_close(stele_log_reader *reader);
 /**
  * Start to read a partition at an absolute offset (never a logical one). It must not be read
  * already. Errors that need the broker come later, in a batch of that partition.
+ *
+ * @return STELE_E_EXISTS   it is being read (next = STOP)
+ *         STELE_E_INVALID  no offset, or a name that no topic can have (next = STOP)
  */
 stele_status stele_log_reader_start(stele_log_reader *reader, stele_partition partition,
                                     int64_t offset, stele_error *err);
@@ -270,6 +273,7 @@ stele_status stele_log_producer_flush(stele_log_producer *producer, int timeout_
  * Also fetches the metadata of `topic`, if not NULL, so that the first append does not stall.
  *
  * @return STELE_E_TIMED_OUT, STELE_E_UNAVAILABLE  next = RETRY: the same call again
+ *         STELE_E_NOT_FOUND  there is no such topic, or not yet (next = RETRY)
  */
 stele_status stele_log_producer_init(stele_log_producer *producer, const char *topic,
                                      int timeout_ms, stele_error *err);

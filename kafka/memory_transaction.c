@@ -115,7 +115,8 @@ stele_status stele_memory_init(stele_log_producer *base, const char *topic, int 
         status = stele_memory_await_up(log, stele_memory_deadline(timeout_ms), err);
     if (status == STELE_OK && self->transactional != NULL && self->epoch == 0) fence(self);
     if (status == STELE_OK && topic != NULL && stele_memory_find_topic(log, topic) == NULL)
-        status = stele_fail(err, STELE_E_NOT_FOUND, STELE_NEXT_STOP, "there is no topic %s", topic);
+        status =
+            stele_fail(err, STELE_E_NOT_FOUND, STELE_NEXT_RETRY, "there is no topic %s", topic);
     stele_memory_exit(log);
     return status;
 }

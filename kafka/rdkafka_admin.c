@@ -13,9 +13,11 @@ enum {
     UNSTABLE_PAUSE_MS = 20 /* between two looks at an offset in an open transaction */
 };
 
-static int at_least_1(int timeout_ms)
+/* What librdkafka takes: 0 means for ever in some of its calls, and more than an hour is refused.
+ */
+static int bounded(int timeout_ms)
 {
-    return timeout_ms < 1 ? 1 : timeout_ms; /* 0 means for ever in some of librdkafka's calls */
+    return timeout_ms < 1 ? 1 : timeout_ms > 3600000 ? 3600000 : timeout_ms;
 }
 
 /* ---- admin requests: one event answers one request ---- */
@@ -43,8 +45,7 @@ static stele_status prepare(rdkafka_log *log, rd_kafka_admin_op_t kind, int time
     if (status < 0) return status;
     out->queue = rd_kafka_queue_new(out->rk);
     out->options = rd_kafka_AdminOptions_new(out->rk, kind);
-    rd_kafka_AdminOptions_set_request_timeout(out->options, at_least_1(timeout_ms), text,
-                                              sizeof text);
+    rd_kafka_AdminOptions_set_request_timeout(out->options, bounded(timeout_ms), text, sizeof text);
     return STELE_OK;
 }
 
@@ -52,7 +53,7 @@ static stele_status await(rdkafka_log *log, request *self, int timeout_ms, const
                           stele_error *err)
 {
     /* librdkafka's own time-out answers with what it was waiting for: let it come first. */
-    self->answer = rd_kafka_queue_poll(self->queue, timeout_ms + 500);
+    self->answer = rd_kafka_queue_poll(self->queue, bounded(timeout_ms) + 500);
     if (self->answer == NULL)
         return stele_rdkafka_fail_question(err, log, RD_KAFKA_RESP_ERR__TIMED_OUT, NULL, what);
     rd_kafka_resp_err_t code = rd_kafka_event_error(self->answer);
@@ -95,7 +96,7 @@ stele_status stele_rdkafka_topic_create(stele_log *base, const stele_log_topic_o
     if (status < 0) return status;
     /* Until the controller has it on its brokers, so that it can be used at once. */
     char text[128];
-    rd_kafka_AdminOptions_set_operation_timeout(ask.options, at_least_1(timeout_ms), text,
+    rd_kafka_AdminOptions_set_operation_timeout(ask.options, bounded(timeout_ms), text,
                                                 sizeof text);
     rd_kafka_NewTopic_t *topic;
     if ((status = describe_new_topic(options, &topic, err)) < 0) return status;
@@ -161,8 +162,7 @@ static stele_status ask_metadata(rdkafka_log *log, const char *name, int timeout
     rd_kafka_topic_t *topic = name == NULL ? NULL : rd_kafka_topic_new(rk, name, NULL);
     if (name != NULL && topic == NULL)
         return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP, "\"%s\" cannot be a topic", name);
-    rd_kafka_resp_err_t code =
-        rd_kafka_metadata(rk, name == NULL, topic, out, at_least_1(timeout_ms));
+    rd_kafka_resp_err_t code = rd_kafka_metadata(rk, name == NULL, topic, out, bounded(timeout_ms));
     if (topic != NULL) rd_kafka_topic_destroy(topic);
     if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return STELE_OK;
     return stele_rdkafka_fail_question(err, log, code, NULL, what);
@@ -300,7 +300,7 @@ stele_status stele_rdkafka_bounds(stele_log *base, stele_partition partition,
     int64_t low;
     int64_t high;
     rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(
-        rk, partition.topic, partition.index, &low, &high, at_least_1(timeout_ms));
+        rk, partition.topic, partition.index, &low, &high, bounded(timeout_ms));
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
         char what[160];
         name_partition(what, sizeof what, "bounds", partition);
@@ -323,7 +323,7 @@ stele_status stele_rdkafka_offset_at(stele_log *base, stele_partition partition,
     rd_kafka_topic_partition_t *asked =
         rd_kafka_topic_partition_list_add(list, partition.topic, partition.index);
     asked->offset = time_ms;
-    rd_kafka_resp_err_t code = rd_kafka_offsets_for_times(rk, list, at_least_1(timeout_ms));
+    rd_kafka_resp_err_t code = rd_kafka_offsets_for_times(rk, list, bounded(timeout_ms));
     if (code == RD_KAFKA_RESP_ERR_NO_ERROR) code = asked->err;
     int64_t offset = asked->offset;
     rd_kafka_topic_partition_list_destroy(list);

@@ -249,6 +249,8 @@ static void set_defaults(rdkafka_log *log)
         {"reconnect.backoff.max.ms", "1000"},
         {"socket.timeout.ms", "10000"},
         {"socket.nagle.disable", "true"},
+        /* A stale view of the cluster mends itself within half a minute. */
+        {"topic.metadata.refresh.interval.ms", "30000"},
     };
     for (size_t i = 0; i < sizeof defaults / sizeof *defaults; i++)
         stele_rdkafka_set_default(log, log->conf, defaults[i].name, defaults[i].value);

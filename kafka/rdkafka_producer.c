@@ -109,20 +109,32 @@ static void set_linger(const rdkafka_log *log, rd_kafka_conf_t *conf,
         stele_rdkafka_set_number(conf, "linger.ms", or_default(options->linger_ms, usual));
 }
 
+static void set_delivery(const rdkafka_log *log, rd_kafka_conf_t *conf,
+                         const stele_log_producer_options *options)
+{
+    char text[24];
+    size_t size = sizeof text;
+    int64_t delivery_ms = or_default(options->delivery_timeout_ms, DELIVERY_MS);
+    bool is_set = stele_rdkafka_is_set(log, "delivery.timeout.ms") ||
+                  stele_rdkafka_is_set(log, "message.timeout.ms");
+    if (options->delivery_timeout_ms == 0 && is_set &&
+        rd_kafka_conf_get(conf, "message.timeout.ms", text, &size) == RD_KAFKA_CONF_OK)
+        delivery_ms = or_default(strtol(text, NULL, 10), INT32_MAX); /* 0: without end */
+    if (options->transactional_id != NULL)
+        delivery_ms =
+            least(delivery_ms, or_default(options->transaction_timeout_ms, TRANSACTION_MS));
+    stele_rdkafka_set_number(conf, "delivery.timeout.ms", delivery_ms);
+}
+
 static rd_kafka_conf_t *make_conf(const rdkafka_log *log, const stele_log_producer_options *options)
 {
     rd_kafka_conf_t *conf = stele_rdkafka_conf(log);
-    int64_t delivery_ms = or_default(options->delivery_timeout_ms, DELIVERY_MS);
-    if (options->transactional_id != NULL) {
-        set_transactional(log, conf, options);
-        delivery_ms =
-            least(delivery_ms, or_default(options->transaction_timeout_ms, TRANSACTION_MS));
-    }
+    if (options->transactional_id != NULL) set_transactional(log, conf, options);
     stele_rdkafka_set(conf, "enable.idempotence", "true");
     stele_rdkafka_set(conf, "partitioner", "murmur2_random");
     /* A topic that is not there is told before a record's own time is up. */
     stele_rdkafka_set_default(log, conf, "topic.metadata.propagation.max.ms", "5000");
-    stele_rdkafka_set_number(conf, "delivery.timeout.ms", delivery_ms);
+    set_delivery(log, conf, options);
     set_queue(conf, options->queue_max);
     set_compression(log, conf, options->compression);
     set_linger(log, conf, options);

@@ -89,6 +89,9 @@ static stele_status fetch_topic(rdkafka_producer *self, const char *name, int ti
         rd_kafka_metadata_destroy(metadata);
     }
     if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return STELE_OK;
+    if (stele_rdkafka_status(code) == STELE_E_NOT_FOUND)
+        return stele_fail_cause(err, STELE_E_NOT_FOUND, STELE_NEXT_RETRY, (int)code,
+                                "there is no topic %s", name);
     return stele_rdkafka_fail_question(err, self->client.log, code, NULL, what);
 }
 

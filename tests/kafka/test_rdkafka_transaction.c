@@ -280,7 +280,7 @@ static void a_topic_that_is_not_there_is_found_missing_by_init(void **state)
     MUST(stele_log_producer_open(*state, &options, &producer, &err));
 
     MUST_FAIL(stele_log_producer_init(producer, fresh_name("none"), PATIENCE_MS, &err),
-              STELE_E_NOT_FOUND, STELE_NEXT_STOP);
+              STELE_E_NOT_FOUND, STELE_NEXT_RETRY);
 
     stele_log_producer_close(producer);
 }
