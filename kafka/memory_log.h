@@ -36,10 +36,9 @@ stele_status stele_log_memory_new(const stele_log_memory_options *options, stele
  */
 
 /**
- * Compact a topic, whatever its cleanup.policy: of each key, the last committed record stays, and a
- * tombstone goes when it has outlived as many compactions as delete.retention.ms has days, at least
- * one. What stands past the last stable offset is
- * left alone. Offsets do not change.
+ * Compact a topic, whatever its cleanup.policy: of each key, the last committed record stays. A
+ * tombstone goes with a compaction that comes delete.retention.ms, by the log's clock, after the
+ * first that met it. What stands past the last stable offset is left alone. Offsets do not change.
  */
 stele_status stele_log_memory_compact(stele_log *log, const char *topic, stele_error *err);
 

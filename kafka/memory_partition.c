@@ -167,17 +167,25 @@ static stele_table *find_last(const memory_partition *partition, size_t clean)
     return last;
 }
 
-static bool survives(memory_record *record, const stele_table *last, int64_t tombstone_days)
+/* A tombstone's time runs from the first cleaning that meets it (KIP-534). */
+static bool outlives(memory_record *tombstone, int64_t now_ms, int64_t retention_ms)
+{
+    if (tombstone->horizon_ms != 0) return now_ms < tombstone->horizon_ms;
+    bool is_endless = retention_ms > INT64_MAX - now_ms;
+    tombstone->horizon_ms = is_endless ? INT64_MAX : now_ms + retention_ms;
+    return true;
+}
+
+static bool survives(const memory_record *record, const stele_table *last)
 {
     if (!is_cleanable(record)) return false;
     /* A key too long for the table is kept: only cleaning is forgone. */
     const int64_t *offset = stele_table_find(last, record->payload->key);
-    if (offset != NULL && *offset != record->offset) return false;
-    if (record->payload->value.data != NULL) return true;
-    return record->outlived++ < tombstone_days;
+    return offset == NULL || *offset == record->offset;
 }
 
-void stele_memory_compact_partition(memory_partition *partition, int64_t tombstone_days)
+void stele_memory_compact_partition(memory_partition *partition, int64_t now_ms,
+                                    int64_t retention_ms)
 {
     int64_t stable = stele_memory_end(partition, STELE_READ_COMMITTED);
     size_t clean = stele_memory_find_record(partition, stable);
@@ -185,7 +193,10 @@ void stele_memory_compact_partition(memory_partition *partition, int64_t tombsto
     size_t kept = 0;
     for (size_t i = 0; i < partition->count; i++) {
         memory_record *record = &partition->records[i];
-        if (i >= clean || survives(record, last, tombstone_days))
+        bool is_tombstone = record->payload != NULL && record->payload->value.data == NULL;
+        bool stays = i >= clean || (survives(record, last) &&
+                                    (!is_tombstone || outlives(record, now_ms, retention_ms)));
+        if (stays)
             partition->records[kept++] = *record;
         else
             free(record->payload);

@@ -28,7 +28,7 @@ typedef struct memory_record {
     int64_t timestamp_ms;
     int64_t transaction;     /* its number; 0: none */
     bool aborted;            /* by its transaction */
-    int64_t outlived;        /* how many compactions have left it, a tombstone */
+    int64_t horizon_ms;      /* when cleaning may take a tombstone; 0: it has not met it yet */
     memory_payload *payload; /* owned; NULL: a marker of an end of transaction */
 } memory_record;
 
@@ -66,7 +66,8 @@ size_t stele_memory_find_record(const memory_partition *partition, int64_t offse
 bool stele_memory_is_visible(const memory_record *record, stele_isolation isolation);
 
 void stele_memory_delete_before(memory_partition *partition, int64_t before);
-void stele_memory_compact_partition(memory_partition *partition, int64_t tombstone_days);
+void stele_memory_compact_partition(memory_partition *partition, int64_t now_ms,
+                                    int64_t retention_ms);
 void stele_memory_partition_clear(memory_partition *partition);
 
 /* ---- topics (memory_topic.c) ---- */

@@ -285,27 +285,20 @@ stele_status stele_memory_offset_at(stele_log *base, stele_partition partition, 
 
 /* ---- what an administrator does, and the cleaner ---- */
 
-/* How many compactions a tombstone outlives: one stands for a day. */
-static int64_t tombstone_days(const memory_topic *topic)
-{
-    const int64_t day_ms = 86400000;
-    int64_t retention_ms = day_ms;
-    stele_parse_int64(stele_text(stele_memory_setting(topic, "delete.retention.ms")), 0, INT64_MAX,
-                      &retention_ms, NULL);
-    return retention_ms <= day_ms ? 1 : retention_ms / day_ms;
-}
-
 stele_status stele_log_memory_compact(stele_log *base, const char *name, stele_error *err)
 {
     memory_log *log = (memory_log *)base;
-    stele_status status = STELE_OK;
+    int64_t retention_ms;
     stele_memory_enter(log);
-    memory_topic *topic = stele_memory_find_topic(log, name);
-    if (topic == NULL)
-        status = stele_memory_fail_no_topic(err, name);
-    else
-        for (int32_t i = 0; i < topic->partition_count; i++)
-            stele_memory_compact_partition(&topic->partitions[i], tombstone_days(topic));
+    const memory_topic *topic = stele_memory_find_topic(log, name);
+    stele_status status =
+        topic == NULL
+            ? stele_memory_fail_no_topic(err, name)
+            : stele_parse_int64(stele_text(stele_memory_setting(topic, "delete.retention.ms")), 0,
+                                INT64_MAX, &retention_ms, err);
+    for (int32_t i = 0; status == STELE_OK && i < topic->partition_count; i++)
+        stele_memory_compact_partition(&topic->partitions[i], stele_memory_now_ms(log),
+                                       retention_ms);
     stele_memory_exit(log);
     return status;
 }

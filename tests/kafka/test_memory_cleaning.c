@@ -4,10 +4,13 @@
 
 #include "kafka/memory_log.h"
 
+static stele_manual_clock time_of_log;
+
 static int set_up(void **state)
 {
     stele_log *log = NULL;
-    MUST(stele_log_memory_new(NULL, &log, &err));
+    stele_log_memory_options options = {.clock = stele_clock_manual(&time_of_log)};
+    MUST(stele_log_memory_new(&options, &log, &err));
     *state = log;
     return 0;
 }
@@ -75,14 +78,19 @@ static void compaction_keeps_the_last_of_each_key_at_its_offset(void **state)
     assert_int_equal(end, 6);
 }
 
-static void a_tombstone_outlives_one_compaction(void **state)
+static void a_tombstone_goes_its_retention_after_the_first_compaction(void **state)
 {
     static const char *const pairs[] = {"a=1", "b=1", "a"};
     const char *topic = make_topic(*state, 1);
     put_pairs(*state, topic, pairs, COUNT_OF(pairs));
 
+    stele_manual_clock_advance(&time_of_log, 86400000);
     MUST(stele_log_memory_compact(*state, topic, &err));
     expect_records(*state, topic, 0, "1:b=1 2:a= ");
+    stele_manual_clock_advance(&time_of_log, 86399999);
+    MUST(stele_log_memory_compact(*state, topic, &err));
+    expect_records(*state, topic, 0, "1:b=1 2:a= ");
+    stele_manual_clock_advance(&time_of_log, 1);
     MUST(stele_log_memory_compact(*state, topic, &err));
     expect_records(*state, topic, 0, "1:b=1 ");
 }
@@ -182,7 +190,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(compaction_keeps_the_last_of_each_key_at_its_offset, set_up,
                                         tear_down),
-        cmocka_unit_test_setup_teardown(a_tombstone_outlives_one_compaction, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_tombstone_goes_its_retention_after_the_first_compaction,
+                                        set_up, tear_down),
         cmocka_unit_test_setup_teardown(compaction_stops_at_the_last_stable_offset, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(an_aborted_record_hides_no_committed_one, set_up,
