@@ -75,7 +75,7 @@ static bool find_mismatch(check *c, const stele_node *reader, const stele_node *
 static bool check_decimals(check *c, const stele_node *reader, const stele_node *writer)
 {
     if (!stele_resolve_decimals_differ(writer, reader)) return true;
-    return find(c, "TYPE_MISMATCH",
+    return find(c, "DECIMAL_MISMATCH",
                 "%s has decimal(%" PRIu32 ", %" PRIu32 ") where %s has decimal(%" PRIu32
                 ", %" PRIu32 "); decimals match by precision and scale only",
                 reader_name(c), reader->precision, reader->scale, writer_name(c), writer->precision,

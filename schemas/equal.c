@@ -8,7 +8,7 @@
 /** One comparison. */
 typedef struct comparison {
     stele_table *seen; /* pairs of records */
-    bool aliases;      /* do they count? */
+    bool reading; /* does what says how to read other schemas count: aliases, defaults of enums? */
 } comparison;
 
 static bool same(comparison *c, const stele_node *a, const stele_node *b);
@@ -33,7 +33,7 @@ static bool same_fields(comparison *c, const stele_node *a, const stele_node *b)
         const stele_field *one = &a->fields[i];
         const stele_field *other = &b->fields[i];
         if (strcmp(one->name, other->name) != 0) return false;
-        if (c->aliases &&
+        if (c->reading &&
             !same_names(one->aliases, one->alias_count, other->aliases, other->alias_count)) {
             return false;
         }
@@ -60,7 +60,7 @@ static bool same(comparison *c, const stele_node *a, const stele_node *b)
     if (a->kind != b->kind || a->logical != b->logical || a->precision != b->precision ||
         a->scale != b->scale || a->fixed_size != b->fixed_size || a->count != b->count ||
         !same_text(a->name, b->name) ||
-        (c->aliases && !same_names(a->aliases, a->alias_count, b->aliases, b->alias_count))) {
+        (c->reading && !same_names(a->aliases, a->alias_count, b->aliases, b->alias_count))) {
         return false;
     }
     switch (a->kind) {
@@ -70,7 +70,8 @@ static bool same(comparison *c, const stele_node *a, const stele_node *b)
     case STELE_KIND_UNION:
         return same_branches(c, a, b);
     case STELE_KIND_ENUM:
-        return a->standard == b->standard && same_names(a->symbols, a->count, b->symbols, b->count);
+        return (!c->reading || a->standard == b->standard) &&
+               same_names(a->symbols, a->count, b->symbols, b->count);
     case STELE_KIND_RECORD: {
         const stele_node *pair[2] = {a, b};
         bool is_new;
@@ -82,10 +83,10 @@ static bool same(comparison *c, const stele_node *a, const stele_node *b)
     }
 }
 
-bool stele_node_equal(const stele_node *a, const stele_node *b, bool aliases)
+bool stele_node_equal(const stele_node *a, const stele_node *b, bool reading)
 {
     STELE_AUTO(stele_table) seen = stele_table_new(1, 0);
-    comparison c = {.seen = seen, .aliases = aliases};
+    comparison c = {.seen = seen, .reading = reading};
     return same(&c, a, b);
 }
 

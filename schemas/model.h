@@ -69,8 +69,9 @@ int64_t stele_node_find(const stele_node *node, const char *name);
 /** Is it null|T or T|null? Then the index of null is stored, if `null_index` is not NULL. */
 bool stele_node_is_optional(const stele_node *node, size_t *null_index);
 
-/** The same names, shapes, defaults and logical types; and the same aliases, if `aliases` is set. */
-bool stele_node_equal(const stele_node *a, const stele_node *b, bool aliases);
+/** The same names, shapes, defaults and logical types; with `reading`, also what says how to read
+ * other schemas: aliases, defaults of enums. */
+bool stele_node_equal(const stele_node *a, const stele_node *b, bool reading);
 
 /** Record, enum or fixed? */
 static inline bool stele_node_is_named(const stele_node *node)

@@ -167,12 +167,17 @@ static STELE_PRINTF(2, 3) const char *keep_text(compiler *c, const char *format,
     return kept;
 }
 
+static const char *at_path(compiler *c, const char *why)
+{
+    if (c->path.size == 0) return why;
+    return keep_text(c, "%s: %s", stele_buffer_text(&c->path), why);
+}
+
 /* Data that get here fail with `why`; false, as what cannot be read. */
 static bool emit_fail(compiler *c, code *to, const char *why)
 {
     emit(c, to, STELE_OP_FAIL, 0)->why = why;
-    const char *path = c->path.size == 0 ? "" : stele_buffer_text(&c->path);
-    c->refusal = keep_text(c, "%s%s%s", path, path[0] == '\0' ? "" : ": ", why);
+    c->refusal = at_path(c, why);
     return false;
 }
 
@@ -391,10 +396,10 @@ static bool match_fields(compiler *c, const stele_node *writer, const stele_node
         if (index < 0) continue;
         if (found[index]) {
             give_up(c, STELE_E_INCOMPATIBLE,
-                    keep_text(c,
-                              "%s: the writer has two fields that %s of %s could be read from; "
-                              "take one of its aliases out",
-                              stele_buffer_text(&c->path), name, reader->name));
+                    at_path(c, keep_text(c,
+                                         "the writer has two fields that %s of %s could be read "
+                                         "from; take one of its aliases out",
+                                         name, reader->name)));
             return false;
         }
         found[index] = true;

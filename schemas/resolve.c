@@ -278,6 +278,7 @@ static int64_t exact_branch(stele_resolver *resolver, const stele_node *writer,
     for (size_t i = 0; i < reader_union->count && step(resolver); i++) {
         const stele_node *branch = reader_union->branches[i];
         if (branch->kind != writer->kind) continue;
+        if (stele_resolve_decimals_differ(writer, branch)) continue;
         if (!stele_node_is_named(branch)) return (int64_t)i;
         if (strcmp(stele_resolve_full_name(resolver, writer), branch->name) == 0) {
             return (int64_t)i;

@@ -74,7 +74,8 @@ static bool is_known(totals *t, const char *what, const char *java, const char *
 static void differ(totals *t, const json_t *pair, const char *what, const char *java,
                    const char *stele)
 {
-    if (is_known(t, what, java, stele)) {
+    bool decimals = json_is_true(json_object_get(pair, "decimals"));
+    if (is_known(t, decimals ? "decimals" : what, java, stele)) {
         t->explained++;
         return;
     }

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: MIT */
+#include <stele/schema.h>
+
+#include "tests/schemas/avro_support.h"
+
+#define RECORD(name, fields) "{'type':'record','name':'" name "','fields':[" fields "]}"
+#define FIELD(name, type)    "{'name':'" name "','type':" type "}"
+
+/* Findings as lines "kind path". */
+static void list(void *context, const stele_finding *finding)
+{
+    stele_buffer_format(context, "%s %s\n", finding->kind, finding->path);
+}
+
+/* What a new schema that should read an old one is found to lack; "" is compatible. */
+static const struct {
+    const char *rule;
+    const char *old;
+    const char *next;
+    const char *findings;
+} rows[] = {
+    {"the same", "'int'", "'int'", ""},
+    {"promotion", "'int'", "'double'", ""},
+    {"no promotion", "'double'", "'int'", "TYPE_MISMATCH \n"},
+    {"string and bytes", "'string'", "'bytes'", ""},
+    {"a field goes", RECORD("R", FIELD("a", "'int'")), RECORD("R", ""), ""},
+    {"a field comes with a default", RECORD("R", ""),
+     RECORD("R", "{'name':'a','type':'int','default':1}"), ""},
+    {"a field comes without", RECORD("R", ""), RECORD("R", FIELD("a", "'int'")),
+     "READER_FIELD_MISSING_DEFAULT_VALUE a\n"},
+    {"every finding, not the first", RECORD("R", FIELD("c", "'string'")),
+     RECORD("R", FIELD("a", "'int'") "," FIELD("b", "'int'") "," FIELD("c", "'int'")),
+     "READER_FIELD_MISSING_DEFAULT_VALUE a\nREADER_FIELD_MISSING_DEFAULT_VALUE b\nTYPE_MISMATCH "
+     "c\n"},
+    {"a field under an alias", RECORD("R", FIELD("old", "'int'")),
+     RECORD("R", "{'name':'new','type':'int','aliases':['old']}"), ""},
+    {"a field under two", RECORD("R", FIELD("a", "'int'") "," FIELD("b", "'int'")),
+     RECORD("R", "{'name':'a','type':'int','aliases':['b']}"), "AMBIGUOUS_FIELD a\n"},
+    {"an alias that is the name", RECORD("R", FIELD("a", "'int'")),
+     RECORD("R", "{'name':'a','type':'int','aliases':['a','a']}"), ""},
+    {"another name", RECORD("A", ""), RECORD("B", ""), "NAME_MISMATCH \n"},
+    {"another namespace", RECORD("x.A", ""), RECORD("y.A", ""), ""},
+    {"an alias of the record", RECORD("A", ""),
+     "{'type':'record','name':'B','aliases':['A'],'fields':[]}", ""},
+    {"inside", RECORD("R", FIELD("f", "{'type':'array','items':{'type':'map','values':'string'}}")),
+     RECORD("R", FIELD("f", "{'type':'array','items':{'type':'map','values':'int'}}")),
+     "TYPE_MISMATCH f[]{}\n"},
+    {"a symbol goes", "{'type':'enum','name':'E','symbols':['A','B']}",
+     "{'type':'enum','name':'E','symbols':['A']}", "MISSING_ENUM_SYMBOLS \n"},
+    {"a symbol goes, with a default", "{'type':'enum','name':'E','symbols':['A','B']}",
+     "{'type':'enum','name':'E','symbols':['A'],'default':'A'}", ""},
+    {"a symbol comes", "{'type':'enum','name':'E','symbols':['A']}",
+     "{'type':'enum','name':'E','symbols':['B','A']}", ""},
+    {"both name and size", "{'type':'fixed','name':'F','size':1}",
+     "{'type':'fixed','name':'G','size':2}", "NAME_MISMATCH \nFIXED_SIZE_MISMATCH \n"},
+    {"a branch goes", "['null','int','string']", "['null','int']", "MISSING_UNION_BRANCH \n"},
+    {"two branches go", "['null','int','string']", "['null']",
+     "MISSING_UNION_BRANCH \nMISSING_UNION_BRANCH \n"},
+    {"a branch comes", "['null','int']", "['null','int','string']", ""},
+    {"a branch by promotion", "['null','int']", "['null','long']", ""},
+    {"T to null|T", "'int'", "['null','int']", ""},
+    {"null|T to T", "['null','int']", "'int'", "TYPE_MISMATCH \n"},
+    {"no branch", "'string'", "['null','int']", "MISSING_UNION_BRANCH \n"},
+    {"recursion: a pair that is being looked at is compatible",
+     RECORD("R", FIELD("f", "['null','R']") "," FIELD("v", "'int'")),
+     RECORD("R", FIELD("f", "['null','R']") "," FIELD("v", "'string'")), "TYPE_MISMATCH v\n"},
+    {"a pair that is met twice is found once",
+     RECORD("R", FIELD("a", RECORD("S", FIELD("x", "'int'"))) "," FIELD("b", "'S'")),
+     RECORD("R", FIELD("a", RECORD("S", FIELD("x", "'string'"))) "," FIELD("b", "'S'")),
+     "TYPE_MISMATCH a.x\n"},
+    {"a decimal's scale", "{'type':'bytes','logicalType':'decimal','precision':4,'scale':1}",
+     "{'type':'bytes','logicalType':'decimal','precision':4,'scale':2}", "DECIMAL_MISMATCH \n"},
+    {"a field of an enum with a default, as in Avro Java", RECORD("R", ""),
+     RECORD("R", FIELD("e", "{'type':'enum','name':'E','symbols':['A'],'default':'A'}")),
+     "TYPE_MISMATCH e\n"},
+};
+
+static void backward_finds_what_avro_java_finds(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        STELE_AUTO(stele_schema) old = schema_of(rows[i].old);
+        STELE_AUTO(stele_schema) next = schema_of(rows[i].next);
+        STELE_AUTO_VALUE(stele_buffer) found = {0};
+        const stele_schema *versions[] = {old};
+        size_t count =
+            stele_schema_check(next, versions, 1, STELE_COMPATIBILITY_BACKWARD, list, &found);
+        if (strcmp(stele_buffer_text(&found), rows[i].findings) != 0) {
+            fail_msg("%s: found\n%s", rows[i].rule, stele_buffer_text(&found));
+        }
+        size_t lines = 0;
+        for (size_t k = 0; k < found.size; k++)
+            lines += found.data[k] == '\n';
+        assert_int_equal(count, lines);
+    }
+}
+
+static void modes_say_who_reads_whom(void **state)
+{
+    (void)state;
+    STELE_AUTO(stele_schema) ints = schema_of("'int'");
+    STELE_AUTO(stele_schema) longs = schema_of("'long'");
+    STELE_AUTO(stele_schema) doubles = schema_of("'double'");
+    const stele_schema *up[] = {ints, longs};      /* doubles read both */
+    const stele_schema *down[] = {doubles, longs}; /* both read ints */
+    const stele_schema *mixed[] = {doubles, ints}; /* longs read the last only */
+    static const struct {
+        stele_compatibility mode;
+        size_t up, down, mixed;
+    } expected[] = {
+        {STELE_COMPATIBILITY_NONE, 0, 0, 0},
+        {STELE_COMPATIBILITY_BACKWARD, 0, 1, 0},
+        {STELE_COMPATIBILITY_FORWARD, 1, 0, 1},
+        {STELE_COMPATIBILITY_FULL, 1, 1, 1},
+        {STELE_COMPATIBILITY_BACKWARD_TRANSITIVE, 0, 2, 1},
+        {STELE_COMPATIBILITY_FORWARD_TRANSITIVE, 2, 0, 1},
+        {STELE_COMPATIBILITY_FULL_TRANSITIVE, 2, 2, 2},
+    };
+    for (size_t i = 0; i < COUNT_OF(expected); i++) {
+        stele_compatibility mode = expected[i].mode;
+        assert_int_equal(stele_schema_check(doubles, up, 2, mode, NULL, NULL), expected[i].up);
+        assert_int_equal(stele_schema_check(ints, down, 2, mode, NULL, NULL), expected[i].down);
+        assert_int_equal(stele_schema_check(longs, mixed, 2, mode, NULL, NULL), expected[i].mixed);
+        assert_int_equal(stele_schema_check(longs, NULL, 0, mode, NULL, NULL), 0);
+    }
+}
+
+static void keep_last(void *context, const stele_finding *finding)
+{
+    stele_buffer_reset(context);
+    stele_buffer_format(context, "%zu %d %s", finding->version, finding->forward, finding->text);
+}
+
+static void a_finding_says_the_version_the_direction_and_the_way_out(void **state)
+{
+    (void)state;
+    STELE_AUTO(stele_schema) first = schema_of("{'type':'record','name':'R','fields':[]}");
+    STELE_AUTO(stele_schema)
+    second = schema_of("{'type':'record','name':'R','fields':[{'name':'total','type':'int'}]}");
+    const stele_schema *old[] = {second, second};
+    STELE_AUTO_VALUE(stele_buffer) text = {0};
+
+    stele_schema_check(first, old, 2, STELE_COMPATIBILITY_FORWARD, keep_last, &text);
+
+    assert_string_equal(stele_buffer_text(&text),
+                        "1 1 field \"total\" of the old schema has no default, so the old schema "
+                        "cannot read data without it; add a default");
+}
+
+static void modes_are_read_in_any_case(void **state)
+{
+    (void)state;
+    stele_compatibility mode = STELE_COMPATIBILITY_NONE;
+    stele_error err = {0};
+
+    assert_int_equal(stele_compatibility_parse(stele_text("full-Transitive"), &mode, &err),
+                     STELE_OK);
+    assert_int_equal(mode, STELE_COMPATIBILITY_FULL_TRANSITIVE);
+    assert_string_equal(stele_compatibility_name(mode), "FULL_TRANSITIVE");
+    assert_int_equal(stele_compatibility_parse(stele_text("FUL"), &mode, &err), STELE_E_INVALID);
+    assert_non_null(strstr(err.text, "BACKWARD_TRANSITIVE"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(backward_finds_what_avro_java_finds),
+        cmocka_unit_test(modes_say_who_reads_whom),
+        cmocka_unit_test(a_finding_says_the_version_the_direction_and_the_way_out),
+        cmocka_unit_test(modes_are_read_in_any_case),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

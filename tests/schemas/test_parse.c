@@ -1,0 +1,410 @@
+/* SPDX-License-Identifier: MIT */
+#include "schemas/model.h"
+
+#include "tests/schemas/avro_support.h"
+
+static char *quoted(const char *text)
+{
+    char *copy = stele_strdup(text);
+    for (char *c = copy; *c != '\0'; c++)
+        if (*c == '\'') *c = '"';
+    return copy;
+}
+
+static const char *const valid[] = {
+    "'string'",
+    "{'type':'string'}",
+    "['null','int']",
+    "['int']",
+    "{'type':'array','items':'int'}",
+    "{'type':'map','values':['null','bytes']}",
+    "{'type':'enum','name':'E','symbols':['A','B'],'default':'B'}",
+    "{'type':'enum','name':'E','symbols':[]}",
+    "{'type':'fixed','name':'F','size':0}",
+    "{'type':'fixed','name':'a.b.F','size':16}",
+    "{'type':'record','name':'R','fields':[]}",
+    "{'type':'error','name':'R','fields':[]}",
+    "{'type':'record','name':'R','namespace':'','fields':[]}",
+    "{'type':'record','name':'record','fields':[]}",
+    /* Recursion through whatever may be empty. */
+    "{'type':'record','name':'R','fields':[{'name':'next','type':['null','R']}]}",
+    "{'type':'record','name':'R','fields':[{'name':'kids','type':{'type':'array','items':'R'}}]}",
+    "{'type':'record','name':'R','fields':[{'name':'kids','type':{'type':'map','values':'R'}}]}",
+    "{'type':'record','name':'A','fields':[{'name':'b','type':{'type':'record','name':'B','fields':"
+    "["
+    "{'name':'a','type':['null','A']}]}}]}",
+    /* A name without a namespace is found from within one. */
+    "{'type':'record','name':'R','fields':[{'name':'e','type':{'type':'enum','name':'E','symbols':["
+    "'A']}},{'name':'s','type':{'type':'record','name':'x.S','fields':[{'name':'e','type':'E'}]}}]"
+    "}",
+    /* Types of the same name in two namespaces. */
+    "['null',{'type':'fixed','name':'a.F','size':1},{'type':'fixed','name':'b.F','size':1}]",
+    /* Defaults. */
+    "{'type':'record','name':'R','fields':[{'name':'f','type':'float','default':1}]}",
+    "{'type':'record','name':'R','fields':[{'name':'f','type':'double','default':'NaN'}]}",
+    "{'type':'record','name':'R','fields':[{'name':'f','type':'bytes','default':'\\u0000\\u00ff'}]"
+    "}",
+    "{'type':'record','name':'R','fields':[{'name':'f','type':['null','int'],'default':null}]}",
+    /* 1.12: a union's default may be of any branch. */
+    "{'type':'record','name':'R','fields':[{'name':'f','type':['null','int'],'default':7}]}",
+    "{'type':'record','name':'R','fields':[{'name':'f','type':{'type':'map','values':'int'},"
+    "'default':{'a':1}}]}",
+    /* A record's default may leave out fields that have one. */
+    "{'type':'record','name':'R','fields':[{'name':'f','type':{'type':'record','name':'S','fields':"
+    "["
+    "{'name':'a','type':'int','default':1},{'name':'b','type':'int'}]},'default':{'b':2}}]}",
+    /* Unknown and invalid logical types are ignored, other properties kept. */
+    "{'type':'int','logicalType':'no-such-thing'}",
+    "{'type':'int','logicalType':7}",
+    "{'type':'bytes','logicalType':'decimal'}",
+    "{'type':'string','avro.java.string':'String'}",
+    "{'type':'record','name':'R','fields':[{'name':'f','type':'int','order':'descending'}]}",
+};
+
+static void schemas_that_are_valid_are_accepted(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(valid); i++) {
+        STELE_AUTO(stele_schema) schema = schema_of(valid[i]);
+        assert_non_null(schema);
+    }
+}
+
+/* Each with what the message says; the name and the line come before it. */
+static const struct {
+    const char *text;
+    const char *message;
+} invalid[] = {
+    {"", "not JSON"},
+    {"{", "not JSON"},
+    {"{'type':'int','type':'int'}", "duplicate object key"},
+    {"7", "a type is a name, an object or an array of types"},
+    {"null", "a type is a name, an object or an array of types"},
+    {"'Unknown'", "no type is called \"Unknown\" here"},
+    {"{}", "a type has no \"type\""},
+    {"{'type':{'type':'int'}}", "\"type\" is not a name"},
+    {"{'type':'Unknown'}", "no type is called \"Unknown\" here"},
+    {"{'type':'array'}", "this array has no \"items\""},
+    {"{'type':'map'}", "this map has no \"values\""},
+    {"{'type':'fixed','name':'F'}", "no \"size\""},
+    {"{'type':'fixed','name':'F','size':-1}", "no \"size\""},
+    {"{'type':'fixed','name':'F','size':1.5}", "no \"size\""},
+    {"{'type':'fixed','name':'F','size':4294967296}", "no \"size\""},
+    {"{'type':'fixed','size':1}", "this fixed has no \"name\""},
+    {"{'type':'enum','name':'E'}", "no array of \"symbols\""},
+    {"{'type':'enum','name':'E','symbols':['A','B','A']}", "has the symbol A twice"},
+    {"{'type':'enum','name':'E','symbols':['A-B']}", "a symbol of E is not a name"},
+    {"{'type':'enum','name':'E','symbols':['']}", "a symbol of E is not a name"},
+    {"{'type':'enum','name':'E','symbols':['A'],'default':'B'}", "is not one of its symbols"},
+    {"{'type':'record','name':'R'}", "no array of \"fields\""},
+    {"{'type':'record','name':'R','fields':['int']}", "a field is an object"},
+    {"{'type':'record','name':'R','fields':[{'name':'f'}]}", "this field has no \"type\""},
+    {"{'type':'record','name':'R','fields':[{'type':'int'}]}", "a field is an object with"},
+    {"{'type':'record','name':'R','fields':[{'name':'1a','type':'int'}]}",
+     "\"1a\" cannot be the name of a field"},
+    {"{'type':'record','name':'R','fields':[{'name':'a.b','type':'int'}]}",
+     "\"a.b\" cannot be the name of a field"},
+    {"{'type':'record','name':'R','fields':[{'name':'f','type':'int'},{'name':'f','type':'int'}]}",
+     "R has two fields called f"},
+    {"{'type':'record','name':'R','fields':[{'name':'f','type':'int','order':'up'}]}",
+     "\"order\" is ascending, descending or ignore"},
+    {"{'type':'record','name':'R','fields':[{'name':'f','type':'int','aliases':'g'}]}",
+     "\"aliases\" is not an array of names"},
+    {"{'type':'record','name':'R','aliases':['a b'],'fields':[]}",
+     "\"aliases\" is not an array of names"},
+    {"{'type':'record','name':'int','fields':[]}", "int is the name of a primitive type"},
+    {"{'type':'record','name':'x.string','fields':[]}", "x.string is the name of a primitive type"},
+    {"{'type':'record','name':'a..b','fields':[]}", "\"a..b\" cannot be the name of a type"},
+    {"{'type':'record','name':'R','namespace':'a-b','fields':[]}", "the namespace of R is not"},
+    {"{'type':'record','name':'R','namespace':7,'fields':[]}", "the namespace of R is not"},
+    {"['null',{'type':'fixed','name':'F','size':1},{'type':'fixed','name':'F','size':1}]",
+     "F is defined already"},
+    {"[]", "a union without branches"},
+    {"['null',['int']]", "a union directly within a union"},
+    {"['int','string','int']", "two branches of this union are int"},
+    {"[{'type':'array','items':'int'},{'type':'array','items':'long'}]",
+     "two branches of this union are array"},
+    {"{'type':'record','name':'R','fields':[{'name':'f','type':'R'}]}",
+     "the field f makes every R contain another one without end"},
+    {"{'type':'record','name':'R','fields':[{'name':'f','type':['R']}]}",
+     "the field f makes every R contain another one without end"},
+    {"{'type':'record','name':'A','fields':[{'name':'x','type':['null',{'type':'record','name':'B',"
+     "'fields':[{'name':'a','type':'A'}]}]},{'name':'y','type':'B'}]}",
+     "without end"},
+    /* Defaults. */
+    {"{'type':'record','name':'R','fields':[{'name':'f','type':'int','default':'1'}]}",
+     "the default of the field f of R: not a value of type int"},
+    {"{'type':'record','name':'R','fields':[{'name':'f','type':'int','default':1.0}]}",
+     "not a value of type int"},
+    {"{'type':'record','name':'R','fields':[{'name':'f','type':'int','default':2147483648}]}",
+     "2147483648 is not an int"},
+    {"{'type':'record','name':'R','fields':[{'name':'f','type':'int','default':null}]}",
+     "not a value of type int"},
+    {"{'type':'record','name':'R','fields':[{'name':'f','type':['null','int'],'default':'x'}]}",
+     "it fits no branch of the union"},
+    {"{'type':'record','name':'R','fields':[{'name':'f','type':'bytes','default':'\\u0100'}]}",
+     "characters up to"},
+    {"{'type':'record','name':'R','fields':[{'name':'f','type':{'type':'fixed','name':'F','size':2}"
+     ","
+     "'default':'a'}]}",
+     "1 bytes, but F has 2"},
+    {"{'type':'record','name':'R','fields':[{'name':'f','type':{'type':'enum','name':'E','symbols':"
+     "["
+     "'A']},'default':'B'}]}",
+     "not a symbol of E"},
+    {"{'type':'record','name':'R','fields':[{'name':'f','type':{'type':'record','name':'S','fields'"
+     ":["
+     "{'name':'a','type':'int'}]},'default':{}}]}",
+     "it lacks the field a of S"},
+    {"{'type':'record','name':'R','fields':[{'name':'f','type':{'type':'array','items':'int'},"
+     "'default':[1,'x']}]}",
+     "not a value of type int"},
+    /* A default that stands for itself. */
+    {"{'type':'record','name':'R','fields':[{'name':'f','type':['R','null'],'default':{}}]}",
+     "too large"},
+};
+
+static void schemas_that_are_not_valid_are_refused_with_the_reason(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(invalid); i++) {
+        STELE_AUTO(char) text = quoted(invalid[i].text);
+        STELE_AUTO(stele_schema) schema = NULL;
+        stele_schema_options options = {.name = "x.avsc"};
+        stele_error err = {0};
+        stele_status status = stele_schema_parse(stele_text(text), &options, &schema, &err);
+        if (status == STELE_OK || strstr(err.text, invalid[i].message) == NULL) {
+            fail_msg("%s\n  says     %s\n  expected %s", text, err.text, invalid[i].message);
+        }
+        assert_null(schema);
+        assert_int_equal(err.next, STELE_NEXT_REJECT);
+        assert_int_equal(strncmp(err.text, "x.avsc:1: ", 10), 0);
+    }
+}
+
+static void message_has_name_line_and_path(void **state)
+{
+    (void)state;
+    STELE_AUTO(char)
+    text = quoted("{\n"
+                  " 'type': 'record', 'name': 'Order',\n"
+                  " 'doc': 'with \\'quotes\\', {braces} and\\n[brackets]',\n"
+                  " 'fields': [\n"
+                  "  {'name': 'id', 'type': 'string'},\n"
+                  "  {'name': 'items', 'type': {'type': 'array', 'items':\n"
+                  "    {'type': 'record', 'name': 'Item', 'fields': [\n"
+                  "      {'name': 'sku', 'type': 'string'},\n"
+                  "      {'name': 'price',\n"
+                  "       'type': 'Money'}\n"
+                  "    ]}}}\n"
+                  " ]}");
+    STELE_AUTO(stele_schema) schema = NULL;
+    stele_schema_options options = {.name = "orders.avsc"};
+    stele_error err = {0};
+
+    assert_int_equal(stele_schema_parse(stele_text(text), &options, &schema, &err),
+                     STELE_E_INVALID);
+
+    assert_string_equal(
+        err.text, "orders.avsc:10: items[].price: no type is called \"Money\" here; define it "
+                  "before it is used, or bring the schema that does (--with)");
+}
+
+static void message_about_a_default_has_its_line(void **state)
+{
+    (void)state;
+    STELE_AUTO(char)
+    text = quoted("{'type':'record','name':'R','fields':[\n"
+                  "{'name':'a','type':'int','default':1},\n"
+                  "{'name':'b','type':'int',\n"
+                  "'default':'x'}]}");
+    STELE_AUTO(stele_schema) schema = NULL;
+    stele_error err = {0};
+
+    stele_schema_parse(stele_text(text), NULL, &schema, &err);
+
+    assert_string_equal(err.text,
+                        "schema:4: the default of the field b of R: not a value of type int");
+}
+
+static const struct {
+    const char *text;
+    stele_schema_options options;
+    const char *message;
+} limited[] = {
+    {"'int'", {.text_max = 4}, "a schema of 5 bytes, the limit is 4"},
+    {"{'type':'array','items':{'type':'array','items':'int'}}",
+     {.depth_max = 2},
+     "nested more than 2"},
+    {"{'type':'record','name':'R','fields':[{'name':'a','type':'int'},{'name':'b','type':'int'}]}",
+     {.nodes_max = 3},
+     "more than 3 types and fields"},
+};
+
+static void limits_hold(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(limited); i++) {
+        STELE_AUTO(char) text = quoted(limited[i].text);
+        STELE_AUTO(stele_schema) schema = NULL;
+        stele_error err = {0};
+        assert_int_equal(stele_schema_parse(stele_text(text), &limited[i].options, &schema, &err),
+                         STELE_E_LIMIT);
+        assert_non_null(strstr(err.text, limited[i].message));
+    }
+}
+
+/* Each record holds the one before it: nothing is deep in the text, but a value is. */
+static void a_chain_of_records_is_no_nesting(void **state)
+{
+    (void)state;
+    STELE_AUTO_VALUE(stele_buffer) text = {0};
+    stele_buffer_format(&text, "[{\"type\":\"record\",\"name\":\"R0\",\"fields\":[]}");
+    for (int i = 1; i < 2000; i++) {
+        stele_buffer_format(&text,
+                            ",{\"type\":\"record\",\"name\":\"R%d\",\"fields\":[{\"name\":\"f\","
+                            "\"type\":\"R%d\"}]}",
+                            i, i - 1);
+    }
+    stele_buffer_format(&text, "]");
+    STELE_AUTO(stele_schema) schema = NULL;
+    STELE_AUTO(stele_type) type = NULL;
+    stele_error err = {0};
+
+    assert_int_equal(stele_schema_parse(stele_buffer_view(&text), NULL, &schema, &err), STELE_OK);
+    assert_int_equal(stele_type_new(schema, &type, &err), STELE_OK);
+}
+
+static void logical_types_are_known_where_they_fit(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        stele_logical logical;
+    } rows[] = {
+        {"{'type':'int','logicalType':'date'}", STELE_LOGICAL_DATE},
+        {"{'type':'long','logicalType':'date'}", STELE_LOGICAL_NONE},
+        {"{'type':'int','logicalType':'time-millis'}", STELE_LOGICAL_TIME_MILLIS},
+        {"{'type':'long','logicalType':'time-micros'}", STELE_LOGICAL_TIME_MICROS},
+        {"{'type':'long','logicalType':'timestamp-millis'}", STELE_LOGICAL_TIMESTAMP_MILLIS},
+        {"{'type':'long','logicalType':'timestamp-micros'}", STELE_LOGICAL_TIMESTAMP_MICROS},
+        {"{'type':'long','logicalType':'timestamp-nanos'}", STELE_LOGICAL_TIMESTAMP_NANOS},
+        {"{'type':'long','logicalType':'local-timestamp-millis'}",
+         STELE_LOGICAL_LOCAL_TIMESTAMP_MILLIS},
+        {"{'type':'long','logicalType':'local-timestamp-micros'}",
+         STELE_LOGICAL_LOCAL_TIMESTAMP_MICROS},
+        {"{'type':'long','logicalType':'local-timestamp-nanos'}",
+         STELE_LOGICAL_LOCAL_TIMESTAMP_NANOS},
+        {"{'type':'string','logicalType':'uuid'}", STELE_LOGICAL_UUID},
+        {"{'type':'fixed','name':'F','size':16,'logicalType':'uuid'}", STELE_LOGICAL_UUID},
+        {"{'type':'fixed','name':'F','size':15,'logicalType':'uuid'}", STELE_LOGICAL_NONE},
+        {"{'type':'fixed','name':'F','size':12,'logicalType':'duration'}", STELE_LOGICAL_DURATION},
+        {"{'type':'fixed','name':'F','size':11,'logicalType':'duration'}", STELE_LOGICAL_NONE},
+        {"{'type':'bytes','logicalType':'decimal','precision':4}", STELE_LOGICAL_DECIMAL},
+        {"{'type':'bytes','logicalType':'decimal','precision':4,'scale':4}", STELE_LOGICAL_DECIMAL},
+        {"{'type':'bytes','logicalType':'decimal','precision':4,'scale':5}", STELE_LOGICAL_NONE},
+        {"{'type':'bytes','logicalType':'decimal','precision':0}", STELE_LOGICAL_NONE},
+        {"{'type':'bytes','logicalType':'decimal','precision':4,'scale':-1}", STELE_LOGICAL_NONE},
+        {"{'type':'string','logicalType':'decimal','precision':4}", STELE_LOGICAL_NONE},
+        /* floor(log10(2^31 - 1)) = 9 digits fit four bytes. */
+        {"{'type':'fixed','name':'F','size':4,'logicalType':'decimal','precision':9}",
+         STELE_LOGICAL_DECIMAL},
+        {"{'type':'fixed','name':'F','size':4,'logicalType':'decimal','precision':10}",
+         STELE_LOGICAL_NONE},
+        {"{'type':'fixed','name':'F','size':8,'logicalType':'decimal','precision':18}",
+         STELE_LOGICAL_DECIMAL},
+        {"{'type':'fixed','name':'F','size':8,'logicalType':'decimal','precision':19}",
+         STELE_LOGICAL_NONE},
+        {"{'type':'fixed','name':'F','size':0,'logicalType':'decimal','precision':1}",
+         STELE_LOGICAL_NONE},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        STELE_AUTO(stele_schema) schema = schema_of(rows[i].text);
+        if (stele_schema_root(schema)->logical != rows[i].logical) fail_msg("%s", rows[i].text);
+    }
+}
+
+static void aliases_take_the_namespace_of_their_type(void **state)
+{
+    (void)state;
+    STELE_AUTO(stele_schema)
+    schema =
+        schema_of("{'type':'record','name':'R','namespace':'x','aliases':['A','y.B'],'fields':[]}");
+
+    const stele_node *node = stele_schema_root(schema);
+
+    assert_int_equal(node->alias_count, 2);
+    assert_string_equal(node->aliases[0], "x.A");
+    assert_string_equal(node->aliases[1], "y.B");
+}
+
+static void an_empty_namespace_is_none_and_is_inherited(void **state)
+{
+    (void)state;
+    STELE_AUTO(stele_schema)
+    schema =
+        schema_of("{'type':'record','name':'a.R','fields':[{'name':'f','type':{'type':'record',"
+                  "'name':'S','namespace':'','fields':[{'name':'g','type':{'type':'fixed',"
+                  "'name':'T','size':1}}]}},{'name':'h','type':{'type':'fixed','name':'T','size':"
+                  "2}}]}");
+
+    const stele_node *r = stele_schema_root(schema);
+
+    assert_string_equal(r->fields[0].type->name, "S");
+    assert_string_equal(r->fields[0].type->fields[0].type->name, "T");
+    assert_string_equal(r->fields[1].type->name, "a.T");
+}
+
+static void two_schemas_may_bring_the_same_type_but_not_two_of_one_name(void **state)
+{
+    (void)state;
+    STELE_AUTO(stele_schema) one = schema_of("{'type':'fixed','name':'F','size':1}");
+    STELE_AUTO(stele_schema) same = schema_of("{'type':'fixed','name':'F','size':1}");
+    STELE_AUTO(stele_schema) other = schema_of("{'type':'fixed','name':'F','size':2}");
+    const stele_schema *alike[] = {one, same, NULL};
+    const stele_schema *unlike[] = {one, other, NULL};
+    stele_schema_options options = {.with = alike};
+    STELE_AUTO(stele_schema) schema = NULL;
+    STELE_AUTO(stele_schema) refused = NULL;
+    stele_error err = {0};
+
+    assert_int_equal(stele_schema_parse(stele_text("\"F\""), &options, &schema, &err), STELE_OK);
+    options.with = unlike;
+    assert_int_equal(stele_schema_parse(stele_text("\"F\""), &options, &refused, &err),
+                     STELE_E_INVALID);
+}
+
+static void a_schema_outlives_those_that_it_refers_to(void **state)
+{
+    (void)state;
+    stele_schema *one = schema_of("{'type':'fixed','name':'x.F','size':1}");
+    const stele_schema *with[] = {one, NULL};
+    stele_schema_options options = {.with = with};
+    STELE_AUTO(stele_schema) schema = NULL;
+    stele_error err = {0};
+    assert_int_equal(stele_schema_parse(stele_text("[\"null\",\"x.F\"]"), &options, &schema, &err),
+                     STELE_OK);
+    stele_schema_free(one);
+
+    STELE_AUTO(stele_schema) again = stele_schema_retain(schema);
+
+    assert_string_equal(stele_schema_root(again)->branches[1]->name, "x.F");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(schemas_that_are_valid_are_accepted),
+        cmocka_unit_test(schemas_that_are_not_valid_are_refused_with_the_reason),
+        cmocka_unit_test(message_has_name_line_and_path),
+        cmocka_unit_test(message_about_a_default_has_its_line),
+        cmocka_unit_test(limits_hold),
+        cmocka_unit_test(a_chain_of_records_is_no_nesting),
+        cmocka_unit_test(logical_types_are_known_where_they_fit),
+        cmocka_unit_test(aliases_take_the_namespace_of_their_type),
+        cmocka_unit_test(an_empty_namespace_is_none_and_is_inherited),
+        cmocka_unit_test(two_schemas_may_bring_the_same_type_but_not_two_of_one_name),
+        cmocka_unit_test(a_schema_outlives_those_that_it_refers_to),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: MIT
+ * Owned values and encoding, over values of every type at random. */
+#include <stele/codec.h>
+
+#include "tests/schemas/avro_support.h"
+#include "tests/schemas/random_value.h"
+
+static const char *const everything =
+    "{'type':'record','name':'All','fields':["
+    "{'name':'flag','type':'boolean'},{'name':'whole','type':'int'},{'name':'big','type':'long'},"
+    "{'name':'nothing','type':'null'},{'name':'real','type':'float'},{'name':'wide','type':'double'"
+    "},"
+    "{'name':'raw','type':'bytes'},{'name':'text','type':'string'},"
+    "{'name':'three','type':{'type':'fixed','name':'Three','size':3}},"
+    "{'name':'money','type':{'type':'bytes','logicalType':'decimal','precision':9,'scale':2}},"
+    "{'name':'coin','type':{'type':'fixed','name':'Coin','size':4,'logicalType':'decimal','"
+    "precision':9}},"
+    "{'name':'span','type':{'type':'fixed','name':'Span','size':12,'logicalType':'duration'}},"
+    "{'name':'suit','type':{'type':'enum','name':'Suit','symbols':['A','B','C']}},"
+    "{'name':'maybe','type':['null','int']},{'name':'perhaps','type':['string','null']},"
+    "{'name':'list','type':{'type':'array','items':['null','string']}},"
+    "{'name':'table','type':{'type':'map','values':{'type':'array','items':'long'}}},"
+    "{'name':'either','type':['null','int','string','Three','All']},"
+    "{'name':'next','type':['null','All']}]}";
+
+enum { ROUNDS = 300 };
+
+typedef struct fixture {
+    stele_type *type;
+    stele_plan *plan;
+    stele_arena *arena;
+    random_source source;
+} fixture;
+
+static int set_up(void **state)
+{
+    fixture *f = stele_alloc(sizeof *f);
+    stele_error err = {0};
+    f->type = type_of(everything);
+    f->arena = stele_arena_new();
+    f->source.state = 42;
+    STELE_AUTO(stele_schema) schema = schema_of(everything);
+    assert_int_equal(stele_plan_new(schema, f->type, NULL, &f->plan, &err), STELE_OK);
+    *state = f;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    fixture *f = *state;
+    stele_plan_free(f->plan);
+    stele_type_free(f->type);
+    stele_arena_free(f->arena);
+    free(f);
+    return 0;
+}
+
+static void encode(const fixture *f, const void *value, stele_buffer *out)
+{
+    stele_error err = {0};
+    stele_buffer_reset(out);
+    if (stele_encode(f->type, value, out, &err) < 0) fail_msg("%s", err.text);
+}
+
+static void what_is_encoded_decodes_to_the_same(void **state)
+{
+    fixture *f = *state;
+    STELE_AUTO(uint8_t) value = stele_alloc(f->type->layout->size);
+    STELE_AUTO(uint8_t) again = stele_alloc(f->type->layout->size);
+    STELE_AUTO_VALUE(stele_buffer) bytes = {0};
+    for (int i = 0; i < ROUNDS; i++) {
+        stele_error err = {0};
+        random_value(&f->source, f->type, value, f->arena);
+        encode(f, value, &bytes);
+
+        stele_status status =
+            stele_plan_decode(f->plan, stele_buffer_view(&bytes), again, f->arena, &err);
+
+        if (status < 0) fail_msg("%s", err.text);
+        assert_true(stele_value_equal(f->type, value, again));
+    }
+}
+
+static void a_copy_is_equal_and_owns_itself(void **state)
+{
+    fixture *f = *state;
+    STELE_AUTO(uint8_t) value = stele_alloc(f->type->layout->size);
+    STELE_AUTO(uint8_t) copy = stele_alloc(f->type->layout->size);
+    STELE_AUTO(uint8_t) second = stele_alloc(f->type->layout->size);
+    STELE_AUTO_VALUE(stele_buffer) before = {0};
+    STELE_AUTO_VALUE(stele_buffer) after = {0};
+    for (int i = 0; i < ROUNDS; i++) {
+        random_value(&f->source, f->type, value, f->arena);
+        encode(f, value, &before);
+
+        stele_value_copy(f->type, copy, value);
+        assert_true(stele_value_equal(f->type, value, copy));
+        stele_arena_reset(f->arena); /* the sanitizer finds what still points there */
+        encode(f, copy, &after);
+        assert_true(stele_bytes_equal(stele_buffer_view(&before), stele_buffer_view(&after)));
+
+        stele_value_copy(f->type, second, copy);
+        assert_true(stele_value_equal(f->type, second, copy));
+    }
+    stele_value_clear(f->type, copy);
+    stele_value_clear(f->type, second);
+    assert_true(stele_value_equal(f->type, copy, second));
+}
+
+static void values_that_differ_are_not_equal(void **state)
+{
+    fixture *f = *state;
+    STELE_AUTO(uint8_t) a = stele_alloc(f->type->layout->size);
+    STELE_AUTO(uint8_t) b = stele_alloc(f->type->layout->size);
+    STELE_AUTO_VALUE(stele_buffer) one = {0};
+    STELE_AUTO_VALUE(stele_buffer) other = {0};
+    for (int i = 0; i < ROUNDS; i++) {
+        random_value(&f->source, f->type, a, f->arena);
+        random_value(&f->source, f->type, b, f->arena);
+        encode(f, a, &one);
+        encode(f, b, &other);
+
+        bool same = stele_bytes_equal(stele_buffer_view(&one), stele_buffer_view(&other));
+
+        assert_int_equal(stele_value_equal(f->type, a, b), same);
+    }
+}
+
+static void every_prefix_is_refused(void **state)
+{
+    fixture *f = *state;
+    STELE_AUTO(uint8_t) value = stele_alloc(f->type->layout->size);
+    STELE_AUTO_VALUE(stele_buffer) bytes = {0};
+    for (int i = 0; i < 20; i++) {
+        random_value(&f->source, f->type, value, f->arena);
+        encode(f, value, &bytes);
+        for (size_t size = 0; size < bytes.size; size++) {
+            /* A copy of that very size, so that reading past its end is found. */
+            STELE_AUTO(uint8_t) cut = stele_alloc(size);
+            memcpy(cut, bytes.data, size);
+            stele_error err = {0};
+            assert_int_equal(
+                stele_plan_decode(f->plan, stele_bytes_of(cut, size), value, f->arena, &err),
+                STELE_E_INVALID);
+        }
+    }
+}
+
+static void all_zero_is_a_value_of_every_type(void **state)
+{
+    fixture *f = *state;
+    STELE_AUTO(uint8_t) zero = stele_alloc(f->type->layout->size);
+    STELE_AUTO(uint8_t) decoded = stele_alloc(f->type->layout->size);
+    STELE_AUTO_VALUE(stele_buffer) bytes = {0};
+    stele_error err = {0};
+    encode(f, zero, &bytes);
+
+    assert_int_equal(stele_plan_decode(f->plan, stele_buffer_view(&bytes), decoded, f->arena, &err),
+                     STELE_OK);
+
+    assert_true(stele_value_equal(f->type, zero, decoded));
+}
+
+typedef struct entry {
+    stele_bytes key;
+    int32_t value;
+} entry;
+
+static void maps_are_equal_and_encoded_alike_in_any_order(void **state)
+{
+    (void)state;
+    STELE_AUTO(stele_type) type = type_of("{'type':'map','values':'int'}");
+    entry one[] = {{stele_text("b"), 1}, {stele_text("a"), 2}, {stele_text("ab"), 3}};
+    entry other[] = {{stele_text("ab"), 3}, {stele_text("b"), 1}, {stele_text("a"), 2}};
+    stele_map left = {3, one};
+    stele_map right = {3, other};
+    STELE_AUTO_VALUE(stele_buffer) hex = {0};
+    STELE_AUTO_VALUE(stele_buffer) bytes = {0};
+    stele_error err = {0};
+
+    assert_true(stele_value_equal(type, &left, &right));
+    assert_int_equal(stele_encode(type, &left, &bytes, &err), STELE_OK);
+    put_as_hex(&hex, stele_buffer_view(&bytes));
+    assert_string_equal(stele_buffer_text(&hex), "0602610404616206026202"
+                                                 "00");
+    other[2].value = 7;
+    assert_false(stele_value_equal(type, &left, &right));
+}
+
+static void text_set_replaces_what_was_there(void **state)
+{
+    (void)state;
+    stele_bytes field = {0};
+
+    stele_text_set(&field, stele_text("one"));
+    stele_text_set(&field, field);
+    assert_true(stele_bytes_equal(field, stele_text("one")));
+    stele_text_set(&field, stele_text(""));
+
+    assert_null(field.data);
+    assert_int_equal(field.size, 0);
+}
+
+/* Values that do not fit their type, each with what is said about it. */
+
+typedef struct bad {
+    const char *schema;
+    const void *value;
+    stele_status status;
+    const char *message;
+} bad;
+
+typedef struct linked {
+    bool has_next;
+    struct linked *next;
+} linked;
+
+static void what_does_not_fit_its_type_is_not_encoded(void **state)
+{
+    (void)state;
+    static const int32_t three = 3;
+    static const int32_t minus = -1;
+    static const int64_t ten_thousand = 10000;
+    stele_bytes not_text = stele_bytes_of("\xff", 1);
+    entry twice[] = {{stele_text("a"), 1}, {stele_text("a"), 2}};
+    stele_map map = {2, twice};
+    stele_array texts = {1, &not_text};
+    linked loop = {.has_next = true};
+    loop.next = &loop;
+    const bad rows[] = {
+        {"{'type':'enum','name':'E','symbols':['A','B','C']}", &three, STELE_E_INVALID,
+         "symbol 3 of E, which has 3"},
+        {"{'type':'enum','name':'E','symbols':['A']}", &minus, STELE_E_INVALID,
+         "symbol -1 of E, which has 1"},
+        {"['null','int','string']", &three, STELE_E_INVALID, "branch 3 of a union of 3"},
+        {"{'type':'bytes','logicalType':'decimal','precision':4}", &ten_thousand, STELE_E_INVALID,
+         "decimal 10000 has more than 4 digits"},
+        {"{'type':'array','items':'string'}", &texts, STELE_E_INVALID,
+         "[0]: string that is not UTF-8: \"\\xff\""},
+        {"{'type':'map','values':'int'}", &map, STELE_E_INVALID, "a map that holds a key twice"},
+        {"{'type':'record','name':'L','fields':[{'name':'next','type':['null','L']}]}", &loop,
+         STELE_E_LIMIT, "values are nested more than 64 deep"},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        STELE_AUTO(stele_type) type = type_of(rows[i].schema);
+        STELE_AUTO_VALUE(stele_buffer) bytes = {0};
+        stele_buffer_push(&bytes, 7);
+        stele_error err = {0};
+
+        assert_int_equal(stele_encode(type, rows[i].value, &bytes, &err), rows[i].status);
+
+        assert_int_equal(bytes.size, 1);
+        assert_int_equal(err.next, STELE_NEXT_REJECT);
+        if (strstr(err.text, rows[i].message) == NULL) fail_msg("%s", err.text);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(what_is_encoded_decodes_to_the_same, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_copy_is_equal_and_owns_itself, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(values_that_differ_are_not_equal, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(every_prefix_is_refused, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(all_zero_is_a_value_of_every_type, set_up, tear_down),
+        cmocka_unit_test(maps_are_equal_and_encoded_alike_in_any_order),
+        cmocka_unit_test(text_set_replaces_what_was_there),
+        cmocka_unit_test(what_does_not_fit_its_type_is_not_encoded),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
