@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: MIT
+ * `_stele.status` written by a board and read back, on the log in memory. The board has a thread of
+ * its own: what it writes is waited for. */
+#include "consumer/status.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "core/alloc.h"
+#include "kafka/memory_log.h"
+
+#define NAME  "balances.v1"
+#define TOPIC "account.events"
+enum { WAIT_MS = 20000, STALL_MS = 30000 };
+
+typedef struct desk {
+    stele_manual_clock time;
+    stele_log *log;
+    stele_status_board *board;
+} desk;
+
+static desk *new_desk(void)
+{
+    desk *made = stele_alloc(sizeof *made);
+    stele_clock clock = stele_clock_manual(&made->time);
+    stele_manual_clock_set(&made->time, INT64_C(1700000000000));
+    assert_int_equal(stele_log_memory_new(NULL, &made->log, NULL), STELE_OK);
+    stele_status_board_options options = {.name = NAME,
+                                          .topic = TOPIC,
+                                          .instance = "host-1",
+                                          .clock = clock,
+                                          .stall_timeout_ms = STALL_MS};
+    made->board = stele_status_board_open(made->log, &options);
+    assert_non_null(made->board);
+    return made;
+}
+
+static void end_desk(desk *of)
+{
+    stele_status_board_close(of->board);
+    stele_log_free(of->log);
+    free(of);
+}
+
+/* The line of one partition, its texts copied. */
+typedef struct found {
+    int32_t partition;
+    bool is_there;
+    stele_status_line line;
+    char name[64];
+    char topic[64];
+    char instance[64];
+    char reason[240];
+} found;
+
+static void keep(void *context, const stele_status_line *line)
+{
+    found *of = context;
+    if (line->partition != of->partition) return;
+    of->is_there = true;
+    of->line = *line;
+    snprintf(of->name, sizeof of->name, "%s", line->name);
+    snprintf(of->topic, sizeof of->topic, "%s", line->topic);
+    snprintf(of->instance, sizeof of->instance, "%s", line->instance);
+    snprintf(of->reason, sizeof of->reason, "%s", line->reason);
+}
+
+static found read_line(desk *of, const char *name, int32_t partition)
+{
+    found result = {.partition = partition};
+    assert_int_equal(stele_status_read(of->log, name, stele_clock_manual(&of->time),
+                                       stele_deadline_after(stele_clock_system(), WAIT_MS), keep,
+                                       &result, NULL),
+                     STELE_OK);
+    return result;
+}
+
+/* Wait for the board's thread to have written that state. */
+static found await(desk *of, int32_t partition, stele_partition_state state)
+{
+    stele_deadline until = stele_deadline_after(stele_clock_system(), WAIT_MS);
+    for (;;) {
+        found result = read_line(of, NAME, partition);
+        if (result.is_there && result.line.state == state) return result;
+        if (stele_deadline_passed(until)) fail_msg("never %s", stele_partition_state_name(state));
+    }
+}
+
+static void a_change_is_written_with_all_that_is_known(void **state)
+{
+    (void)state;
+    desk *of = new_desk();
+    stele_status_board_set(of->board, 3, STELE_STATE_STOPPED, "account.events/3/7: \"bad\" bytes",
+                           7, 100);
+
+    found line = await(of, 3, STELE_STATE_STOPPED);
+
+    assert_string_equal(line.name, NAME);
+    assert_string_equal(line.topic, TOPIC);
+    assert_string_equal(line.instance, "host-1");
+    assert_string_equal(line.reason, "account.events/3/7: \"bad\" bytes");
+    assert_int_equal(line.line.position, 7);
+    assert_int_equal(line.line.time_ms, INT64_C(1700000000000));
+    assert_int_equal(line.line.since_ms, INT64_C(1700000000000));
+    end_desk(of);
+}
+
+static void lines_are_repeated_and_say_since_when(void **state)
+{
+    (void)state;
+    desk *of = new_desk();
+    stele_status_board_set(of->board, 0, STELE_STATE_RUNNING, "", 1, 1);
+    await(of, 0, STELE_STATE_RUNNING);
+    stele_manual_clock_advance(&of->time, 6000);
+
+    stele_deadline until = stele_deadline_after(stele_clock_system(), WAIT_MS);
+    found line;
+    while ((line = read_line(of, NAME, 0)).line.time_ms != INT64_C(1700000006000))
+        assert_false(stele_deadline_passed(until));
+    assert_int_equal(line.line.since_ms, INT64_C(1700000000000));
+    end_desk(of);
+}
+
+static void a_rate_is_measured(void **state)
+{
+    (void)state;
+    desk *of = new_desk();
+    stele_status_board_set(of->board, 0, STELE_STATE_RUNNING, "", 0, 0);
+    await(of, 0, STELE_STATE_RUNNING);
+    stele_manual_clock_advance(&of->time, 2000);
+    stele_status_board_set(of->board, 0, STELE_STATE_RUNNING, "", 500, 500);
+
+    stele_deadline until = stele_deadline_after(stele_clock_system(), WAIT_MS);
+    found line;
+    while ((line = read_line(of, NAME, 0)).line.position != 500)
+        assert_false(stele_deadline_passed(until));
+    assert_true(line.line.rate > 249 && line.line.rate < 251);
+    end_desk(of);
+}
+
+static void what_is_old_reads_as_unknown(void **state)
+{
+    (void)state;
+    desk *of = new_desk();
+    stele_status_board_set(of->board, 0, STELE_STATE_WAITING, "registry is away", 1, 1);
+    await(of, 0, STELE_STATE_WAITING);
+    stele_status_board_drop(of->board, 0); /* somebody else's, who is dead */
+
+    stele_manual_clock_advance(&of->time, STELE_STATUS_AGE_MS);
+    assert_int_equal(read_line(of, NAME, 0).line.state, STELE_STATE_WAITING);
+    stele_manual_clock_advance(&of->time, 1);
+    found line = read_line(of, NAME, 0);
+    assert_int_equal(line.line.state, STELE_STATE_UNKNOWN);
+    assert_string_equal(line.reason, "");
+    end_desk(of);
+}
+
+static void a_worker_that_hangs_in_one_batch_is_stalled(void **state)
+{
+    (void)state;
+    desk *of = new_desk();
+    stele_status_board_set(of->board, 0, STELE_STATE_RUNNING, "", 42, 1);
+    stele_status_board_set(of->board, 1, STELE_STATE_STOPPED, "bad bytes", 7, 1);
+    await(of, 0, STELE_STATE_RUNNING);
+    stele_status_board_busy(of->board, 0);
+
+    stele_manual_clock_advance(&of->time, STALL_MS + 1000);
+
+    found line = await(of, 0, STELE_STATE_STALLED);
+    assert_string_equal(line.reason,
+                        "the worker has been busy with one batch of account.events/0/42 for 31 s");
+    assert_int_equal(await(of, 1, STELE_STATE_STOPPED).line.position, 7);
+    stele_status_board_busy(of->board, -1);
+    stele_status_board_set(of->board, 0, STELE_STATE_RUNNING, "", 43, 2);
+    stele_manual_clock_advance(&of->time, 5000);
+    await(of, 0, STELE_STATE_RUNNING);
+    end_desk(of);
+}
+
+static void the_last_word_is_written_when_the_board_closes(void **state)
+{
+    (void)state;
+    desk *of = new_desk();
+    stele_status_board_set(of->board, 0, STELE_STATE_STOPPING, "", 1, 1);
+    stele_status_board_close(of->board);
+    of->board = NULL;
+    assert_int_equal(read_line(of, NAME, 0).line.state, STELE_STATE_STOPPING);
+    end_desk(of);
+}
+
+static void a_broker_that_is_away_holds_nobody_up(void **state)
+{
+    (void)state;
+    desk *of = new_desk();
+    stele_log_memory_set_up(of->log, false);
+    for (int i = 0; i < 1000; i++)
+        stele_status_board_set(of->board, i % 8, STELE_STATE_RUNNING, "", i, i);
+    end_desk(of);
+}
+
+static void only_the_projection_that_is_asked_for_is_read(void **state)
+{
+    (void)state;
+    desk *of = new_desk();
+    stele_status_board_set(of->board, 0, STELE_STATE_RUNNING, "", 1, 1);
+    await(of, 0, STELE_STATE_RUNNING);
+    assert_true(read_line(of, NULL, 0).is_there);
+    assert_false(read_line(of, "balances.v2", 0).is_there);
+    end_desk(of);
+}
+
+static void what_is_not_understood_is_left_out(void **state)
+{
+    (void)state;
+    desk *of = new_desk();
+    stele_status_board_set(of->board, 0, STELE_STATE_RUNNING, "", 1, 1);
+    await(of, 0, STELE_STATE_RUNNING);
+    stele_log_producer *producer;
+    stele_log_producer_options options = {0};
+    assert_int_equal(stele_log_producer_open(of->log, &options, &producer, NULL), STELE_OK);
+    const char *const cases[][2] = {
+        {"x", "{}"},
+        {"balances.v1/account.events/1", "not json"},
+        {"balances.v1/account.events/2", "{\"state\":\"dancing\"}"},
+        {"balances.v1/account.events/-4", "{}"},
+        {"balances.v1", "{}"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        stele_log_entry entry = {.partition = {STELE_STATUS_TOPIC, 0},
+                                 .key = stele_text(cases[i][0]),
+                                 .value = stele_text(cases[i][1])};
+        assert_int_equal(stele_log_producer_put(producer, &entry, NULL), STELE_OK);
+    }
+    assert_int_equal(stele_log_producer_flush(producer, 1000, NULL), STELE_OK);
+    stele_log_producer_close(producer);
+
+    assert_true(read_line(of, NAME, 0).is_there);
+    assert_false(read_line(of, NAME, 1).is_there);
+    assert_false(read_line(of, NAME, 2).is_there);
+    end_desk(of);
+}
+
+static void nobody_has_written_is_no_failure(void **state)
+{
+    (void)state;
+    stele_log *log;
+    stele_manual_clock time = {0};
+    found none = {0};
+    assert_int_equal(stele_log_memory_new(NULL, &log, NULL), STELE_OK);
+    assert_int_equal(stele_status_read(log, NULL, stele_clock_manual(&time),
+                                       stele_deadline_after(stele_clock_system(), 1000), keep,
+                                       &none, NULL),
+                     STELE_OK);
+    assert_false(none.is_there);
+    stele_log_free(log);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_change_is_written_with_all_that_is_known),
+        cmocka_unit_test(lines_are_repeated_and_say_since_when),
+        cmocka_unit_test(a_rate_is_measured),
+        cmocka_unit_test(what_is_old_reads_as_unknown),
+        cmocka_unit_test(a_worker_that_hangs_in_one_batch_is_stalled),
+        cmocka_unit_test(the_last_word_is_written_when_the_board_closes),
+        cmocka_unit_test(a_broker_that_is_away_holds_nobody_up),
+        cmocka_unit_test(only_the_projection_that_is_asked_for_is_read),
+        cmocka_unit_test(what_is_not_understood_is_left_out),
+        cmocka_unit_test(nobody_has_written_is_no_failure),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
