@@ -48,6 +48,16 @@ static stele_status die_in_doubt(rdkafka_producer *self, int cause, stele_error 
     return stele_rdkafka_producer_check(self, err);
 }
 
+/* It has ended for sure, but by a second request: the first may still come and end the next one. */
+static void die_if_doubtful(rdkafka_producer *self)
+{
+    if (!end_is_in_doubt(self)) return;
+    stele_fail(&self->death, STELE_E_TIMED_OUT, STELE_NEXT_STOP,
+               "%s: the last transaction ended, but a request that ended it was never answered and "
+               "could end the next one; make a new producer",
+               self->transactional_id);
+}
+
 /* A failed call: remember it if it is the producer's death, and say it. */
 static stele_status fail_call(rdkafka_producer *self, rd_kafka_error_t *error, const char *call,
                               stele_error *err)
@@ -164,8 +174,7 @@ stele_status stele_rdkafka_commit(stele_log_producer *base, int timeout_ms, stel
 
     self->in_transaction = false;
     self->committed_ns = now_ns();
-    /* Committed for sure, by a second request; the first may still arrive: the last use of it. */
-    if (end_is_in_doubt(self)) die_in_doubt(self, 0, NULL);
+    die_if_doubtful(self);
     return STELE_OK;
 }
 
@@ -180,6 +189,6 @@ stele_status stele_rdkafka_abort(stele_log_producer *base, int timeout_ms, stele
 
     self->in_transaction = false;
     self->committed_ns = now_ns();
-    if (end_is_in_doubt(self)) die_in_doubt(self, 0, NULL);
+    die_if_doubtful(self);
     return STELE_OK;
 }
