@@ -13,10 +13,7 @@ enum {
     STEP_MS = 500, /* longest call that a close has to wait for, but for a commit under way */
     PAUSE_MIN_MS = 20,
     PAUSE_MAX_MS = 1000,
-    DEFAULT_TIMEOUT_MS = 10000,
-    /* The broker writes the last transaction's markers for about this long. Whoever adds partitions
-     * sooner is told CONCURRENT_TRANSACTIONS and waits 20 ms in librdkafka. */
-    MARKERS_NS = 2000000
+    DEFAULT_TIMEOUT_MS = 10000
 };
 
 struct stele_fenced {
@@ -30,7 +27,6 @@ struct stele_fenced {
     bool record_failed;
     size_t failed_index;
     stele_error failed_error;
-    int64_t committed_ns;
 
     /* Under the monitor. */
     stele_monitor monitor;
@@ -232,25 +228,13 @@ static stele_status commit(stele_fenced *fenced, stele_deadline by, stele_error 
     do {
         status = stele_log_producer_commit(fenced->producer, fenced->timeout_ms, err);
     } while (status < 0 && may_retry(fenced, by, STELE_NEXT_STOP, &pause_ms, err));
-    if (status == STELE_OK) {
-        fenced->committed_ns = stele_clock_monotonic_ns(stele_clock_system());
-    } else if (err->next != STELE_NEXT_STOP && fenced->record_failed &&
-               fenced->failed_error.next == STELE_NEXT_REJECT) {
+    if (status < 0 && err->next != STELE_NEXT_STOP && fenced->record_failed &&
+        fenced->failed_error.next == STELE_NEXT_REJECT) {
         *err = fenced->failed_error; /* why it could not be committed */
         return err->status;
     }
     if (status == STELE_OK || err->next == STELE_NEXT_STOP) fenced->open = false;
     return status;
-}
-
-static void wait_for_markers(const stele_fenced *fenced, const stele_transaction *transaction)
-{
-    if (transaction->group != NULL || fenced->committed_ns == 0) return;
-    int64_t left_ns =
-        fenced->committed_ns + MARKERS_NS - stele_clock_monotonic_ns(stele_clock_system());
-    if (left_ns <= 0) return;
-    struct timespec pause = {.tv_sec = 0, .tv_nsec = (long)left_ns};
-    nanosleep(&pause, NULL); /* cut short by a signal: slower, not wrong */
 }
 
 /* One transaction, up to its commit or to what went wrong. */
@@ -260,7 +244,6 @@ static stele_status write_transaction(stele_fenced *fenced, stele_transaction *t
     stele_deadline by = stele_deadline_after(stele_clock_system(), fenced->timeout_ms);
     stele_status status;
     fenced->record_failed = false;
-    wait_for_markers(fenced, transaction);
     if ((status = stele_log_producer_begin(fenced->producer, err)) < 0) return status;
     fenced->open = true;
     if ((status = send_offset(fenced, transaction, by, err)) < 0) return status;

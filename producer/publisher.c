@@ -53,6 +53,7 @@ static void on_delivered(void *context, void *opaque, stele_position position,
                          const stele_error *failure)
 {
     stele_publisher *publisher = context;
+    if (failure == NULL) publisher->replace_pause_ms = REPLACE_PAUSE_MIN_MS;
     if (failure == NULL || failure->next == STELE_NEXT_REJECT) {
         stele_publisher_deliver(publisher, opaque, position.offset, failure);
     } else if (!publisher->must_replace) {
@@ -367,7 +368,8 @@ static stele_status queue_event(stele_publisher *publisher, const stele_pending_
     stele_error failure;
     status = stele_publisher_put(publisher, pending, &failure);
     if (status == STELE_OK) return STELE_OK;
-    if (status == STELE_E_FENCED || status == STELE_E_INTERNAL) { /* it died: kept for the next */
+    bool is_mistake = status == STELE_E_NOT_FOUND || status == STELE_E_INVALID;
+    if (failure.next == STELE_NEXT_STOP && !is_mistake) { /* it died: kept for the next one */
         publisher->must_replace = true;
         publisher->doubt = failure;
         return STELE_OK;

@@ -171,8 +171,15 @@ stele_status stele_publisher_put_kept(stele_publisher *publisher, stele_error *e
         stele_pending *pending;
         while ((pending = stele_pending_next(&publisher->partitions[i].queue, &chunk, &at))) {
             if (pending->state != STELE_PENDING_KEPT) continue;
-            stele_status status = stele_publisher_put(publisher, pending, err);
-            if (status < 0) return status;
+            stele_error failure;
+            stele_status status = stele_publisher_put(publisher, pending, &failure);
+            if (status < 0 && failure.next == STELE_NEXT_REJECT) { /* limits are others now */
+                stele_publisher_deliver(publisher, pending, -1, &failure);
+                chunk = NULL; /* may be gone: from the beginning */
+            } else if (status < 0) {
+                if (err != NULL) *err = failure;
+                return status;
+            }
         }
     }
     publisher->has_kept = false;

@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: MIT
- * The publisher on a real broker that is killed while it publishes: nothing is lost or doubled, and
- * each aggregate's events stay in order. */
+ * The publisher on a real broker, while the broker is killed and while producers die underneath:
+ * nothing is lost or doubled, and each aggregate's events stay in order. */
 #include <stele/publisher.h>
 
 #include "core/alloc.h"
+#include "kafka/rdkafka_producer.h"
+#include "producer/publisher_inside.h"
 #include "registry/client.h"
 #include "registry/wire.h"
 #include "schemas/scopes.h"
 #include "tests/kafka/kafka_test.h"
 
-enum { PARTITIONS = 4, AGGREGATES = 50, EVENTS = 200000 };
-#define TOPIC "note.events"
+enum { PARTITIONS = 4, AGGREGATES = 50, EVENTS = 200000, DEATHS_EVERY = 20011 };
+
+static const char *address; /* of the broker that may be killed */
 
 typedef struct note {
     int64_t number;
@@ -36,7 +39,7 @@ static void on_delivered(void *context, const stele_delivery *delivery)
     }
 }
 
-static stele_client *client_of(const char *address)
+static stele_client *client_of_broker(void)
 {
     stele_client *client;
     STELE_AUTO(char) servers = stele_strdup_format("kafka.bootstrap.servers=%s", address);
@@ -71,7 +74,7 @@ static void publish_one(stele_publisher *publisher, const stele_type *type, int6
 }
 
 /* What stands in the log of each event, and whether an aggregate's are in order. */
-static void assert_each_once_in_order(stele_log *log)
+static void assert_each_once_in_order(stele_log *log, const char *name)
 {
     STELE_AUTO(uint8_t) seen = stele_alloc(EVENTS);
     int64_t last[AGGREGATES] = {0};
@@ -81,7 +84,7 @@ static void assert_each_once_in_order(stele_log *log)
     for (int32_t i = 0; i < PARTITIONS; i++) {
         int64_t start;
         int64_t end;
-        stele_partition partition = {TOPIC, i};
+        stele_partition partition = {name, i};
         MUST(stele_log_bounds(log, partition, STELE_READ_UNCOMMITTED, PATIENCE_MS, &start, &end,
                               &err));
         MUST(stele_log_reader_start(reader, partition, start, &err));
@@ -112,31 +115,27 @@ static void assert_each_once_in_order(stele_log *log)
     assert_int_equal(total, EVENTS);
 }
 
-static void a_broker_killed_while_publishing_loses_and_doubles_nothing(void **state)
+/* Publish all events to a new aggregate, with `disturb` called before each. */
+static void publish_all(void (*disturb)(stele_publisher *, int64_t))
 {
-    (void)state;
-    const char *address = start_broker();
-    stele_client *client = client_of(address);
+    stele_client *client = client_of_broker();
     stele_type *type = note_type();
     stele_publisher *publisher;
     STELE_AUTO(uint8_t) delivered = stele_alloc(EVENTS);
     tally own = {.seen = delivered};
-    stele_publisher_options options = {.aggregate = "note",
+    const char *aggregate = fresh_name("note");
+    STELE_AUTO(char) name = stele_strdup_format("%s.events", aggregate);
+    stele_publisher_options options = {.aggregate = aggregate,
                                        .queue_max = 4 << 20,
                                        .timeout_ms = PATIENCE_MS,
                                        .delivered = on_delivered,
                                        .context = &own};
-    stele_log_topic_options topic = {.name = TOPIC, .partitions = PARTITIONS};
+    stele_log_topic_options topic = {.name = name, .partitions = PARTITIONS};
     MUST(stele_log_topic_create(stele_client_log(client), &topic, PATIENCE_MS, &err));
     MUST(stele_publisher_open(client, &options, &publisher, &err));
 
     for (int64_t i = 0; i < EVENTS; i++) {
-        if (i == EVENTS / 4 || i == EVENTS / 2) {
-            broker("kill", NULL);
-            broker("start", NULL);
-        } else if (i == EVENTS * 3 / 4) {
-            broker("restart", NULL);
-        }
+        disturb(publisher, i);
         publish_one(publisher, type, i);
     }
     MUST(stele_publisher_close(publisher, 2 * PATIENCE_MS, &err));
@@ -145,15 +144,62 @@ static void a_broker_killed_while_publishing_loses_and_doubles_nothing(void **st
     assert_int_equal(own.failed, 0);
     for (size_t i = 0; i < EVENTS; i++)
         assert_int_equal(delivered[i], 1);
-    assert_each_once_in_order(stele_client_log(client));
+    assert_each_once_in_order(stele_client_log(client), name);
     stele_client_close(client);
     stele_type_free(type);
+}
+
+static void kill_broker(stele_publisher *publisher, int64_t number)
+{
+    (void)publisher;
+    if (number == EVENTS / 4 || number == EVENTS / 2) {
+        broker("kill", NULL);
+        broker("start", NULL);
+    } else if (number == EVENTS * 3 / 4) {
+        broker("restart", NULL);
+    }
+}
+
+static void a_broker_killed_while_publishing_loses_and_doubles_nothing(void **state)
+{
+    (void)state;
+    publish_all(kill_broker);
+}
+
+/* As librdkafka does when the broker's idea of the sequence is another one. */
+static void kill_producer(stele_publisher *publisher, int64_t number)
+{
+    if (number % DEATHS_EVERY != DEATHS_EVERY - 1 || publisher->producer == NULL) return;
+    rd_kafka_t *rk = ((rdkafka_producer *)publisher->producer)->client.rk;
+    rd_kafka_test_fatal_error(rk, RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER, "by the test");
+}
+
+static void a_producer_that_dies_while_publishing_loses_and_doubles_nothing(void **state)
+{
+    (void)state;
+    publish_all(kill_producer);
+}
+
+static int broker_started(void **state)
+{
+    (void)state;
+    address = start_broker();
+    return 0;
+}
+
+static int broker_stopped(void **state)
+{
+    (void)state;
     stop_broker();
+    return 0;
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_broker_killed_while_publishing_loses_and_doubles_nothing)};
-    return cmocka_run_group_tests_name("producer/publisher on a broker", tests, NULL, NULL);
+        cmocka_unit_test(a_producer_that_dies_while_publishing_loses_and_doubles_nothing),
+        cmocka_unit_test(a_broker_killed_while_publishing_loses_and_doubles_nothing),
+    };
+    return cmocka_run_group_tests_name("producer/publisher on a broker", tests, broker_started,
+                                       broker_stopped);
 }

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: MIT
+ * The fenced transaction on a real broker: two holders of one id, and a broker that is killed. */
+#include "producer/fenced.h"
+
+#include "core/alloc.h"
+#include "core/deadline.h"
+#include "tests/kafka/kafka_test.h"
+
+enum { NUMBERS = 1000 };
+
+static stele_fenced *opened(stele_log *log, const char *id, const char *topic)
+{
+    stele_fenced *fenced;
+    stele_fenced_options options = {.transactional_id = id, .topic = topic};
+    MUST(stele_fenced_open(log, &options, &fenced, &err));
+    return fenced;
+}
+
+static stele_transaction *with_number(const char *topic, int number)
+{
+    char text[16];
+    snprintf(text, sizeof text, "%d", number);
+    stele_transaction *transaction = stele_transaction_new();
+    stele_transaction_put(transaction, (stele_partition){topic, 0}, stele_text("k"),
+                          stele_text(text), NULL, 0);
+    return transaction;
+}
+
+/* Hand it over; a transaction that a dead writer did not take is released. */
+static void submit(stele_fenced *fenced, stele_transaction *transaction)
+{
+    if (stele_fenced_submit(fenced, transaction, &err) < 0) {
+        assert_int_equal(err.status, STELE_E_FENCED);
+        stele_transaction_free(transaction);
+    }
+}
+
+static stele_outcome outcome_of(stele_fenced *fenced)
+{
+    stele_outcome outcome;
+    assert_true(stele_fenced_outcome(fenced, 2 * PATIENCE_MS, &outcome));
+    stele_transaction_free(outcome.transaction);
+    return outcome;
+}
+
+static void wait_for_fence(stele_fenced *fenced)
+{
+    stele_deadline until = stele_deadline_after(stele_clock_system(), PATIENCE_MS);
+    while (stele_fenced_poll(fenced, &err) == STELE_FENCED_INIT)
+        assert_false(stele_deadline_passed(until));
+    assert_int_equal(stele_fenced_poll(fenced, &err), STELE_FENCED_READY);
+}
+
+static void of_two_holders_the_first_writes_no_more(void **state)
+{
+    (void)state;
+    stele_log *log = open_log(NULL);
+    const char *topic = make_topic(log, 1);
+    const char *id = fresh_name("fenced");
+    stele_fenced *first = opened(log, id, topic);
+    submit(first, with_number(topic, 1));
+    assert_int_equal(outcome_of(first).status, STELE_OK);
+
+    stele_fenced *second = opened(log, id, topic);
+    wait_for_fence(second);
+    submit(first, with_number(topic, 2));
+    stele_outcome outcome = outcome_of(first);
+
+    assert_int_equal(outcome.status, STELE_E_FENCED);
+    assert_int_equal(outcome.error.next, STELE_NEXT_STOP);
+    assert_int_equal(stele_fenced_poll(first, NULL), STELE_FENCED_DEAD);
+    submit(second, with_number(topic, 3));
+    assert_int_equal(outcome_of(second).status, STELE_OK);
+    STELE_AUTO(char) texts = read_texts(log, topic, STELE_READ_COMMITTED);
+    assert_string_equal(texts, "1,3,");
+    stele_fenced_close(first, PATIENCE_MS);
+    stele_fenced_close(second, PATIENCE_MS);
+    stele_log_free(log);
+}
+
+static void a_record_too_large_is_named(void **state)
+{
+    (void)state;
+    stele_log *log = open_log(NULL);
+    const char *topic = make_topic(log, 1);
+    stele_fenced *fenced = opened(log, fresh_name("fenced"), topic);
+    STELE_AUTO(char) large = stele_alloc(3000000);
+    memset(large, 'x', 2999999);
+    stele_transaction *transaction = with_number(topic, 1);
+    stele_transaction_put(transaction, (stele_partition){topic, 0}, stele_text("k"),
+                          stele_text(large), NULL, 0);
+
+    submit(fenced, transaction);
+    stele_outcome outcome = outcome_of(fenced);
+
+    assert_int_equal(outcome.status, STELE_E_LIMIT);
+    assert_int_equal(outcome.error.next, STELE_NEXT_REJECT);
+    assert_int_equal(outcome.rejected, 1);
+    submit(fenced, with_number(topic, 2));
+    assert_int_equal(outcome_of(fenced).status, STELE_OK);
+    STELE_AUTO(char) texts = read_texts(log, topic, STELE_READ_COMMITTED);
+    assert_string_equal(texts, "2,");
+    stele_fenced_close(fenced, PATIENCE_MS);
+    stele_log_free(log);
+}
+
+/* As an owner does: fence, read to the high watermark what was committed, go on from there. */
+static int restored(stele_log *log, const char *topic)
+{
+    int next = 0;
+    int64_t start;
+    int64_t high;
+    int64_t stable;
+    stele_partition partition = {topic, 0};
+    stele_deadline until = stele_deadline_after(stele_clock_system(), PATIENCE_MS);
+    MUST(
+        stele_log_bounds(log, partition, STELE_READ_UNCOMMITTED, PATIENCE_MS, &start, &high, &err));
+    do {
+        MUST(stele_log_bounds(log, partition, STELE_READ_COMMITTED, PATIENCE_MS, &start, &stable,
+                              &err));
+        assert_false(stele_deadline_passed(until));
+    } while (stable < high);
+    STELE_AUTO(char) texts = read_texts(log, topic, STELE_READ_COMMITTED);
+    for (char *at = texts; *at != '\0'; next++) {
+        char *end;
+        assert_int_equal(strtol(at, &end, 10), next); /* dense: none lost, none twice */
+        at = end + 1;
+    }
+    return next;
+}
+
+static void numbers_stay_dense_while_the_broker_is_killed(void **state)
+{
+    (void)state;
+    stele_log *log = open_log(start_broker());
+    const char *topic = make_topic(log, 1);
+    const char *id = fresh_name("fenced");
+    stele_fenced *fenced = opened(log, id, topic);
+    int killed = 0;
+    int number = 0;
+    while (number < NUMBERS) {
+        submit(fenced, with_number(topic, number));
+        if ((number == NUMBERS / 3 && killed == 0) || (number == NUMBERS * 2 / 3 && killed == 1)) {
+            broker("kill", NULL); /* a transaction is in flight, somewhere */
+            broker("start", NULL);
+            killed++;
+        }
+        stele_outcome outcome;
+        bool known = stele_fenced_outcome(fenced, 2 * PATIENCE_MS, &outcome);
+        if (known) stele_transaction_free(outcome.transaction);
+        if (known && outcome.status == STELE_OK) {
+            number++;
+        } else if (!known || outcome.error.next == STELE_NEXT_STOP) {
+            assert_int_equal(stele_fenced_poll(fenced, &err), STELE_FENCED_DEAD);
+            stele_fenced_close(fenced, PATIENCE_MS);
+            fenced = opened(log, id, topic);
+            wait_for_fence(fenced);
+            number = restored(log, topic);
+        } else {
+            assert_int_equal(outcome.error.next, STELE_NEXT_ABORT);
+        }
+    }
+    stele_fenced_close(fenced, PATIENCE_MS);
+    assert_int_equal(restored(log, topic), NUMBERS);
+    assert_int_equal(killed, 2);
+    stele_log_free(log);
+    stop_broker();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(of_two_holders_the_first_writes_no_more),
+        cmocka_unit_test(a_record_too_large_is_named),
+        cmocka_unit_test(numbers_stay_dense_while_the_broker_is_killed),
+    };
+    return cmocka_run_group_tests_name("producer/fenced on a broker", tests, NULL, NULL);
+}
