@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""A schema registry that misbehaves as its first argument says; prints its port, then serves.
+"""A schema registry that misbehaves as its first argument says; prints its port, then serves. A port
+of one's choice: PORT in the environment.
 
 Counts requests: GET /count answers how many others there were and how many at the same time.
 """
 import base64
 import http.server
 import json
+import os
 import ssl
 import sys
 import threading
@@ -27,7 +29,7 @@ def basic(user, password):
 def chain(version):
     """Version n of subject "chain" refers to version n + 1, without an end."""
     return {
-        "subject": "chain", "version": version, "id": 1000 + version,
+        "subject": "chain", "version": version,
         "schema": json.dumps({"type": "record", "name": f"C{version}", "fields": []}),
         "references": [{"name": f"C{version + 1}", "subject": "chain", "version": version + 1}],
     }
@@ -60,8 +62,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         subject = self.path.split("/")[2] if self.path.startswith("/subjects/") else None
         if MODE == "good" or MODE == "tls":
             self.answer(200, INT)
-        elif MODE == "slow":
-            time.sleep(10)
+        elif MODE.startswith("slow "):
+            time.sleep(float(MODE.split()[1]))
             self.answer(200, INT)
         elif MODE == "500":
             self.answer(500, {"error_code": 50001, "message": "the store is down"})
@@ -112,7 +114,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         elif MODE == "bearer":
             self.answer(200 if authorization == "Bearer t0ken" else 401, INT)
         elif MODE == "chain":
-            self.answer(200, chain(int(self.path.split("/")[4])) if subject else chain(0))
+            self.answer(200, chain(int(self.path.split("/")[4])) if subject else chain(1))
         elif MODE == "wide":
             self.answer(200, {"version": 1, "schema": '"int"'} if subject else wide(257))
         elif MODE == "no reference":
@@ -149,7 +151,7 @@ class Server(http.server.ThreadingHTTPServer):
         pass
 
 
-server = Server(("127.0.0.1", 0), Handler)
+server = Server(("127.0.0.1", int(os.environ.get("PORT", "0"))), Handler)
 if TLS:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(TLS[0], TLS[1])
@@ -157,5 +159,15 @@ if TLS:
         context.load_verify_locations(TLS[2])
         context.verify_mode = ssl.CERT_REQUIRED
     server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+
+
+def end_with(parent):
+    """A test that fails does not stop its server."""
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(0)
+
+
+threading.Thread(target=end_with, args=[os.getppid()], daemon=True).start()
 print(server.server_address[1], flush=True)
 server.serve_forever()
