@@ -2,27 +2,27 @@
  * How a value of an Avro type lies in memory. The code generator writes these tables as constants
  * beside the structs; stele_type_new makes them at run time for callers without generated code.
  *
- *   Avro                     C
- *   boolean                  bool
- *   int, date, time-millis   int32_t
- *   long, time-micros,
- *   timestamp-*, local-*     int64_t
- *   float, double            float, double
- *   string, bytes, uuid      stele_bytes (a view when decoded, owned in an owned value)
- *   fixed(n)                 uint8_t[n]
- *   decimal, precision <= 18 int64_t, unscaled, for bytes and fixed alike
- *   decimal, wider           as bytes or fixed: two's complement, big-endian
- *   duration                 struct { uint32_t months, days, millis; }
- *   enum                     int32_t, the symbol's index in the type's own schema
- *   array                    struct { size_t count; T *items; }
- *   map                      struct { size_t count; struct { stele_bytes key; T value; } *entries; }
- *   record                 the struct, in place; by pointer where records contain one another
+ * Avro                     C
+ * boolean                  bool
+ * int, date, time-millis   int32_t
+ * long, time-micros,
+ * timestamp-*, local-*     int64_t
+ * float, double            float, double
+ * string, bytes, uuid      stele_bytes (a view when decoded, owned in an owned value)
+ * fixed(n)                 uint8_t[n]
+ * decimal, precision <= 18 int64_t, unscaled, for bytes and fixed alike
+ * decimal, wider           as bytes or fixed: two's complement, big-endian
+ * duration                 struct { uint32_t months, days, millis; }
+ * enum                     int32_t, the symbol's index in the type's own schema
+ * array                    struct { size_t count; T *items; }
+ * map                      struct { size_t count; struct { stele_bytes key; T value; } *entries; }
+ * record                   the struct, in place; by pointer where records contain one another
  *                          other than by way of an array or map
- *   null|T or T|null       bool has_x; T x;   in an array or map: struct { bool has_value; T value; }
- *   any other union        struct { int32_t branch; union { … } as; }, branch is the index in the
+ * null|T or T|null         bool has_x; T x;  in arrays and maps: struct { bool has_value; T value; }
+ * any other union          struct { int32_t branch; union { … } as; }, branch is the index in the
  *                          schema; null has no member
- *   null elsewhere         uint8_t, always 0
- *   a record, no fields    one uint8_t, as C has no empty struct
+ * null elsewhere           uint8_t, always 0
+ * a record, no fields      one uint8_t, as C has no empty struct
  */
 #ifndef STELE_TYPE_H
 #define STELE_TYPE_H
@@ -133,8 +133,8 @@ struct stele_type {
 };
 
 /**
- * A type without generated code. Its top may be of any kind; a union at the top is always the struct
- * with a branch, also where it is null|T.
+ * A type without generated code. Its top may be of any kind; a union at the top is always the
+ * struct with a branch, also where it is null|T.
  *
  * @param out  caller owns; release with stele_type_free
  * @return STELE_E_LIMIT  a value would take more than 16 MiB (next = REJECT)
