@@ -18,7 +18,7 @@
  * map                      struct { size_t count; struct { stele_bytes key; T value; } *entries; }
  * record                   the struct, in place; by pointer where records contain one another
  *                          other than by way of an array or map
- * null|T or T|null         bool has_x; T x;  in arrays and maps: struct { bool has_value; T value; }
+ * null|T or T|null         bool has_x; T x;  as an item: struct { bool has_value; T value; }
  * any other union          struct { int32_t branch; union { … } as; }, branch is the index in the
  *                          schema; null has no member
  * null elsewhere           uint8_t, always 0
