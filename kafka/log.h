@@ -244,7 +244,10 @@ typedef struct stele_log_producer_options {
 stele_status stele_log_producer_open(stele_log *log, const stele_log_producer_options *options,
                                      stele_log_producer **out, stele_error *err);
 
-/** Release it; what is still queued is dropped and reported to `delivered`. NULL is fine. */
+/**
+ * Release it; what is still queued is dropped and reported to `delivered`. A transaction that is
+ * open is nobody's then: its time-out or the next init aborts it. NULL is fine.
+ */
 void stele_log_producer_close(stele_log_producer *producer);
 
 /**

@@ -15,6 +15,7 @@ enum {
     DELIVERY_MS = 30000,
     TRANSACTION_MS = 10000,
     LINGER_MS = 5,
+    ABORT_MS = 500,
     PURGE_MS = 1000, /* deliveries of purged records come at once; not waited for longer */
     RETRY_BACKOFF_MAX_VERSION = 0x02030000 /* librdkafka 2.3: retry.backoff.max.ms */
 };
@@ -292,6 +293,16 @@ stele_status stele_rdkafka_flush(stele_log_producer *base, int timeout_ms, stele
                             "%d records are not delivered yet", rd_kafka_outq_len(self->client.rk));
 }
 
+/* librdkafka, up to 2.15 at least, ends the process by an assertion if the partition of a record is
+ * still to be added to the transaction when the handle is destroyed. An abort takes it off the
+ * list. */
+static void abort_what_is_queued(rdkafka_producer *self)
+{
+    if (!self->in_transaction || rd_kafka_outq_len(self->client.rk) == 0) return;
+    rd_kafka_error_t *error = rd_kafka_abort_transaction(self->client.rk, ABORT_MS);
+    if (error != NULL) rd_kafka_error_destroy(error);
+}
+
 static void drop_queue(rdkafka_producer *self)
 {
     rd_kafka_purge(self->client.rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
@@ -303,7 +314,10 @@ static void drop_queue(rdkafka_producer *self)
 void stele_rdkafka_producer_close(stele_log_producer *base)
 {
     rdkafka_producer *self = (rdkafka_producer *)base;
-    if (self->client.rk != NULL) drop_queue(self);
+    if (self->client.rk != NULL) {
+        abort_what_is_queued(self);
+        drop_queue(self);
+    }
     for (size_t i = 0; i < self->topic_count; i++)
         rd_kafka_topic_destroy(self->topics[i]);
     stele_rdkafka_client_close(&self->client);

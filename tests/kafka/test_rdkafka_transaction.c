@@ -124,6 +124,7 @@ static void a_transaction_left_open_is_aborted_by_the_next_holder(void **state)
         stele_log_bounds(log, partition, STELE_READ_COMMITTED, PATIENCE_MS, &start, &stable, &err));
     MUST(stele_log_bounds(log, partition, STELE_READ_UNCOMMITTED, PATIENCE_MS, &start, &end, &err));
     assert_true(stable < end);
+
     stele_log_producer_close(first); /* leaves it open, as a killed process does */
 
     stele_log_producer *second = open_producer(log, topic, topic);
@@ -140,6 +141,24 @@ static void a_transaction_left_open_is_aborted_by_the_next_holder(void **state)
     free(texts);
     free(all);
     stele_log_producer_close(second);
+}
+
+/* librdkafka ends the process if a partition is still to be added when its handle is destroyed. */
+static void a_producer_can_close_right_after_a_put(void **state)
+{
+    stele_log *log = *state;
+    const char *topic = make_topic(log, 1);
+    for (int i = 0; i < 30; i++) {
+        stele_log_producer *producer = open_producer(log, topic, topic);
+        MUST(stele_log_producer_begin(producer, &err));
+        put_text(producer, topic, "dropped");
+        if (i % 3 == 1) MUST(stele_log_producer_poll(producer, 1, &err));
+        stele_log_producer_close(producer);
+    }
+
+    char *texts = read_texts(log, topic, STELE_READ_COMMITTED);
+    assert_string_equal(texts, "");
+    free(texts);
 }
 
 static void what_the_group_no_longer_knows_is_aborted_not_fatal(void **state)
@@ -290,6 +309,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_fenced_producer_adds_nothing_in_any_phase),
         cmocka_unit_test(a_transaction_left_open_is_aborted_by_the_next_holder),
+        cmocka_unit_test(a_producer_can_close_right_after_a_put),
         cmocka_unit_test(what_the_group_no_longer_knows_is_aborted_not_fatal),
         cmocka_unit_test(many_transactions_follow_each_other),
         cmocka_unit_test(a_record_too_large_is_refused_with_its_size_and_the_limit),
