@@ -11,7 +11,7 @@
 #include "projections/states.h"
 #include "registry/wire.h"
 
-enum { TURN_MS = 5, WAIT_MS = 30000, ASK_MS = 5000 };
+enum { TURN_MS = 5, WAIT_MS = 30000, ASK_MS = 10000 };
 
 /* ---- the projection ---- */
 
@@ -85,13 +85,9 @@ int32_t bank_register(bank *self, const char *text)
     return id;
 }
 
-bank *bank_new(int32_t partitions)
+static bank *open_bank(bank *self, int32_t partitions)
 {
-    bank *self = stele_alloc(sizeof *self);
     stele_error err;
-    stele_manual_clock_set(&self->time, INT64_C(1700000000000));
-    stele_log_memory_options log = {.clock = bank_clock(self)};
-    assert_int_equal(stele_log_memory_new(&log, &self->log, &err), STELE_OK);
     stele_log_topic_options topic = {.name = BANK_EVENTS, .partitions = partitions};
     assert_int_equal(stele_log_topic_create(self->log, &topic, ASK_MS, &err), STELE_OK);
     stele_registry_options registry = {.log = self->log};
@@ -104,6 +100,22 @@ bank *bank_new(int32_t partitions)
     self->closed = bank_register(self, test_closed_type.schema);
     self->noted = bank_register(self, test_noted_type.schema);
     return self;
+}
+
+bank *bank_new(int32_t partitions)
+{
+    bank *self = stele_alloc(sizeof *self);
+    stele_manual_clock_set(&self->time, INT64_C(1700000000000));
+    stele_log_memory_options log = {.clock = bank_clock(self)};
+    assert_int_equal(stele_log_memory_new(&log, &self->log, NULL), STELE_OK);
+    return open_bank(self, partitions);
+}
+
+bank *bank_new_on(stele_log *log, int32_t partitions)
+{
+    bank *self = stele_alloc(sizeof *self);
+    self->log = log;
+    return open_bank(self, partitions);
 }
 
 void bank_free(bank *self)

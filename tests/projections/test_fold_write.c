@@ -393,6 +393,24 @@ static void tombstones_and_states_survive_compaction(void **state)
     bank_free(of);
 }
 
+static void a_restore_reads_all_snapshots_there_are(void **state)
+{
+    (void)state;
+    enum { COUNT = 3000 }; /* more than a batch */
+    bank *of = bank_new(1);
+    deposit_to_many(of, COUNT);
+    bank_run(of, (teller_options){.snapshot_events = 100000, .snapshot_interval_ms = 100000});
+    bank_deposit(of, 0, "a2999", 1, "x");
+
+    teller worker = teller_open(of, (teller_options){0});
+    teller_catch_up(&worker);
+
+    assert_int_equal(stele_worker_progress(worker.worker, 0).applied, COUNT + 1);
+    teller_close(&worker);
+    assert_written(of);
+    bank_free(of);
+}
+
 static void events_in_transactions_and_markers_at_the_end_are_gone_past(void **state)
 {
     (void)state;
@@ -441,6 +459,7 @@ int main(void)
         cmocka_unit_test(an_aggregate_that_ends_within_a_cycle_gets_its_tombstone_from_the_next),
         cmocka_unit_test(an_aggregate_that_ended_is_ended_for_whoever_comes_next),
         cmocka_unit_test(tombstones_and_states_survive_compaction),
+        cmocka_unit_test(a_restore_reads_all_snapshots_there_are),
         cmocka_unit_test(events_in_transactions_and_markers_at_the_end_are_gone_past),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
