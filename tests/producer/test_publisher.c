@@ -14,6 +14,7 @@
 #include "core/deadline.h"
 #include "core/uuid.h"
 #include "kafka/memory_log.h"
+#include "producer/publisher_inside.h"
 #include "registry/client.h"
 #include "registry/wire.h"
 #include "schemas/scopes.h"
@@ -483,6 +484,23 @@ static void a_topic_or_a_registry_that_is_not_there_is_said(void **state)
                      STELE_E_INVALID);
 }
 
+static void another_count_of_partitions_stops(void **state)
+{
+    desk *own = *state;
+    publisher_opened(own, (stele_publisher_options){0});
+    publish_many(own, 0, 10);
+    flush(own);
+    stele_error err;
+    assert_int_equal(stele_log_memory_partitions_raise(own->log, TOPIC, PARTITIONS + 1, &err),
+                     STELE_OK);
+    own->publisher->partitions_checked_ns -= INT64_C(3600000000000); /* an hour later */
+
+    assert_int_equal(stele_publisher_poll(own->publisher, 0, &err), STELE_E_INCOMPATIBLE);
+    assert_int_equal(err.next, STELE_NEXT_STOP);
+    assert_int_equal(try_publish(own, "a", 10, NULL, &err), STELE_E_INCOMPATIBLE);
+    assert_non_null(strstr(err.text, "keys have moved"));
+}
+
 static void an_incompatible_schema_stops(void **state)
 {
     desk *own = *state;
@@ -514,6 +532,7 @@ int main(void)
         DESK(closing_says_what_was_not_delivered),
         DESK(closing_flushes),
         DESK(a_topic_or_a_registry_that_is_not_there_is_said),
+        DESK(another_count_of_partitions_stops),
         DESK(an_incompatible_schema_stops),
     };
     return cmocka_run_group_tests_name("producer/publisher", tests, NULL, NULL);
