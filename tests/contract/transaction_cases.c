@@ -270,14 +270,15 @@ void a_fenced_producer_stays_dead(void)
 void init_aborts_what_a_dead_predecessor_left_open(void)
 {
     const char *topic = make_topic(the_log, 1);
-    stele_log_producer *producer = open_in_transaction(topic, topic, "left");
-    stele_log_producer_close(producer);
+    /* Not closed: newer librdkafkas end a transaction then. */
+    stele_log_producer *dead = open_in_transaction(topic, topic, "left");
     expect_bounds(topic, STELE_READ_COMMITTED, 0, 0);
 
-    producer = open_producer(the_log, topic, topic);
+    stele_log_producer *producer = open_producer(the_log, topic, topic);
     expect_bounds(topic, STELE_READ_COMMITTED, 0, 2);
     append(producer, topic, "a");
     stele_log_producer_close(producer);
+    stele_log_producer_close(dead);
     expect_texts(topic, STELE_READ_COMMITTED, "a,");
     expect_texts(topic, STELE_READ_UNCOMMITTED, "left,a,");
 }
