@@ -52,7 +52,7 @@ static void read_value(stele_buffer *out, const stele_place *p)
         stele_buffer_format(
             out, "%sif ((at = stele_read_raw(at, end, %s, %" PRIu32 ")) == NULL) return NULL;\n",
             space, p->text, layout->fixed_size);
-    } else if (layout->kind == STELE_KIND_FIXED && stele_layout_is_small_decimal(layout)) {
+    } else if (layout->kind == STELE_KIND_FIXED && stele_layout_is_decimal64(layout)) {
         stele_buffer_format(out,
                             "%sif ((at = stele_read_decimal_fixed(at, end, %" PRIu32
                             ", &%s)) == NULL) return NULL;\n",

@@ -22,15 +22,10 @@ bool stele_shape_is_list(const stele_shape *shape)
     return shape->layout->kind == STELE_KIND_ARRAY || shape->layout->kind == STELE_KIND_MAP;
 }
 
-bool stele_layout_is_small_decimal(const stele_layout *layout)
-{
-    return layout->logical == STELE_LOGICAL_DECIMAL && layout->precision <= 18;
-}
-
 const char *stele_shape_type(const stele_layout *layout, const stele_shape *shape)
 {
     if (shape != NULL) return shape->name;
-    if (stele_layout_is_small_decimal(layout)) return "int64_t";
+    if (stele_layout_is_decimal64(layout)) return "int64_t";
     switch (layout->kind) {
     case STELE_KIND_NULL:
         return "uint8_t";
@@ -113,7 +108,7 @@ static void discover_members(stele_shapes *shapes, stele_shape *shape)
 static stele_shape *discover(stele_shapes *shapes, const stele_layout *layout, stele_shape *parent,
                              const char *suffix)
 {
-    if (stele_layout_is_small_decimal(layout) || layout->logical == STELE_LOGICAL_DURATION) {
+    if (stele_layout_is_decimal64(layout) || layout->logical == STELE_LOGICAL_DURATION) {
         return NULL;
     }
     stele_shape *shape = NULL;

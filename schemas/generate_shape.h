@@ -7,6 +7,7 @@
 #include <stele/type.h>
 
 #include "core/scope.h"
+#include "schemas/layout.h"
 
 /**
  * A C type with a name: of a record, an enum, a fixed, or of an array, a map or a union, which are
@@ -49,9 +50,6 @@ bool stele_shape_is_named(const stele_shape *shape);
 
 /** Is it an array or a map? */
 bool stele_shape_is_list(const stele_shape *shape);
-
-/** A decimal that is an int64_t. */
-bool stele_layout_is_small_decimal(const stele_layout *layout);
 
 /** The C type of a value: that of `shape`, or for NULL that of a scalar. */
 const char *stele_shape_type(const stele_layout *layout, const stele_shape *shape);

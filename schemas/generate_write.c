@@ -13,7 +13,7 @@
 static size_t size_fixed(const stele_member *member, bool *open)
 {
     const stele_layout *layout = member->layout;
-    if (stele_layout_is_small_decimal(layout)) {
+    if (stele_layout_is_decimal64(layout)) {
         return layout->kind == STELE_KIND_FIXED ? layout->fixed_size : 9;
     }
     switch (layout->kind) {
@@ -161,7 +161,7 @@ static void write_scalar(stele_buffer *out, const stele_place *p)
 {
     const char *space = stele_place_indent(p->indent);
     const stele_layout *layout = p->layout;
-    if (stele_layout_is_small_decimal(layout)) {
+    if (stele_layout_is_decimal64(layout)) {
         bool fixed = layout->kind == STELE_KIND_FIXED;
         stele_buffer_format(out, "%sif ((at = stele_write_decimal%s(at, %s, %" PRIu32, space,
                             fixed ? "_fixed" : "", p->text, layout->precision);

@@ -14,14 +14,9 @@
 #include "core/text.h"
 #include "core/uuid.h"
 #include "schemas/big_decimal.h"
+#include "schemas/layout.h"
 
 #include <stele/generated.h>
-
-bool stele_scalar_is_small_decimal(const stele_layout *layout)
-{
-    return layout->logical == STELE_LOGICAL_DECIMAL &&
-           layout->precision <= STELE_DECIMAL_PRECISION_MAX;
-}
 
 bool stele_scalar_is_text(const stele_layout *layout)
 {
@@ -91,7 +86,7 @@ stele_bytes stele_scalar_bytes(const stele_layout *layout, const void *value, st
 {
     stele_bytes view;
     stele_buffer_reset(room);
-    if (stele_scalar_is_small_decimal(layout)) {
+    if (stele_layout_is_decimal64(layout)) {
         int64_t unscaled;
         memcpy(&unscaled, value, sizeof unscaled);
         bool fixed = layout->kind == STELE_KIND_FIXED;
@@ -118,7 +113,7 @@ stele_bytes stele_scalar_bytes(const stele_layout *layout, const void *value, st
 bool stele_scalar_set_bytes(const stele_layout *layout, stele_bytes bytes, void *value)
 {
     if (layout->kind == STELE_KIND_FIXED && bytes.size != layout->fixed_size) return false;
-    if (stele_scalar_is_small_decimal(layout)) {
+    if (stele_layout_is_decimal64(layout)) {
         return stele_decimal_of_bytes(bytes.data, bytes.size, value);
     }
     if (layout->logical == STELE_LOGICAL_DURATION) {
@@ -297,7 +292,7 @@ static stele_status write_decimal(const stele_layout *layout, const void *value,
                                   stele_error *err)
 {
     STELE_AUTO_VALUE(stele_buffer) room = {0};
-    if (!stele_scalar_is_small_decimal(layout)) {
+    if (!stele_layout_is_decimal64(layout)) {
         return stele_big_decimal_write(stele_scalar_bytes(layout, value, &room), layout->scale, out,
                                        err);
     }
@@ -413,7 +408,7 @@ static stele_status read_decimal(const stele_layout *layout, stele_bytes text, v
                                  stele_arena *arena, stele_error *err)
 {
     stele_status status;
-    if (stele_scalar_is_small_decimal(layout)) {
+    if (stele_layout_is_decimal64(layout)) {
         int64_t unscaled;
         status =
             stele_parse_decimal(text, (int)layout->precision, (int)layout->scale, &unscaled, err);

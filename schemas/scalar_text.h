@@ -27,9 +27,6 @@ stele_status stele_scalar_read(const stele_layout *layout, stele_bytes text, voi
 /** Is the value written as a quoted JSON string in the plain form? */
 bool stele_scalar_is_text(const stele_layout *layout);
 
-/** Is it a decimal that lies in an int64_t? */
-bool stele_scalar_is_small_decimal(const stele_layout *layout);
-
 /**
  * The bytes of a value of bytes, fixed, string or decimal type as Avro has them on the wire.
  *
