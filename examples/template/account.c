@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT
  * Accounts: money goes in and out, the balance and the number of bookings come out. */
-#include <stele/stele.h>
+#include "account.h"
 
 #include "balance.h"
 #include "deposited.h"
 #include "withdrawn.h"
 
-static const stele_aggregate account = {
+const stele_aggregate account = {
     .name = "account",
     .events = (const stele_type *const[]){&bank_deposited_type, &bank_withdrawn_type, NULL},
 };
@@ -33,7 +33,7 @@ static int apply_withdrawn(void *state, const void *data, const stele_event *eve
     return STELE_OK;
 }
 
-static const stele_projection balances = {
+const stele_projection balances = {
     .name = "balances",
     .version = 1, /* raise it when the functions above change what they mean */
     .source = &account,
@@ -45,13 +45,3 @@ static const stele_projection balances = {
             {NULL, NULL},
         },
 };
-
-int main(int argc, char **argv)
-{
-    return stele_main(argc, argv,
-                      &(stele_app){
-                          .name = "bank",
-                          .aggregates = (const stele_aggregate *const[]){&account, NULL},
-                          .projections = (const stele_projection *const[]){&balances, NULL},
-                      });
-}
