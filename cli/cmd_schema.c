@@ -3,7 +3,6 @@
  * ask neither Kafka nor a registry. */
 #include "cli/cmd.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -85,41 +84,13 @@ stele_exit stele_cmd_schema_fingerprint(stele_cli *cli, const stele_arguments *a
     return STELE_EXIT_DONE;
 }
 
-static stele_status write_file(const char *directory, const char *stem, const char *ending,
-                               const stele_buffer *content, stele_error *err)
-{
-    STELE_AUTO(char) path = stele_strdup_format("%s/%s%s", directory, stem, ending);
-    FILE *file = fopen(path, "wb");
-    bool ok = file != NULL && fwrite(content->data, 1, content->size, file) == content->size;
-    if (file != NULL && fclose(file) != 0) ok = false;
-    if (ok) return STELE_OK;
-    return stele_fail_cause(err, STELE_E_INVALID, STELE_NEXT_STOP, errno, "%s: %s", path,
-                            strerror(errno));
-}
-
-/* "schemas/purchase.avsc" → "purchase" */
-static char *stem_of(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    const char *name = slash != NULL ? slash + 1 : path;
-    const char *dot = strrchr(name, '.');
-    return stele_strndup(name, dot != NULL && dot != name ? (size_t)(dot - name) : strlen(name));
-}
-
 stele_exit stele_cmd_schema_generate(stele_cli *cli, const stele_arguments *arguments)
 {
-    STELE_AUTO_VALUE(stele_schema_files) files = {0};
-    STELE_AUTO_VALUE(stele_buffer) header = {0};
-    STELE_AUTO_VALUE(stele_buffer) source = {0};
+    const char **with = stele_arguments_list(arguments, "with");
     stele_error err = {0};
-    const char *path = stele_arguments_operand(arguments, 0);
-    const char *directory = stele_arguments_text(arguments, "output", ".");
-    STELE_AUTO(char) stem = stem_of(path);
-    stele_generate_options options = {.name = stem};
-    if (stele_cli_schema(cli, arguments, path, &files, &err) < 0 ||
-        stele_generate(files.schema, &options, &header, &source, &err) < 0 ||
-        write_file(directory, stem, ".h", &header, &err) < 0 ||
-        write_file(directory, stem, ".c", &source, &err) < 0)
-        return stele_cli_fail_error(cli, &err);
-    return STELE_EXIT_DONE;
+    stele_status status = stele_generate_files(
+        stele_arguments_operand(arguments, 0), with, stele_arguments_text(arguments, "output", "."),
+        stele_arguments_text(arguments, "prefix", NULL), &err);
+    free(with);
+    return status < 0 ? stele_cli_fail_error(cli, &err) : STELE_EXIT_DONE;
 }

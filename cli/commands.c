@@ -46,6 +46,10 @@ static const stele_option generate_options[] = {
      .kind = STELE_OPTION_TEXT,
      .value = "DIR",
      .help = "where the .h and .c go (default: the current folder)"},
+    {.name = "prefix",
+     .kind = STELE_OPTION_TEXT,
+     .value = "NAME_",
+     .help = "in front of every C name, for two versions of a type in one program"},
     WITH,
     {0}};
 
