@@ -147,13 +147,60 @@ static inline bool put_member(writer *w, const stele_member *member, const uint8
     return put(w, member->layout, base + member->offset);
 }
 
+/* The kinds of number, which most members are, without a call; NULL for any other. There is room.
+ */
+static inline uint8_t *put_number(uint8_t *at, const stele_layout *layout, const uint8_t *value)
+{
+    switch (layout->kind) {
+    case STELE_KIND_BOOLEAN:
+        *at = *value != 0;
+        return at + 1;
+    case STELE_KIND_INT: {
+        int32_t number;
+        memcpy(&number, value, sizeof number);
+        return stele_write_int(at, number);
+    }
+    case STELE_KIND_LONG: {
+        int64_t number;
+        memcpy(&number, value, sizeof number);
+        return stele_write_long(at, number);
+    }
+    case STELE_KIND_FLOAT: {
+        float number;
+        memcpy(&number, value, sizeof number);
+        return stele_write_float(at, number);
+    }
+    case STELE_KIND_DOUBLE: {
+        double number;
+        memcpy(&number, value, sizeof number);
+        return stele_write_double(at, number);
+    }
+    default:
+        return NULL;
+    }
+}
+
+/* Numbers are written here, from one to the next in registers; put_member does the rest. */
 static bool put_record(writer *w, const stele_layout *layout, const uint8_t *value)
 {
-    for (uint32_t i = 0; i < layout->count; i++) {
-        if (put_member(w, &layout->members[i], value)) continue;
-        stele_value_path_field(&w->path, layout->members[i].name);
-        return false;
+    const stele_member *end = layout->members + layout->count;
+    uint8_t *at = w->at;
+    for (const stele_member *member = layout->members; member < end; member++) {
+        if (member->flag_offset == STELE_NO_FLAG && w->end - at >= VARINT_MAX) {
+            uint8_t *next = put_number(at, member->layout, value + member->offset);
+            if (next != NULL) {
+                at = next;
+                continue;
+            }
+        }
+        w->at = at;
+        if (!put_member(w, member, value)) {
+            stele_value_path_field(&w->path, member->name);
+            return false;
+        }
+        at = w->at;
     }
+    w->at = at;
     return true;
 }
 
@@ -169,40 +216,67 @@ static bool put_union(writer *w, const stele_layout *layout, const uint8_t *valu
     return put_member(w, &layout->members[branch], value);
 }
 
-static bool put_entries(writer *w, const stele_layout *layout, const stele_array *list,
-                        const size_t *order)
+/* One item behind the other, where no key comes before it. */
+static bool put_items(writer *w, const stele_layout *layout, const stele_array *list)
 {
-    bool map = layout->kind == STELE_KIND_MAP;
-    for (size_t i = 0; i < list->count; i++) {
-        size_t index = order == NULL ? i : order[i];
-        const uint8_t *item = (const uint8_t *)list->items + index * layout->stride;
-        if (map && !put_string(w, stele_load_bytes(item))) return false;
-        if (put_member(w, layout->item, item)) continue;
-        if (map) {
-            stele_value_path_key(&w->path, stele_load_bytes(item));
-        } else {
-            stele_value_path_index(&w->path, index);
-        }
+    const uint8_t *item = list->items;
+    bool record = layout->item->layout->kind == STELE_KIND_RECORD &&
+                  layout->item->flag_offset == STELE_NO_FLAG;
+    for (size_t i = 0; i < list->count; i++, item += layout->stride) {
+        bool done = record ? put_record(w, layout->item->layout, item + layout->item->offset)
+                           : put_member(w, layout->item, item);
+        if (done) continue;
+        stele_value_path_index(&w->path, i);
         return false;
     }
     return true;
 }
 
-static bool put_list(writer *w, const stele_layout *layout, const uint8_t *value)
+static bool put_entries(writer *w, const stele_layout *layout, const stele_map *map,
+                        const size_t *order)
 {
-    stele_array list;
-    memcpy(&list, value, sizeof list);
-    room(w, VARINT_MAX);
-    if (list.count > 0) {
-        w->at = stele_write_long(w->at, (int64_t)list.count);
-        size_t *order = NULL;
-        if (layout->kind == STELE_KIND_MAP &&
-            !stele_map_order(list.items, list.count, layout->stride, &order)) {
-            return refuse(w, STELE_E_INVALID, "a map that holds a key twice");
-        }
-        bool done = put_entries(w, layout, &list, order);
-        free(order);
-        if (!done) return false;
+    for (size_t i = 0; i < map->count; i++) {
+        size_t index = order == NULL ? i : order[i];
+        const uint8_t *entry = (const uint8_t *)map->entries + index * layout->stride;
+        if (put_string(w, stele_load_bytes(entry)) && put_member(w, layout->item, entry)) continue;
+        stele_value_path_key(&w->path, stele_load_bytes(entry));
+        return false;
+    }
+    return true;
+}
+
+/* Keys in order, so that equal maps are equal bytes. */
+static bool put_sorted(writer *w, const stele_layout *layout, const stele_map *map)
+{
+    size_t *order;
+    if (!stele_map_order(map->entries, map->count, layout->stride, &order)) {
+        return refuse(w, STELE_E_INVALID, "a map that holds a key twice");
+    }
+    bool done = put_entries(w, layout, map, order);
+    free(order);
+    return done;
+}
+
+static bool put_array(writer *w, const stele_layout *layout, const uint8_t *value)
+{
+    stele_array array;
+    memcpy(&array, value, sizeof array);
+    if (array.count > 0) {
+        w->at = stele_write_long(w->at, (int64_t)array.count);
+        if (!put_items(w, layout, &array)) return false;
+        room(w, 1);
+    }
+    *w->at++ = 0;
+    return true;
+}
+
+static bool put_map(writer *w, const stele_layout *layout, const uint8_t *value)
+{
+    stele_map map;
+    memcpy(&map, value, sizeof map);
+    if (map.count > 0) {
+        w->at = stele_write_long(w->at, (int64_t)map.count);
+        if (!put_sorted(w, layout, &map)) return false;
         room(w, 1);
     }
     *w->at++ = 0;
@@ -215,33 +289,6 @@ static bool put(writer *w, const stele_layout *layout, const uint8_t *value)
     switch (layout->kind) {
     case STELE_KIND_NULL:
         return true;
-    case STELE_KIND_BOOLEAN:
-        *w->at++ = *value != 0;
-        return true;
-    case STELE_KIND_INT: {
-        int32_t number;
-        memcpy(&number, value, sizeof number);
-        w->at = stele_write_int(w->at, number);
-        return true;
-    }
-    case STELE_KIND_LONG: {
-        int64_t number;
-        memcpy(&number, value, sizeof number);
-        w->at = stele_write_long(w->at, number);
-        return true;
-    }
-    case STELE_KIND_FLOAT: {
-        float number;
-        memcpy(&number, value, sizeof number);
-        w->at = stele_write_float(w->at, number);
-        return true;
-    }
-    case STELE_KIND_DOUBLE: {
-        double number;
-        memcpy(&number, value, sizeof number);
-        w->at = stele_write_double(w->at, number);
-        return true;
-    }
     case STELE_KIND_BYTES:
         return put_bytes(w, layout, value);
     case STELE_KIND_STRING:
@@ -251,14 +298,17 @@ static bool put(writer *w, const stele_layout *layout, const uint8_t *value)
     case STELE_KIND_ENUM:
         return put_enum(w, layout, value);
     case STELE_KIND_ARRAY:
+        return put_array(w, layout, value);
     case STELE_KIND_MAP:
-        return put_list(w, layout, value);
+        return put_map(w, layout, value);
     case STELE_KIND_RECORD:
         return put_record(w, layout, value);
     case STELE_KIND_UNION:
         return put_union(w, layout, value);
+    default:
+        w->at = put_number(w->at, layout, value);
+        return true;
     }
-    return refuse(w, STELE_E_INTERNAL, "a layout of kind %d", (int)layout->kind);
 }
 
 stele_status stele_encode(const stele_type *type, const void *value, stele_buffer *out,

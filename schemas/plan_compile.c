@@ -533,6 +533,11 @@ static bool compile_list(compiler *c, code *to, const stele_node *writer, const 
         c->path.size = before;
         leave(c);
     }
+    /* An item that is a record lies as its own program expects it. */
+    const stele_op *only = item.count == 1 ? &item.ops[0] : NULL;
+    if (only != NULL && only->code == STELE_OP_RECORD && only->offset == 0) {
+        list->item = only->program;
+    }
     finish(c, &item, program);
     return true;
 }

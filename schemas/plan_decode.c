@@ -255,6 +255,10 @@ static const uint8_t *read_list(decoder *d, const stele_op *op, const uint8_t *a
     for (;;) {
         size_t more;
         int64_t unused;
+        if (at < d->end && *at == 0) { /* mostly there is one block, and then this */
+            at++;
+            break;
+        }
         if ((at = read_block(d, at, plan->wire_min, &more, &unused)) == NULL) return NULL;
         if (more == 0) break;
         if (!grow(d, &list, &room, more, plan->stride)) return NULL;

@@ -301,18 +301,21 @@ static int compare_doubles(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* The methods take turns, so that what slows the machine down for a while slows all of them. */
+/* The methods take turns, so that what slows the machine down for a while slows all of them; each
+ * goes once without the clock, so that none pays for what the one before it left in the caches. */
 static void measure(work *w, const method *methods, size_t count, size_t rounds, double *medians,
                     double *mallocs_each)
 {
     static double times[METHODS_MAX][ROUNDS_MAX];
     for (size_t round = 0; round < rounds; round++) {
         for (size_t m = 0; m < count; m++) {
-            size_t mallocs_before = mallocs;
-            double start = now_ns();
             for (size_t i = 0; i < EVENTS; i++) {
                 if (!methods[m].run(w, i)) die(methods[m].name, "failed");
             }
+            size_t mallocs_before = mallocs;
+            double start = now_ns();
+            for (size_t i = 0; i < EVENTS; i++)
+                methods[m].run(w, i);
             times[m][round] = (now_ns() - start) / EVENTS;
             mallocs_each[m] = (double)(mallocs - mallocs_before) / EVENTS;
         }
