@@ -27,6 +27,7 @@ typedef struct query {
     /* Of one partition. */
     stele_states *states;
     stele_restore *restore;
+    stele_table *stored; /* ids of all snapshots and tombstones; the value: is it a tombstone? */
     int64_t position;
     int64_t taken; /* events of the aggregate, when a version is asked for */
     stele_record *matching;
@@ -37,6 +38,7 @@ static void query_clear(query *q)
 {
     stele_restore_free(q->restore);
     stele_states_free(q->states);
+    stele_table_free(q->stored);
     free(q->matching);
     free(q->events);
     free(q->snapshots);
@@ -61,6 +63,8 @@ static bool is_replay(const query *q)
 static stele_status restore_one(void *context, const stele_snapshot *snapshot, stele_error *err)
 {
     query *q = context;
+    bool *tombstone = stele_table_insert(q->stored, snapshot->id, NULL);
+    if (tombstone != NULL) *tombstone = snapshot->value.data == NULL;
     if (q->options->id.data != NULL && !stele_bytes_equal(snapshot->id, q->options->id))
         return STELE_OK;
     return stele_states_restore(q->states, snapshot, err);
@@ -147,6 +151,7 @@ static stele_status read_snapshots(query *q, stele_error *err)
                                                .each = restore_one,
                                                .context = q},
                       &q->restore);
+    q->stored = stele_table_new(sizeof(bool), 0);
     if (is_replay(q)) return STELE_OK;
     stele_log_topic topic;
     stele_status status =
@@ -156,8 +161,24 @@ static stele_status read_snapshots(query *q, stele_error *err)
     return read_partition(q, snapshots, STELE_OFFSET_NONE, take_snapshots, err);
 }
 
-/* As a worker would. Its group's offset and counts are its own affair: it may be writing just now.
- */
+/* What stands, for the check that nothing is missing. A worker may be writing just now: what the
+ * read has of its next transaction is more than the checkpoint says, and what has become a
+ * tombstone is less and more; only the sum must not be less. */
+static void count_stored(query *q, const stele_checkpoint *checkpoint, stele_restore_facts *facts)
+{
+    if (checkpoint == NULL) return; /* nothing, or the beginning of the first transaction */
+    stele_table_cursor cursor = {0};
+    const bool *tombstone;
+    while ((tombstone = stele_table_next(q->stored, &cursor)) != NULL) {
+        facts->finished += *tombstone;
+        facts->aggregates += !*tombstone;
+    }
+    if (facts->aggregates + facts->finished < checkpoint->aggregates + checkpoint->finished) return;
+    facts->aggregates = checkpoint->aggregates;
+    facts->finished = checkpoint->finished;
+}
+
+/* As a worker would; the offset of its group is its own affair. */
 static stele_status find_resume(query *q, stele_resume *out, stele_error *err)
 {
     const stele_checkpoint *checkpoint = stele_restore_checkpoint(q->restore);
@@ -168,9 +189,8 @@ static stele_status find_resume(query *q, stele_resume *out, stele_error *err)
         .partitions = q->partitions,
         .genesis = q->genesis,
         .group_offset = STELE_OFFSET_NONE,
-        .aggregates = checkpoint == NULL ? 0 : checkpoint->aggregates,
-        .finished = checkpoint == NULL ? 0 : checkpoint->finished,
     };
+    count_stored(q, checkpoint, &facts);
     stele_status status = stele_log_bounds(q->options->log, q->source, STELE_READ_UNCOMMITTED,
                                            time_left_ms(q), &facts.log_start, &facts.log_end, err);
     if (status < 0) return status;
@@ -212,6 +232,8 @@ static stele_status query_partition(query *q, int32_t index, size_t *found, stel
     *found += stele_table_count(stele_states_table(q->states));
     stele_restore_free(q->restore);
     q->restore = NULL;
+    stele_table_free(q->stored);
+    q->stored = NULL;
     stele_states_free(q->states);
     q->states = NULL;
     return status;
