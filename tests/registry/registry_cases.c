@@ -92,6 +92,7 @@ static void the_same_schema_has_one_id(void **state)
     assert_int_equal(registry_registered(registry, subject, V1), id);
     assert_int_equal(registry_registered(other, subject, V1), id);
     assert_int_equal(registry_registered(other, another, V1), id);
+    if (((const registry_fixture *)*state)->keeps_layout) return;
     assert_int_equal(registry_registered(registry, subject,
                                          "{ \"name\": \"shop.Order\", \"type\": \"record\",\n"
                                          "  \"fields\": [ " ID_FIELD " ] }"),

@@ -11,7 +11,8 @@ typedef struct registry_fixture {
     /** Another registry on the same schemas, as another process would have it. */
     stele_registry *(*open)(void *context);
     void *context;
-    bool is_remote; /* not of kind `kafka:`: its catalog cannot be looked into */
+    bool is_remote;    /* not of kind `kafka:`: its catalog cannot be looked into */
+    bool keeps_layout; /* a schema laid out otherwise has another id */
 } registry_fixture;
 
 enum { REGISTRY_WAIT_MS = 15000 };
