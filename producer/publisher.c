@@ -390,6 +390,11 @@ stele_status stele_publisher_publish(stele_publisher *publisher, stele_bytes agg
     stele_status status;
     if ((status = is_dead(publisher, err)) < 0) return status;
     if ((status = check_id(aggregate_id, err)) < 0) return status;
+    if (options->time_ms < 0) {
+        return stele_fail(err, STELE_E_INVALID, STELE_NEXT_REJECT,
+                          "an event's time is %lld ms: Kafka knows none before 1970",
+                          (long long)options->time_ms);
+    }
     if ((status = stele_event_headers_check(options, err)) < 0) return status;
     if ((status = find_topic(publisher, err)) < 0) return status;
     if ((status = find_type(publisher, type, &published, err)) < 0) return status;
@@ -447,6 +452,16 @@ stele_status stele_publisher_flush(stele_publisher *publisher, int timeout_ms, s
     return STELE_OK;
 }
 
+/* Also one that is dead, because keys have moved, ends what it has begun. */
+static void drain(stele_publisher *publisher, int timeout_ms)
+{
+    stele_deadline until = stele_deadline_after(stele_clock_system(), timeout_ms);
+    while (count_pending(publisher) > 0 && !publisher->must_replace && !publisher->has_kept &&
+           !stele_deadline_passed(until))
+        stele_log_producer_flush(publisher->producer, stele_deadline_remaining_ms(until, STEP_MS),
+                                 NULL);
+}
+
 /* What is left is given up: the application decides what becomes of it. */
 static void give_up(stele_publisher *publisher, const stele_error *failure)
 {
@@ -466,7 +481,10 @@ stele_status stele_publisher_close(stele_publisher *publisher, int timeout_ms, s
 {
     stele_error failure;
     if (publisher == NULL) return STELE_OK;
-    stele_status status = stele_publisher_flush(publisher, timeout_ms, &failure);
+    stele_deadline until = stele_deadline_after(stele_clock_system(), timeout_ms);
+    drain(publisher, timeout_ms);
+    int left_ms = stele_deadline_remaining_ms(until, INT_MAX);
+    stele_status status = stele_publisher_flush(publisher, left_ms, &failure);
     stele_log_producer_close(publisher->producer); /* what it still acknowledges is delivered */
     publisher->producer = NULL;
     if (status < 0 && count_pending(publisher) == 0 && publisher->dead.status == STELE_OK)

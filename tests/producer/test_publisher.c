@@ -304,7 +304,8 @@ static void what_cannot_be_published_is_refused_and_the_rest_goes_on(void **stat
         assert_int_equal(try_publish(own, ids[i], 0, NULL, &err), STELE_E_INVALID);
         assert_int_equal(err.next, STELE_NEXT_REJECT);
     }
-    const stele_publish_options options[] = {{.correlation_id = ""},
+    const stele_publish_options options[] = {{.time_ms = -1},
+                                             {.correlation_id = ""},
                                              {.causation_id = "a\nb"},
                                              {.traceparent = "00-xyz"},
                                              {.traceparent = "00-0AF7651916cd43dd8448eb211c80319c-"
@@ -491,6 +492,7 @@ static void another_count_of_partitions_stops(void **state)
     publish_many(own, 0, 10);
     flush(own);
     stele_error err;
+    assert_int_equal(try_publish(own, "a", 10, NULL, &err), STELE_OK); /* delivered by close */
     assert_int_equal(stele_log_memory_partitions_raise(own->log, TOPIC, PARTITIONS + 1, &err),
                      STELE_OK);
     own->publisher->partitions_checked_ns -= INT64_C(3600000000000); /* an hour later */
@@ -499,6 +501,9 @@ static void another_count_of_partitions_stops(void **state)
     assert_int_equal(err.next, STELE_NEXT_STOP);
     assert_int_equal(try_publish(own, "a", 10, NULL, &err), STELE_E_INCOMPATIBLE);
     assert_non_null(strstr(err.text, "keys have moved"));
+    assert_int_equal(stele_publisher_close(own->publisher, WAIT_MS, &err), STELE_OK);
+    own->publisher = NULL;
+    assert_int_equal(own->delivered, 11);
 }
 
 static void an_incompatible_schema_stops(void **state)
