@@ -259,20 +259,17 @@ stele_status stele_worker_step(stele_worker *worker, int timeout_ms, stele_error
     bool connected;
     stele_status status = connect(worker, &connected, err);
     if (status < 0) return status;
-    worker->busy = false;
     if (connected) serve_group(worker);
     if (worker->member != NULL) check_count(worker);
 
     stop_all(worker);
-    bool preparing = false;
     for (int32_t i = 0; i < worker->slot_count; i++) {
         slot *each = &worker->slots[i];
         if (!worker->count_unconfirmed) slot_prepare(worker, each);
         if (each->phase == SLOT_RUNNING) slot_offer_again(worker, each);
-        preparing = preparing || each->phase == SLOT_PREPARING;
     }
-    /* Preparing waits for other threads too, which wake nobody. */
-    int most_ms = worker->busy ? (preparing ? 1 : 0) : timeout_ms;
+    int most_ms = worker->at_once ? 0 : worker->soon ? 1 : timeout_ms;
+    worker->at_once = worker->soon = false;
     if ((status = read_batch(worker, most_ms < timeout_ms ? most_ms : timeout_ms, err)) < 0)
         return status;
     for (int32_t i = 0; i < worker->slot_count; i++)

@@ -70,7 +70,8 @@ struct stele_worker {
 
     slot *slots; /* by partition */
     int32_t slot_count;
-    bool busy;     /* something wants to be called again at once */
+    bool at_once;  /* something wants to be called again at once … */
+    bool soon;     /* … or in a millisecond */
     bool stopping; /* the last drain */
 };
 

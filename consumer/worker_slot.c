@@ -38,12 +38,12 @@ static void go_on(slot *self)
     self->reason[0] = '\0';
 }
 
-/* Call again: at once if nothing is wrong, else after a time that doubles. */
+/* Call again: soon if nothing is wrong, else after a time that doubles. */
 static void wait_for_retry(stele_worker *worker, slot *self, const stele_error *why)
 {
     if (why->text[0] == '\0') {
         go_on(self);
-        worker->busy = true;
+        worker->soon = true;
         return;
     }
     set_reason(self, why->text);
@@ -180,7 +180,7 @@ void slot_prepare(stele_worker *worker, slot *self)
     self->phase = SLOT_RUNNING;
     self->progress_ns = worker_now(worker);
     go_on(self);
-    worker->busy = true;
+    worker->at_once = true;
 }
 
 /* ---- feeding ---- */
@@ -221,6 +221,7 @@ void slot_offer(stele_worker *worker, slot *self, stele_batch *batch)
         self->has_batch = true;
         stele_log_reader_hold(worker->reader, batch->partition, true);
         wait_for_retry(worker, self, &failure);
+        if (failure.text[0] == '\0') worker->at_once = true;
         return;
     }
     stele_log_batch_release(batch);

@@ -64,7 +64,7 @@ static void close_task(stele_task *base, bool lost)
     (void)lost; /* either way, what is open is aborted and the states are dropped */
     fold_stop_reading(task);
     stele_fenced_close(task->fenced, CLOSE_MS);
-    fold_writing_clear(&task->writing);
+    fold_writing_clear(task);
     stele_restore_free(task->restore);
     stele_states_free(task->states);
     free(task);
@@ -148,9 +148,16 @@ static stele_status take_batch(stele_task *base, const stele_batch *batch, stele
     return fold_take_snapshots(task, batch, err);
 }
 
+static stele_status soon_again(stele_error *err)
+{
+    return stele_fail(err, STELE_E_TIMED_OUT, STELE_NEXT_RETRY, "%s", "");
+}
+
 static stele_status tick_task(stele_task *base, stele_error *err)
 {
-    return fold_write((fold_task *)base, false, err);
+    fold_task *task = (fold_task *)base;
+    stele_status status = fold_write(task, false, err);
+    return status == STELE_OK && task->writing.active ? soon_again(err) : status;
 }
 
 static stele_status drain_task(stele_task *base, stele_error *err)
@@ -159,14 +166,15 @@ static stele_status drain_task(stele_task *base, stele_error *err)
     if (task->unverified) return STELE_OK; /* nothing was applied */
     stele_status status = fold_write(task, true, err);
     if (status < 0) return status;
-    if (fold_is_written(task)) return STELE_OK;
-    return stele_fail(err, STELE_E_TIMED_OUT, STELE_NEXT_RETRY, "%s", "");
+    return fold_is_written(task) ? STELE_OK : soon_again(err);
 }
 
 static stele_progress progress_of(const stele_task *base)
 {
     const fold_task *task = (const fold_task *)base;
-    return (stele_progress){.position = task->at.position,
+    /* Until the last event is compared, reading has to begin with it. */
+    int64_t position = task->unverified ? task->resume.read_from : task->at.position;
+    return (stele_progress){.position = position,
                             .applied = task->restored + stele_states_applied(task->states)};
 }
 

@@ -22,6 +22,7 @@ struct stele_fold {
     int32_t state_schema;
     int32_t checkpoint_schema;
     char genesis[37];
+    int cycles; /* of its tasks that are under way: they share the time for writing */
 };
 
 /** A place in the events, and what stands before it. */
@@ -106,6 +107,6 @@ void fold_writing_begin(fold_task *task);
 stele_status fold_write(fold_task *task, bool urgent, stele_error *err);
 /* Is all that was applied committed? */
 bool fold_is_written(const fold_task *task);
-void fold_writing_clear(fold_writing *writing);
+void fold_writing_clear(fold_task *task);
 
 #endif

@@ -13,7 +13,7 @@
 
 enum {
     CHUNK_BYTES = 1 << 20,
-    PIECE_NS = 1000000,         /* how long the fold stands still for writing at a time */
+    PIECE_NS = 1000000,         /* how long a worker stands still for writing at a time */
     URGENT_PIECE_NS = 20000000, /* while draining */
     LOOK_AT_CLOCK = 16,         /* states between two looks */
     OUTCOME_MS = 10,            /* while draining */
@@ -42,8 +42,16 @@ static void clear_chunk(fold_chunk *chunk)
     chunk->closing = false;
 }
 
-void fold_writing_clear(fold_writing *writing)
+static void end_cycle(fold_task *task)
 {
+    if (task->writing.active) task->fold->cycles--;
+    task->writing.active = false;
+}
+
+void fold_writing_clear(fold_task *task)
+{
+    fold_writing *writing = &task->writing;
+    end_cycle(task);
     clear_chunk(&writing->building);
     if (!writing->in_flight) clear_chunk(&writing->flying);
     free(writing->building.entries);
@@ -238,11 +246,12 @@ static stele_status submit_built(fold_task *task, stele_error *err)
 
 /* ---- outcomes ---- */
 
-static void end_chunk(fold_writing *writing)
+static void end_chunk(fold_task *task)
 {
+    fold_writing *writing = &task->writing;
     if (writing->flying.closing) {
         writing->committed = writing->mark;
-        writing->active = false;
+        end_cycle(task);
     }
     writing->abort_count = 0;
     clear_chunk(&writing->flying);
@@ -266,7 +275,7 @@ static stele_status answer(fold_task *task, const stele_outcome *outcome, stele_
     fold_writing *writing = &task->writing;
     writing->in_flight = false;
     if (outcome->status == STELE_OK) {
-        end_chunk(writing);
+        end_chunk(task);
         return STELE_OK;
     }
     switch (outcome->error.next) {
@@ -317,6 +326,7 @@ static void begin_cycle(fold_task *task)
 {
     fold_writing *writing = &task->writing;
     writing->active = true;
+    task->fold->cycles++;
     writing->mark = task->at;
     writing->list = stele_states_take_dirty(task->states);
     writing->cycle_ns = now_of(task);
@@ -348,7 +358,9 @@ stele_status fold_write(fold_task *task, bool urgent, stele_error *err)
     bool is_built =
         writing->building.transaction != NULL && (writing->list == NULL || is_full(task));
     if (!is_built) {
-        if ((status = fill(task, urgent ? URGENT_PIECE_NS : PIECE_NS, err)) < 0) return status;
+        if ((status = fill(task, urgent ? URGENT_PIECE_NS : PIECE_NS / task->fold->cycles, err)) <
+            0)
+            return status;
         is_built = writing->list == NULL || is_full(task);
     }
     if (!is_built || writing->in_flight) return STELE_OK;
