@@ -25,7 +25,8 @@ static void check(stele_status status, const stele_error *err)
     if (status < 0) replay_die("fill", err->text);
 }
 
-int replay_fill(const char *brokers, const char *aggregate, const char *compression, long count)
+int replay_fill(const char *brokers, const char *aggregate, const char *compression, long count,
+                uint64_t accounts)
 {
     char servers[256];
     snprintf(servers, sizeof servers, "kafka.bootstrap.servers=%s", brokers);
@@ -44,10 +45,10 @@ int replay_fill(const char *brokers, const char *aggregate, const char *compress
     uint64_t state = 1;
     int64_t sum_cents = 0;
     for (long i = 0; i < count; i++) {
-        char account[16], counterparty[16], purpose[96];
+        char account[24], counterparty[24], purpose[96];
         uint64_t random = next_random(&state);
-        snprintf(account, sizeof account, "A%07" PRIu64, random % ACCOUNTS);
-        snprintf(counterparty, sizeof counterparty, "B%07" PRIu64, random / 7 % ACCOUNTS);
+        snprintf(account, sizeof account, "A%07" PRIu64, random % accounts);
+        snprintf(counterparty, sizeof counterparty, "B%07" PRIu64, random / 7 % accounts);
         snprintf(purpose, sizeof purpose,
                  "invoice %016" PRIx64 ", thank you for your order no. %08ld, see you",
                  next_random(&state), i);

@@ -3,7 +3,11 @@
 #ifndef STELE_BENCH_FILL_H
 #define STELE_BENCH_FILL_H
 
-/** Publish `count` movements to "<aggregate>.events", which exists. @return exit code */
-int replay_fill(const char *brokers, const char *aggregate, const char *compression, long count);
+#include <stdint.h>
+
+/** Publish `count` movements of `accounts` accounts to "<aggregate>.events", which exists.
+ * @return exit code */
+int replay_fill(const char *brokers, const char *aggregate, const char *compression, long count,
+                uint64_t accounts);
 
 #endif

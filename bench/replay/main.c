@@ -50,6 +50,8 @@ static replay_way *find_way(const char *name)
     if (strcmp(name, "hand") == 0) return replay_by_hand;
     if (strcmp(name, "fold") == 0) return replay_by_fold;
     if (strcmp(name, "stele") == 0) return replay_by_stele;
+    if (strcmp(name, "timed") == 0) return replay_timed;
+    if (strcmp(name, "timed-snapshots") == 0) return replay_timed_with_snapshots;
     replay_die(name, "want fill, count, hand, fold or stele");
 }
 
@@ -73,8 +75,8 @@ static void print_result(const char *way, const worker *workers, int threads)
 
 int main(int argc, char **argv)
 {
-    if (argc == 6 && strcmp(argv[1], "fill") == 0)
-        return replay_fill(argv[2], argv[3], argv[4], atol(argv[5]));
+    if (argc == 7 && strcmp(argv[1], "fill") == 0)
+        return replay_fill(argv[2], argv[3], argv[4], atol(argv[5]), strtoull(argv[6], NULL, 10));
     if (argc != 5) replay_die("usage", "replay WAY BROKERS TOPIC THREADS");
     int threads = argv[4][0] - '0';
     if (threads < 1 || threads > THREADS_MAX) replay_die("THREADS", "want 1 to 4");

@@ -5,7 +5,7 @@
 
 #include <stdint.h>
 
-enum { PARTITIONS = 4, ACCOUNTS = 20000 };
+enum { PARTITIONS = 4 };
 
 /* The same fetch-ahead budget for all, per consumer: more than a second of data, so that librdkafka
  * 2.0.2 does not pause its fetches. */
@@ -32,6 +32,10 @@ replay_result replay_count(const replay_share *share);
 replay_result replay_by_hand(const replay_share *share);
 replay_result replay_by_fold(const replay_share *share);  /* no snapshot on the way, as by hand */
 replay_result replay_by_stele(const replay_share *share); /* snapshots as configured by default */
+
+/* The two above with the gaps between events measured, which costs some 50 ns an event. */
+replay_result replay_timed(const replay_share *share);
+replay_result replay_timed_with_snapshots(const replay_share *share);
 
 double replay_now(void);
 _Noreturn void replay_die(const char *what, const char *why);

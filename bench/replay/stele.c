@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "balance.h"
+#include "gaps.h"
 #include "core/config.h"
 #include "movement.h"
 #include "projections/fold.h"
@@ -20,6 +21,7 @@ static _Atomic int64_t positions[PARTITIONS];
 static int64_t ends[PARTITIONS];
 
 static _Thread_local replay_result found;
+static _Thread_local gap_histogram gaps;
 
 static int apply_movement(void *state, const void *data, const stele_event *event, stele_error *err)
 {
@@ -34,7 +36,18 @@ static int apply_movement(void *state, const void *data, const stele_event *even
     return STELE_OK;
 }
 
+/* The same, and how long ago the event before it was. */
+static int apply_timed(void *state, const void *data, const stele_event *event, stele_error *err)
+{
+    int64_t now_ns = stele_clock_monotonic_ns(stele_clock_system());
+    if (gaps.last_ns != 0) gaps_add(&gaps, now_ns - gaps.last_ns);
+    int result = apply_movement(state, data, event, err);
+    gaps.last_ns = stele_clock_monotonic_ns(stele_clock_system());
+    return result;
+}
+
 static const stele_handler handlers[] = {{&bench_movement_type, apply_movement}, {NULL, NULL}};
+static const stele_handler timed[] = {{&bench_movement_type, apply_timed}, {NULL, NULL}};
 
 static void check(stele_status status, const stele_error *err)
 {
@@ -89,7 +102,7 @@ static void run_to_end(stele_worker *worker)
     found.seconds = replay_now() - start;
 }
 
-static replay_result replay(const replay_share *share, bool snapshots)
+static replay_result replay(const replay_share *share, const stele_handler *handled, bool snapshots)
 {
     char name[64], aggregate_name[64];
     snprintf(name, sizeof name, "balances-%ld", (long)getpid());
@@ -101,7 +114,7 @@ static replay_result replay(const replay_share *share, bool snapshots)
                                          .version = 1,
                                          .source = &aggregate,
                                          .state = &bench_balance_type,
-                                         .handlers = handlers};
+                                         .handlers = handled};
     stele_client *client = open_client(share->brokers);
     find_ends(stele_client_log(client), share->topic);
 
@@ -124,6 +137,7 @@ static replay_result replay(const replay_share *share, bool snapshots)
                                     .clock = stele_clock_system()};
     check(stele_worker_open(stele_client_log(client), &options, &worker, &err), &err);
     run_to_end(worker);
+    if (handled == timed) gaps_print(&gaps);
     stele_worker_close(worker);
     stele_fold_close(fold);
     stele_client_close(client);
@@ -132,10 +146,20 @@ static replay_result replay(const replay_share *share, bool snapshots)
 
 replay_result replay_by_stele(const replay_share *share)
 {
-    return replay(share, true);
+    return replay(share, handlers, true);
 }
 
 replay_result replay_by_fold(const replay_share *share)
 {
-    return replay(share, false);
+    return replay(share, handlers, false);
+}
+
+replay_result replay_timed(const replay_share *share)
+{
+    return replay(share, timed, false);
+}
+
+replay_result replay_timed_with_snapshots(const replay_share *share)
+{
+    return replay(share, timed, true);
 }
