@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: MIT
+"""What the crash tests share: a broker of their own, the shop's processes, and what the file says that
+every total must be. Nothing here sleeps to wait for a state: it asks until a deadline."""
+
+import collections
+import csv
+import decimal
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+DATA = os.path.join(ROOT, "examples/shop/data/cdnow_sample.csv")
+SCHEMA = os.path.join(ROOT, "examples/shop/schemas/purchase.avsc")
+
+
+def say(text):
+    print(f"[{time.monotonic() - STARTED:7.1f} s] {text}", flush=True)
+
+
+STARTED = time.monotonic()
+
+
+def seeded():
+    """A random source whose seed is printed; STELE_SEED repeats a run."""
+    seed = int(os.environ.get("STELE_SEED") or random.SystemRandom().randrange(1 << 31))
+    say(f"seed {seed} (STELE_SEED={seed} repeats this run)")
+    return random.Random(seed)
+
+
+def until(what, seconds, question):
+    """Ask until the answer is true, and return it."""
+    deadline = time.monotonic() + seconds
+    while True:
+        answer = question()
+        if answer:
+            return answer
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {seconds} s: {what}")
+        time.sleep(0.1)  # between two questions, not instead of one
+
+
+class Broker:
+    """A broker of its own, so that it can be killed."""
+
+    def __init__(self, name):
+        self.name = f"{name}-{os.getpid()}"
+        self.address = self._call("start")
+
+    def _call(self, *words):
+        return subprocess.run([os.path.join(ROOT, "scripts/kafka"), *words, "--name", self.name],
+                              check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+
+    def kill(self):
+        self._call("kill")
+
+    def start(self):
+        self._call("start")
+
+    def stop(self):
+        self._call("stop")
+
+
+class Shop:
+    """The example's program against one broker."""
+
+    def __init__(self, program, address, overrides=()):
+        self.program = program
+        self.address = address
+        self.overrides = [word for override in overrides for word in ("-o", override)]
+        self.env = dict(os.environ, STELE_KAFKA=address)
+        self.folder = tempfile.mkdtemp(prefix="stele-crash-")
+        self.processes = []
+
+    def start(self, *words, log=None, **more):
+        """A process that goes on; its messages go to a file of the run's folder."""
+        path = os.path.join(self.folder, log or "messages.log")
+        with open(path, "ab") as messages:
+            process = subprocess.Popen([self.program, *words, *self.overrides], env=self.env,
+                                       stdin=subprocess.DEVNULL, stderr=messages, **more)
+        self.processes.append(process)
+        return process
+
+    def kill_all(self):
+        for process in self.processes:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+
+    def worker(self, name, *words):
+        return self.start("run", "-o", f"worker.instance={name}", *words, log=f"worker-{name}.log")
+
+    def call(self, *words, check=True, **more):
+        done = subprocess.run([self.program, *words, *self.overrides], env=self.env, text=True,
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, timeout=180, **more)
+        if check and done.returncode != 0:
+            raise AssertionError(f"{' '.join(words)}: exit {done.returncode}: {done.stderr.strip()}")
+        return done
+
+    def lines(self, *words):
+        return [json.loads(line) for line in self.call(*words, "--json").stdout.splitlines()]
+
+    def status(self, projection="customers"):
+        done = self.call("status", projection, "--json", check=False)
+        return [json.loads(line) for line in done.stdout.splitlines()] if done.returncode in (0, 3) else []
+
+    def caught_up(self, partitions, projection="customers"):
+        rows = self.status(projection)
+        return len(rows) == partitions and all(
+            row["state"] == "running" and row["lag"] == 0 for row in rows)
+
+    def show_logs(self):
+        for name in sorted(os.listdir(self.folder)):
+            with open(os.path.join(self.folder, name), errors="replace") as log:
+                tail = log.readlines()[-12:]
+            print(f"--- {name}\n{''.join(tail)}", file=sys.stderr)
+
+
+def end(process, number=signal.SIGTERM, seconds=40):
+    """Signal a process and wait for its end; its exit code."""
+    if process.poll() is None:
+        process.send_signal(number)
+    return process.wait(timeout=seconds)
+
+
+def file_lines():
+    with open(DATA, newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def file_totals():
+    """What the file says of each customer, in the form that `state --json` prints."""
+    totals = {}
+    for line in file_lines():
+        one = totals.setdefault(line["customer_id"], {
+            "purchases": 0, "quantity": 0, "total": decimal.Decimal("0.00"),
+            "first_day": line["ordered_on"], "last_day": line["ordered_on"]})
+        one["purchases"] += 1
+        one["quantity"] += int(line["quantity"])
+        one["total"] += decimal.Decimal(line["amount"])
+        one["first_day"] = min(one["first_day"], line["ordered_on"])
+        one["last_day"] = max(one["last_day"], line["ordered_on"])
+    return {key: dict(one, total=str(one["total"])) for key, one in totals.items()}
+
+
+def check_log(shop):
+    """The log holds every line of the file once."""
+    events = shop.lines("tail", "customer", "--from", "beginning")
+    kept = collections.Counter(
+        (e["data"]["customer_id"], e["data"]["ordered_on"], e["data"]["quantity"],
+         decimal.Decimal(e["data"]["amount"])) for e in events)
+    wanted = collections.Counter(
+        (line["customer_id"], line["ordered_on"], int(line["quantity"]),
+         decimal.Decimal(line["amount"])) for line in file_lines())
+    assert kept == wanted, (f"lost: {list((wanted - kept).items())[:5]}, "
+                            f"doubled: {list((kept - wanted).items())[:5]}")
+    assert len({e["event_id"] for e in events}) == len(events), "an event id stands twice"
+    return len(events)
+
+
+def check_states(shop, projection="customers"):
+    """Every state is what the file says; none is missing, none is more."""
+    states = {row["id"]: row for row in shop.lines("state", projection, "--all")}
+    wanted = file_totals()
+    assert states.keys() == wanted.keys(), f"{len(states)} states, the file has {len(wanted)}"
+    for key, row in states.items():
+        assert row["state"] == wanted[key], f"{key}: {row['state']}, the file says {wanted[key]}"
+        assert row["version"] == wanted[key]["purchases"], f"{key}: version {row['version']}"
+    return len(states)
+
+
+def check_snapshots(shop, projection="customers"):
+    """Snapshots are to the byte what a replay of the log makes, and all of it; checkpoint and group offset
+    stand at the log's end. Only after the workers have ended in good order."""
+    rows = check_snapshots_of(shop, len(file_lines()), projection)
+    assert sum(row["aggregates"] for row in rows) == len(file_totals()), rows
+
+
+def check_snapshots_of(shop, events, projection="customers"):
+    said = shop.call("snapshots", "verify", projection).stderr
+    assert f"a replay of {events} events: 0 differences" in said, said
+    rows = shop.lines("snapshots", "list", projection)
+    for row in rows:
+        assert row["checkpoint"] == row["log_end"] == row["group_offset"], row
+    return rows
