@@ -75,6 +75,7 @@ stele_http *stele_http_new(const stele_registry_options *options)
     http->headers = curl_slist_append(http->headers, "Expect:"); /* no wait for 100-continue */
 
     curl_easy_setopt(http->easy, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(http->easy, CURLOPT_PATH_AS_IS, 1L); /* a subject may be named ".." */
     curl_easy_setopt(http->easy, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(http->easy, CURLOPT_USERAGENT, "stele");
     curl_easy_setopt(http->easy, CURLOPT_HTTPHEADER, http->headers);
@@ -158,8 +159,9 @@ static stele_status transfer(stele_http *http, stele_error *err)
         }
         int left;
         CURLMsg *message = curl_multi_info_read(http->multi, &left);
-        if (message == NULL || message->msg != CURLMSG_DONE) continue;
-        CURLcode code = message->data.result;
+        bool is_done = message != NULL && message->msg == CURLMSG_DONE;
+        if (!is_done && running > 0) continue;
+        CURLcode code = is_done ? message->data.result : CURLE_FAILED_INIT;
         return code == CURLE_OK ? STELE_OK : explain(http, code, err);
     }
 }

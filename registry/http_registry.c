@@ -355,6 +355,10 @@ static stele_status register_schema(stele_registry *self, const char *subject, s
 {
     http_registry *registry = (http_registry *)self;
     stele_deadline until = deadline_of(registry, timeout_ms);
+    if (subject[0] == '\0' || memchr(text.data, '\0', text.size) != NULL) {
+        return stele_fail(err, STELE_E_INVALID, STELE_NEXT_REJECT,
+                          "subject \"%s\": want a name, and a schema without a NUL", subject);
+    }
     STELE_AUTO(char) copy = stele_strndup((const char *)text.data, text.size);
     registration r = {.subject = subject,
                       .proposal = {.text = copy,

@@ -118,14 +118,15 @@ static bool parse_method(const char *name, stele_rest_method *out)
     return false;
 }
 
-static void log_request(const stele_registry_server *server, const char *method, const char *target,
-                        unsigned code)
+/* Its own failures only: those of clients are theirs. */
+static void log_failure(const stele_registry_server *server, const char *method, const char *target,
+                        const stele_rest_reply *reply)
 {
-    stele_logger_write(server->logger, code >= 500 ? STELE_LOGGER_WARN : STELE_LOGGER_DEBUG,
-                       "request",
+    if (reply->code < 500) return;
+    stele_logger_write(server->logger, STELE_LOGGER_WARN, "request failed",
                        STELE_LOGGER_FIELDS(stele_logger_text("method", method),
                                            stele_logger_text("target", target),
-                                           stele_logger_int("code", (int64_t)code)));
+                                           stele_logger_text("answer", reply->body)));
 }
 
 static reaction answer(stele_registry_server *server, struct MHD_Connection *connection,
@@ -142,7 +143,7 @@ static reaction answer(stele_registry_server *server, struct MHD_Connection *con
         return send_error(connection, NOT_FOUND, err.text);
     request.body = stele_buffer_view(&asked->body);
     stele_rest_answer(server->registry, &request, &reply);
-    log_request(server, method_name, asked->target, reply.code);
+    log_failure(server, method_name, asked->target, &reply);
     return send_reply(connection, &reply);
 }
 
@@ -179,15 +180,16 @@ static void on_end(void *context, struct MHD_Connection *connection, void **stat
 
 /* The headers are there, the body is not. */
 static reaction begin(stele_registry_server *server, struct MHD_Connection *connection,
-                      exchange *asked)
+                      const char *method, exchange *asked)
 {
+    bool has_body = strcmp(method, "POST") == 0 || strcmp(method, "PUT") == 0;
     asked->begun = true;
     count_request(server, 1);
     const char *length = header(connection, "Content-Length");
     int64_t size = 0;
     const char *why = refuse(server, connection);
     if (why != NULL) return send_error(connection, FORBIDDEN, why);
-    if (!is_json(header(connection, "Content-Type")))
+    if (has_body && !is_json(header(connection, "Content-Type")))
         return send_error(connection, WRONG_TYPE, "HTTP 415 Unsupported Media Type: want JSON");
     if (length != NULL &&
         stele_parse_int64(stele_text(length), 0, STELE_SERVER_BODY_MAX, &size, NULL) < 0)
@@ -202,7 +204,7 @@ static reaction on_request(void *context, struct MHD_Connection *connection, con
     (void)url, (void)version;
     stele_registry_server *server = context;
     exchange *asked = *state;
-    if (!asked->begun) return begin(server, connection, asked);
+    if (!asked->begun) return begin(server, connection, method, asked);
     if (*size == 0) return answer(server, connection, method, asked);
     if (asked->body.size + *size <= STELE_SERVER_BODY_MAX) {
         stele_buffer_append(&asked->body, stele_bytes_of(data, *size));
