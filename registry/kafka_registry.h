@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * The `kafka:` registry beyond the port: what the Confluent REST API asks for. The error code of
- * that API, where it has one, stands in the error's `cause`. DESIGN: the writer checks, the reader
+ * that API, where it has one, stands in the error's `cause`. The writer checks, the reader
  * only compares; docs/registry-format.md has the records. Thread-safe.
  *
  * Looking answers from what has been read, which is milliseconds behind; only "it does not exist"

@@ -61,7 +61,7 @@ typedef struct stele_resume {
 } stele_resume;
 
 /**
- * May it be gone on from here? DESIGN §7 and §13: whatever would skip or double an event is
+ * May it be gone on from here? Whatever would skip or double an event is
  * refused, with what to do.
  *
  * @param checkpoint  NULL: there is none

@@ -12,7 +12,7 @@ static void the_flags_alone_say_what_is_next(void **state)
         stele_status status;
         stele_next next;
     } cases[] = {
-        /* KAFKA.md's table: a code comes with different flags. */
+        /* One code comes with different flags. */
         {{RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS, .abortable = true},
          STELE_E_UNAVAILABLE,
          STELE_NEXT_ABORT},
