@@ -258,8 +258,9 @@ stele_status stele_query(const stele_query_options *options, stele_error *err)
         int32_t index = stele_log_partition_of(options->id, topic.partitions);
         status = query_partition(&q, index, &found, err);
         if (status == STELE_OK && found == 0)
-            return stele_fail(err, STELE_E_NOT_FOUND, STELE_NEXT_STOP, "%s has no event of %s",
-                              q.events, stele_quote(options->id).text);
+            return stele_fail(err, STELE_E_NOT_FOUND, STELE_NEXT_STOP, "%s has no event of %s%s",
+                              q.events, stele_quote(options->id).text,
+                              options->at_time_ms > 0 ? " up to that time" : "");
         return status;
     }
     for (int32_t i = 0; i < topic.partitions && status == STELE_OK; i++)
