@@ -2,6 +2,7 @@
  * What reading and writing JSON have in common. */
 #include "schemas/json_form.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "schemas/scalar_text.h"
@@ -24,15 +25,53 @@ stele_json_look stele_json_look_of(const stele_layout *layout)
     }
 }
 
-bool stele_json_is_ambiguous(const stele_layout *layout)
+static bool is_real(const stele_layout *layout)
+{
+    return layout != NULL &&
+           (layout->kind == STELE_KIND_FLOAT || layout->kind == STELE_KIND_DOUBLE);
+}
+
+static unsigned looks_of(const stele_layout *layout, bool *doubled, bool *real)
 {
     unsigned seen = 0;
     for (uint32_t i = 0; i < layout->count; i++) {
         unsigned look = 1u << stele_json_look_of(layout->members[i].layout);
-        if ((seen & look) != 0) return true;
+        *doubled = *doubled || (seen & look) != 0;
+        *real = *real || is_real(layout->members[i].layout);
         seen |= look;
     }
-    return false;
+    return seen;
+}
+
+bool stele_json_is_ambiguous(const stele_layout *layout)
+{
+    bool doubled = false;
+    bool real = false;
+    unsigned seen = looks_of(layout, &doubled, &real);
+    /* A NaN beside strings is tagged, which makes it an object: then no other may be one. */
+    const unsigned both = 1u << STELE_JSON_LOOK_STRING | 1u << STELE_JSON_LOOK_OBJECT;
+    return doubled || (real && (seen & both) == both);
+}
+
+static bool is_finite(const stele_layout *layout, const void *value)
+{
+    float single;
+    double twice;
+    if (!is_real(layout)) return true;
+    if (layout->kind == STELE_KIND_FLOAT) {
+        memcpy(&single, value, sizeof single);
+        return isfinite(single);
+    }
+    memcpy(&twice, value, sizeof twice);
+    return isfinite(twice);
+}
+
+bool stele_json_is_tagged(const stele_layout *layout, const stele_layout *branch, const void *value)
+{
+    if (stele_json_is_ambiguous(layout)) return true;
+    if (is_finite(branch, value)) return false;
+    bool unused = false;
+    return (looks_of(layout, &unused, &unused) & 1u << STELE_JSON_LOOK_STRING) != 0;
 }
 
 const char *stele_json_branch_name(const stele_layout *layout)

@@ -20,6 +20,11 @@ stele_json_look stele_json_look_of(const stele_layout *layout);
 /** Are two branches of a union told apart only by their names? */
 bool stele_json_is_ambiguous(const stele_layout *layout);
 
+/** Is this value of a branch written behind its name in the plain form? Where the union is
+ * ambiguous, and a NaN or infinity, which are strings in JSON, beside a branch of strings. */
+bool stele_json_is_tagged(const stele_layout *layout, const stele_layout *branch,
+                          const void *value);
+
 /** The name that stands for a branch: the full name of a named type, else the type's. */
 const char *stele_json_branch_name(const stele_layout *layout);
 

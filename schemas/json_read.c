@@ -420,6 +420,15 @@ static stele_status read_default_union(reader *r, const stele_layout *layout, js
     return status;
 }
 
+/* A NaN or an infinity, which is a string, or behind the branch's name where strings have one; NULL
+ * if it cannot be one. */
+static json_t *not_finite(const stele_layout *branch, json_t *json)
+{
+    if (branch == NULL) return NULL;
+    if (branch->kind != STELE_KIND_FLOAT && branch->kind != STELE_KIND_DOUBLE) return NULL;
+    return json_is_string(json) ? json : untag(json, branch);
+}
+
 static stele_status read_union(reader *r, const stele_layout *layout, json_t *json, const path *p,
                                uint8_t *value)
 {
@@ -430,6 +439,10 @@ static stele_status read_union(reader *r, const stele_layout *layout, json_t *js
         json_t *inner = branch == NULL ? (is_null(r, json) ? json : NULL)
                         : tagged       ? untag(json, branch)
                                        : (looks_like(branch, json) ? json : NULL);
+        if (inner != NULL) return read_branch(r, layout, i, inner, p, value);
+    }
+    for (uint32_t i = 0; i < layout->count && !tagged; i++) {
+        json_t *inner = not_finite(layout->members[i].layout, json);
         if (inner != NULL) return read_branch(r, layout, i, inner, p, value);
     }
     return mismatch(

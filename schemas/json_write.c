@@ -204,8 +204,9 @@ static stele_status write_union(writer *w, const stele_layout *layout, const uin
         put(w, "null");
         return STELE_OK;
     }
-    bool tagged = w->form == STELE_JSON_AVRO || stele_json_is_ambiguous(layout);
-    return write_branch(w, member->layout, stele_json_member(member, value), tagged);
+    const void *inner = stele_json_member(member, value);
+    bool tagged = w->form == STELE_JSON_AVRO || stele_json_is_tagged(layout, member->layout, inner);
+    return write_branch(w, member->layout, inner, tagged);
 }
 
 static stele_status write_items(writer *w, const stele_layout *layout, const uint8_t *value)

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * Values as JSON, in two forms. AVRO is the specification's "JSON Encoding" (unions tagged, bytes
- * as code points 0-255). PLAIN is for people: unions untagged where unambiguous, decimals as
- * strings with full scale ("88.68"), dates and times ISO 8601, bytes and fixed base64. */
+ * Values as JSON, in two forms. AVRO is the specification's "JSON Encoding": unions tagged, bytes
+ * as code points 0-255. PLAIN is for people: decimals are strings with full scale ("88.68"), dates,
+ * times and durations ISO 8601, bytes and fixed base64, and a value in a union is tagged only if it
+ * could be taken for one of another branch. NaN and the infinities are the strings "NaN",
+ * "Infinity" and "-Infinity" in both. */
 #ifndef STELE_JSON_H
 #define STELE_JSON_H
 

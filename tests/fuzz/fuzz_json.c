@@ -11,9 +11,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static const stele_type *const types[] = {&kinds_everything_type, &kinds_node_type,
                                           &kinds_chicken_type, &shared_cart_type};
 
-/* NaN and the infinities are strings in JSON, so the plain form of a union with a string branch
- * cannot tell them apart: `kinds.choice` is ambiguous for other reasons and tagged, so none here.
- */
 static void check_again(const stele_type *type, stele_json_form form, const void *value,
                         stele_arena *arena)
 {

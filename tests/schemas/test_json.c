@@ -99,6 +99,14 @@ static const struct {
     {"[\"null\",\"int\",\"long\"]", "null", "null"},
     {"[\"string\",\"bytes\"]", "{\"bytes\":\"x\"}", "{\"bytes\":\"eA==\"}"},
     {"[\"string\"]", "{\"string\":\"x\"}", "\"x\""},
+    {"[\"null\",\"double\",\"string\"]", "{\"string\":\"NaN\"}", "\"NaN\""},
+    {"[\"null\",\"double\",\"string\"]", "{\"double\":\"NaN\"}", "{\"double\":\"NaN\"}"},
+    {"[\"null\",\"double\",\"string\"]", "{\"double\":0.5}", "0.5"},
+    {"[\"null\",\"double\",\"boolean\"]", "{\"double\":\"NaN\"}", "\"NaN\""},
+    {"[\"null\",\"double\"]", "{\"double\":\"-Infinity\"}", "\"-Infinity\""},
+    {"[\"float\",\"bytes\"]", "{\"float\":\"Infinity\"}", "{\"float\":\"Infinity\"}"},
+    {"[\"float\",\"string\",{\"type\":\"map\",\"values\":\"int\"}]", "{\"float\":0.5}",
+     "{\"float\":0.5}"},
     {DECIMAL(10, 2), "\"\\\"\xc2\xa4\"", "\"88.68\""},
     {DECIMAL(10, 2), "\"\xc3\xbf\"", "\"-0.01\""},
     {DECIMAL(10, 2), "\"\\u0000\"", "\"0.00\""},
@@ -299,7 +307,6 @@ static void a_field_without_default_must_be_there(void **state)
     assert_string_equal(err.text, "state: missing, and the field has no default");
 }
 
-/* NaN in a union with strings is the one value whose plain form is another value's. */
 static void random_values_come_back_from_both_forms(void **state)
 {
     (void)state;
