@@ -99,14 +99,26 @@ static char *to_json(const stele_status_board *board, const entry *of, stele_par
     return text;
 }
 
+/* A state that says that things go on, which they do not while the worker hangs. */
+static bool claims_to_go_on(stele_partition_state state)
+{
+    return state == STELE_STATE_STARTING || state == STELE_STATE_RESTORING ||
+           state == STELE_STATE_RUNNING;
+}
+
+static int64_t busy_ms_of(const stele_status_board *board, int64_t now_ns)
+{
+    return board->busy == IDLE ? 0 : (now_ns - board->busy_ns) / 1000000;
+}
+
 static void write_line(stele_status_board *board, int32_t partition, entry *of)
 {
     int64_t now_ns = stele_clock_monotonic_ns(board->options.clock);
     stele_partition_state state = of->state;
     const char *reason = of->reason;
     char hanging[200];
-    int64_t busy_ms = board->busy == IDLE ? 0 : (now_ns - board->busy_ns) / 1000000;
-    if (busy_ms >= board->options.stall_timeout_ms && state == STELE_STATE_RUNNING) {
+    int64_t busy_ms = busy_ms_of(board, now_ns);
+    if (busy_ms >= board->options.stall_timeout_ms && claims_to_go_on(state)) {
         const entry *at = &board->entries[board->busy];
         snprintf(hanging, sizeof hanging,
                  "the worker has been busy with one batch of %s/%d/%" PRId64 " for %" PRId64 " s",
@@ -135,13 +147,10 @@ static bool is_due(const stele_status_board *board, const entry *of, int64_t now
 {
     if (!of->is_ours) return false;
     int64_t age_ms = (now_ns - of->written_ns) / 1000000;
-    bool state_changed = of->state != of->written_state;
+    bool hangs = busy_ms_of(board, now_ns) >= board->options.stall_timeout_ms;
     /* A moving position is a change too, but not one for each batch. */
-    return of->written_ns == 0 || (of->changed && (state_changed || age_ms >= RATE_MS)) ||
-           age_ms >= REPEAT_MS ||
-           (board->busy != IDLE && board->closing == false && age_ms >= RATE_MS &&
-            of->written_state == STELE_STATE_RUNNING &&
-            now_ns - board->busy_ns >= (int64_t)board->options.stall_timeout_ms * 1000000);
+    return of->written_ns == 0 || age_ms >= REPEAT_MS || (of->changed && age_ms >= RATE_MS) ||
+           (hangs && claims_to_go_on(of->written_state));
 }
 
 static void write_due(stele_status_board *board)
