@@ -152,10 +152,10 @@ static void publish_all(void (*disturb)(stele_publisher *, int64_t))
 static void kill_broker(stele_publisher *publisher, int64_t number)
 {
     (void)publisher;
-    if (number == EVENTS / 4 || number == EVENTS / 2) {
+    if (number == EVENTS / 3) {
         broker("kill", NULL);
         broker("start", NULL);
-    } else if (number == EVENTS * 3 / 4) {
+    } else if (number == EVENTS * 2 / 3) {
         broker("restart", NULL);
     }
 }
