@@ -8,6 +8,7 @@
 
 #include "core/alloc.h"
 #include "core/text.h"
+#include "core/uuid.h"
 #include "registry/record.h"
 
 STELE_SCOPE(json_t, json_decref);
@@ -210,6 +211,35 @@ stele_status stele_http_api_version(stele_http *http, const char *subject, int32
         return fail_answer(stele_http_url(http), what, "it is about another version", err);
     *out = entry;
     entry = (stele_registry_entry){0};
+    return STELE_OK;
+}
+
+/* Does it answer what every registry does? Else a 404 is of something before it. */
+static stele_status ask_types(stele_http *http, stele_deadline until, stele_error *err)
+{
+    STELE_AUTO(json_t) json = NULL;
+    return ask(http, "list of types", "/schemas/types", stele_text(NULL), until, &json, err);
+}
+
+stele_status stele_http_api_genesis(stele_http *http, stele_deadline until, char out[37],
+                                    stele_error *err)
+{
+    STELE_AUTO(json_t) json = NULL;
+    stele_uuid uuid;
+    stele_error failure = {0};
+    char genesis[37] = "";
+    stele_status status =
+        ask(http, "its name", "/v1/metadata/id", stele_text(NULL), until, &json, &failure);
+    if (status == STELE_E_NOT_FOUND || (status == STELE_E_UNAVAILABLE && failure.cause == 404)) {
+        if ((status = ask_types(http, until, err)) < 0) return status;
+    } else if (status < 0) {
+        if (err != NULL) *err = failure;
+        return status;
+    }
+    const char *id = read_text(json, "id"); /* Confluent's is empty */
+    if (id != NULL && stele_uuid_parse(stele_text(id), &uuid, NULL) == STELE_OK)
+        stele_uuid_format(&uuid, genesis);
+    memcpy(out, genesis, sizeof genesis);
     return STELE_OK;
 }
 

@@ -14,6 +14,13 @@
  *   STELE_E_INVALID      credentials, or an answer that is none (next = STOP)
  */
 
+/**
+ * GET /v1/metadata/id: the genesis, where `stele registry serve` answers; "" where the registry has
+ * none, which is any other one.
+ */
+stele_status stele_http_api_genesis(stele_http *http, stele_deadline until, char out[37],
+                                    stele_error *err);
+
 /** GET /schemas/ids/{id}. @param out cleared by the caller */
 stele_status stele_http_api_schema(stele_http *http, int32_t id, stele_deadline until,
                                    stele_registry_entry *out, stele_error *err);

@@ -371,11 +371,16 @@ static stele_status register_schema(stele_registry *self, const char *subject, s
     return status;
 }
 
+static stele_status get_genesis(stele_http *http, void *context, stele_deadline until,
+                                stele_error *err)
+{
+    return stele_http_api_genesis(http, until, context, err);
+}
+
 static stele_status genesis(stele_registry *self, int timeout_ms, char out[37], stele_error *err)
 {
-    (void)self, (void)timeout_ms, (void)err;
-    out[0] = '\0';
-    return STELE_OK;
+    http_registry *registry = (http_registry *)self;
+    return ask_patiently(registry, get_genesis, out, deadline_of(registry, timeout_ms), err);
 }
 
 static stele_status get_subjects(stele_http *http, void *context, stele_deadline until,

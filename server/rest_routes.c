@@ -19,6 +19,22 @@ static void list_contexts(stele_registry *registry, const stele_rest_request *re
     stele_rest_reply_json(reply, json_pack("[s]", "."));
 }
 
+/* The registry's name: so that a client over HTTP notices another one, as one on Kafka does. */
+static void tell_genesis(stele_registry *registry, const stele_rest_request *request,
+                         stele_rest_reply *reply)
+{
+    (void)request;
+    char genesis[37];
+    stele_error err = {0};
+    if (stele_registry_genesis(registry, STELE_REST_REGISTRY_TIMEOUT, genesis, &err) < 0) {
+        stele_rest_reply_failure(reply, &err);
+        return;
+    }
+    stele_rest_reply_json(reply,
+                          json_pack("{s:s, s:{s:[], s:{s:s}}}", "id", genesis, "scope", "path",
+                                    "clusters", "schema-registry-cluster", "schema-registry"));
+}
+
 /* "*" stands for any one segment. */
 static const struct {
     stele_rest_method method;
@@ -27,6 +43,7 @@ static const struct {
 } routes[] = {
     {STELE_REST_GET, {NULL}, say_hello},
     {STELE_REST_GET, {"contexts"}, list_contexts},
+    {STELE_REST_GET, {"v1", "metadata", "id"}, tell_genesis},
     {STELE_REST_GET, {"subjects"}, stele_rest_subjects},
     {STELE_REST_POST, {"subjects", "*"}, stele_rest_find_schema},
     {STELE_REST_DELETE, {"subjects", "*"}, stele_rest_delete_subject},

@@ -99,6 +99,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         elif MODE == "40403 once":
             missing = {"error_code": 40403, "message": "Schema not found"}
             self.answer(404, missing) if self.first(1) else self.answer(200, INT)
+        elif MODE == "no genesis":  # as a registry that knows nothing of it
+            self.answer(404, b"no such page") if self.path == "/v1/metadata/id" else self.answer(200, ["AVRO"])
+        elif MODE == "empty genesis":  # as Confluent's
+            self.answer(200, {"scope": {"path": [], "clusters": {}}, "id": ""})
         elif MODE == "404":
             self.answer(404, b"no such page")
         elif MODE == "409":

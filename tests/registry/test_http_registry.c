@@ -361,6 +361,36 @@ static void an_id_that_is_registered_later_is_found(void **state)
     assert_true(missed > 0);
 }
 
+static void a_registry_without_genesis_has_none(void **state)
+{
+    (void)state;
+    static const char *const modes[] = {"no genesis", "empty genesis"};
+    for (size_t i = 0; i < COUNT_OF(modes); i++) {
+        STELE_AUTO_VALUE(bad_server) server = server_start(modes[i]);
+        STELE_AUTO(stele_registry) registry = open_on(&server);
+        char genesis[37] = "?";
+        stele_error err = {0};
+        if (stele_registry_genesis(registry, PATIENCE_MS, genesis, &err) < 0)
+            fail_msg("%s: %s", modes[i], err.text);
+        assert_string_equal(genesis, "");
+    }
+}
+
+/* "" would mean: another one than before. */
+static void a_registry_that_is_away_does_not_lose_its_genesis(void **state)
+{
+    (void)state;
+    static const char *const modes[] = {"404", "500"};
+    for (size_t i = 0; i < COUNT_OF(modes); i++) {
+        STELE_AUTO_VALUE(bad_server) server = server_start(modes[i]);
+        STELE_AUTO(stele_registry) registry = open_on(&server);
+        char genesis[37];
+        stele_error err = {0};
+        assert_int_equal(stele_registry_genesis(registry, 300, genesis, &err), STELE_E_UNAVAILABLE);
+        assert_int_equal(err.next, STELE_NEXT_RETRY);
+    }
+}
+
 /* ---- several threads ---- */
 
 typedef struct asker {
@@ -549,6 +579,8 @@ int main(void)
         cmocka_unit_test(references_without_an_end_are_refused),
         cmocka_unit_test(an_id_that_is_not_there_is_remembered_for_a_while),
         cmocka_unit_test(an_id_that_is_registered_later_is_found),
+        cmocka_unit_test(a_registry_without_genesis_has_none),
+        cmocka_unit_test(a_registry_that_is_away_does_not_lose_its_genesis),
         cmocka_unit_test(one_id_is_asked_for_by_one_request),
         cmocka_unit_test(several_ids_are_asked_for_at_the_same_time_but_not_all),
         cmocka_unit_test(credentials_that_are_refused_are_said),

@@ -250,6 +250,23 @@ static stele_registry *open_remote(void *context)
     return registry;
 }
 
+static void over_http_it_is_the_same_registry(void **state)
+{
+    (void)state;
+    STELE_AUTO_VALUE(stage) s = {0};
+    stage_open(&s);
+    STELE_AUTO(stele_registry) remote = open_remote(&s);
+    char near[37];
+    char far[37] = "";
+    stele_error err = {0};
+
+    assert_int_equal(stele_registry_genesis(remote, REGISTRY_WAIT_MS, far, &err), STELE_OK);
+
+    assert_int_equal(stele_registry_genesis(s.registry, REGISTRY_WAIT_MS, near, &err), STELE_OK);
+    assert_string_equal(near, far);
+    assert_int_equal(strlen(far), 36);
+}
+
 static void what_is_registered_can_be_listed(void **state)
 {
     (void)state;
@@ -299,6 +316,7 @@ int main(void)
         cmocka_unit_test(a_port_that_is_taken_is_said),
         cmocka_unit_test(what_has_been_asked_is_answered_before_the_end),
         cmocka_unit_test(connections_that_say_nothing_leave_room_for_others),
+        cmocka_unit_test(over_http_it_is_the_same_registry),
         cmocka_unit_test(what_is_registered_can_be_listed),
     };
     int failed = cmocka_run_group_tests_name("server", tests, NULL, NULL);

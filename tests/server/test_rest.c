@@ -109,6 +109,7 @@ static void schemas_are_registered_and_found(void **state)
          "{\"subject\":\"s\",\"version\":2,\"id\":3,\"schema\":\"" V2 "\"}"},
         {GET, "/schemas/types", NULL, 200, "[\"AVRO\"]"},
         {GET, "/contexts", NULL, 200, "[\".\"]"},
+        {GET, "/v1/metadata/id", NULL, 200, "{\"id\":\"…"},
         {GET, "/", NULL, 200, "{}"},
     };
     CONVERSE(exchanges);
