@@ -104,10 +104,13 @@ void slot_release(stele_worker *worker, slot *self, bool lost)
 {
     if (lost) tell_lost(worker, self);
     close_task(worker, self, lost);
+    /* A worker that ends because all is stopped has said why: that word is not to be taken back
+     * before it was written. */
+    bool is_last_word = worker->stopping && self->phase == SLOT_STOPPED;
     self->phase = SLOT_FREE;
     self->told = false;
     go_on(self);
-    stele_status_board_drop(worker->board, self->index);
+    if (!is_last_word) stele_status_board_drop(worker->board, self->index);
 }
 
 void slot_stop(stele_worker *worker, slot *self, const stele_error *why)

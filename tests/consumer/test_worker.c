@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "consumer/status.h"
 #include "core/alloc.h"
 #include "kafka/memory_log.h"
 
@@ -364,6 +365,37 @@ static void a_worker_ends_when_every_partition_is_stopped(void **state)
     end_world(of);
 }
 
+static void take_stopped(void *context, const stele_status_line *line)
+{
+    *(int *)context += line->state == STELE_STATE_STOPPED && strcmp(line->reason, "a hole") == 0;
+}
+
+static void why_a_worker_ended_stands_in_its_status(void **state)
+{
+    (void)state;
+    world *of = new_world_with_topic();
+    of->prepare = (order){STELE_E_HOLE, STELE_NEXT_STOP, "a hole", false};
+    stele_worker_options options = {.name = GROUP,
+                                    .topic = TOPIC,
+                                    .ops = &task_ops,
+                                    .self = of,
+                                    .clock = stele_clock_manual(&of->time)};
+    stele_worker *worker;
+    assert_int_equal(stele_worker_open(of->log, &options, &worker, NULL), STELE_OK);
+    atomic_bool stop = false;
+
+    assert_int_equal(stele_worker_run(worker, &stop, NULL), STELE_E_INTERNAL);
+    stele_worker_close(worker);
+
+    int stopped = 0;
+    assert_int_equal(stele_status_read(of->log, GROUP, stele_clock_manual(&of->time),
+                                       stele_deadline_after(stele_clock_system(), 20000),
+                                       take_stopped, &stopped, NULL),
+                     STELE_OK);
+    assert_int_equal(stopped, PARTITIONS);
+    end_world(of);
+}
+
 static void a_hole_stops_the_partition_and_names_the_offset(void **state)
 {
     (void)state;
@@ -713,6 +745,7 @@ int main(void)
         cmocka_unit_test(a_task_that_wants_its_thread_given_back_is_called_again_at_once),
         cmocka_unit_test(one_stopped_partition_leaves_the_others_running),
         cmocka_unit_test(a_worker_ends_when_every_partition_is_stopped),
+        cmocka_unit_test(why_a_worker_ended_stands_in_its_status),
         cmocka_unit_test(a_hole_stops_the_partition_and_names_the_offset),
         cmocka_unit_test(another_partition_count_stops_all_partitions),
         cmocka_unit_test(a_worker_waits_for_a_topic_that_is_not_there),
