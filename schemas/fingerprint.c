@@ -9,15 +9,18 @@
 
 static const uint64_t empty = UINT64_C(0xc15d213aa4d7a795);
 
-/* Bit by bit: a schema is fingerprinted once, so a table would not pay for itself. */
+/* The table is made for each print: that costs no more than a kilobyte of text does. */
 uint64_t stele_crc64_avro(stele_bytes data)
 {
-    uint64_t print = empty;
-    for (size_t i = 0; i < data.size; i++) {
-        print ^= data.data[i];
+    uint64_t table[256];
+    for (uint64_t i = 0; i < 256; i++) {
+        table[i] = i;
         for (int bit = 0; bit < 8; bit++)
-            print = print >> 1 ^ (empty & (0 - (print & 1)));
+            table[i] = table[i] >> 1 ^ (empty & (0 - (table[i] & 1)));
     }
+    uint64_t print = empty;
+    for (size_t i = 0; i < data.size; i++)
+        print = print >> 8 ^ table[(print ^ data.data[i]) & 0xff];
     return print;
 }
 

@@ -8,7 +8,8 @@
 
 #include "core/alloc.h"
 
-enum { STEPS_MAX = 4000000, DEPTH_MAX = 200 };
+/* A look at two types is a step, one into two records so many. */
+enum { STEPS_MAX = 4000000, STEPS_OF_RECORD = 20, DEPTH_MAX = 200 };
 
 /* Aliases. */
 
@@ -111,8 +112,11 @@ static bool step(stele_resolver *resolver)
 /* One record deeper; past the limit the resolver is spent. */
 static bool enter(stele_resolver *resolver)
 {
-    if (resolver->depth_left == 0) resolver->steps_left = 0;
-    if (!step(resolver)) return false;
+    if (resolver->depth_left == 0 || resolver->steps_left < STEPS_OF_RECORD) {
+        resolver->steps_left = 0;
+        return false;
+    }
+    resolver->steps_left -= STEPS_OF_RECORD;
     resolver->depth_left--;
     return true;
 }
@@ -274,18 +278,17 @@ static bool records_match(stele_resolver *resolver, const stele_node *writer,
 static int64_t exact_branch(stele_resolver *resolver, const stele_node *writer,
                             const stele_node *reader_union)
 {
+    bool named = stele_node_is_named(writer);
+    const char *full = named ? stele_resolve_full_name(resolver, writer) : NULL;
+    const char *brief = named ? stele_resolve_short_name(resolver, writer) : NULL;
     int64_t by_fields = -1;
     for (size_t i = 0; i < reader_union->count && step(resolver); i++) {
         const stele_node *branch = reader_union->branches[i];
         if (branch->kind != writer->kind) continue;
         if (stele_resolve_decimals_differ(writer, branch)) continue;
-        if (!stele_node_is_named(branch)) return (int64_t)i;
-        if (strcmp(stele_resolve_full_name(resolver, writer), branch->name) == 0) {
-            return (int64_t)i;
-        }
+        if (!named || strcmp(full, branch->name) == 0) return (int64_t)i;
         if (branch->kind == STELE_KIND_RECORD && records_match(resolver, writer, branch) &&
-            (by_fields < 0 ||
-             strcmp(stele_resolve_short_name(resolver, writer), branch->short_name) == 0)) {
+            (by_fields < 0 || strcmp(brief, branch->short_name) == 0)) {
             by_fields = (int64_t)i;
         }
     }

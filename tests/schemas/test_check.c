@@ -147,6 +147,32 @@ static void a_finding_says_the_version_the_direction_and_the_way_out(void **stat
                         "cannot read data without it; add a default");
 }
 
+/* Unions of many types of one kind, none of which match: each is looked at for each. */
+static stele_schema *large_union(char letter)
+{
+    STELE_AUTO_VALUE(stele_buffer) text = {0};
+    stele_buffer_format(&text, "['null'");
+    for (int i = 0; i < 5000; i++)
+        stele_buffer_format(&text, ",{'type':'fixed','name':'%c%d','size':1}", letter, i);
+    stele_buffer_format(&text, "]");
+    return schema_of(stele_buffer_text(&text));
+}
+
+static void what_takes_too_long_is_a_finding(void **state)
+{
+    (void)state;
+    STELE_AUTO(stele_schema) a = large_union('A');
+    STELE_AUTO(stele_schema) again = large_union('A');
+    STELE_AUTO(stele_schema) b = large_union('B');
+    const stele_schema *old[] = {a};
+    STELE_AUTO_VALUE(stele_buffer) found = {0};
+
+    stele_schema_check(b, old, 1, STELE_COMPATIBILITY_BACKWARD, list, &found);
+
+    assert_non_null(strstr(stele_buffer_text(&found), "TOO_COMPLEX \n"));
+    assert_int_equal(stele_schema_check(again, old, 1, STELE_COMPATIBILITY_FULL, NULL, NULL), 0);
+}
+
 static void modes_are_read_in_any_case(void **state)
 {
     (void)state;
@@ -167,6 +193,7 @@ int main(void)
         cmocka_unit_test(backward_finds_what_avro_java_finds),
         cmocka_unit_test(modes_say_who_reads_whom),
         cmocka_unit_test(a_finding_says_the_version_the_direction_and_the_way_out),
+        cmocka_unit_test(what_takes_too_long_is_a_finding),
         cmocka_unit_test(modes_are_read_in_any_case),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
