@@ -10,6 +10,7 @@
 #include "core/text.h"
 #include "projections/states.h"
 #include "registry/wire.h"
+#include "shelf.h"
 
 enum { TURN_MS = 5, WAIT_MS = 30000, ASK_MS = 10000 };
 
@@ -90,8 +91,6 @@ static bank *open_bank(bank *self, int32_t partitions)
     stele_error err;
     stele_log_topic_options topic = {.name = BANK_EVENTS, .partitions = partitions};
     assert_int_equal(stele_log_topic_create(self->log, &topic, ASK_MS, &err), STELE_OK);
-    stele_registry_options registry = {.log = self->log};
-    assert_int_equal(stele_registry_open(&registry, &self->registry, &err), STELE_OK);
     stele_log_producer_options producer = {0};
     assert_int_equal(stele_log_producer_open(self->log, &producer, &self->producer, &err),
                      STELE_OK);
@@ -108,6 +107,7 @@ bank *bank_new(int32_t partitions)
     stele_manual_clock_set(&self->time, INT64_C(1700000000000));
     stele_log_memory_options log = {.clock = bank_clock(self)};
     assert_int_equal(stele_log_memory_new(&log, &self->log, NULL), STELE_OK);
+    self->registry = shelf_new("8d4f3c52-0000-7000-8000-000000000001");
     return open_bank(self, partitions);
 }
 
@@ -115,6 +115,9 @@ bank *bank_new_on(stele_log *log, int32_t partitions)
 {
     bank *self = stele_alloc(sizeof *self);
     self->log = log;
+    stele_registry_options registry = {.log = log};
+    stele_error err;
+    if (stele_registry_open(&registry, &self->registry, &err) < 0) fail_msg("%s", err.text);
     return open_bank(self, partitions);
 }
 

@@ -46,7 +46,7 @@ typedef struct bank {
 } bank;
 
 bank *bank_new(int32_t partitions);
-/** The same on another log, which it owns from then on. */
+/** The same on another log, which it owns from then on, with the `kafka:` registry. */
 bank *bank_new_on(stele_log *log, int32_t partitions);
 void bank_free(bank *self);
 stele_clock bank_clock(bank *self);

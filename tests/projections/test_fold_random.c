@@ -7,7 +7,7 @@
 
 #include <inttypes.h>
 
-enum { PARTITIONS = 3, TELLERS = 3, STEPS = 400, RUNS = 20, IDS = 12 };
+enum { PARTITIONS = 3, TELLERS = 3, STEPS = 400, RUNS = 8, IDS = 12 };
 
 typedef struct play {
     bank *of;
