@@ -55,7 +55,13 @@ stele_log_producer *open_producer(stele_log *log, const char *transactional_id, 
     stele_log_producer *producer = NULL;
     stele_log_producer_options options = {.transactional_id = transactional_id};
     MUST(stele_log_producer_open(log, &options, &producer, &err));
-    MUST(stele_log_producer_init(producer, topic, PATIENCE_MS, &err));
+    /* A broker may not know yet of a topic that was made a moment ago: RETRY. */
+    stele_status status;
+    int64_t until_ms = now_ms() + PATIENCE_MS;
+    do {
+        status = stele_log_producer_init(producer, topic, PATIENCE_MS, &err);
+    } while (status < 0 && err.next == STELE_NEXT_RETRY && now_ms() < until_ms);
+    MUST(status);
     return producer;
 }
 
