@@ -183,9 +183,9 @@ static inline uint8_t *put_number(uint8_t *at, const stele_layout *layout, const
 /* Numbers are written here, from one to the next in registers; put_member does the rest. */
 static bool put_record(writer *w, const stele_layout *layout, const uint8_t *value)
 {
-    const stele_member *end = layout->members + layout->count;
     uint8_t *at = w->at;
-    for (const stele_member *member = layout->members; member < end; member++) {
+    for (uint32_t i = 0; i < layout->count; i++) {
+        const stele_member *member = &layout->members[i];
         if (member->flag_offset == STELE_NO_FLAG && w->end - at >= VARINT_MAX) {
             uint8_t *next = put_number(at, member->layout, value + member->offset);
             if (next != NULL) {
