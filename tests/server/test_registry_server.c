@@ -18,6 +18,7 @@
 #include "core/alloc.h"
 #include "kafka/memory_log.h"
 #include "registry/entry.h"
+#include "schemas/scopes.h"
 #include "tests/registry/registry_cases.h"
 
 #define COUNT_OF(array) (sizeof(array) / sizeof(array)[0])
@@ -267,6 +268,54 @@ static void over_http_it_is_the_same_registry(void **state)
     assert_int_equal(strlen(far), 36);
 }
 
+#define REFERRING(name, fields)                                                                    \
+    "{\"type\":\"record\",\"name\":\"" name "\",\"fields\":[" fields "]}"
+#define FIELD(name, type) "{\"name\":\"" name "\",\"type\":\"" type "\"}"
+
+/* D refers to B, C and A; B and C both refer to A. */
+static void schemas_that_meet_again_below_are_resolved(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *text;
+        size_t count;
+        const char *references[3];
+    } schemas[] = {
+        {"A", REFERRING("A", FIELD("n", "int")), 0, {NULL}},
+        {"B", REFERRING("B", FIELD("a", "A")), 1, {"A"}},
+        {"C", REFERRING("C", FIELD("a", "A")), 1, {"A"}},
+        {"D",
+         REFERRING("D", FIELD("b", "B") "," FIELD("c", "C") "," FIELD("a", "A")),
+         3,
+         {"B", "C", "A"}},
+    };
+    STELE_AUTO_VALUE(stage) s = {0};
+    stage_open(&s);
+    STELE_AUTO(stele_registry) writer = open_remote(&s);
+    int32_t id = 0;
+    stele_error err = {0};
+    for (size_t i = 0; i < COUNT_OF(schemas); i++) {
+        stele_registry_reference references[3];
+        for (size_t n = 0; n < schemas[i].count; n++) {
+            const char *name = schemas[i].references[n];
+            references[n] = (stele_registry_reference){name, name, 1};
+        }
+        if (stele_registry_register(writer, schemas[i].name, stele_text(schemas[i].text),
+                                    references, schemas[i].count, REGISTRY_WAIT_MS, &id, &err) < 0)
+            fail_msg("%s: %s", schemas[i].name, err.text);
+    }
+
+    STELE_AUTO(stele_registry) reader = open_remote(&s);
+    STELE_AUTO(stele_schema) far = NULL;
+    STELE_AUTO(stele_schema) near = NULL;
+    if (stele_registry_schema(reader, id, REGISTRY_WAIT_MS, &far, &err) < 0)
+        fail_msg("%s", err.text);
+    assert_int_equal(stele_registry_schema(s.registry, id, REGISTRY_WAIT_MS, &near, &err),
+                     STELE_OK);
+
+    assert_true(stele_schema_equal(near, far));
+}
+
 static void what_is_registered_can_be_listed(void **state)
 {
     (void)state;
@@ -317,6 +366,7 @@ int main(void)
         cmocka_unit_test(what_has_been_asked_is_answered_before_the_end),
         cmocka_unit_test(connections_that_say_nothing_leave_room_for_others),
         cmocka_unit_test(over_http_it_is_the_same_registry),
+        cmocka_unit_test(schemas_that_meet_again_below_are_resolved),
         cmocka_unit_test(what_is_registered_can_be_listed),
     };
     int failed = cmocka_run_group_tests_name("server", tests, NULL, NULL);
