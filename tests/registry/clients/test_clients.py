@@ -199,6 +199,10 @@ def stele_registers_references_and_python_resolves_them(server, folder, shop):
         identifier = int(stele("schema", "register", file_of(folder, shop.order), "--subject", subject, "--with",
                                file_of(folder, shop.customer), "-o", f"registry.url={url}"))
         assert client.get_latest_version(subject).schema_id == identifier
+        for words in ([str(identifier)], [subject], [subject, "1"], [subject, "latest"]):
+            assert json.loads(stele("schema", "get", *words, "-o", f"registry.url={url}")) == shop.order
+        listed = stele("schema", "list", "-o", f"registry.url={url}").splitlines()
+        assert f"{subject} 1" in listed and f"{shop.customer['name']} 1" in listed
     serializer = AvroSerializer(client, client.get_schema(identifier), conf={"auto.register.schemas": False})
     context = SerializationContext(subject, MessageField.VALUE)
     # Its subject is TOPIC-value: registered under that, the schema has the same id.
