@@ -44,7 +44,7 @@ stele_exit stele_cmd_history(stele_cli *cli, const stele_arguments *arguments)
     stele_error err = {0};
     stele_log_topic found;
     if (stele_log_topic_describe(log, topic, cli->timeout_ms, &found, &err) < 0)
-        return stele_cli_fail_error(cli, &err);
+        return stele_cli_fail_topic(cli, stele_arguments_operand(arguments, 0), &err);
 
     STELE_AUTO(stele_event_lines)
     lines = stele_event_lines_new(log, stele_client_registry(client), cli->timeout_ms);

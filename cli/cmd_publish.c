@@ -14,7 +14,7 @@
 #include "cli/record_source.h"
 #include "core/alloc.h"
 
-#define CLOSE_TIMEOUT_MS 60000
+enum { CLOSE_TIMEOUT_MS = 60000, FAILED_REPORTED_MAX = 20 };
 
 typedef struct publication {
     stele_cli *cli;
@@ -31,6 +31,7 @@ typedef struct publication {
     int64_t delivered; /* acknowledged */
     int64_t bad;       /* lines refused */
     int64_t failed;    /* events that the broker did not take */
+    bool bad_ends;     /* --strict: nothing was published after the bad line */
 } publication;
 
 static void publication_clear(publication *p)
@@ -50,10 +51,10 @@ static void on_delivered(void *context, const stele_delivery *delivery)
         p->delivered++;
         return;
     }
-    if (p->failed++ > 0) return;
+    if (p->failed++ >= FAILED_REPORTED_MAX) return;
     stele_meter_clear(&p->meter);
-    stele_cli_fail(p->cli, STELE_EXIT_FAILED, "an event was not taken: %s",
-                   delivery->failure->text);
+    fprintf(p->cli->err, "%s:%" PRId64 ": not taken: %s\n", p->file_name,
+            (int64_t)(intptr_t)delivery->opaque, delivery->failure->text);
 }
 
 static const stele_member *find_field(const stele_type *type, const char *name)
@@ -92,8 +93,11 @@ static stele_status open_source(publication *p, const stele_arguments *arguments
     size_t size = strlen(path);
     bool csv = format != NULL ? strcmp(format, "csv") == 0
                               : size > 4 && strcmp(path + size - 4, ".csv") == 0;
-    if (csv) return stele_record_source_csv(p->file, p->type, &p->source, err);
-    p->source = stele_record_source_json(p->file, p->type);
+    p->source = csv ? NULL : stele_record_source_json(p->file, p->type);
+    if (!csv) return STELE_OK;
+    stele_error why;
+    stele_status status = stele_record_source_csv(p->file, p->type, &p->source, &why);
+    if (status < 0) return stele_fail(err, status, why.next, "%s: %s", p->file_name, why.text);
     return STELE_OK;
 }
 
@@ -117,9 +121,7 @@ static stele_status prepare(publication *p, const stele_arguments *arguments, st
         .delivered = on_delivered,
         .context = p,
     };
-    stele_client *client = stele_cli_client(p->cli);
-    if (client == NULL) return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP, "no connection");
-    return stele_publisher_open(client, &options, &p->publisher, err);
+    return stele_publisher_open(p->cli->client, &options, &p->publisher, err);
 }
 
 static void report_line(publication *p, const stele_error *err)
@@ -135,9 +137,11 @@ static stele_status publish_value(publication *p, stele_error *err)
 {
     stele_bytes id;
     memcpy(&id, (const char *)p->value + p->key->offset, sizeof id);
+    stele_publish_options options = {.opaque =
+                                         (void *)(intptr_t)stele_record_source_line(p->source)};
     for (;;) {
         stele_status status =
-            stele_publisher_publish(p->publisher, id, p->type, p->value, NULL, err);
+            stele_publisher_publish(p->publisher, id, p->type, p->value, &options, err);
         if (status != STELE_E_FULL) return status;
         if (atomic_load(p->cli->stop))
             return stele_fail(err, STELE_E_INTERRUPTED, STELE_NEXT_STOP, "interrupted");
@@ -166,7 +170,11 @@ static stele_status publish_all(publication *p, int64_t skip, bool strict, stele
         }
         if (status < 0) {
             report_line(p, err);
-            if (strict) return status;
+            if (strict) {
+                p->bad_ends = true;
+                p->taken--; /* mended, it is the first to be published */
+                return status;
+            }
         }
         if (p->taken % 256 == 0) {
             stele_publisher_poll(p->publisher, 0, NULL);
@@ -188,9 +196,10 @@ static void print_summary(publication *p, stele_status status)
     if (p->bad > 0) fprintf(p->cli->err, ", %" PRId64 " bad lines", p->bad);
     if (p->failed > 0) fprintf(p->cli->err, ", %" PRId64 " not taken", p->failed);
     fputc('\n', p->cli->err);
-    if (status == STELE_OK) return;
+    if (status == STELE_OK || p->taken == 0) return;
     if (p->failed == 0)
-        fprintf(p->cli->err, "continue with --skip %" PRId64 "\n", p->taken);
+        fprintf(p->cli->err, "%scontinue with --skip %" PRId64 "\n",
+                p->bad_ends ? "mend that line and " : "", p->taken);
     else
         fprintf(p->cli->err,
                 "events that were not taken stand somewhere before record %" PRId64
@@ -202,6 +211,7 @@ stele_exit stele_cmd_publish(stele_cli *cli, const stele_arguments *arguments)
 {
     STELE_AUTO_VALUE(publication) p = {.cli = cli};
     stele_error err = {0};
+    if (stele_cli_client(cli) == NULL) return STELE_EXIT_FAILED;
     if (prepare(&p, arguments, &err) < 0) return stele_cli_fail_error(cli, &err);
     p.meter = (stele_meter){
         .out = cli->err, .verb = "published", .unit = "events", .terminal = cli->terminal};
@@ -212,7 +222,8 @@ stele_exit stele_cmd_publish(stele_cli *cli, const stele_arguments *arguments)
     stele_error close_error = {0};
     stele_status closed = stele_publisher_close(p.publisher, CLOSE_TIMEOUT_MS, &close_error);
     stele_meter_clear(&p.meter);
-    if (status < 0 && err.next != STELE_NEXT_REJECT) stele_cli_fail_error(cli, &err);
+    if (status < 0 && err.next != STELE_NEXT_REJECT)
+        stele_cli_fail_topic(cli, stele_arguments_operand(arguments, 0), &err);
     if (closed < 0) stele_cli_fail_error(cli, &close_error);
     print_summary(&p, status);
     bool clean = status == STELE_OK && closed == STELE_OK && p.bad == 0 && p.failed == 0;

@@ -15,6 +15,7 @@
 #include "core/alloc.h"
 #include "core/config.h"
 #include "core/logger.h"
+#include "core/suggest.h"
 #include "projections/fold.h"
 #include "registry/client.h"
 
@@ -115,11 +116,19 @@ static char *instance_name(const stele_config *config)
 static stele_status check_names(stele_cli *cli, const stele_config *config, stele_error *err)
 {
     const char *name;
-    for (size_t i = 0; (name = stele_config_name(config, "projection", i)) != NULL; i++)
-        if (stele_cli_projection(cli, name) == NULL)
-            return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
-                              "[projection %s]: %s has no projection of that name", name,
-                              cli->app->name);
+    for (size_t i = 0; (name = stele_config_name(config, "projection", i)) != NULL; i++) {
+        if (stele_cli_projection(cli, name) != NULL) continue;
+        stele_suggestion suggestion = {.word = stele_text(name)};
+        const stele_projection *const *at = cli->app->projections;
+        for (; at != NULL && *at != NULL; at++)
+            stele_suggestion_offer(&suggestion, (*at)->name);
+        return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
+                          "%s: [projection %s]: %s has no projection of that name%s%s%s",
+                          stele_config_name_origin(config, "projection", i), name, cli->app->name,
+                          suggestion.best != NULL ? "; did you mean " : "",
+                          suggestion.best != NULL ? suggestion.best : "",
+                          suggestion.best != NULL ? "?" : "");
+    }
     return STELE_OK;
 }
 

@@ -16,6 +16,13 @@
 
 enum { FOLLOW_WAIT_MS = 200 };
 
+/* What --from says. */
+typedef struct place {
+    bool is_given;
+    int64_t offset;
+    int64_t time_ms; /* -1: the offset counts */
+} place;
+
 typedef struct tail {
     stele_cli *cli;
     stele_log *log;
@@ -23,7 +30,8 @@ typedef struct tail {
     const char *topic;
     int32_t partitions;
     stele_read_start *starts; /* one per partition; moves on with what was taken */
-    bool keep_last;           /* hold back all but the last `keep_max` lines */
+    place from;
+    bool keep_last; /* hold back all but the last `keep_max` lines */
     size_t keep_max;
     struct kept {
         int64_t time_ms;
@@ -82,8 +90,21 @@ static int take_batch(void *context, const stele_batch *batch, stele_error *err)
     return STELE_OK;
 }
 
-/* Where a partition's reading begins: "beginning", an offset, or a time. */
-static stele_status find_start(tail *t, const char *from, int32_t index, stele_error *err)
+/* "beginning" is offset 0: what is before the first event begins with it. */
+static stele_status parse_from(const char *from, place *out, stele_error *err)
+{
+    *out = (place){.is_given = from != NULL, .time_ms = -1};
+    if (from == NULL || strcmp(from, "beginning") == 0) return STELE_OK;
+    if (stele_parse_int64(stele_text(from), 0, INT64_MAX, &out->offset, NULL) == STELE_OK)
+        return STELE_OK;
+    if (stele_parse_timestamp(stele_text(from), STELE_TIME_MILLIS, &out->time_ms, NULL) == STELE_OK)
+        return STELE_OK;
+    return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
+                      "--from %s: want beginning, an offset, or a time like 2026-01-31T12:00:00Z",
+                      from);
+}
+
+static stele_status find_start(tail *t, int32_t index, stele_error *err)
 {
     stele_read_start *start = &t->starts[index];
     start->partition = (stele_partition){t->topic, index};
@@ -91,20 +112,14 @@ static stele_status find_start(tail *t, const char *from, int32_t index, stele_e
     stele_status status = stele_log_bounds(t->log, start->partition, STELE_READ_COMMITTED,
                                            t->cli->timeout_ms, &first, &end, err);
     if (status < 0) return status;
-    int64_t number;
-    if (from == NULL) {
+    if (!t->from.is_given) {
         /* The last ones of all are among the last ones of each; markers take offsets too. */
         start->offset = end - 2 * (int64_t)t->keep_max - 16;
-    } else if (strcmp(from, "beginning") == 0) {
-        start->offset = first;
-    } else if (stele_parse_int64(stele_text(from), 0, INT64_MAX, &number, NULL) == STELE_OK) {
-        start->offset = number;
+    } else if (t->from.time_ms < 0) {
+        start->offset = t->from.offset;
     } else {
-        int64_t time_ms;
-        status = stele_parse_timestamp(stele_text(from), STELE_TIME_MILLIS, &time_ms, err);
-        if (status == STELE_OK)
-            status = stele_log_offset_at(t->log, start->partition, time_ms, t->cli->timeout_ms,
-                                         &start->offset, err);
+        status = stele_log_offset_at(t->log, start->partition, t->from.time_ms, t->cli->timeout_ms,
+                                     &start->offset, err);
         if (status < 0) return status;
         if (start->offset == STELE_OFFSET_NONE) start->offset = end;
     }
@@ -113,7 +128,7 @@ static stele_status find_start(tail *t, const char *from, int32_t index, stele_e
     return STELE_OK;
 }
 
-static stele_status find_starts(tail *t, const char *from, stele_error *err)
+static stele_status find_starts(tail *t, stele_error *err)
 {
     stele_log_topic found;
     stele_status status =
@@ -122,7 +137,7 @@ static stele_status find_starts(tail *t, const char *from, stele_error *err)
     t->partitions = found.partitions;
     t->starts = stele_alloc_array((size_t)found.partitions, sizeof *t->starts);
     for (int32_t i = 0; i < found.partitions; i++)
-        if ((status = find_start(t, from, i, err)) < 0) return status;
+        if ((status = find_start(t, i, err)) < 0) return status;
     return STELE_OK;
 }
 
@@ -152,23 +167,27 @@ static stele_status follow(tail *t, stele_error *err)
 
 stele_exit stele_cmd_tail(stele_cli *cli, const stele_arguments *arguments)
 {
+    place from;
+    stele_error err = {0};
+    if (parse_from(stele_arguments_text(arguments, "from", NULL), &from, &err) < 0)
+        return stele_cli_fail(cli, STELE_EXIT_USAGE, "tail: %s", err.text);
     stele_client *client = stele_cli_client(cli);
     if (client == NULL) return STELE_EXIT_FAILED;
     STELE_AUTO(char)
     topic = stele_strdup_format("%s.events", stele_arguments_operand(arguments, 0));
-    const char *from = stele_arguments_text(arguments, "from", NULL);
     STELE_AUTO_VALUE(tail)
     t = {
         .cli = cli,
         .log = stele_client_log(client),
         .topic = topic,
-        .keep_last = from == NULL,
+        .from = from,
+        .keep_last = !from.is_given,
         .keep_max = (size_t)stele_arguments_int(arguments, "lines", 10),
     };
     t.kept = stele_alloc_array(t.keep_max + 1, sizeof *t.kept);
     t.lines = stele_event_lines_new(t.log, stele_client_registry(client), cli->timeout_ms);
-    stele_error err = {0};
-    if (find_starts(&t, from, &err) < 0) return stele_cli_fail_error(cli, &err);
+    if (find_starts(&t, &err) < 0)
+        return stele_cli_fail_topic(cli, stele_arguments_operand(arguments, 0), &err);
 
     stele_read_options options = {
         .starts = t.starts,

@@ -104,7 +104,8 @@ static int describe_topic(stele_cli *cli, stele_log *log, const char *topic)
     stele_error err = {0};
     stele_log_topic found;
     if (stele_log_topic_describe(log, topic, cli->timeout_ms, &found, &err) < 0) {
-        stele_cli_fail_error(cli, &err);
+        STELE_AUTO(char) aggregate = stele_strndup(topic, strlen(topic) - strlen(".events"));
+        stele_cli_fail_topic(cli, aggregate, &err);
         return -1;
     }
     if (!cli->json)

@@ -27,6 +27,13 @@ stele_exit stele_cli_fail_error(stele_cli *cli, const stele_error *err)
     return stele_cli_fail(cli, STELE_EXIT_FAILED, "%s", err->text);
 }
 
+stele_exit stele_cli_fail_topic(stele_cli *cli, const char *aggregate, const stele_error *err)
+{
+    if (err->status != STELE_E_NOT_FOUND) return stele_cli_fail_error(cli, err);
+    return stele_cli_fail(cli, STELE_EXIT_FAILED, "%s: %s topics create %s makes it", err->text,
+                          cli->app->name, aggregate);
+}
+
 stele_client *stele_cli_client(stele_cli *cli)
 {
     if (cli->client != NULL) return cli->client;

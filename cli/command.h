@@ -62,6 +62,12 @@ stele_exit stele_cli_fail(stele_cli *cli, stele_exit code, const char *format, .
 /** The same for an error value. @return STELE_EXIT_FAILED */
 stele_exit stele_cli_fail_error(stele_cli *cli, const stele_error *err);
 
+/**
+ * The same, where the topic of an aggregate's events was asked for: if it is that which is missing,
+ * the line that makes it is said too.
+ */
+stele_exit stele_cli_fail_topic(stele_cli *cli, const char *aggregate, const stele_error *err);
+
 /** Find what the application has by name; says what there is if it has none of that name. */
 const stele_projection *stele_cli_projection(stele_cli *cli, const char *name);
 

@@ -13,6 +13,7 @@
 #include "cli/command.h"
 #include "core/alloc.h"
 #include "core/config.h"
+#include "core/suggest.h"
 
 /* The one mutable global of the tree: what the signal handler may touch. */
 static atomic_bool stop_requested;
@@ -123,6 +124,28 @@ static bool begins_command(const char *word)
     return false;
 }
 
+static bool is_help(const char *word)
+{
+    return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+}
+
+/* @param second  NULL: the first word begins no command */
+static stele_exit fail_unknown(stele_cli *cli, const char *first, const char *second)
+{
+    STELE_AUTO_VALUE(stele_buffer) typed = {0};
+    stele_buffer_format(&typed, "%s%s%s", first, second != NULL ? " " : "",
+                        second != NULL ? second : "");
+    stele_suggestion suggestion = {.word = stele_buffer_view(&typed)};
+    for (const stele_command *command = stele_commands; command->name != NULL; command++)
+        stele_suggestion_offer(&suggestion, command->name);
+    if (suggestion.best != NULL)
+        return stele_cli_fail(cli, STELE_EXIT_USAGE, "no command %s; did you mean %s?",
+                              stele_buffer_text(&typed), suggestion.best);
+    return stele_cli_fail(cli, STELE_EXIT_USAGE, "no command %s; see %s %s%s--help",
+                          stele_buffer_text(&typed), cli->app->name, second != NULL ? first : "",
+                          second != NULL ? " " : "");
+}
+
 static stele_exit run_command(stele_cli *cli, int count, char *const *words)
 {
     stele_error err = {0};
@@ -168,16 +191,14 @@ int stele_main(int argc, char **argv, const stele_app *app)
         printf("%s (Stele %s)\n", app->name, STELE_VERSION);
         return STELE_EXIT_DONE;
     }
-    bool help = strcmp(words[0], "help") == 0 || strcmp(words[0], "--help") == 0 ||
-                strcmp(words[0], "-h") == 0;
+    bool help = strcmp(words[0], "help") == 0 || is_help(words[0]);
     if (help) count--, words++;
     int used = find_command(count, words, &cli.command);
     if (used == 0) {
-        bool known = count == 0 || begins_command(words[0]);
-        if (!known)
-            return stele_cli_fail(&cli, STELE_EXIT_USAGE, "no command %s; see %s --help", words[0],
-                                  app->name);
-        bool asked = help || (count > 1 && strcmp(words[1], "--help") == 0);
+        bool is_group = count > 0 && begins_command(words[0]);
+        bool asked = help || (count > 1 && is_help(words[1]));
+        if ((count > 0 && !is_group) || (count > 1 && !asked))
+            return fail_unknown(&cli, words[0], is_group ? words[1] : NULL);
         print_help(asked ? cli.out : cli.err, app->name, count > 0 ? words[0] : NULL);
         return asked ? STELE_EXIT_DONE : STELE_EXIT_USAGE;
     }

@@ -399,15 +399,26 @@ static bool is_first_of_name(const stele_config *config, const setting *set)
     return true;
 }
 
-const char *stele_config_name(const stele_config *config, const char *section, size_t index)
+static const setting *find_name(const stele_config *config, const char *section, size_t index)
 {
     for (size_t i = 0; i < config->count; i++) {
         const setting *set = &config->settings[i];
         if (set->rank == STELE_CONFIG_FROM_ENVIRONMENT || set->name == NULL) continue;
         if (strcmp(set->section->name, section) != 0 || !is_first_of_name(config, set)) continue;
-        if (index-- == 0) return set->name;
+        if (index-- == 0) return set;
     }
     return NULL;
+}
+
+const char *stele_config_name(const stele_config *config, const char *section, size_t index)
+{
+    const setting *set = find_name(config, section, index);
+    return set != NULL ? set->name : NULL;
+}
+
+const char *stele_config_name_origin(const stele_config *config, const char *section, size_t index)
+{
+    return find_name(config, section, index)->origin;
 }
 
 /* librdkafka's keys */

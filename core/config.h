@@ -73,6 +73,9 @@ const char *stele_config_origin(const stele_config *config, const char *section,
  */
 const char *stele_config_name(const stele_config *config, const char *section, size_t index);
 
+/** Where that name stands, as stele_config_origin; `index` must be that of a name. */
+const char *stele_config_name_origin(const stele_config *config, const char *section, size_t index);
+
 /** One key of librdkafka. */
 typedef struct stele_config_pair {
     const char *key, *value;

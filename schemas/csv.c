@@ -4,7 +4,6 @@
 #include "schemas/csv.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -240,14 +239,12 @@ static stele_status find_end(stele_csv *csv, size_t *size, stele_error *err)
     if (s.at > csv->record_max) {
         pass_over_line(csv);
         return stele_fail(err, STELE_E_LIMIT, STELE_NEXT_REJECT,
-                          "line %" PRIu64 ": the record is larger than %zu bytes; a quote may not "
-                          "be closed",
-                          csv->current, csv->record_max);
+                          "the record is larger than %zu bytes; a quote may not be closed",
+                          csv->record_max);
     }
     if (s.garbage || s.state == IN_QUOTES) {
         pass_over_line(csv);
-        return stele_fail(err, STELE_E_INVALID, STELE_NEXT_REJECT, "line %" PRIu64 ": %s",
-                          csv->current,
+        return stele_fail(err, STELE_E_INVALID, STELE_NEXT_REJECT, "%s",
                           s.garbage ? "text follows a closing quote; double a quote within quotes"
                                     : "a quote is not closed");
     }
@@ -273,8 +270,7 @@ stele_status stele_csv_next(stele_csv *csv, stele_csv_record *out, stele_error *
 
         size_t count;
         if (!cut(csv, record, text_size, &count)) {
-            return stele_fail(err, STELE_E_LIMIT, STELE_NEXT_REJECT,
-                              "line %" PRIu64 ": more than %u cells", csv->current,
+            return stele_fail(err, STELE_E_LIMIT, STELE_NEXT_REJECT, "more than %u cells",
                               csv->fields_max);
         }
         *out = (stele_csv_record){csv->cells, count, csv->current};

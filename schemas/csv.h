@@ -46,9 +46,9 @@ STELE_SCOPE(stele_csv, stele_csv_free);
 /**
  * The next record.
  *
- * @return STELE_E_INVALID, STELE_E_LIMIT  this record is bad; the text says its line. With next =
- *                                         REJECT the following call goes on with the line after
- *                                         the one on which it began.
+ * @return STELE_E_INVALID, STELE_E_LIMIT  this record is bad; stele_csv_line says where. With
+ *                                         next = REJECT the following call goes on with the line
+ *                                         after the one on which it began.
  *         STELE_E_INTERRUPTED             a signal came first; call again (next = RETRY)
  */
 stele_status stele_csv_next(stele_csv *csv, stele_csv_record *out, stele_error *err);

@@ -114,8 +114,9 @@ static void a_repeated_section_is_kept_apart_by_name(void **state)
 static void an_empty_section_is_known_by_name(void **state)
 {
     (void)state;
-    STELE_AUTO(stele_config) config = load_good("[projection customers]\n", NULL, NULL);
+    STELE_AUTO(stele_config) config = load_good("\n[projection customers]\n", NULL, NULL);
     assert_string_equal(stele_config_name(config, "projection", 0), "customers");
+    assert_non_null(strstr(stele_config_name_origin(config, "projection", 0), ":2"));
 }
 
 static void keys_of_librdkafka_are_passed_on(void **state)
