@@ -1,2 +1,138 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
+"""What a person may type and what they are told of what they may not. No broker is asked."""
+
+import re
+import signal
+import subprocess
+
+from commands import NOWHERE, Probe, stele
+from programs import case, run_cases
+
+
+def words_of_commands():
+    """The commands that the help lists."""
+    with stele(NOWHERE) as program:
+        lines = program.call("--help").exits(0).out.splitlines()
+    return [re.match(r"  ([a-z]+(?: [a-z]+)?)(?= |$)", line).group(1).split()
+            for line in lines if line.startswith("  ")]
+
+
+@case
+def every_command_has_an_example():
+    """--help of every command exits with 0 and ends with an example of that command."""
+    commands = words_of_commands()
+    assert len(commands) >= 20, commands
+    with stele(NOWHERE) as program:
+        for words in commands:
+            lines = program.call(*words, "--help").exits(0).out.splitlines()
+            assert lines[0].startswith(f"usage: stele {' '.join(words)}"), lines[0]
+            at = lines.index("example:")
+            assert any(" ".join(words) in line for line in lines[at + 1:]), lines[at:]
+            assert lines == program.call("help", *words).exits(0).out.splitlines()
+
+
+@case
+def groups_list_their_commands():
+    """A word that several commands begin with lists them: to standard output where help is asked for."""
+    with stele(NOWHERE) as program:
+        program.call("topics", "--help").exits(0).prints("topics create", "topics describe")
+        program.call("topics").exits(2).says("topics create", "topics describe")
+        program.call().exits(2).says("usage: stele COMMAND", "registry serve")
+
+
+@case
+def misspelt_commands_and_options():
+    """What is misspelt is named, with what is near, and exits with 2."""
+    with stele(NOWHERE) as program:
+        for words, said in [
+                (["stat"], "no command stat; did you mean state?"),
+                (["schema", "chek", "a", "b"], "no command schema chek; did you mean schema check?"),
+                (["topics", "xyz"], "no command topics xyz; see stele topics --help"),
+                (["frobnicate"], "no command frobnicate; see stele --help"),
+                (["publish", "--nope"], "publish: no option --nope here; see --help"),
+                (["publish", "-c"], "-c wants a value: -c FILE"),
+                (["publish", "a", "--format", "xml"], "--format xml: want one of csv, json"),
+                (["publish", "a", "--skip", "-1"], "--skip -1: want a whole number from 0 to"),
+                (["topics", "create", "a", "--partitions", "0"], "--partitions 0: want a whole number from 1"),
+                (["status", "--check=yes"], "--check takes no value"),
+                (["history", "a"], "history: want AGGREGATE ID; see stele history --help"),
+                (["run", "now"], "run: want no operands"),
+                (["state", "p"], "either an ID or --all"),
+                (["state", "p", "i", "--all"], "either an ID or --all"),
+                (["state", "p", "--all", "--at", "3"], "--at goes with an ID"),
+                (["state", "p", "i", "--at", "never"], "--at never: want a version from 1 on, or a time"),
+                (["tail", "a", "--from", "somewhere"], "--from somewhere: want beginning, an offset, or a time"),
+                (["topics", "delete", "a"], "a.events and all its events would be gone for ever")]:
+            done = program.call(*words).exits(2).says(said)
+            assert done.out == "" and done.err.count("\n") == 1, done.err
+
+
+@case
+def the_version():
+    """--version names the program and the library's version."""
+    with stele(NOWHERE) as program:
+        assert re.fullmatch(r"stele \(Stele \d+\.\d+\.\d+\)\n", program.call("--version").exits(0).out)
+
+
+@case
+def configuration_errors_name_their_place():
+    """What is wrong in the configuration is named with file and line, or where else it stands."""
+    files = [
+        ("[worker]\nthreds = 3\n", ":2: section [worker] has no key \"threds\"; did you mean threads?"),
+        ("\n[worker]\n\nthreads = many\n", ":4: worker.threads: \"many\" is not a whole number"),
+        ("[workers]\nthreads = 1\n", "; did you mean worker?"),
+        ("[kafka]\nenable.idempotence = false\n", ":2: "),
+        ("[projection other]\nsnapshot_events = 1\n", ":1: [projection other]: probe has no projection of that name"),
+    ]
+    with Probe(partitions=0, address=NOWHERE) as probe:
+        for number, (text, said) in enumerate(files):
+            path = probe.file(f"{number}.ini", text)
+            probe.call("run", "-c", path).exits(1).says(path, said)
+        path = probe.file("kafka.ini", "[kafka]\nno.such.key = 1\n")
+        probe.call("run", "-c", path).exits(1).says("[kafka] librdkafka", "knows no setting \"no.such.key\"")
+        probe.call("run", "-c", "none.ini").exits(1).says("none.ini cannot be opened: No such file")
+        probe.call("run", "-o", "worker.threads").exits(1).says("section.key=value")
+        probe.call("run", "-o", "worker.threads=0").exits(1).says("-o", "worker.threads")
+        probe.env["STELE_WORKER_THREADS"] = "some"
+        probe.call("run").exits(1).says("STELE_WORKER_THREADS")
+
+
+@case
+def a_program_without_projections_cannot_run():
+    """What needs the application is refused by the program without one, which says what to use."""
+    with stele(NOWHERE) as program:
+        for words in (["run"], ["snapshots", "verify", "customers"]):
+            program.call(*words).exits(1).says("the application's own program")
+
+
+@case
+def no_broker_is_given_up_after_the_timeout():
+    """Commands that run once give up after --timeout, and name the broker."""
+    with stele(NOWHERE) as program:
+        for words in (["topics", "describe", "a"], ["tail", "a"], ["history", "a", "b"], ["status"],
+                      ["state", "p", "--all"], ["snapshots", "list", "p"], ["topics", "create", "a"]):
+            program.call(*words, "--timeout", "1", timeout=15).exits(1).says(NOWHERE)
+
+
+@case
+def a_command_that_waits_can_be_interrupted():
+    """Ctrl-C ends a command that waits for a broker; with a second one at once."""
+    with stele(NOWHERE) as program:
+        waiting = program.start("registry", "serve", "--listen", "127.0.0.1:0", "--timeout", "600")
+        waiting.signal(signal.SIGINT)
+        waiting.ends(signal.SIGTERM, seconds=10)
+
+
+@case
+def a_full_output_is_a_failure():
+    """Output that cannot be written is said, and exits with 1."""
+    with stele(NOWHERE) as program, open("/dev/full", "wb") as full:
+        schema = program.file("int.avsc", '"int"')
+        done = subprocess.run([program.path, "schema", "canonical", schema], stdout=full,
+                              stderr=subprocess.PIPE, text=True)
+        assert done.returncode == 1 and "standard output cannot be written" in done.stderr, done
+
+
+if __name__ == "__main__":
+    run_cases(globals())
