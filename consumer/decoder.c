@@ -76,9 +76,13 @@ static stele_status make_route(const stele_decoder *decoder, int32_t id, const s
                                route **out, stele_error *err)
 {
     stele_upcast *way = NULL;
+    stele_error why;
     stele_status status = stele_upcast_new(writer, decoder->options.types,
-                                           decoder->options.upcasters, NULL, &way, err);
-    if (status < 0 && status != STELE_E_NOT_FOUND) return status;
+                                           decoder->options.upcasters, NULL, &way, &why);
+    if (status < 0 && status != STELE_E_NOT_FOUND) /* not this one event: all of that schema */
+        return stele_fail(err, status, STELE_NEXT_STOP,
+                          "%s of schema id %" PRId32 " cannot be read: %s",
+                          stele_schema_name(writer), id, why.text);
     route *made = stele_alloc(sizeof *made);
     made->id = id;
     made->name = stele_strdup(stele_schema_name(writer));

@@ -231,6 +231,13 @@ static stele_status fail_apply(const stele_states *states, const stele_decoded *
                             said->text[0] == '\0' ? "no reason given" : said->text);
 }
 
+static stele_status fail_incompatible(const stele_states *states, stele_error *err)
+{
+    stele_error why = *err;
+    return stele_fail(err, why.status, STELE_NEXT_STOP, "give aggregate %s an upcaster: %s",
+                      states->projection->source->name, why.text);
+}
+
 static stele_status apply_record(stele_states *states, const stele_batch *batch,
                                  const stele_record *record, uint32_t hash, stele_error *err)
 {
@@ -250,6 +257,7 @@ static stele_status apply_record(stele_states *states, const stele_batch *batch,
     stele_decoded decoded;
     const stele_handler *handler;
     stele_status status = stele_decoder_decode(states->events, record->value, &decoded, err);
+    if (status == STELE_E_INCOMPATIBLE) return fail_incompatible(states, err);
     if (status < 0) return status;
     if ((status = find_handler(states, &decoded, &handler, err)) < 0) return status;
     if (entry == NULL && (status = add_entry(states, record->key, hash, &entry, err)) < 0)

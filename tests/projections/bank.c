@@ -10,7 +10,7 @@
 #include "core/text.h"
 #include "projections/states.h"
 #include "registry/wire.h"
-#include "shelf.h"
+#include "tests/support/shelf.h"
 
 enum { TURN_MS = 5, WAIT_MS = 30000, ASK_MS = 10000 };
 

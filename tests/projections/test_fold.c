@@ -8,7 +8,7 @@
 #include <stele/codec.h>
 
 #include "registry/wire.h"
-#include "shelf.h"
+#include "tests/support/shelf.h"
 
 static void assert_written(bank *of)
 {
@@ -462,6 +462,80 @@ static void an_unknown_schema_id_is_waited_for_and_then_stops(void **state)
     bank_free(of);
 }
 
+/* ---- states of another schema ---- */
+
+/* A projection of the same name and version that keeps a state of this schema, and ignores all. */
+typedef struct changed {
+    stele_type *type;
+    stele_projection projection;
+} changed;
+
+static const stele_handler no_handlers[] = {{NULL, NULL}};
+
+static changed with_state(const char *schema_text)
+{
+    changed made = {.projection = bank_balances};
+    stele_schema *schema;
+    assert_int_equal(stele_schema_parse(stele_text(schema_text), NULL, &schema, NULL), STELE_OK);
+    assert_int_equal(stele_type_new(schema, &made.type, NULL), STELE_OK);
+    stele_schema_free(schema);
+    made.projection.state = made.type;
+    made.projection.handlers = no_handlers;
+    made.projection.ignore_other_events = true;
+    return made;
+}
+
+static void a_state_that_avro_can_resolve_is_gone_on_with(void **state)
+{
+    (void)state;
+    bank *of = bank_new(1);
+    bank_deposit(of, 0, "a", 5, "x");
+    bank_name(of, 0, "a", "Ann");
+    bank_run(of, (teller_options){0});
+    bank_deposit(of, 0, "a", 6, "x"); /* ignored by what comes now, but counted */
+
+    changed now = with_state("{\"type\":\"record\",\"name\":\"test.Account\",\"fields\":["
+                             "{\"name\":\"owner\",\"type\":\"string\"},"
+                             "{\"name\":\"limit\",\"type\":\"long\",\"default\":3}]}");
+    bank_run(of, (teller_options){.projection = &now.projection});
+
+    char *states = bank_states(of, BANK_SNAPSHOTS);
+    assert_string_equal(states, "0/a v3 o3 06416e6e06\n"); /* "Ann", 3 */
+    free(states);
+    stele_type_free(now.type);
+    bank_free(of);
+}
+
+static void a_state_that_avro_cannot_resolve_asks_for_another_version(void **state)
+{
+    (void)state;
+    bank *of = bank_new(1);
+    bank_deposit(of, 0, "a", 5, "x");
+    bank_run(of, (teller_options){0});
+
+    const struct {
+        const char *schema;
+        const char *reason;
+    } cases[] = {
+        {"{\"type\":\"record\",\"name\":\"test.Account\",\"fields\":["
+         "{\"name\":\"limit\",\"type\":\"long\"}]}",
+         "raise the version of projection balances, its state cannot be read any more"},
+        {"{\"type\":\"record\",\"name\":\"test.Wallet\",\"fields\":[]}",
+         "raise the version of projection balances: the snapshot is a test.Account, the state now "
+         "a "
+         "test.Wallet"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        changed now = with_state(cases[i].schema);
+        char *reason = bank_run_to_stop(of, (teller_options){.projection = &now.projection}, 0);
+        if (strstr(reason, cases[i].reason) == NULL) fail_msg("%s", reason);
+        assert_non_null(strstr(reason, BANK_SNAPSHOTS "/0/0: "));
+        free(reason);
+        stele_type_free(now.type);
+    }
+    bank_free(of);
+}
+
 /* ---- what a checkpoint is compared with ---- */
 
 static bank *bank_with_snapshots(void)
@@ -683,6 +757,8 @@ int main(void)
         cmocka_unit_test(one_bad_partition_leaves_the_others_running),
         cmocka_unit_test(a_state_too_large_for_a_record_stops_its_partition_and_is_named),
         cmocka_unit_test(an_unknown_schema_id_is_waited_for_and_then_stops),
+        cmocka_unit_test(a_state_that_avro_can_resolve_is_gone_on_with),
+        cmocka_unit_test(a_state_that_avro_cannot_resolve_asks_for_another_version),
         cmocka_unit_test(a_log_that_begins_past_the_checkpoint_stops_the_partition),
         cmocka_unit_test(a_log_whose_applied_events_were_deleted_goes_on),
         cmocka_unit_test(a_log_that_is_cut_off_at_its_beginning_needs_a_checkpoint),

@@ -8,62 +8,9 @@
 #include <stele/codec.h>
 
 #include "consumer/status.h"
-#include "registry/registry_port.h"
-#include "registry/wire.h"
+#include "tests/support/shelf.h"
 
 enum { WAIT_MS = 20000 };
-
-/* ---- a registry that can be away ---- */
-
-typedef struct gate {
-    stele_registry base;
-    stele_registry *behind;
-    bool away;
-} gate;
-
-static stele_status fail_away(stele_error *err)
-{
-    return stele_fail(err, STELE_E_UNAVAILABLE, STELE_NEXT_RETRY,
-                      "registry http://registry:8081 is away: connection refused");
-}
-
-static stele_status gate_schema(stele_registry *self, int32_t id, int timeout_ms,
-                                stele_schema **out, stele_error *err)
-{
-    gate *of = (gate *)self;
-    return of->away ? fail_away(err) : stele_registry_schema(of->behind, id, timeout_ms, out, err);
-}
-
-static stele_status gate_register(stele_registry *self, const char *subject, stele_bytes text,
-                                  const stele_registry_reference *references, size_t count,
-                                  int timeout_ms, int32_t *id, stele_error *err)
-{
-    gate *of = (gate *)self;
-    return of->away ? fail_away(err)
-                    : stele_registry_register(of->behind, subject, text, references, count,
-                                              timeout_ms, id, err);
-}
-
-static stele_status gate_genesis(stele_registry *self, int timeout_ms, char out[37],
-                                 stele_error *err)
-{
-    gate *of = (gate *)self;
-    return of->away ? fail_away(err) : stele_registry_genesis(of->behind, timeout_ms, out, err);
-}
-
-static const stele_registry_ops gate_ops = {
-    .schema = gate_schema, .register_schema = gate_register, .genesis = gate_genesis};
-
-static void put_gate(bank *of, gate *before)
-{
-    *before = (gate){.base = {&gate_ops}, .behind = of->registry};
-    of->registry = &before->base;
-}
-
-static void take_gate_away(bank *of, const gate *before)
-{
-    of->registry = before->behind;
-}
 
 /* ---- what an operator reads ---- */
 
@@ -112,20 +59,17 @@ static void a_registry_that_is_away_at_the_start_is_waited_for(void **state)
 {
     (void)state;
     bank *of = bank_new(1);
-    gate before;
-    put_gate(of, &before);
-    before.away = true;
+    shelf_set_away(of->registry, true);
     bank_deposit(of, 0, "a", 5, "x");
     teller worker = teller_open(of, (teller_options){.status = true});
 
     await_status(&worker, 0, STELE_STATE_WAITING,
                  "registry http://registry:8081 is away: connection refused");
-    before.away = false;
+    shelf_set_away(of->registry, false);
     await_status(&worker, 0, STELE_STATE_RUNNING, "");
     teller_catch_up(&worker);
     teller_close(&worker);
 
-    take_gate_away(of, &before);
     char *states = bank_states(of, BANK_SNAPSHOTS);
     assert_string_equal(states, "0/a v1 o1 0a000202780200\n");
     free(states);
@@ -136,11 +80,9 @@ static void an_id_that_is_not_known_here_waits_for_a_registry_that_is_away(void 
 {
     (void)state;
     bank *of = bank_new(1);
-    gate before;
-    put_gate(of, &before);
     teller worker = teller_open(of, (teller_options){.status = true});
     await_status(&worker, 0, STELE_STATE_RUNNING, "");
-    before.away = true;
+    shelf_set_away(of->registry, true);
     bank_deposit(of, 0, "a", 5, "x");
 
     await_status(&worker, 0, STELE_STATE_WAITING,
@@ -151,11 +93,10 @@ static void an_id_that_is_not_known_here_waits_for_a_registry_that_is_away(void 
     }
     await_status(&worker, 0, STELE_STATE_WAITING, "is away");
 
-    before.away = false;
+    shelf_set_away(of->registry, false);
     await_status(&worker, 0, STELE_STATE_RUNNING, "");
     teller_catch_up(&worker);
     teller_close(&worker);
-    take_gate_away(of, &before);
     char *states = bank_states(of, BANK_SNAPSHOTS);
     assert_string_equal(states, "0/a v1 o1 0a000202780200\n");
     free(states);

@@ -1,20 +1,27 @@
 /* SPDX-License-Identifier: MIT
  * The registry that is an array: an id is a place in it. */
-#include "shelf.h"
+#include "tests/support/shelf.h"
 
 #include <stdio.h>
 
 #include "core/alloc.h"
 #include "registry/registry_port.h"
 
-enum { PLACES = 64 };
+enum { PLACES = 600 };
 
 typedef struct shelf {
     stele_registry base;
     const char *genesis;
-    stele_schema *places[PLACES]; /* id 1 is the first */
+    stele_schema *places[PLACES]; /* id 1 is the first; NULL: left out */
     int32_t count;
+    bool away;
 } shelf;
+
+static stele_status fail_away(stele_error *err)
+{
+    return stele_fail(err, STELE_E_UNAVAILABLE, STELE_NEXT_RETRY,
+                      "registry http://registry:8081 is away: connection refused");
+}
 
 static void close_shelf(stele_registry *base)
 {
@@ -29,7 +36,8 @@ static stele_status find_schema(stele_registry *base, int32_t id, int timeout_ms
 {
     (void)timeout_ms;
     const shelf *self = (const shelf *)base;
-    if (id < 1 || id > self->count)
+    if (self->away) return fail_away(err);
+    if (id < 1 || id > self->count || self->places[id - 1] == NULL)
         return stele_fail(err, STELE_E_NOT_FOUND, STELE_NEXT_RETRY, "no schema id %d", (int)id);
     *out = stele_schema_retain(self->places[id - 1]);
     return STELE_OK;
@@ -41,11 +49,12 @@ static stele_status register_schema(stele_registry *base, const char *subject, s
 {
     (void)subject, (void)references, (void)count, (void)timeout_ms;
     shelf *self = (shelf *)base;
+    if (self->away) return fail_away(err);
     stele_schema *schema;
     stele_status status = stele_schema_parse(text, NULL, &schema, err);
     if (status < 0) return status;
     for (int32_t i = 0; i < self->count; i++) {
-        if (!stele_schema_equal(schema, self->places[i])) continue;
+        if (self->places[i] == NULL || !stele_schema_equal(schema, self->places[i])) continue;
         stele_schema_free(schema);
         *id = i + 1;
         return STELE_OK;
@@ -59,8 +68,10 @@ static stele_status register_schema(stele_registry *base, const char *subject, s
 static stele_status say_genesis(stele_registry *base, int timeout_ms, char out[37],
                                 stele_error *err)
 {
-    (void)timeout_ms, (void)err;
-    snprintf(out, 37, "%s", ((const shelf *)base)->genesis);
+    (void)timeout_ms;
+    const shelf *self = (const shelf *)base;
+    if (self->away) return fail_away(err);
+    snprintf(out, 37, "%s", self->genesis);
     return STELE_OK;
 }
 
@@ -74,4 +85,16 @@ stele_registry *shelf_new(const char *genesis)
     self->base.ops = &ops;
     self->genesis = genesis;
     return &self->base;
+}
+
+void shelf_skip(stele_registry *registry, int32_t count)
+{
+    shelf *self = (shelf *)registry;
+    if (self->count + count > PLACES) abort();
+    self->count += count;
+}
+
+void shelf_set_away(stele_registry *registry, bool away)
+{
+    ((shelf *)registry)->away = away;
 }
