@@ -14,8 +14,7 @@ void stele_single_object_begin(uint64_t fingerprint, stele_buffer *out)
     uint8_t *at = stele_buffer_reserve(out, HEAD_SIZE);
     at[0] = MARKER_FIRST;
     at[1] = MARKER_SECOND;
-    at = stele_store_u32(at + 2, (uint32_t)fingerprint);
-    stele_store_u32(at, (uint32_t)(fingerprint >> 32));
+    stele_store_le(at + 2, fingerprint, 8);
     out->size += HEAD_SIZE;
 }
 

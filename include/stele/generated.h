@@ -154,14 +154,35 @@ STELE_INLINE const uint8_t *stele_read_raw(const uint8_t *at, const uint8_t *end
     return at + size;
 }
 
+/* Avro is little-endian; where the machine is too, a number is copied as it lies. */
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define STELE_LITTLE_ENDIAN 1
+#else
+#define STELE_LITTLE_ENDIAN 0
+#endif
+
+STELE_INLINE uint64_t stele_load_bytes_le(const uint8_t *at, size_t size)
+{
+    uint64_t raw = 0;
+    for (size_t i = size; i-- > 0;)
+        raw = raw << 8 | at[i];
+    return raw;
+}
+
 STELE_INLINE uint32_t stele_load_u32(const uint8_t *at)
 {
-    return (uint32_t)at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
+    uint32_t raw;
+    if (!STELE_LITTLE_ENDIAN) return (uint32_t)stele_load_bytes_le(at, 4);
+    memcpy(&raw, at, sizeof raw);
+    return raw;
 }
 
 STELE_INLINE uint64_t stele_load_u64(const uint8_t *at)
 {
-    return (uint64_t)stele_load_u32(at) | (uint64_t)stele_load_u32(at + 4) << 32;
+    uint64_t raw;
+    if (!STELE_LITTLE_ENDIAN) return stele_load_bytes_le(at, 8);
+    memcpy(&raw, at, sizeof raw);
+    return raw;
 }
 
 STELE_INLINE const uint8_t *stele_read_float(const uint8_t *at, const uint8_t *end, float *out)
@@ -299,34 +320,36 @@ STELE_INLINE uint8_t *stele_write_raw(uint8_t *at, const void *data, size_t size
     return at + size;
 }
 
-STELE_INLINE uint8_t *stele_store_u32(uint8_t *at, uint32_t raw)
+STELE_INLINE uint8_t *stele_store_le(uint8_t *at, uint64_t raw, size_t size)
 {
-    at[0] = (uint8_t)raw;
-    at[1] = (uint8_t)(raw >> 8);
-    at[2] = (uint8_t)(raw >> 16);
-    at[3] = (uint8_t)(raw >> 24);
-    return at + 4;
+    if (STELE_LITTLE_ENDIAN) {
+        memcpy(at, &raw, size);
+    } else {
+        for (size_t i = 0; i < size; i++, raw >>= 8)
+            at[i] = (uint8_t)raw;
+    }
+    return at + size;
 }
 
 STELE_INLINE uint8_t *stele_write_float(uint8_t *at, float value)
 {
     uint32_t raw = UINT32_C(0x7fc00000); /* every NaN is this one */
     if (value == value) memcpy(&raw, &value, sizeof raw);
-    return stele_store_u32(at, raw);
+    return stele_store_le(at, raw, 4);
 }
 
 STELE_INLINE uint8_t *stele_write_double(uint8_t *at, double value)
 {
     uint64_t raw = UINT64_C(0x7ff8000000000000);
     if (value == value) memcpy(&raw, &value, sizeof raw);
-    return stele_store_u32(stele_store_u32(at, (uint32_t)raw), (uint32_t)(raw >> 32));
+    return stele_store_le(at, raw, 8);
 }
 
 STELE_INLINE uint8_t *stele_write_duration(uint8_t *at, stele_duration value)
 {
-    at = stele_store_u32(at, value.months);
-    at = stele_store_u32(at, value.days);
-    return stele_store_u32(at, value.millis);
+    at = stele_store_le(at, value.months, 4);
+    at = stele_store_le(at, value.days, 4);
+    return stele_store_le(at, value.millis, 4);
 }
 
 STELE_INLINE uint8_t *stele_write_bytes(uint8_t *at, stele_bytes value)
