@@ -26,6 +26,7 @@ typedef struct state_line {
 typedef struct printer {
     stele_cli *cli;
     const stele_type *type;
+    int64_t at_version; /* 0: not asked for */
     bool sorted;
     state_line *lines;
     size_t count, capacity;
@@ -71,6 +72,10 @@ static void begin_line(printer *p, stele_bytes id, int64_t version, int64_t offs
 static stele_status print_state(void *context, const stele_query_state *state, stele_error *err)
 {
     printer *p = context;
+    if (state->version < p->at_version)
+        return stele_fail(err, STELE_E_NOT_FOUND, STELE_NEXT_STOP,
+                          "--at %" PRId64 ": %s has %" PRId64 " events", p->at_version,
+                          stele_quote(state->id).text, state->version);
     begin_line(p, state->id, state->version, state->offset);
     stele_status status = STELE_OK;
     if (state->state == NULL)
@@ -122,6 +127,7 @@ static stele_status query_states(printer *p, const stele_projection *projection,
                                  stele_query_options *options, stele_error *err)
 {
     p->type = projection->state;
+    p->at_version = options->at_version;
     options->projection = projection;
     options->each = print_state;
     options->context = p;
