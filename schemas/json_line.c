@@ -95,8 +95,9 @@ static void skip_value(scanner *s)
         } else if (c == ',' || c == ':') {
             s->at++;
         } else {
-            while (s->at < s->end && strchr(" \t\r\n,:]}", *s->at) == NULL)
+            do
                 s->at++;
+            while (s->at < s->end && strchr(" \t\r\n,:]}", *s->at) == NULL);
         }
     } while (depth > 0);
 }

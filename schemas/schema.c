@@ -115,6 +115,11 @@ static stele_status take_with(stele_parser *parser, const stele_schema *const *w
 
 static stele_status load(stele_schema *schema, stele_error *err)
 {
+    /* jansson passes over a NUL behind a number. */
+    if (memchr(schema->text, '\0', schema->text_size) != NULL) {
+        return stele_fail(err, STELE_E_INVALID, STELE_NEXT_REJECT,
+                          "%s:1: not JSON: a NUL byte in it", schema->name);
+    }
     json_error_t problem;
     size_t flags = JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL;
     schema->document = json_loadb(schema->text, schema->text_size, flags, &problem);

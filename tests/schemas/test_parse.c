@@ -11,6 +11,9 @@ static char *quoted(const char *text)
     return copy;
 }
 
+#define RECORD(name, fields) "{'type':'record','name':'" name "','fields':[" fields "]}"
+#define FIELD(name, type)    "{'name':'" name "','type':" type "}"
+
 static const char *const valid[] = {
     "'string'",
     "{'type':'string'}",
@@ -30,9 +33,9 @@ static const char *const valid[] = {
     "{'type':'record','name':'R','fields':[{'name':'next','type':['null','R']}]}",
     "{'type':'record','name':'R','fields':[{'name':'kids','type':{'type':'array','items':'R'}}]}",
     "{'type':'record','name':'R','fields':[{'name':'kids','type':{'type':'map','values':'R'}}]}",
-    "{'type':'record','name':'A','fields':[{'name':'b','type':{'type':'record','name':'B','fields':"
-    "["
-    "{'name':'a','type':['null','A']}]}}]}",
+    ("{'type':'record','name':'A','fields':[{'name':'b','type':{'type':'record','name':'B','fields'"
+     ":"
+     "[{'name':'a','type':['null','A']}]}}]}"),
     /* A name without a namespace is found from within one. */
     "{'type':'record','name':'R','fields':[{'name':'e','type':{'type':'enum','name':'E','symbols':["
     "'A']}},{'name':'s','type':{'type':'record','name':'x.S','fields':[{'name':'e','type':'E'}]}}]"
@@ -180,6 +183,17 @@ static void schemas_that_are_not_valid_are_refused_with_the_reason(void **state)
         assert_int_equal(err.next, STELE_NEXT_REJECT);
         assert_int_equal(strncmp(err.text, "x.avsc:1: ", 10), 0);
     }
+}
+
+static void a_nul_byte_is_refused(void **state)
+{
+    (void)state;
+    static const char text[] = "{\"type\":\"fixed\",\"name\":\"F\",\"size\":4\0}";
+    STELE_AUTO(stele_schema) schema = NULL;
+    stele_error err = {0};
+
+    assert_int_equal(stele_schema_parse(stele_bytes_of(text, sizeof text - 1), NULL, &schema, &err),
+                     STELE_E_INVALID);
 }
 
 static void message_has_name_line_and_path(void **state)
@@ -396,6 +410,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(schemas_that_are_valid_are_accepted),
         cmocka_unit_test(schemas_that_are_not_valid_are_refused_with_the_reason),
+        cmocka_unit_test(a_nul_byte_is_refused),
         cmocka_unit_test(message_has_name_line_and_path),
         cmocka_unit_test(message_about_a_default_has_its_line),
         cmocka_unit_test(limits_hold),
