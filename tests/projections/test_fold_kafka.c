@@ -91,6 +91,35 @@ static void partitions_move_eager(void **state)
     partitions_move_and_snapshots_are_those_of_a_replay(true);
 }
 
+/* Within the rebalance, so that the next owner has nothing to apply again. */
+static void a_partition_moves_with_its_last_snapshot(void **state)
+{
+    (void)state;
+    bank *of = kafka_bank(2);
+    const bool assignors[] = {false, true};
+    for (size_t i = 0; i < 2; i++) {
+        stele_projection projection = bank_balances;
+        projection.name = assignors[i] ? "eager" : "cooperative";
+        teller_options options = {.projection = &projection,
+                                  .snapshot_events = 1000000,
+                                  .snapshot_interval_ms = 100000000,
+                                  .eager = assignors[i]};
+        deposit_to_many(of, 2, 40);
+        teller first = teller_open(of, options);
+        teller_catch_up(&first);
+        teller second = teller_open(of, options);
+        turn_both_until_moved(&first, &second);
+
+        int32_t moved = teller_state(&second, 0) == STELE_STATE_RUNNING ? 0 : 1;
+        teller_catch_up(&second);
+        assert_int_equal(stele_worker_progress(second.worker, moved).position, 20 * ((int)i + 1));
+        assert_int_equal(stele_worker_progress(second.worker, moved).applied, 20); /* snapshots */
+        teller_close(&first);
+        teller_close(&second);
+    }
+    end_bank(of);
+}
+
 static void whoever_was_fenced_writes_nothing_and_joins_anew(void **state)
 {
     (void)state;
@@ -136,6 +165,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(partitions_move_cooperative),
         cmocka_unit_test(partitions_move_eager),
+        cmocka_unit_test(a_partition_moves_with_its_last_snapshot),
         cmocka_unit_test(whoever_was_fenced_writes_nothing_and_joins_anew),
         cmocka_unit_test(a_group_offset_that_was_reset_stops_the_partition),
     };
