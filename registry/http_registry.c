@@ -245,7 +245,7 @@ static stele_status wait_known(http_registry *registry, int32_t id, stele_deadli
                                known_id **out, stele_error *err)
 {
     for (;;) {
-        known_id *known; /* anew each time: a sweep may have come between */
+        known_id *known = NULL; /* anew each time: a sweep may have come between */
         stele_status status = find_or_add(registry, id, &known, err);
         if (status < 0) return status;
         if (known->state == KNOWN) {
@@ -266,7 +266,7 @@ static stele_status schema_of_id(stele_registry *self, int32_t id, int timeout_m
                                  stele_schema **out, stele_error *err)
 {
     http_registry *registry = (http_registry *)self;
-    known_id *known;
+    known_id *known = NULL;
     stele_monitor_lock(&registry->monitor);
     stele_status status = wait_known(registry, id, deadline_of(registry, timeout_ms), &known, err);
     if (status == STELE_OK) *out = stele_schema_retain(known->schema);
