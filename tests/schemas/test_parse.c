@@ -11,8 +11,9 @@ static char *quoted(const char *text)
     return copy;
 }
 
-#define RECORD(name, fields) "{'type':'record','name':'" name "','fields':[" fields "]}"
-#define FIELD(name, type)    "{'name':'" name "','type':" type "}"
+#define RECORD(name, fields)       "{'type':'record','name':'" name "','fields':[" fields "]}"
+#define FIELD(name, type)          "{'name':'" name "','type':" type "}"
+#define DEFAULT(name, type, value) "{'name':'" name "','type':" type ",'default':" value "}"
 
 static const char *const valid[] = {
     "'string'",
@@ -30,32 +31,26 @@ static const char *const valid[] = {
     "{'type':'record','name':'R','namespace':'','fields':[]}",
     "{'type':'record','name':'record','fields':[]}",
     /* Recursion through whatever may be empty. */
-    "{'type':'record','name':'R','fields':[{'name':'next','type':['null','R']}]}",
-    "{'type':'record','name':'R','fields':[{'name':'kids','type':{'type':'array','items':'R'}}]}",
-    "{'type':'record','name':'R','fields':[{'name':'kids','type':{'type':'map','values':'R'}}]}",
-    ("{'type':'record','name':'A','fields':[{'name':'b','type':{'type':'record','name':'B','fields'"
-     ":"
-     "[{'name':'a','type':['null','A']}]}}]}"),
+    RECORD("R", FIELD("next", "['null','R']")),
+    RECORD("R", FIELD("kids", "{'type':'array','items':'R'}")),
+    RECORD("R", FIELD("kids", "{'type':'map','values':'R'}")),
+    RECORD("A", FIELD("b", RECORD("B", FIELD("a", "['null','A']")))),
     /* A name without a namespace is found from within one. */
-    "{'type':'record','name':'R','fields':[{'name':'e','type':{'type':'enum','name':'E','symbols':["
-    "'A']}},{'name':'s','type':{'type':'record','name':'x.S','fields':[{'name':'e','type':'E'}]}}]"
-    "}",
+    RECORD("R", FIELD("e", "{'type':'enum','name':'E','symbols':['A']}") "," FIELD(
+                    "s", RECORD("x.S", FIELD("e", "'E'")))),
     /* Types of the same name in two namespaces. */
     "['null',{'type':'fixed','name':'a.F','size':1},{'type':'fixed','name':'b.F','size':1}]",
     /* Defaults. */
-    "{'type':'record','name':'R','fields':[{'name':'f','type':'float','default':1}]}",
-    "{'type':'record','name':'R','fields':[{'name':'f','type':'double','default':'NaN'}]}",
-    "{'type':'record','name':'R','fields':[{'name':'f','type':'bytes','default':'\\u0000\\u00ff'}]"
-    "}",
-    "{'type':'record','name':'R','fields':[{'name':'f','type':['null','int'],'default':null}]}",
+    RECORD("R", DEFAULT("f", "'float'", "1")),
+    RECORD("R", DEFAULT("f", "'double'", "'NaN'")),
+    RECORD("R", DEFAULT("f", "'bytes'", "'\\u0000\\u00ff'")),
+    RECORD("R", DEFAULT("f", "['null','int']", "null")),
     /* 1.12: a union's default may be of any branch. */
-    "{'type':'record','name':'R','fields':[{'name':'f','type':['null','int'],'default':7}]}",
-    "{'type':'record','name':'R','fields':[{'name':'f','type':{'type':'map','values':'int'},"
-    "'default':{'a':1}}]}",
+    RECORD("R", DEFAULT("f", "['null','int']", "7")),
+    RECORD("R", DEFAULT("f", "{'type':'map','values':'int'}", "{'a':1}")),
     /* A record's default may leave out fields that have one. */
-    "{'type':'record','name':'R','fields':[{'name':'f','type':{'type':'record','name':'S','fields':"
-    "["
-    "{'name':'a','type':'int','default':1},{'name':'b','type':'int'}]},'default':{'b':2}}]}",
+    RECORD("R", DEFAULT("f", RECORD("S", DEFAULT("a", "'int'", "1") "," FIELD("b", "'int'")),
+                        "{'b':2}")),
     /* Unknown and invalid logical types are ignored, other properties kept. */
     "{'type':'int','logicalType':'no-such-thing'}",
     "{'type':'int','logicalType':7}",
@@ -103,8 +98,7 @@ static const struct {
     {"{'type':'record','name':'R','fields':['int']}", "a field is an object"},
     {"{'type':'record','name':'R','fields':[{'name':'f'}]}", "this field has no \"type\""},
     {"{'type':'record','name':'R','fields':[{'type':'int'}]}", "a field is an object with"},
-    {"{'type':'record','name':'R','fields':[{'name':'1a','type':'int'}]}",
-     "\"1a\" cannot be the name of a field"},
+    {RECORD("R", FIELD("1a", "'int'")), "\"1a\" cannot be the name of a field"},
     {"{'type':'record','name':'R','fields':[{'name':'a.b','type':'int'}]}",
      "\"a.b\" cannot be the name of a field"},
     {"{'type':'record','name':'R','fields':[{'name':'f','type':'int'},{'name':'f','type':'int'}]}",
@@ -127,44 +121,30 @@ static const struct {
     {"['int','string','int']", "two branches of this union are int"},
     {"[{'type':'array','items':'int'},{'type':'array','items':'long'}]",
      "two branches of this union are array"},
-    {"{'type':'record','name':'R','fields':[{'name':'f','type':'R'}]}",
-     "the field f makes every R contain another one without end"},
-    {"{'type':'record','name':'R','fields':[{'name':'f','type':['R']}]}",
-     "the field f makes every R contain another one without end"},
+    {RECORD("R", FIELD("f", "'R'")), "the field f makes every R contain another one without end"},
+    {RECORD("R", FIELD("f", "['R']")), "the field f makes every R contain another one without end"},
     {"{'type':'record','name':'A','fields':[{'name':'x','type':['null',{'type':'record','name':'B',"
      "'fields':[{'name':'a','type':'A'}]}]},{'name':'y','type':'B'}]}",
      "without end"},
     /* Defaults. */
-    {"{'type':'record','name':'R','fields':[{'name':'f','type':'int','default':'1'}]}",
+    {RECORD("R", DEFAULT("f", "'int'", "'1'")),
      "the default of the field f of R: not a value of type int"},
-    {"{'type':'record','name':'R','fields':[{'name':'f','type':'int','default':1.0}]}",
-     "not a value of type int"},
-    {"{'type':'record','name':'R','fields':[{'name':'f','type':'int','default':2147483648}]}",
-     "2147483648 is not an int"},
-    {"{'type':'record','name':'R','fields':[{'name':'f','type':'int','default':null}]}",
-     "not a value of type int"},
-    {"{'type':'record','name':'R','fields':[{'name':'f','type':['null','int'],'default':'x'}]}",
-     "it fits no branch of the union"},
-    {"{'type':'record','name':'R','fields':[{'name':'f','type':'bytes','default':'\\u0100'}]}",
-     "characters up to"},
-    {"{'type':'record','name':'R','fields':[{'name':'f','type':{'type':'fixed','name':'F','size':2}"
-     ","
-     "'default':'a'}]}",
+    {RECORD("R", DEFAULT("f", "'int'", "1.0")), "not a value of type int"},
+    {RECORD("R", DEFAULT("f", "'int'", "2147483648")), "2147483648 is not an int"},
+    {RECORD("R", DEFAULT("f", "'int'", "null")), "not a value of type int"},
+    {RECORD("R", DEFAULT("f", "['null','int']", "'x'")), "it fits no branch of the union"},
+    {RECORD("R", DEFAULT("f", "'bytes'", "'\\u0100'")), "characters up to"},
+    {RECORD("R", DEFAULT("f", "{'type':'fixed','name':'F','size':2}", "'a'")),
      "1 bytes, but F has 2"},
-    {"{'type':'record','name':'R','fields':[{'name':'f','type':{'type':'enum','name':'E','symbols':"
-     "["
-     "'A']},'default':'B'}]}",
+    {RECORD("R", DEFAULT("f", "{'type':'enum','name':'E','symbols':['A']}", "'B'")),
      "not a symbol of E"},
     {"{'type':'record','name':'R','fields':[{'name':'f','type':{'type':'record','name':'S','fields'"
-     ":["
-     "{'name':'a','type':'int'}]},'default':{}}]}",
+     ":[{'name':'a','type':'int'}]},'default':{}}]}",
      "it lacks the field a of S"},
-    {"{'type':'record','name':'R','fields':[{'name':'f','type':{'type':'array','items':'int'},"
-     "'default':[1,'x']}]}",
+    {RECORD("R", DEFAULT("f", "{'type':'array','items':'int'}", "[1,'x']")),
      "not a value of type int"},
     /* A default that stands for itself. */
-    {"{'type':'record','name':'R','fields':[{'name':'f','type':['R','null'],'default':{}}]}",
-     "too large"},
+    {RECORD("R", DEFAULT("f", "['R','null']", "{}")), "too large"},
 };
 
 static void schemas_that_are_not_valid_are_refused_with_the_reason(void **state)
