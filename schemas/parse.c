@@ -165,7 +165,8 @@ static stele_status parse_aliases(stele_parser *p, const json_t *json, const cha
     bool valid = json_is_array(aliases);
     for (size_t i = 0; i < size && valid; i++) {
         const char *name = text_of(json_array_get(aliases, i));
-        valid = name != NULL && (space == NULL ? is_word(name, strlen(name)) : is_dotted(name));
+        valid = name != NULL && strlen(name) <= NAME_MAX_BYTES &&
+                (space == NULL ? is_word(name, strlen(name)) : is_dotted(name));
         if (valid) names[i] = space == NULL ? name : full_name(p, name, space);
     }
     if (!valid) {

@@ -194,46 +194,54 @@ static stele_bytes key_at(const stele_array *map, size_t stride, size_t index)
     return key;
 }
 
-/* Does a later entry have the key of this one? */
-static bool is_replaced(const stele_array *map, size_t stride, size_t index)
+static bool same_key(stele_bytes a, stele_bytes b)
 {
-    stele_bytes key = key_at(map, stride, index);
-    for (size_t i = index + 1; i < map->count; i++) {
-        stele_bytes other = key_at(map, stride, i);
-        if (other.size == key.size && memcmp(other.data, key.data, key.size) == 0) return true;
-    }
-    return false;
+    return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
 }
 
-/* Of a key that is written twice the last one counts, as in Avro Java. Rare, and therefore slow. */
+typedef struct keyed {
+    stele_bytes key;
+    size_t index;
+} keyed;
+
+/* By key, and those of one key as they came. */
+static int compare_keyed(const void *a, const void *b)
+{
+    const keyed *one = a;
+    const keyed *other = b;
+    size_t common = one->key.size < other->key.size ? one->key.size : other->key.size;
+    int order = common == 0 ? 0 : memcmp(one->key.data, other->key.data, common);
+    if (order != 0) return order;
+    if (one->key.size != other->key.size) return one->key.size < other->key.size ? -1 : 1;
+    return one->index < other->index ? -1 : 1;
+}
+
+/* Of a key that is written twice the last one counts, as in Avro Java. */
 static COLD void drop_replaced(stele_array *map, size_t stride)
 {
+    keyed *sorted = stele_alloc_array(map->count, sizeof *sorted);
+    bool *replaced = stele_alloc_array(map->count, sizeof *replaced);
+    for (size_t i = 0; i < map->count; i++)
+        sorted[i] = (keyed){key_at(map, stride, i), i};
+    qsort(sorted, map->count, sizeof *sorted, compare_keyed);
+    for (size_t i = 0; i + 1 < map->count; i++)
+        replaced[sorted[i].index] = same_key(sorted[i].key, sorted[i + 1].key);
+
     size_t kept = 0;
     uint8_t *items = map->items;
     for (size_t i = 0; i < map->count; i++) {
-        if (is_replaced(map, stride, i)) continue;
+        if (replaced[i]) continue;
         if (kept != i) memcpy(items + kept * stride, items + i * stride, stride);
         kept++;
     }
     map->count = kept;
+    free(sorted);
+    free(replaced);
 }
-
-enum { FEW_KEYS = 8 };
 
 static void make_unique(stele_array *map, size_t stride)
 {
-    if (map->count <= FEW_KEYS) {
-        for (size_t i = 0; i + 1 < map->count; i++) {
-            if (is_replaced(map, stride, i)) {
-                drop_replaced(map, stride);
-                return;
-            }
-        }
-        return;
-    }
-    size_t *order;
-    if (!stele_map_order(map->items, map->count, stride, &order)) drop_replaced(map, stride);
-    free(order);
+    if (!stele_map_is_unique(map->items, map->count, stride)) drop_replaced(map, stride);
 }
 
 static COLD const uint8_t *locate_item(decoder *d, bool map, const stele_array *list, size_t stride)

@@ -269,6 +269,22 @@ static void a_chain_of_records_is_no_nesting(void **state)
     assert_int_equal(stele_type_new(schema, &type, &err), STELE_OK);
 }
 
+static void an_alias_too_long_is_refused(void **state)
+{
+    (void)state;
+    STELE_AUTO_VALUE(stele_buffer) text = {0};
+    stele_buffer_format(&text, "{\"type\":\"record\",\"name\":\"R\",\"fields\":[{\"name\":\"f\","
+                               "\"type\":\"int\",\"aliases\":[\"");
+    for (int i = 0; i < 70000; i++)
+        stele_buffer_push(&text, 'a');
+    stele_buffer_format(&text, "\"]}]}");
+    STELE_AUTO(stele_schema) schema = NULL;
+    stele_error err = {0};
+
+    assert_int_equal(stele_schema_parse(stele_buffer_view(&text), NULL, &schema, &err),
+                     STELE_E_INVALID);
+}
+
 static void logical_types_are_known_where_they_fit(void **state)
 {
     (void)state;
@@ -395,6 +411,7 @@ int main(void)
         cmocka_unit_test(message_about_a_default_has_its_line),
         cmocka_unit_test(limits_hold),
         cmocka_unit_test(a_chain_of_records_is_no_nesting),
+        cmocka_unit_test(an_alias_too_long_is_refused),
         cmocka_unit_test(logical_types_are_known_where_they_fit),
         cmocka_unit_test(aliases_take_the_namespace_of_their_type),
         cmocka_unit_test(an_empty_namespace_is_none_and_is_inherited),

@@ -259,6 +259,40 @@ static void many_small_blocks_take_no_longer_than_one(void **state)
     assert_true(stele_arena_used(arena) < (size_t)16 * 1024 * 1024);
 }
 
+typedef struct entry {
+    stele_bytes key;
+    int32_t value;
+} entry;
+
+/* A map of two hundred thousand entries, each key there twice, the second time with another value.
+ */
+static void a_large_map_with_every_key_twice_takes_no_time(void **state)
+{
+    (void)state;
+    enum { KEYS = 100000 };
+    STELE_AUTO(stele_schema) schema = schema_of(MAP("'int'"));
+    STELE_AUTO(stele_type) type = type_of(MAP("'int'"));
+    STELE_AUTO(stele_plan) plan = NULL;
+    STELE_AUTO(stele_arena) arena = stele_arena_new();
+    STELE_AUTO_VALUE(stele_buffer) datum = {0};
+    stele_error err = {0};
+    assert_int_equal(stele_plan_new(schema, type, NULL, &plan, &err), STELE_OK);
+    for (int i = 0; i < 2 * KEYS; i++) {
+        if (i % KEYS == 0) put_hex(&datum, "c09a0c"); /* a block of KEYS entries */
+        stele_buffer_format(&datum, "\x0ck%05d%c", i % KEYS, i < KEYS ? 2 : 4);
+    }
+    stele_buffer_push(&datum, 0);
+    stele_map value = {0};
+
+    stele_status status = stele_plan_decode(plan, stele_buffer_view(&datum), &value, arena, &err);
+
+    if (status < 0) fail_msg("%s", err.text);
+    assert_int_equal(value.count, KEYS);
+    const entry *entries = value.entries;
+    for (size_t i = 0; i < KEYS; i++)
+        assert_int_equal(entries[i].value, 2);
+}
+
 static void a_null_view_is_an_empty_datum(void **state)
 {
     (void)state;
@@ -286,6 +320,7 @@ int main(void)
         cmocka_unit_test(limits_are_the_callers),
         cmocka_unit_test(utf8_check_can_be_switched_off),
         cmocka_unit_test(many_small_blocks_take_no_longer_than_one),
+        cmocka_unit_test(a_large_map_with_every_key_twice_takes_no_time),
         cmocka_unit_test(a_null_view_is_an_empty_datum),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
