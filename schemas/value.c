@@ -159,8 +159,11 @@ static bool equal_member(const stele_member *member, const uint8_t *a, const uin
     if (!member->pointer) return equal(member->layout, a, b);
     const void *one = stele_load_pointer(a);
     const void *other = stele_load_pointer(b);
-    if (one == NULL || other == NULL) return one == other;
-    return equal(member->layout, one, other);
+    if (one == NULL && other == NULL) return true;
+    if (one != NULL && other != NULL) return equal(member->layout, one, other);
+    /* A pointer that is NULL stands for a value that is all zero, as in encoding. */
+    STELE_AUTO(uint8_t) zero = stele_alloc(member->layout->size);
+    return equal(member->layout, one == NULL ? zero : one, other == NULL ? zero : other);
 }
 
 static bool same_text(stele_bytes a, stele_bytes b)

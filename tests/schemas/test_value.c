@@ -161,6 +161,38 @@ static void all_zero_is_a_value_of_every_type(void **state)
     assert_true(stele_value_equal(f->type, zero, decoded));
 }
 
+/* A holds B by pointer though it always has one; NULL is the empty B. */
+static void a_pointer_that_is_null_is_the_empty_record(void **state)
+{
+    (void)state;
+    const char *text = "{'type':'record','name':'A','fields':[{'name':'b','type':{'type':'record',"
+                       "'name':'B','fields':[{'name':'n','type':'int'},{'name':'a','type':['null',"
+                       "'A']}]}}]}";
+    STELE_AUTO(stele_schema) schema = schema_of(text);
+    STELE_AUTO(stele_type) type = type_of(text);
+    STELE_AUTO(stele_plan) plan = NULL;
+    STELE_AUTO(stele_arena) arena = stele_arena_new();
+    STELE_AUTO_VALUE(stele_buffer) bytes = {0};
+    stele_error err = {0};
+    void *zero = NULL;
+    void *decoded = NULL;
+    void *copy = NULL;
+    assert_int_equal(type->layout->size, sizeof(void *));
+    assert_int_equal(stele_plan_new(schema, type, NULL, &plan, &err), STELE_OK);
+    assert_int_equal(stele_encode(type, &zero, &bytes, &err), STELE_OK);
+
+    assert_int_equal(stele_plan_decode(plan, stele_buffer_view(&bytes), &decoded, arena, &err),
+                     STELE_OK);
+
+    assert_non_null(decoded);
+    assert_true(stele_value_equal(type, &zero, &decoded));
+    assert_true(stele_value_equal(type, &decoded, &zero));
+    stele_value_copy(type, &copy, &decoded);
+    assert_true(stele_value_equal(type, &copy, &decoded));
+    stele_value_clear(type, &copy);
+    assert_null(copy);
+}
+
 typedef struct entry {
     stele_bytes key;
     int32_t value;
@@ -263,6 +295,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(values_that_differ_are_not_equal, set_up, tear_down),
         cmocka_unit_test_setup_teardown(every_prefix_is_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(all_zero_is_a_value_of_every_type, set_up, tear_down),
+        cmocka_unit_test(a_pointer_that_is_null_is_the_empty_record),
         cmocka_unit_test(maps_are_equal_and_encoded_alike_in_any_order),
         cmocka_unit_test(text_set_replaces_what_was_there),
         cmocka_unit_test(what_does_not_fit_its_type_is_not_encoded),
