@@ -132,7 +132,7 @@ static stele_status find_route(stele_decoder *decoder, int32_t id, route **out, 
         stele_schema *writer;
         stele_status status = ask_registry(decoder, id, &writer, err);
         if (status < 0) return status;
-        route *made;
+        route *made = NULL;
         status = make_route(decoder, id, writer, &made, err);
         stele_schema_free(writer);
         if (status < 0) return status;

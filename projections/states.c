@@ -255,7 +255,7 @@ static stele_status apply_record(stele_states *states, const stele_batch *batch,
                           "is not compacted");
 
     stele_decoded decoded;
-    const stele_handler *handler;
+    const stele_handler *handler = NULL;
     stele_status status = stele_decoder_decode(states->events, record->value, &decoded, err);
     if (status == STELE_E_INCOMPATIBLE) return fail_incompatible(states, err);
     if (status < 0) return status;
