@@ -489,8 +489,13 @@ char *bank_replay(bank *self, const stele_projection *projection)
 
 int64_t bank_group_offset(bank *self, int32_t partition)
 {
+    return bank_offset_of(self, BANK_GROUP, partition);
+}
+
+int64_t bank_offset_of(bank *self, const char *group, int32_t partition)
+{
     int64_t offset;
-    assert_int_equal(stele_log_group_offset(self->log, BANK_GROUP,
+    assert_int_equal(stele_log_group_offset(self->log, group,
                                             (stele_partition){BANK_EVENTS, partition}, ASK_MS,
                                             &offset, NULL),
                      STELE_OK);

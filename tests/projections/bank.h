@@ -104,8 +104,9 @@ char *bank_replay(bank *self, const stele_projection *projection);
 /** Lines of bank_snapshots without the checkpoints. Caller frees. */
 char *bank_states(bank *self, const char *topic);
 
-/** Committed offset of the group. */
+/** Committed offset of BANK_GROUP, or of another group. */
 int64_t bank_group_offset(bank *self, int32_t partition);
+int64_t bank_offset_of(bank *self, const char *group, int32_t partition);
 /** Records in a partition that a reader sees. */
 int64_t bank_count(bank *self, stele_partition partition, stele_isolation isolation);
 
