@@ -5,12 +5,15 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "core/alloc.h"
 #include "core/deadline.h"
 
 enum {
-    UNSTABLE_PAUSE_MS = 20 /* between two looks at an offset in an open transaction */
+    MOST_MS = 60000,       /* of one question */
+    UNSTABLE_PAUSE_MS = 20 /* between two looks at an offset in an open transaction, or at a topic
+                              that was just made */
 };
 
 /* What librdkafka takes: 0 means for ever in some of its calls, and more than an hour is refused.
@@ -84,12 +87,29 @@ static stele_status describe_new_topic(const stele_log_topic_options *options,
     return STELE_OK;
 }
 
+/* The controller has made it; a broker that is asked next may learn of it a moment later. */
+static stele_status await_topic(stele_log *base, const char *name, stele_deadline until,
+                                stele_error *err)
+{
+    for (;;) {
+        stele_log_topic found;
+        int left_ms = stele_deadline_remaining_ms(until, MOST_MS);
+        stele_status status = stele_rdkafka_topic_describe(base, name, left_ms, &found, err);
+        bool again = status < 0 && err->next == STELE_NEXT_RETRY;
+        if (!again || stele_deadline_passed(until)) return status;
+        nanosleep(&(struct timespec){.tv_nsec = UNSTABLE_PAUSE_MS * 1000000L}, NULL);
+    }
+}
+
 stele_status stele_rdkafka_topic_create(stele_log *base, const stele_log_topic_options *options,
                                         int timeout_ms, stele_error *err)
 {
     rdkafka_log *log = (rdkafka_log *)base;
     char what[160];
     snprintf(what, sizeof what, "creating topic %s", options->name);
+    stele_deadline until = stele_deadline_after(stele_clock_system(), bounded(timeout_ms));
+    stele_error own;
+    if (err == NULL) err = &own;
 
     STELE_AUTO_VALUE(request) ask = {0};
     stele_status status = prepare(log, RD_KAFKA_ADMIN_OP_CREATETOPICS, timeout_ms, &ask, err);
@@ -111,7 +131,7 @@ stele_status stele_rdkafka_topic_create(stele_log *base, const stele_log_topic_o
         return stele_fail(err, STELE_E_INTERNAL, STELE_NEXT_STOP, "%s: no answer in the answer",
                           what);
     rd_kafka_resp_err_t code = rd_kafka_topic_result_error(topics[0]);
-    if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return STELE_OK;
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return await_topic(base, options->name, until, err);
     return stele_rdkafka_fail_question(err, log, code,
                                        rd_kafka_topic_result_error_string(topics[0]), what);
 }
