@@ -13,8 +13,9 @@
 #include "cli/meter.h"
 #include "cli/record_source.h"
 #include "core/alloc.h"
+#include "core/deadline.h"
 
-enum { CLOSE_TIMEOUT_MS = 60000, FAILED_REPORTED_MAX = 20 };
+enum { FAILED_REPORTED_MAX = 20 };
 
 typedef struct publication {
     stele_cli *cli;
@@ -132,9 +133,18 @@ static void report_line(publication *p, const stele_error *err)
             err->text);
 }
 
-/* Queue one event, waiting while the queue is full or the broker away. */
+static int64_t answered(const publication *p)
+{
+    return p->delivered + p->failed;
+}
+
+/* Queue one event. While the queue is full it waits, as long as events are taken: without any for
+ * --timeout it gives up. */
 static stele_status publish_value(publication *p, stele_error *err)
 {
+    stele_clock clock = stele_clock_system();
+    stele_deadline deadline = stele_deadline_after(clock, p->cli->timeout_ms);
+    int64_t before = answered(p);
     stele_bytes id;
     memcpy(&id, (const char *)p->value + p->key->offset, sizeof id);
     stele_publish_options options = {.opaque =
@@ -148,7 +158,28 @@ static stele_status publish_value(publication *p, stele_error *err)
         if ((status = stele_publisher_poll(p->publisher, 100, err)) < 0 &&
             err->next != STELE_NEXT_RETRY)
             return status;
+        if (answered(p) > before) {
+            before = answered(p);
+            deadline = stele_deadline_after(clock, p->cli->timeout_ms);
+        } else if (stele_deadline_passed(deadline)) {
+            return stele_fail(err, STELE_E_TIMED_OUT, STELE_NEXT_STOP,
+                              "no event was taken for %d s: is the broker away?",
+                              p->cli->timeout_ms / 1000);
+        }
     }
+}
+
+/* Deliver what is queued, on the same terms. */
+static stele_status finish(publication *p, stele_error *err)
+{
+    int64_t before;
+    stele_status status;
+    do {
+        before = answered(p);
+        status = stele_publisher_flush(p->publisher, p->cli->timeout_ms, NULL);
+    } while (status == STELE_E_TIMED_OUT && answered(p) > before);
+    int left_ms = status == STELE_E_TIMED_OUT ? 0 : p->cli->timeout_ms;
+    return stele_publisher_close(p->publisher, left_ms, err);
 }
 
 /* @return STELE_OK at the end of the file, or what ended it before */
@@ -220,7 +251,7 @@ stele_exit stele_cmd_publish(stele_cli *cli, const stele_arguments *arguments)
     stele_status status = publish_all(&p, stele_arguments_int(arguments, "skip", 0),
                                       stele_arguments_flag(arguments, "strict"), &err);
     stele_error close_error = {0};
-    stele_status closed = stele_publisher_close(p.publisher, CLOSE_TIMEOUT_MS, &close_error);
+    stele_status closed = finish(&p, &close_error);
     stele_meter_clear(&p.meter);
     if (status < 0 && err.next != STELE_NEXT_REJECT)
         stele_cli_fail_topic(cli, stele_arguments_operand(arguments, 0), &err);

@@ -25,7 +25,8 @@ class World:
         self.ending = Probe(address=broker.address)
         self.late = Probe(address=broker.address)
         self.publishing = Probe(address=broker.address)
-        self.probes = [self.going_on, self.ending, self.late, self.publishing]
+        self.giving_up = Probe(address=broker.address)
+        self.probes = [self.going_on, self.ending, self.late, self.publishing, self.giving_up]
 
     def begin(self):
         self.going_on.publish({"id": "a", "number": 1})
@@ -35,19 +36,27 @@ class World:
         self.to_end = worker_of(self.ending)
         self.follower = self.going_on.start("tail", self.going_on.name, "--follow", "--from", "beginning")
         until("the follower has the first event", 30, lambda: self.follower.out.count("\n") == 1)
-        self.publisher = self.publishing.start("publish", self.publishing.name, "--schema", PROBED, "--key", "id",
-                                               "--format", "json", stdin=subprocess.PIPE)
-        self.feed(0, 500)
-        until("some are published", 30, lambda: len(self.published()) > 0)
+        self.publisher = begin_publishing(self.publishing)
+        self.impatient = begin_publishing(self.giving_up, "--timeout", "2")
+        feed(self.publisher, 0, 500)
+        feed(self.impatient, 0, 1)
+        until("some are published", 30, lambda: published(self.publishing) and published(self.giving_up))
 
-    def feed(self, first, last):
-        lines = "".join('{"id": "a%d", "number": %d, "pause_ms": 0, "grow": 0}\n' % (n, n) for n in range(first, last))
-        self.publisher.process.stdin.write(lines.encode())
-        self.publisher.process.stdin.flush()
 
-    def published(self):
-        rows = self.publishing.call("tail", self.publishing.name, "--from", "beginning").exits(0).rows()
-        return [row["data"]["number"] for row in rows]
+def begin_publishing(probe, *words):
+    return probe.start("publish", probe.name, "--schema", PROBED, "--key", "id", "--format", "json", *words,
+                       stdin=subprocess.PIPE)
+
+
+def feed(publisher, first, last):
+    lines = "".join('{"id": "a%d", "number": %d, "pause_ms": 0, "grow": 0}\n' % (n, n) for n in range(first, last))
+    publisher.process.stdin.write(lines.encode())
+    publisher.process.stdin.flush()
+
+
+def published(probe):
+    rows = probe.call("tail", probe.name, "--from", "beginning").exits(0).rows()
+    return [row["data"]["number"] for row in rows]
 
 
 def while_away(world):
@@ -55,7 +64,7 @@ def while_away(world):
     world.broker.kill()
     world.running.awaits("message=waiting")
     say("ok     a running worker says that it waits")
-    world.feed(500, 1000)
+    feed(world.publisher, 500, 1000)
     done = world.to_end.ends(signal.SIGTERM, seconds=30)
     assert done.code == 0, done.err
     say("ok     SIGTERM ends a worker without a broker within its drain time, with 0")
@@ -71,6 +80,12 @@ def while_away(world):
                            stdin='{"id": "a", "number": 1, "pause_ms": 0, "grow": 0}\n', timeout=20).exits(1)
     done.says(world.broker.address, "0 events published")
     say("ok     commands that run once give up after their time-out")
+    feed(world.impatient, 1, 4)
+    world.impatient.process.stdin.close()
+    done = world.impatient.ends(seconds=20).exits(1).says("1 events published, 3 not taken")
+    for line in (2, 3, 4):
+        done.says(f"standard input:{line}: not taken: ")
+    say("ok     publish gives up after its time-out, and names the lines that were not taken")
 
 
 def when_back(world):
@@ -86,10 +101,11 @@ def when_back(world):
     until("the follower has both", 60, lambda: world.follower.out.count("\n") == 2)
     world.follower.ends(signal.SIGTERM).exits(0)
     say("ok     tail --follow goes on, each event once")
-    world.feed(1000, 1500)
+    feed(world.publisher, 1000, 1500)
     world.publisher.process.stdin.close()
     world.publisher.ends(seconds=90).exits(0).says("1500 events published")
-    counts = collections.Counter(world.published())
+    assert published(world.giving_up) == [0], published(world.giving_up)
+    counts = collections.Counter(published(world.publishing))
     assert counts == {n: 1 for n in range(1500)}, counts.most_common(3)
     say("ok     publish went on over the kill: each line is there once")
     for worker in (world.running, world.starting):
