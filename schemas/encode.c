@@ -183,10 +183,11 @@ static inline uint8_t *put_number(uint8_t *at, const stele_layout *layout, const
 /* Numbers are written here, from one to the next in registers; put_member does the rest. */
 static bool put_record(writer *w, const stele_layout *layout, const uint8_t *value)
 {
+    const stele_member *member = layout->members;
     uint8_t *at = w->at;
-    for (uint32_t i = 0; i < layout->count; i++) {
-        const stele_member *member = &layout->members[i];
-        if (member->flag_offset == STELE_NO_FLAG && w->end - at >= VARINT_MAX) {
+    const uint8_t *end = w->end;
+    for (uint32_t left = layout->count; left > 0; left--, member++) {
+        if (member->flag_offset == STELE_NO_FLAG && end - at >= VARINT_MAX) {
             uint8_t *next = put_number(at, member->layout, value + member->offset);
             if (next != NULL) {
                 at = next;
@@ -199,6 +200,7 @@ static bool put_record(writer *w, const stele_layout *layout, const uint8_t *val
             return false;
         }
         at = w->at;
+        end = w->end;
     }
     w->at = at;
     return true;
@@ -316,9 +318,12 @@ stele_status stele_encode(const stele_type *type, const void *value, stele_buffe
 {
     if (type->encode != NULL) return type->encode(value, out, err);
     size_t before = out->size;
-    writer w = {.out = out, .depth_left = DEPTH_MAX};
+    writer w; /* without its texts, which only a failure fills */
+    w.out = out;
     w.at = stele_buffer_reserve(out, VARINT_MAX);
     w.end = out->data + out->capacity;
+    w.depth_left = DEPTH_MAX;
+    w.path.size = 0;
     if (put(&w, type->layout, value)) {
         out->size = (size_t)(w.at - out->data);
         return STELE_OK;
