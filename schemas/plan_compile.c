@@ -100,12 +100,6 @@ static void emit_branch(stele_compiler *c, stele_code *to, const stele_slot *pla
     }
 }
 
-/* A null that has a place of its own; as a union's branch it has none. */
-static void emit_null(stele_compiler *c, stele_code *to, const stele_slot *place, bool in_union)
-{
-    if (!in_union) stele_code_emit(c, to, STELE_OP_NULL, place->offset);
-}
-
 /* Scalars. */
 
 static stele_op_code promotion(stele_kind writer, stele_kind reader)
@@ -447,7 +441,7 @@ static bool compile_same_kind(stele_compiler *c, stele_code *to, const stele_nod
 {
     switch (writer->kind) {
     case STELE_KIND_NULL:
-        emit_null(c, to, place, false);
+        stele_code_emit(c, to, STELE_OP_NULL, place->offset);
         return true;
     case STELE_KIND_FIXED:
         if (!stele_resolve_names_match(&c->resolver, writer, place->node) ||
