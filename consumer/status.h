@@ -84,8 +84,8 @@ void stele_status_board_close(stele_status_board *board);
 typedef void stele_status_each(void *context, const stele_status_line *line);
 
 /**
- * The last line of each key, in no order. Lines that are too old come with STELE_STATE_UNKNOWN and
- * an empty reason.
+ * The last line of each key, in no order. Lines that are too old come with STELE_STATE_UNKNOWN; if
+ * they gave a reason, theirs is "last said: STATE: REASON".
  *
  * @param name  of one projection with its version; NULL: all
  * @return STELE_OK also if the topic does not exist: nobody has written

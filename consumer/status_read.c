@@ -78,6 +78,17 @@ static bool parse_line(json_t *json, stele_status_line *line)
                STELE_OK;
 }
 
+/* What nobody has repeated may be over, but why it was so is still worth to know. */
+static void make_unknown(stele_status_line *line, char *text, size_t size)
+{
+    text[0] = '\0';
+    if (line->reason[0] != '\0')
+        snprintf(text, size, "last said: %s: %s", stele_partition_state_name(line->state),
+                 line->reason);
+    line->reason = text;
+    line->state = STELE_STATE_UNKNOWN;
+}
+
 static void hand_out(const stele_table *lines, const char *name, int64_t now_ms,
                      stele_status_each *each, void *context)
 {
@@ -91,10 +102,9 @@ static void hand_out(const stele_table *lines, const char *name, int64_t now_ms,
         json_t *json = json_loads(last->json, 0, NULL);
         if (split_key(text, &line) && (name == NULL || strcmp(name, line.name) == 0) &&
             json != NULL && parse_line(json, &line)) {
-            if (now_ms - line.time_ms > STELE_STATUS_AGE_MS) {
-                line.state = STELE_STATE_UNKNOWN;
-                line.reason = "";
-            }
+            char last_said[320];
+            if (now_ms - line.time_ms > STELE_STATUS_AGE_MS)
+                make_unknown(&line, last_said, sizeof last_said);
             each(context, &line);
         }
         json_decref(json);

@@ -119,6 +119,30 @@ def a_slow_apply_function_is_a_stall():
 
 
 @case
+def a_stalled_worker_ends_in_good_order():
+    """SIGTERM while an apply function is stalled: what it does is ended, written, and the exit code is 0."""
+    with Probe() as probe:
+        probe.publish({"id": "a"}, {"id": "a", "pause_ms": 8000})
+        worker = probe.worker("-o", "worker.stall_timeout_ms=3000")
+        probe.awaits_state("stalled", "busy with one batch")
+        worker.ends(signal.SIGTERM, seconds=20).exits(0).says("partitions_without_last_snapshot=0")
+        row, = probe.call("snapshots", "list", probe.name, "--json").exits(0).rows()
+        assert row["checkpoint"] == row["group_offset"] == 2, row
+
+
+@case
+def a_starting_worker_ends_in_good_order():
+    """SIGTERM at each step of a start, from the first message on to its snapshots, exits with 0."""
+    with Probe(partitions=4) as probe:
+        probe.publish(*({"id": f"a{n}"} for n in range(400)))
+        for message in ("workers start", "restoring", "running"):
+            worker = probe.worker()
+            worker.awaits(message)
+            worker.ends(signal.SIGTERM, seconds=20).exits(0)
+        probe.call("snapshots", "verify", probe.name).exits(0).says("0 differences")
+
+
+@case
 def odd_records_stop_their_partition():
     """No key, no value, no event stop a partition, an unknown schema id lets it wait; the others go on."""
     odd = [("-", "00000000010200", "stopped", "no key"), ("=a", "-", "stopped", "no value"),
@@ -168,6 +192,7 @@ def a_cut_beginning_stops():
         probe.publish({"id": "a"}, {"id": "a"})
         meddle("cut", probe.topic, 0, 1)
         stopped_by(probe, "begins at offset 1")
+        probe.awaits_state("unknown", f"last said: stopped: {probe.topic}/0 begins at offset 1")
 
 
 @case
@@ -230,7 +255,7 @@ def silence_is_unknown():
         probe.awaits_end()
         worker.signal(signal.SIGKILL)
         row = probe.awaits_state("unknown", "")
-        assert row["position"] == 1, row
+        assert row["position"] == 1 and row["reason"] == "", row
 
 
 if __name__ == "__main__":

@@ -155,7 +155,7 @@ static void what_is_old_reads_as_unknown(void **state)
     stele_manual_clock_advance(&of->time, 1);
     found line = read_line(of, NAME, 0);
     assert_int_equal(line.line.state, STELE_STATE_UNKNOWN);
-    assert_string_equal(line.reason, "");
+    assert_string_equal(line.reason, "last said: waiting: registry is away");
     end_desk(of);
 }
 
