@@ -152,7 +152,8 @@ static stele_status publish_value(publication *p, stele_error *err)
     for (;;) {
         stele_status status =
             stele_publisher_publish(p->publisher, id, p->type, p->value, &options, err);
-        if (status != STELE_E_FULL) return status;
+        if (status == STELE_OK || err->next != STELE_NEXT_RETRY) return status;
+        stele_error why = *err; /* the queue is full, or the broker or the registry is away */
         if (atomic_load(p->cli->stop))
             return stele_fail(err, STELE_E_INTERRUPTED, STELE_NEXT_STOP, "interrupted");
         if ((status = stele_publisher_poll(p->publisher, 100, err)) < 0 &&
@@ -161,6 +162,10 @@ static stele_status publish_value(publication *p, stele_error *err)
         if (answered(p) > before) {
             before = answered(p);
             deadline = stele_deadline_after(clock, p->cli->timeout_ms);
+        } else if (stele_deadline_passed(deadline) && why.status != STELE_E_FULL) {
+            *err = why;
+            err->next = STELE_NEXT_STOP;
+            return why.status;
         } else if (stele_deadline_passed(deadline)) {
             return stele_fail(err, STELE_E_TIMED_OUT, STELE_NEXT_STOP,
                               "no event was taken for %d s: is the broker away?",
