@@ -153,6 +153,7 @@ static stele_status publish_value(publication *p, stele_error *err)
         stele_status status =
             stele_publisher_publish(p->publisher, id, p->type, p->value, &options, err);
         if (status == STELE_OK || err->next != STELE_NEXT_RETRY) return status;
+        if (status == STELE_E_NOT_FOUND) return status; /* a misspelt name is not waited for */
         stele_error why = *err; /* the queue is full, or the broker or the registry is away */
         if (atomic_load(p->cli->stop))
             return stele_fail(err, STELE_E_INTERRUPTED, STELE_NEXT_STOP, "interrupted");

@@ -165,7 +165,7 @@ def what_cannot_begin_is_said_at_once():
         program.call("publish", of.name, "--key", "id", good).exits(1).says("--schema FILE is missing")
         assert of.events() == []
         nobody = unique("nobody")
-        program.call("publish", nobody, "--schema", TYPES, "--key", "id", good).exits(1).says(
+        program.call("publish", nobody, "--schema", TYPES, "--key", "id", good, timeout=15).exits(1).says(
             f"there is no topic {nobody}.events: stele topics create {nobody} makes it")
 
 

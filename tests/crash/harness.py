@@ -8,22 +8,15 @@ import decimal
 import json
 import os
 import random
-import signal
 import subprocess
 import sys
 import tempfile
-import time
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
+from programs import ROOT, Broker, end, say, until  # noqa: E402,F401
+
 DATA = os.path.join(ROOT, "examples/shop/data/cdnow_sample.csv")
 SCHEMA = os.path.join(ROOT, "examples/shop/schemas/purchase.avsc")
-
-
-def say(text):
-    print(f"[{time.monotonic() - STARTED:7.1f} s] {text}", flush=True)
-
-
-STARTED = time.monotonic()
 
 
 def seeded():
@@ -31,39 +24,6 @@ def seeded():
     seed = int(os.environ.get("STELE_SEED") or random.SystemRandom().randrange(1 << 31))
     say(f"seed {seed} (STELE_SEED={seed} repeats this run)")
     return random.Random(seed)
-
-
-def until(what, seconds, question):
-    """Ask until the answer is true, and return it."""
-    deadline = time.monotonic() + seconds
-    while True:
-        answer = question()
-        if answer:
-            return answer
-        if time.monotonic() > deadline:
-            raise AssertionError(f"not within {seconds} s: {what}")
-        time.sleep(0.1)  # between two questions, not instead of one
-
-
-class Broker:
-    """A broker of its own, so that it can be killed."""
-
-    def __init__(self, name):
-        self.name = f"{name}-{os.getpid()}"
-        self.address = self._call("start")
-
-    def _call(self, *words):
-        return subprocess.run([os.path.join(ROOT, "scripts/kafka"), *words, "--name", self.name],
-                              check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
-
-    def kill(self):
-        self._call("kill")
-
-    def start(self):
-        self._call("start")
-
-    def stop(self):
-        self._call("stop")
 
 
 class Shop:
@@ -120,13 +80,6 @@ class Shop:
             with open(os.path.join(self.folder, name), errors="replace") as log:
                 tail = log.readlines()[-12:]
             print(f"--- {name}\n{''.join(tail)}", file=sys.stderr)
-
-
-def end(process, number=signal.SIGTERM, seconds=40):
-    """Signal a process and wait for its end; its exit code."""
-    if process.poll() is None:
-        process.send_signal(number)
-    return process.wait(timeout=seconds)
 
 
 def file_lines():

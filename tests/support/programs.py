@@ -33,7 +33,7 @@ def until(what, seconds, question):
         time.sleep(0.1)  # between two questions, not instead of one
 
 
-def end(process, number=signal.SIGTERM, seconds=30):
+def end(process, number=signal.SIGTERM, seconds=40):
     """Signal a process and wait for its end; its exit code."""
     if process.poll() is None:
         process.send_signal(number)
