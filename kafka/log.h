@@ -180,8 +180,12 @@ stele_status stele_log_member_open(stele_log *log, const stele_log_member_option
  */
 stele_status stele_log_member_poll(stele_log_member *member, int timeout_ms, stele_error *err);
 
-/** The group metadata of this moment, to be sent with the offsets of a batch read now.
- * @return owned; release with stele_log_group_free. Never refreshed: capture it with the batch. */
+/**
+ * The group metadata of this moment, to be sent with the offsets of what was read until now.
+ *
+ * @return owned; release with stele_log_group_free. NULL: it is no member at this moment, for its
+ *         session was over or it has not joined yet; a poll tells, and then there may be one again
+ */
 stele_log_group *stele_log_member_group(stele_log_member *member);
 void stele_log_group_free(stele_log_group *group);
 

@@ -163,14 +163,17 @@ void stele_memory_member_close(stele_log_member *base, int timeout_ms)
 stele_log_group *stele_memory_member_group(stele_log_member *base)
 {
     memory_member *self = (memory_member *)base;
-    memory_captured *captured = stele_alloc(sizeof *captured);
-    captured->base.ops = base->ops;
-    captured->group = stele_strdup(self->group->name);
+    memory_captured *captured = NULL;
     stele_memory_enter(self->log);
-    captured->member = self->id;
-    captured->generation = self->generation;
+    if (self->generation >= 0) {
+        captured = stele_alloc(sizeof *captured);
+        captured->base.ops = base->ops;
+        captured->group = stele_strdup(self->group->name);
+        captured->member = self->id;
+        captured->generation = self->generation;
+    }
     stele_memory_exit(self->log);
-    return &captured->base;
+    return captured == NULL ? NULL : &captured->base;
 }
 
 void stele_memory_captured_free(stele_log_group *base)

@@ -228,12 +228,34 @@ stele_status stele_rdkafka_member_poll(stele_log_member *base, int timeout_ms, s
                               "group member");
 }
 
+/* Once a heartbeat was refused librdkafka forgets who it was, before it tells us. Metadata taken
+ * then has no member and no generation, which a broker accepts for a group that nobody is in: the
+ * offset of an owner that has lost everything. So it must have been a member before and after.
+ * @return its id, to be freed; NULL: it is none */
+static char *member_id(rd_kafka_t *rk)
+{
+    char *id = rd_kafka_memberid(rk);
+    if (id == NULL || id[0] != '\0') return id;
+    rd_kafka_mem_free(rk, id);
+    return NULL;
+}
+
 stele_log_group *stele_rdkafka_member_group(stele_log_member *base)
 {
-    member *self = (member *)base;
+    rd_kafka_t *rk = ((member *)base)->client.rk;
+    char *before = member_id(rk);
+    rd_kafka_consumer_group_metadata_t *metadata = rd_kafka_consumer_group_metadata(rk);
+    char *after = member_id(rk);
+    bool same = before != NULL && after != NULL && strcmp(before, after) == 0;
+    if (before != NULL) rd_kafka_mem_free(rk, before);
+    if (after != NULL) rd_kafka_mem_free(rk, after);
+    if (!same || metadata == NULL) {
+        if (metadata != NULL) rd_kafka_consumer_group_metadata_destroy(metadata);
+        return NULL;
+    }
     struct group *captured = stele_alloc(sizeof *captured);
     captured->base.ops = base->ops;
-    captured->metadata = rd_kafka_consumer_group_metadata(self->client.rk);
+    captured->metadata = metadata;
     return &captured->base;
 }
 

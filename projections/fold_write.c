@@ -197,22 +197,29 @@ static stele_status fail_dead(const stele_error *why, stele_error *err)
     return why->status;
 }
 
-/* The group's offset moves with the checkpoint only. Its metadata is that of this moment: the
- * events below the mark were taken in this thread, and the group has not been served since the
- * last of them, or the partition is still ours after it was. The fence that holds in any case is
- * the transactional id, which is the partition's. */
-static void add_offset(fold_task *task)
+/* Every transaction carries the group's offset, so that the group is a second fence for each; it
+ * moves with the checkpoint only. Its metadata is that of this moment: the events below the mark
+ * were taken in this thread, and the group has not been served since the last of them, or the
+ * partition is still ours after it was. The first fence is the transactional id, which is the
+ * partition's: it does not know of a session that was over while nobody else came.
+ * @return false: it is in no group at this moment */
+static bool add_offset(fold_task *task)
 {
     fold_writing *writing = &task->writing;
     stele_log_group *group = stele_log_member_group(stele_worker_member(task->worker));
-    stele_transaction_offset(writing->flying.transaction, group, task->source,
-                             writing->mark.position);
+    if (group == NULL) return false;
+    const fold_mark *mark = writing->flying.closing ? &writing->mark : &writing->committed;
+    stele_transaction_offset(writing->flying.transaction, group, task->source, mark->position);
+    return true;
 }
 
 static stele_status submit(fold_task *task, stele_error *err)
 {
     fold_writing *writing = &task->writing;
-    if (writing->flying.closing) add_offset(task);
+    if (!add_offset(task)) { /* the group is about to say why: this may be nobody's any more */
+        writing->again_ns = now_of(task) + (int64_t)AGAIN_MS * 1000000;
+        return STELE_OK;
+    }
     stele_status status = stele_fenced_submit(task->fenced, writing->flying.transaction, err);
     writing->in_flight = status == STELE_OK;
     if (status == STELE_OK) return STELE_OK;

@@ -130,6 +130,19 @@ static void commit_when_stable(stele_log_producer *producer, watched *a, watched
 
 /* ---- who owns what ---- */
 
+void who_has_not_joined_has_no_metadata(void)
+{
+    const char *topic = make_topic(the_log, 1);
+    const char *const topics[] = {topic, NULL};
+    stele_log_member *member = NULL;
+    stele_log_member_options options = {.group = fresh_name("group"), .topics = topics};
+    MUST(stele_log_member_open(the_log, &options, &member, &err));
+
+    assert_null(stele_log_member_group(member));
+
+    stele_log_member_close(member, PATIENCE_MS);
+}
+
 void a_lone_member_gets_all_partitions(void)
 {
     const char *topic = make_topic(the_log, PARTITIONS);

@@ -89,6 +89,7 @@ int run_log_contract(const contract_subject *subject);
     CASE(a_created_topic_is_described)                                                             \
     CASE(a_topic_is_created_once)                                                                  \
     CASE(a_deleted_topic_is_gone)                                                                  \
+    CASE(who_has_not_joined_has_no_metadata)                                                       \
     CASE(what_cannot_be_a_topic_is_refused)                                                        \
     CASE(an_unknown_topic_is_not_found)                                                            \
     CASE(settings_are_given_back_with_defaults)                                                    \

@@ -222,7 +222,9 @@ void a_producer_fenced_within_a_transaction_cannot_send_offsets(void)
     stele_log_member *member = NULL;
     stele_log_member_options options = {.group = group_name, .topics = topics};
     MUST(stele_log_member_open(the_log, &options, &member, &err));
-    stele_log_group *group = stele_log_member_group(member);
+    stele_log_group *group;
+    while ((group = stele_log_member_group(member)) == NULL)
+        MUST(stele_log_member_poll(member, 100, &err));
     stele_log_producer *producer = open_in_transaction(topic, topic, "fenced");
     take_over(topic, topic);
 
