@@ -74,13 +74,39 @@ def has_relative_alias(schema):
     return any(has_relative_alias(each) for each in inner)
 
 
+def named_types(schema):
+    """Every definition in it. The generator writes the namespace at each."""
+    if isinstance(schema, list):
+        return [each for branch in schema for each in named_types(branch)]
+    if not isinstance(schema, dict):
+        return []
+    inner = [schema.get("items"), schema.get("values")] + [field["type"] for field in schema.get("fields", [])]
+    return ([schema] if "name" in schema else []) + [each for part in inner for each in named_types(part)]
+
+
+def full_name(schema):
+    return f"{schema['namespace']}.{schema['name']}" if schema["namespace"] else schema["name"]
+
+
+def has_alias_under_another_name(writer, reader):
+    """Aliases of fields, in a record that the writer has in another namespace: Avro Java's reader
+    applies them by the record's full name only, fastavro wherever the record matches."""
+    written = {full_name(each) for each in named_types(writer)}
+    for record in named_types(reader):
+        names = {full_name(record), *record.get("aliases", [])}
+        if any(field.get("aliases") for field in record.get("fields", [])) and not names & written:
+            return True
+    return False
+
+
 def compare(case, totals):
-    if has_relative_alias(json.loads(case["reader"])):
+    writer, reader = json.loads(case["writer"]), json.loads(case["reader"])
+    if has_relative_alias(reader) or has_alias_under_another_name(writer, reader):
         totals["pairs with aliases that fastavro takes otherwise"] += 1
         return
     try:
-        writer = fastavro.parse_schema(plain(json.loads(case["writer"])))
-        reader = fastavro.parse_schema(plain(json.loads(case["reader"])))
+        writer = fastavro.parse_schema(plain(writer))
+        reader = fastavro.parse_schema(plain(reader))
     except Exception:
         totals["schemas that fastavro refuses"] += 1
         return
