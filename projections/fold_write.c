@@ -213,12 +213,16 @@ static bool add_offset(fold_task *task)
     return true;
 }
 
-static stele_status submit(fold_task *task, stele_error *err)
+static stele_status submit(fold_task *task, bool urgent, stele_error *err)
 {
     fold_writing *writing = &task->writing;
     if (!add_offset(task)) { /* the group is about to say why: this may be nobody's any more */
         writing->again_ns = now_of(task) + (int64_t)AGAIN_MS * 1000000;
-        return STELE_OK;
+        if (!urgent) return STELE_OK;
+        /* A drain is the last chance, and while it lasts nobody joins. */
+        return stele_fail(err, STELE_E_NOT_OWNER, STELE_NEXT_ABORT,
+                          "%s: no last snapshot, for this worker is in no group any more",
+                          task->fold->group);
     }
     stele_status status = stele_fenced_submit(task->fenced, writing->flying.transaction, err);
     writing->in_flight = status == STELE_OK;
@@ -229,7 +233,7 @@ static stele_status submit(fold_task *task, stele_error *err)
 }
 
 /* Complete the chunk that was built, and let it go. */
-static stele_status submit_built(fold_task *task, stele_error *err)
+static stele_status submit_built(fold_task *task, bool urgent, stele_error *err)
 {
     fold_writing *writing = &task->writing;
     fold_chunk *built = &writing->building;
@@ -248,7 +252,7 @@ static stele_status submit_built(fold_task *task, stele_error *err)
     writing->flying = *built;
     *built = empty;
     writing->abort_count = 0;
-    return submit(task, err);
+    return submit(task, urgent, err);
 }
 
 /* ---- outcomes ---- */
@@ -344,7 +348,7 @@ static void begin_cycle(fold_task *task)
 static stele_status submit_again(fold_task *task, bool urgent, stele_error *err)
 {
     const fold_writing *writing = &task->writing;
-    if (urgent || now_of(task) >= writing->again_ns) return submit(task, err);
+    if (urgent || now_of(task) >= writing->again_ns) return submit(task, urgent, err);
     if (writing->abort_count < ABORTS_TO_TELL) return STELE_OK;
     return stele_fail(err, writing->aborted.status, STELE_NEXT_RETRY,
                       "snapshots cannot be committed, trying again: %s", writing->aborted.text);
@@ -371,5 +375,5 @@ stele_status fold_write(fold_task *task, bool urgent, stele_error *err)
         is_built = writing->list == NULL || is_full(task);
     }
     if (!is_built || writing->in_flight) return STELE_OK;
-    return submit_built(task, err);
+    return submit_built(task, urgent, err);
 }
