@@ -96,6 +96,8 @@ static void *run_thread(void *argument)
 {
     runner *r = argument;
     r->status = run_worker(r, &r->error);
+    /* Where all that it owned is stopped the others go on; a thread that died ends the process. */
+    if (r->status < 0 && r->status != STELE_E_INTERNAL) atomic_store(r->cli->stop, true);
     if (r->status < 0)
         stele_logger_write(r->logger, STELE_LOGGER_ERROR, "worker ends",
                            STELE_LOGGER_FIELDS(stele_logger_text("projection", r->projection.name),

@@ -147,8 +147,8 @@ size_t stele_log_record_headers(stele_log *log, const stele_record *record, stel
                                 size_t max);
 
 /** Called in the thread of stele_log_member_poll or _close, from within. They may use producers and
- * readers, but of the member itself only stele_log_member_group: the last offset of a partition that
- * is given back is committed with the generation that takes it away. */
+ * readers, but of the member itself only stele_log_member_group: the last offset of a partition
+ * that is given back is committed with the generation that takes it away. */
 typedef struct stele_log_member_events {
     /** These partitions are now ours. */
     void (*assigned)(void *context, const stele_partition *partitions, size_t count);
