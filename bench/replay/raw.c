@@ -44,32 +44,38 @@ static rd_kafka_t *open_consumer(const char *brokers)
     set(conf, "group.id", "bench");
     set(conf, "enable.auto.commit", "false");
     set(conf, "enable.auto.offset.store", "false");
-    set(conf, "enable.partition.eof", "true");
+    set(conf, "fetch.wait.max.ms", "50");
+    set(conf, "socket.nagle.disable", "true");
     set(conf, "check.crcs", "true");
     set(conf, "isolation.level", "read_committed");
     set(conf, "queued.min.messages", "1000000");
     set(conf, "queued.max.messages.kbytes", kbytes);
-    set(conf, "fetch.message.max.bytes", "4194304");
     rd_kafka_t *consumer = rd_kafka_new(RD_KAFKA_CONSUMER, conf, why, sizeof why);
     if (consumer == NULL) replay_die("rd_kafka_new", why);
     rd_kafka_poll_set_consumer(consumer);
     return consumer;
 }
 
-/* Absolute offsets: a logical one costs half a second before the first batch. @return how many */
-static int assign(rd_kafka_t *consumer, const replay_share *share)
+/* How far each partition goes, and how many are not read to there. */
+typedef struct progress {
+    int64_t ends[PARTITIONS];
+    int left;
+} progress;
+
+/* Absolute offsets: a logical one costs half a second before the first batch. */
+static rd_kafka_topic_partition_list_t *find_partitions(rd_kafka_t *consumer,
+                                                        const replay_share *share, progress *out)
 {
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(PARTITIONS);
     for (int32_t i = share->thread; i < PARTITIONS; i += share->threads) {
-        int64_t low, high;
-        if (rd_kafka_query_watermark_offsets(consumer, share->topic, i, &low, &high, 10000) != 0)
+        int64_t low;
+        if (rd_kafka_query_watermark_offsets(consumer, share->topic, i, &low, &out->ends[i],
+                                             10000) != 0)
             replay_die(share->topic, "no watermarks");
         rd_kafka_topic_partition_list_add(list, share->topic, i)->offset = low;
+        out->left += out->ends[i] > low;
     }
-    rd_kafka_assign(consumer, list);
-    int count = list->cnt;
-    rd_kafka_topic_partition_list_destroy(list);
-    return count;
+    return list;
 }
 
 static bool read_long(cursor *c, int64_t *out)
@@ -150,19 +156,18 @@ static replay_result replay(const replay_share *share, balance *table)
     rd_kafka_t *consumer = open_consumer(share->brokers);
     rd_kafka_queue_t *queue = rd_kafka_queue_get_consumer(consumer);
     replay_result result = {0};
+    progress reading = {0};
+    rd_kafka_topic_partition_list_t *list = find_partitions(consumer, share, &reading);
     double began = replay_now();
-    int left = assign(consumer, share);
-    while (left > 0) {
+    rd_kafka_assign(consumer, list);
+    rd_kafka_topic_partition_list_destroy(list);
+    while (reading.left > 0) {
         ssize_t got = rd_kafka_consume_batch_queue(queue, 1000, batch, BATCH);
         for (ssize_t i = 0; i < got; i++) {
-            if (batch[i]->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
-                left--;
-            } else if (batch[i]->err != 0) {
-                replay_die("consume", rd_kafka_message_errstr(batch[i]));
-            } else {
-                if (table != NULL) fold(table, batch[i], &result.accounts);
-                result.events++;
-            }
+            if (batch[i]->err != 0) replay_die("consume", rd_kafka_message_errstr(batch[i]));
+            if (table != NULL) fold(table, batch[i], &result.accounts);
+            result.events++;
+            reading.left -= batch[i]->offset + 1 == reading.ends[batch[i]->partition];
             rd_kafka_message_destroy(batch[i]);
         }
     }
