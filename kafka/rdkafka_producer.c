@@ -5,6 +5,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/alloc.h"
@@ -227,6 +228,17 @@ static rd_kafka_resp_err_t produce(rdkafka_producer *self, rd_kafka_topic_t *top
     return code;
 }
 
+/* Not even into an empty queue? (The length of librdkafka's out queue would not tell: it counts
+ * errors that nobody has taken yet, too.) */
+static bool is_larger_than_queue(const rdkafka_producer *self, const stele_log_entry *entry)
+{
+    char kilobytes[24] = "";
+    size_t size = sizeof kilobytes;
+    rd_kafka_conf_get(rd_kafka_conf(self->client.rk), "queue.buffering.max.kbytes", kilobytes,
+                      &size);
+    return entry->key.size + entry->value.size > (size_t)strtoull(kilobytes, NULL, 10) * 1024;
+}
+
 static stele_status fail_put(rdkafka_producer *self, const stele_log_entry *entry,
                              rd_kafka_resp_err_t code, stele_error *err)
 {
@@ -234,7 +246,7 @@ static stele_status fail_put(rdkafka_producer *self, const stele_log_entry *entr
     if (status < 0) return status;
 
     const char *topic = entry->partition.topic;
-    if (code == RD_KAFKA_RESP_ERR__QUEUE_FULL && rd_kafka_outq_len(self->client.rk) == 0)
+    if (code == RD_KAFKA_RESP_ERR__QUEUE_FULL && is_larger_than_queue(self, entry))
         return stele_fail_cause(err, STELE_E_LIMIT, STELE_NEXT_REJECT, (int)code,
                                 "%s: a record of %zu bytes does not fit into the producer's empty "
                                 "queue; raise queue_max",
