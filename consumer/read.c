@@ -5,12 +5,14 @@
 #include "consumer/read.h"
 
 #include <inttypes.h>
+#include <time.h>
 
 #include "core/alloc.h"
 
 enum {
-    LOOK_MS = 100, /* a wait looks at the stop flag that often */
-    ASK_MS = 2000  /* one question to the broker, before it is asked again */
+    LOOK_MS = 100,     /* a wait looks at the stop flag that often */
+    ASK_MS = 2000,     /* one question to the broker, before it is asked again */
+    RETRY_PAUSE_MS = 5 /* between two looks at a schema that is being fetched */
 };
 
 typedef struct part {
@@ -147,4 +149,13 @@ stele_status stele_bounded_read(stele_log *log, const stele_read_options *option
         status = step(&read, err);
     free(read.parts);
     return status;
+}
+
+bool stele_read_wait_to_retry(stele_deadline deadline, const atomic_bool *stop,
+                              const stele_error *failure)
+{
+    if (failure->next != STELE_NEXT_RETRY || stele_deadline_passed(deadline)) return false;
+    if (stop != NULL && atomic_load(stop)) return false;
+    nanosleep(&(struct timespec){.tv_nsec = RETRY_PAUSE_MS * 1000000L}, NULL);
+    return true;
 }

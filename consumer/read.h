@@ -52,4 +52,14 @@ typedef struct stele_read_options {
 stele_status stele_bounded_read(stele_log *log, const stele_read_options *options,
                                 stele_error *err);
 
+/**
+ * For a `take` that met something which is on its way, a schema say: wait a moment for it.
+ *
+ * @param stop  NULL: nothing ends it early
+ * @return false: what failed is no wait (its next is not RETRY), the deadline has passed, or `stop`
+ * is set
+ */
+bool stele_read_wait_to_retry(stele_deadline deadline, const atomic_bool *stop,
+                              const stele_error *failure);
+
 #endif

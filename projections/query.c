@@ -5,7 +5,6 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <time.h>
 
 #include "consumer/read.h"
 #include "core/alloc.h"
@@ -13,8 +12,6 @@
 #include "kafka/partitioner.h"
 #include "projections/states.h"
 #include "snapshots/restore.h"
-
-enum { RETRY_PAUSE_MS = 5 /* between two looks at a schema that is being fetched */ };
 
 typedef struct query {
     const stele_query_options *options;
@@ -45,16 +42,6 @@ static void query_clear(query *q)
 }
 STELE_VALUE_SCOPE(query, query_clear);
 
-/* A schema is on its way. @return false: no time is left, or it was no wait */
-static bool wait_to_retry(const query *q, const stele_error *err)
-{
-    if (err->next != STELE_NEXT_RETRY || stele_deadline_passed(q->options->deadline)) return false;
-    if (q->options->stop != NULL && atomic_load(q->options->stop)) return false;
-    struct timespec pause = {.tv_nsec = RETRY_PAUSE_MS * 1000000L};
-    nanosleep(&pause, NULL);
-    return true;
-}
-
 static bool is_replay(const query *q)
 {
     return q->options->at_version > 0 || q->options->at_time_ms > 0;
@@ -76,7 +63,7 @@ static int take_snapshots(void *context, const stele_batch *batch, stele_error *
     stele_status status;
     do {
         status = stele_restore_take(q->restore, batch, err);
-    } while (status < 0 && wait_to_retry(q, err));
+    } while (status < 0 && stele_read_wait_to_retry(q->options->deadline, q->options->stop, err));
     return status;
 }
 
@@ -116,7 +103,7 @@ static int take_events(void *context, const stele_batch *batch, stele_error *err
     stele_status status;
     do {
         status = stele_states_take(q->states, &asked, &q->position, &last, err);
-    } while (status < 0 && wait_to_retry(q, err));
+    } while (status < 0 && stele_read_wait_to_retry(q->options->deadline, q->options->stop, err));
     return status < 0 ? (int)status : more;
 }
 

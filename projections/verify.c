@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <stele/codec.h>
 
@@ -16,8 +15,6 @@
 #include "projections/states.h"
 #include "registry/wire.h"
 #include "snapshots/restore.h"
-
-enum { RETRY_PAUSE_MS = 5 };
 
 /* A snapshot as it stands, until the replay has come to it. */
 typedef struct expectation {
@@ -65,14 +62,6 @@ static void verification_clear(verification *v)
 }
 STELE_VALUE_SCOPE(verification, verification_clear);
 
-static bool wait_to_retry(const verification *v, const stele_error *err)
-{
-    if (err->next != STELE_NEXT_RETRY || stele_deadline_passed(v->options->deadline)) return false;
-    struct timespec pause = {.tv_nsec = RETRY_PAUSE_MS * 1000000L};
-    nanosleep(&pause, NULL);
-    return true;
-}
-
 static void report(verification *v, stele_bytes id, const char *text)
 {
     v->counts->findings++;
@@ -102,7 +91,7 @@ static int take_snapshots(void *context, const stele_batch *batch, stele_error *
     stele_status status;
     do {
         status = stele_restore_take(v->restore, batch, err);
-    } while (status < 0 && wait_to_retry(v, err));
+    } while (status < 0 && stele_read_wait_to_retry(v->options->deadline, v->options->stop, err));
     return status;
 }
 
@@ -193,7 +182,8 @@ static int take_events(void *context, const stele_batch *batch, stele_error *err
         stele_status status;
         do {
             status = stele_states_take(v->states, &single, &v->position, &last, err);
-        } while (status < 0 && wait_to_retry(v, err));
+        } while (status < 0 &&
+                 stele_read_wait_to_retry(v->options->deadline, v->options->stop, err));
         if (status == STELE_OK) status = look_at(v, &batch->records[i], err);
         if (status < 0) return status;
         v->counts->events++;
