@@ -12,8 +12,12 @@
 #include "registry/client.h"
 #include "snapshots/format.h"
 
+typedef struct wanted_setting {
+    const char *name, *value;
+} wanted_setting;
+
 /* Events are kept for ever: neither time nor size nor compaction may remove one. */
-static const stele_log_setting events_settings[] = {
+static const wanted_setting events_settings[] = {
     {"cleanup.policy", "delete"},
     {"retention.ms", "-1"},
     {"retention.bytes", "-1"},
@@ -80,7 +84,7 @@ stele_exit stele_cmd_topics_delete(stele_cli *cli, const stele_arguments *argume
 /* One setting of a topic; prints it where it differs. @return 1 if it differs, 0 if not, -1 failed
  */
 static int compare_setting(stele_cli *cli, stele_log *log, const char *topic,
-                           const stele_log_setting *wanted, stele_buffer *json, stele_error *err)
+                           const wanted_setting *wanted, stele_buffer *json, stele_error *err)
 {
     STELE_AUTO(char) value = NULL;
     if (stele_log_topic_setting(log, topic, wanted->name, cli->timeout_ms, &value, err) < 0)

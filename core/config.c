@@ -121,13 +121,14 @@ static stele_status check_name(const stele_config_entry *entry, const stele_conf
 static stele_status check_free_key(const stele_config_entry *entry, stele_error *err)
 {
     char text[200];
-    for (const stele_config_owned *owned = stele_config_owned_keys; owned->key != NULL; owned++) {
-        if (!is_text(entry->key, owned->key)) continue;
-        snprintf(text, sizeof text, "Stele sets %s itself: %s", owned->key, owned->reason);
+    if (!is_name(entry->key, "._-")) {
+        snprintf(text, sizeof text, "%s is no key of librdkafka", stele_quote(entry->key).text);
         return fail(entry, err, text);
     }
-    if (is_name(entry->key, "._-")) return STELE_OK;
-    snprintf(text, sizeof text, "%s is no key of librdkafka", stele_quote(entry->key).text);
+    STELE_AUTO(char) key = stele_strndup((const char *)entry->key.data, entry->key.size);
+    const char *reason = stele_config_owned_reason(key);
+    if (reason == NULL) return STELE_OK;
+    snprintf(text, sizeof text, "Stele sets %s itself: %s; remove it", key, reason);
     return fail(entry, err, text);
 }
 

@@ -3,6 +3,7 @@
 #include "core/config_keys.h"
 
 #include <stddef.h>
+#include <string.h>
 
 const stele_config_section stele_config_sections[] = {
     {.name = "kafka",
@@ -189,21 +190,38 @@ const stele_config_owned stele_config_owned_keys[] = {
     {"request.required.acks", "an event counts as stored when all in-sync replicas have it"},
     {"enable.idempotence", "without it events are doubled"},
     {"enable.gapless.guarantee", "Stele replaces a failed producer itself"},
-    {"partitioner", "it decides where an aggregate lives, for every producer"},
+    {"delivery.report.only.error", "every delivery is reported"},
+    {"partitioner", "it decides where an aggregate lives, for every producer: murmur2_random"},
+    {"queue.buffering.max.messages", "the queue of a producer has a bound of its own"},
+    {"queue.buffering.max.kbytes", "the queue of a producer has a bound of its own"},
     {"transactional.id", "it says who owns a partition"},
     {"transaction.timeout.ms", "set transaction_timeout_ms of the projection"},
     {"group.id", "it is the projection's name and version"},
     {"group.instance.id", "static members take over only after the session's time-out"},
     {"group.protocol", "the classic protocol is used"},
+    {"group.remote.assignor", "the classic protocol is used"},
     {"partition.assignment.strategy", "set worker.assignment"},
     {"isolation.level", "it follows from what is read"},
+    {"check.crcs", "checksums are always checked"},
     {"auto.offset.reset", "a hole in the log stops the partition instead"},
     {"enable.auto.commit", "positions move in transactions"},
     {"auto.commit.enable", "positions move in transactions"},
+    {"auto.commit.interval.ms", "positions move in transactions"},
     {"enable.auto.offset.store", "positions move in transactions"},
+    {"offset.store.method", "positions move in transactions"},
+    {"offset.store.path", "positions move in transactions"},
     {"enable.partition.eof", "the worker needs it to know the end of the log"},
     {"allow.auto.create.topics", "topics are made with checked settings: stele topics create"},
     {"queued.min.messages", "set worker.memory_max_mb"},
     {"queued.max.messages.kbytes", "set worker.memory_max_mb"},
+    {"log.queue", "Stele hears what librdkafka logs itself"},
     {NULL, NULL},
 };
+
+const char *stele_config_owned_reason(const char *key)
+{
+    const stele_config_owned *owned = stele_config_owned_keys;
+    while (owned->key != NULL && strcmp(owned->key, key) != 0)
+        owned++;
+    return owned->reason;
+}

@@ -42,4 +42,7 @@ extern const stele_config_section stele_config_sections[];
 extern const stele_config_key stele_config_keys[];
 extern const stele_config_owned stele_config_owned_keys[];
 
+/** Why this key of librdkafka cannot be set; NULL: it can. */
+const char *stele_config_owned_reason(const char *key);
+
 #endif

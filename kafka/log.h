@@ -376,19 +376,18 @@ stele_status stele_log_last_problem(stele_log *log, stele_error *err);
 typedef struct stele_log_setting {
     const char *name;
     const char *value;
+    const char *origin; /* where it stands, for messages: "worker.ini:3"; NULL: nobody knows */
 } stele_log_setting;
 
 /**
  * A log on Kafka. No connection is made yet.
  *
  * @param settings  borrowed for the call; "bootstrap.servers" among them
- * @return STELE_E_INVALID  a key that librdkafka does not know, or one that Stele owns; named
+ * @return STELE_E_INVALID  a key that librdkafka does not know, or one that Stele sets itself;
+ * named
  */
 stele_status stele_log_kafka_new(const stele_log_setting *settings, size_t count, stele_log **out,
                                  stele_error *err);
-
-/** Is this [kafka] key one that Stele sets itself? @return why, or NULL if it is free to set */
-const char *stele_log_kafka_owns(const char *name);
 
 /** Release a log; all objects opened from it must be closed. NULL is fine. */
 void stele_log_free(stele_log *log);

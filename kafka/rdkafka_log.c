@@ -243,7 +243,7 @@ static void log_free(stele_log *base)
 
 static void set_defaults(rdkafka_log *log)
 {
-    static const stele_log_setting defaults[] = {
+    static const char *const defaults[][2] = {
         {"client.id", "stele"},
         {"reconnect.backoff.ms", "50"},
         {"reconnect.backoff.max.ms", "1000"},
@@ -253,7 +253,7 @@ static void set_defaults(rdkafka_log *log)
         {"topic.metadata.refresh.interval.ms", "30000"},
     };
     for (size_t i = 0; i < sizeof defaults / sizeof *defaults; i++)
-        stele_rdkafka_set_default(log, log->conf, defaults[i].name, defaults[i].value);
+        stele_rdkafka_set_default(log, log->conf, defaults[i][0], defaults[i][1]);
     stele_rdkafka_set(log->conf, "allow.auto.create.topics", "false");
     stele_rdkafka_set(log->conf, "log_level", log->debug ? "7" : "6");
 }

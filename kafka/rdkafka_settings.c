@@ -1,53 +1,13 @@
 /* SPDX-License-Identifier: MIT
- * The caller's settings for librdkafka: which are Stele's own, and what was meant by a name that
+ * The caller's settings for librdkafka: which of them are taken, and what was meant by a name that
  * nobody knows. */
 #include "kafka/rdkafka_log.h"
 
 #include <stdio.h>
 #include <string.h>
 
+#include "core/config_keys.h"
 #include "core/suggest.h"
-
-static const struct {
-    const char *name;
-    const char *why;
-} owned[] = {
-    {"acks", "an acknowledged event is on all in-sync replicas, so it is always all"},
-    {"request.required.acks", "an acknowledged event is on all in-sync replicas: always all"},
-    {"allow.auto.create.topics", "topics are made with checked settings, never by accident"},
-    {"auto.commit.enable", "offsets move in a transaction with the state that they stand for"},
-    {"auto.commit.interval.ms", "offsets move with the state that they stand for"},
-    {"auto.offset.reset", "an offset that is gone stops the partition, nothing is skipped"},
-    {"check.crcs", "checksums are always checked"},
-    {"delivery.report.only.error", "every delivery is reported"},
-    {"enable.auto.commit", "offsets move in a transaction with the state that they stand for"},
-    {"enable.auto.offset.store", "offsets move with the state that they stand for"},
-    {"enable.idempotence", "producers are always idempotent"},
-    {"enable.partition.eof", "the end of a partition is how a restore knows that it is complete"},
-    {"group.id", "it is made of the projection's name and version"},
-    {"group.instance.id", "a static member leaves without saying so, its partitions would wait"},
-    {"group.protocol", "workers take part with the classic protocol"},
-    {"group.remote.assignor", "workers take part with the classic protocol"},
-    {"isolation.level", "each reader sets its own"},
-    {"log.queue", "the log port hears librdkafka's lines itself"},
-    {"offset.store.method", "offsets move with the state that they stand for"},
-    {"offset.store.path", "offsets move with the state that they stand for"},
-    {"partition.assignment.strategy", "a worker is cooperative, or eager if it is told so"},
-    {"partitioner", "it is murmur2_random, Java's default; another one would move keys"},
-    {"queue.buffering.max.kbytes", "the producer's queue has a bound of its own"},
-    {"queue.buffering.max.messages", "the producer's queue has a bound of its own"},
-    {"queued.max.messages.kbytes", "the reader's memory budget sets it"},
-    {"queued.min.messages", "the reader's memory budget sets it"},
-    {"transaction.timeout.ms", "set transaction_timeout_ms of the worker instead"},
-    {"transactional.id", "it is made of the projection's name, version and partition"},
-};
-
-const char *stele_log_kafka_owns(const char *name)
-{
-    for (size_t i = 0; i < sizeof owned / sizeof *owned; i++)
-        if (strcmp(owned[i].name, name) == 0) return owned[i].why;
-    return NULL;
-}
 
 static void offer_all(stele_suggestion *suggestion, const char **pairs, size_t count)
 {
@@ -80,40 +40,46 @@ static void find_near(const char *name, char *near, size_t size)
     rd_kafka_conf_destroy(conf);
 }
 
+static stele_status fail_setting(const stele_log_setting *setting, const char *what,
+                                 const char *way_out, stele_error *err)
+{
+    const char *origin = setting->origin;
+    return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP, "%s%s[kafka] %s: %s%s",
+                      origin == NULL ? "" : origin, origin == NULL ? "" : ": ", setting->name, what,
+                      way_out);
+}
+
+static stele_status fail_unknown(const stele_log_setting *setting, stele_error *err)
+{
+    char near[64];
+    char what[80];
+    char way_out[96] = "; see its CONFIGURATION.md";
+    find_near(setting->name, near, sizeof near);
+    snprintf(what, sizeof what, "librdkafka %s has no such key", rd_kafka_version_str());
+    if (near[0] != '\0') snprintf(way_out, sizeof way_out, "; did you mean %s?", near);
+    return fail_setting(setting, what, way_out, err);
+}
+
 static stele_status apply(rd_kafka_conf_t *conf, const stele_log_setting *setting, stele_error *err)
 {
-    const char *why = stele_log_kafka_owns(setting->name);
-    if (why != NULL)
-        return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
-                          "[kafka] %s is set by Stele: %s; remove the line", setting->name, why);
+    const char *owned = stele_config_owned_reason(setting->name);
+    if (owned != NULL) return fail_setting(setting, "Stele sets it itself: ", owned, err);
 
     char text[200];
     switch (rd_kafka_conf_set(conf, setting->name, setting->value, text, sizeof text)) {
     case RD_KAFKA_CONF_OK:
         return STELE_OK;
     case RD_KAFKA_CONF_INVALID:
-        return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP, "[kafka] %s: %s", setting->name,
-                          text);
+        return fail_setting(setting, text, "", err);
     default:
-        break;
+        return fail_unknown(setting, err);
     }
-    char near[64];
-    find_near(setting->name, near, sizeof near);
-    if (near[0] != '\0')
-        return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
-                          "[kafka] librdkafka %s knows no setting \"%s\"; is \"%s\" meant?",
-                          rd_kafka_version_str(), setting->name, near);
-    return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
-                      "[kafka] librdkafka %s knows no setting \"%s\"; see its CONFIGURATION.md",
-                      rd_kafka_version_str(), setting->name);
 }
 
 static bool has_brokers(const stele_log_setting *settings, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        if (strcmp(settings[i].name, "bootstrap.servers") == 0 ||
-            strcmp(settings[i].name, "metadata.broker.list") == 0)
-            return settings[i].value[0] != '\0';
+        if (strcmp(settings[i].name, "bootstrap.servers") == 0) return settings[i].value[0] != '\0';
     return false;
 }
 

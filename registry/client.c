@@ -34,10 +34,10 @@ static stele_status open_log(const stele_config *config, const char *name, stele
     stele_log_setting *settings = stele_alloc_array(count + 1, sizeof *settings);
     bool is_named = false;
     for (size_t i = 0; i < count; i++) {
-        settings[i] = (stele_log_setting){pairs[i].key, pairs[i].value};
+        settings[i] = (stele_log_setting){pairs[i].key, pairs[i].value, pairs[i].origin};
         is_named = is_named || strcmp(pairs[i].key, "client.id") == 0;
     }
-    if (!is_named) settings[count++] = (stele_log_setting){"client.id", name};
+    if (!is_named) settings[count++] = (stele_log_setting){.name = "client.id", .value = name};
     stele_status status = stele_log_kafka_new(settings, count, out, err);
     free(settings);
     return status;

@@ -228,7 +228,7 @@ int main(int argc, char **argv)
     if (records < 1 || rounds < 1 || rounds > 64) return 2;
 
     stele_log *log = NULL;
-    stele_log_setting setting = {"bootstrap.servers", argv[1]};
+    stele_log_setting setting = {.name = "bootstrap.servers", .value = argv[1]};
     must(stele_log_kafka_new(&setting, 1, &log, &err));
     compare(log, argv[1], "none", records, rounds);
     compare(log, argv[1], "lz4", records, rounds);

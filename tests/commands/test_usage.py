@@ -89,8 +89,10 @@ def configuration_errors_name_their_place():
         for number, (text, said) in enumerate(files):
             path = probe.file(f"{number}.ini", text)
             probe.call("run", "-c", path).exits(1).says(path, said)
-        path = probe.file("kafka.ini", "[kafka]\nno.such.key = 1\n")
-        probe.call("run", "-c", path).exits(1).says("[kafka] librdkafka", "knows no setting \"no.such.key\"")
+        path = probe.file("kafka.ini", "[kafka]\nlinger.ms = 3\nmesage.max.bytes = 1000\n")
+        probe.call("run", "-c", path).exits(1).says(
+            f"{path}:3: [kafka] mesage.max.bytes: librdkafka ", "has no such key; did you mean message.max.bytes?")
+        probe.call("run", "-o", "kafka.linger.ms=soon").exits(1).says("-o: [kafka] linger.ms: Invalid value")
         probe.call("run", "-c", "none.ini").exits(1).says("none.ini cannot be opened: No such file")
         probe.call("run", "-o", "worker.threads").exits(1).says("section.key=value")
         probe.call("run", "-o", "worker.threads=0").exits(1).says("-o", "worker.threads")

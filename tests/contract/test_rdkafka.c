@@ -12,8 +12,8 @@ static stele_log *open_kafka(void)
 static stele_log *open_impatient(void)
 {
     stele_log *log = NULL;
-    stele_log_setting settings[] = {{"bootstrap.servers", getenv("STELE_KAFKA")},
-                                    {"max.poll.interval.ms", "1000"}};
+    stele_log_setting settings[] = {{.name = "bootstrap.servers", .value = getenv("STELE_KAFKA")},
+                                    {.name = "max.poll.interval.ms", .value = "1000"}};
     MUST(stele_log_kafka_new(settings, COUNT_OF(settings), &log, &err));
     return log;
 }

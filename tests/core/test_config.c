@@ -203,7 +203,7 @@ static void a_wrong_file_says_where_and_what(void **state)
         {"[projection a]\nsnapshot_events = -1",
          ":2: projection.a.snapshot_events: \"-1\" is not between 1 and 1000000000"},
         {"[kafka]\ngroup.id = x",
-         ":2: Stele sets group.id itself: it is the projection's name and version"},
+         ":2: Stele sets group.id itself: it is the projection's name and version; remove it"},
         {"[kafka]\nbootstrap servers = x", ":2: \"bootstrap servers\" is no key of librdkafka"},
         {"[worker]\nthreads 4", ":2: key = value is expected"},
     };

@@ -26,7 +26,7 @@ stele_log *open_log(const char *address)
     if (address == NULL) address = getenv("STELE_KAFKA");
     if (address == NULL) fail_msg("STELE_KAFKA is not set: scripts/test starts a broker");
     stele_log *log = NULL;
-    stele_log_setting setting = {"bootstrap.servers", address};
+    stele_log_setting setting = {.name = "bootstrap.servers", .value = address};
     MUST(stele_log_kafka_new(&setting, 1, &log, &err));
     return log;
 }

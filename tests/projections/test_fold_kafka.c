@@ -10,7 +10,7 @@ enum { PARTITIONS = 2, EACH = 40 };
 
 static int open_bank(void **state)
 {
-    const stele_log_setting settings[] = {{"bootstrap.servers", start_broker()}};
+    const stele_log_setting settings[] = {{.name = "bootstrap.servers", .value = start_broker()}};
     stele_log *log;
     MUST(stele_log_kafka_new(settings, 1, &log, &err));
     *state = bank_new_on(log, PARTITIONS);
