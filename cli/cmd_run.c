@@ -143,10 +143,10 @@ static void add_runners(crew *c, stele_cli *cli, const stele_projection *project
     c->runners = stele_realloc_array(c->runners, total, sizeof *c->runners);
     while (c->count < total) {
         runner *r = &c->runners[c->count++];
-        *r = (runner){
-            .cli = cli, .projection = *projection, .logger = logger, .instance = c->instance};
-        if (stele_config_is(config, "projection", projection->name, "unknown_events", "ignore"))
-            r->projection.ignore_other_events = true;
+        *r = (runner){.cli = cli,
+                      .projection = stele_cli_configured(cli, projection),
+                      .logger = logger,
+                      .instance = c->instance};
     }
 }
 

@@ -240,8 +240,9 @@ stele_exit stele_cmd_snapshots_verify(stele_cli *cli, const stele_arguments *arg
     stele_client *client = stele_cli_client(cli);
     if (client == NULL) return STELE_EXIT_FAILED;
     stele_clock clock = stele_clock_system();
+    stele_projection configured = stele_cli_configured(cli, projection);
     stele_verify_options options = {
-        .projection = projection,
+        .projection = &configured,
         .log = stele_client_log(client),
         .registry = stele_client_registry(client),
         .clock = clock,

@@ -126,9 +126,10 @@ static stele_status parse_at(const char *at, int64_t *version, int64_t *time_ms,
 static stele_status query_states(printer *p, const stele_projection *projection,
                                  stele_query_options *options, stele_error *err)
 {
+    stele_projection configured = stele_cli_configured(p->cli, projection);
     p->type = projection->state;
     p->at_version = options->at_version;
-    options->projection = projection;
+    options->projection = &configured;
     options->each = print_state;
     options->context = p;
     return stele_query(options, err);

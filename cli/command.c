@@ -8,6 +8,8 @@
 #include <string.h>
 
 #include "core/alloc.h"
+#include "core/config.h"
+#include "registry/client.h"
 
 #define SCHEMA_FILE_MAX ((size_t)1 << 20)
 
@@ -50,12 +52,21 @@ stele_client *stele_cli_client(stele_cli *cli)
     return cli->client;
 }
 
-const stele_projection *stele_cli_projection(stele_cli *cli, const char *name)
+const stele_projection *stele_cli_projection(const stele_cli *cli, const char *name)
 {
     const stele_projection *const *at = cli->app->projections;
     for (; at != NULL && *at != NULL; at++)
         if (strcmp((*at)->name, name) == 0) return *at;
     return NULL;
+}
+
+stele_projection stele_cli_configured(const stele_cli *cli, const stele_projection *projection)
+{
+    stele_projection configured = *projection;
+    if (stele_config_is(stele_client_config(cli->client), "projection", projection->name,
+                        "unknown_events", "ignore"))
+        configured.ignore_other_events = true;
+    return configured;
 }
 
 stele_status stele_cli_read_file(stele_cli *cli, const char *path, size_t size_max,

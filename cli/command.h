@@ -68,8 +68,11 @@ stele_exit stele_cli_fail_error(stele_cli *cli, const stele_error *err);
  */
 stele_exit stele_cli_fail_topic(stele_cli *cli, const char *aggregate, const stele_error *err);
 
-/** Find what the application has by name; says what there is if it has none of that name. */
-const stele_projection *stele_cli_projection(stele_cli *cli, const char *name);
+/** The application's projection of that name. @return NULL: it has none */
+const stele_projection *stele_cli_projection(const stele_cli *cli, const char *name);
+
+/** A projection with what the configuration says of its events. The client must be open. */
+stele_projection stele_cli_configured(const stele_cli *cli, const stele_projection *projection);
 
 /**
  * A file's content. "-" is standard input.

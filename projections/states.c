@@ -195,8 +195,9 @@ static stele_status find_handler(const stele_states *states, const stele_decoded
     if (!states->projection->ignore_other_events)
         return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
                           "no handler for events of type %s: give projection %s one (with "
-                          ".apply = NULL to ignore it), or set ignore_other_events",
-                          decoded->name, states->projection->name);
+                          ".apply = NULL to ignore it), or ignore all such events: "
+                          "unknown_events = ignore in [projection %s]",
+                          decoded->name, states->projection->name, states->projection->name);
     *out = NULL;
     return STELE_OK;
 }

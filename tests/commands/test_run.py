@@ -170,9 +170,16 @@ def an_unknown_type_stops_or_is_ignored():
         probe.publish({"id": "a"})
         row = stopped_by(probe, "Other")
         assert f"{probe.topic}/0/0" in row["reason"], row
-        worker = probe.worker("-o", f"projection.{probe.name}.unknown_events=ignore")
+        way_out = f"unknown_events = ignore in [projection {probe.name}]"
+        assert way_out in row["reason"], row
+        ignoring = "-o", f"projection.{probe.name}.unknown_events=ignore"
+        worker = probe.worker(*ignoring)
         probe.awaits_end()
         worker.ends(signal.SIGTERM).exits(0)
+        probe.call("state", probe.name, "a", "--at", "1").exits(1).says(way_out)
+        row, = probe.call("state", probe.name, "a", "--at", "1", *ignoring).exits(0).rows()
+        assert row["version"] == 1, row
+        probe.call("snapshots", "verify", probe.name, *ignoring).exits(0).says("0 differences")
 
 
 @case

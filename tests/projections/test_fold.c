@@ -350,7 +350,8 @@ static void an_unknown_type_stops_the_partition(void **state)
     append_other(of);
     assert_stops(of,
                  "account.events/0/0: no handler for events of type test.Moved: give projection "
-                 "balances one (with .apply = NULL to ignore it), or set ignore_other_events");
+                 "balances one (with .apply = NULL to ignore it), or ignore all such events: "
+                 "unknown_events = ignore in [projection balances]");
     bank_free(of);
 }
 
