@@ -12,7 +12,12 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-enum { BATCH = 4096, SLOTS = 65536, KEY_MAX = 16 };
+enum {
+    BATCH = 4096,
+    WAIT_MS = 10, /* a batch that is not full is waited for that long: the last one is not */
+    SLOTS = 65536,
+    KEY_MAX = 16
+};
 
 typedef struct balance {
     uint8_t key[KEY_MAX];
@@ -48,7 +53,7 @@ static rd_kafka_t *open_consumer(const char *brokers)
     set(conf, "socket.nagle.disable", "true");
     set(conf, "check.crcs", "true");
     set(conf, "isolation.level", "read_committed");
-    set(conf, "queued.min.messages", "1000000");
+    set(conf, "queued.min.messages", "4194304");
     set(conf, "queued.max.messages.kbytes", kbytes);
     rd_kafka_t *consumer = rd_kafka_new(RD_KAFKA_CONSUMER, conf, why, sizeof why);
     if (consumer == NULL) replay_die("rd_kafka_new", why);
@@ -162,7 +167,7 @@ static replay_result replay(const replay_share *share, balance *table)
     rd_kafka_assign(consumer, list);
     rd_kafka_topic_partition_list_destroy(list);
     while (reading.left > 0) {
-        ssize_t got = rd_kafka_consume_batch_queue(queue, 1000, batch, BATCH);
+        ssize_t got = rd_kafka_consume_batch_queue(queue, WAIT_MS, batch, BATCH);
         for (ssize_t i = 0; i < got; i++) {
             if (batch[i]->err != 0) replay_die("consume", rd_kafka_message_errstr(batch[i]));
             if (table != NULL) fold(table, batch[i], &result.accounts);
