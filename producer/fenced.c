@@ -13,12 +13,14 @@ enum {
     STEP_MS = 500, /* longest call that a close has to wait for, but for a commit under way */
     PAUSE_MIN_MS = 20,
     PAUSE_MAX_MS = 1000,
-    DEFAULT_TIMEOUT_MS = 10000
+    DEFAULT_TIMEOUT_MS = 10000,
+    DEFAULT_PATIENCE_MS = 5000
 };
 
 struct stele_fenced {
     pthread_t thread;
     int timeout_ms;
+    int patience_ms;
     char *topic;
 
     /* Of the thread. */
@@ -143,14 +145,30 @@ static void become(stele_fenced *fenced, stele_fenced_state state, const stele_e
     stele_monitor_unlock(&fenced->monitor);
 }
 
+/* What is in progress is no failure until it lasts. */
+static void say_what_lasts(stele_fenced *fenced, stele_deadline patience, const stele_error *why)
+{
+    if (!stele_deadline_passed(patience)) return;
+    stele_error lasting;
+    stele_fail_cause(&lasting, why->status, STELE_NEXT_RETRY, why->cause,
+                     "for more than %d ms the broker has not ended what earlier owners left open: "
+                     "%s",
+                     fenced->patience_ms, why->text);
+    become(fenced, STELE_FENCED_INIT, &lasting);
+}
+
 /* Fence the holder before. @return false: dead, or closing */
 static bool fence(stele_fenced *fenced)
 {
     int pause_ms = PAUSE_MIN_MS;
     stele_error failure;
+    stele_deadline patience = stele_deadline_after(stele_clock_system(), fenced->patience_ms);
     while (stele_log_producer_init(fenced->producer, fenced->topic, STEP_MS, &failure) < 0) {
         bool again = failure.next == STELE_NEXT_RETRY;
-        become(fenced, again ? STELE_FENCED_INIT : STELE_FENCED_DEAD, &failure);
+        if (again)
+            say_what_lasts(fenced, patience, &failure);
+        else
+            become(fenced, STELE_FENCED_DEAD, &failure);
         if (!again || !pause_before_retry(fenced, &pause_ms)) return false;
     }
     become(fenced, STELE_FENCED_READY, NULL);
@@ -343,6 +361,7 @@ stele_status stele_fenced_open(stele_log *log, const stele_fenced_options *optio
 {
     stele_fenced *fenced = stele_alloc(sizeof *fenced);
     fenced->timeout_ms = options->timeout_ms == 0 ? DEFAULT_TIMEOUT_MS : options->timeout_ms;
+    fenced->patience_ms = options->patience_ms == 0 ? DEFAULT_PATIENCE_MS : options->patience_ms;
     fenced->topic = stele_strdup(options->topic);
     fenced->outcomes_end = &fenced->outcomes;
     stele_monitor_init(&fenced->monitor);

@@ -18,6 +18,7 @@ typedef struct stele_fenced_options {
     const char *transactional_id; /* "<projection>.v<n>-<topic>-<partition>" */
     const char *topic;            /* where it writes, for the metadata; copied */
     int timeout_ms;               /* transaction.timeout.ms; 0: 10,000 */
+    int patience_ms;              /* fencing that lasts longer is said as a failure; 0: 5,000 */
 } stele_fenced_options;
 
 typedef enum stele_fenced_state {
@@ -32,8 +33,8 @@ typedef enum stele_fenced_state {
 stele_status stele_fenced_open(stele_log *log, const stele_fenced_options *options,
                                stele_fenced **out, stele_error *err);
 
-/** Where it stands. @param failure  filled when DEAD, and while INIT cannot reach the broker; or
- * NULL */
+/** Where it stands. @param failure  filled when DEAD, and while INIT lasts longer than it should;
+ * or NULL */
 stele_fenced_state stele_fenced_poll(stele_fenced *fenced, stele_error *failure);
 
 /** One transaction's content. Used by one thread at a time. */

@@ -29,14 +29,20 @@ static stele_log *log_with_topics(void)
     return log;
 }
 
-static stele_fenced *opened(stele_log *log)
+static stele_fenced *opened_with_patience(stele_log *log, int patience_ms)
 {
     stele_fenced *fenced;
     stele_error err;
     stele_fenced_options options = {.transactional_id = "balances.v1-account.events-0",
-                                    .topic = TOPIC};
+                                    .topic = TOPIC,
+                                    .patience_ms = patience_ms};
     assert_int_equal(stele_fenced_open(log, &options, &fenced, &err), STELE_OK);
     return fenced;
+}
+
+static stele_fenced *opened(stele_log *log)
+{
+    return opened_with_patience(log, 0);
 }
 
 static void wait_for_state(stele_fenced *fenced, stele_fenced_state state, stele_error *failure)
@@ -126,7 +132,7 @@ static void the_fence_waits_for_a_broker_that_is_away(void **state)
     (void)state;
     stele_log *log = log_with_topics();
     stele_log_memory_set_up(log, false);
-    stele_fenced *fenced = opened(log);
+    stele_fenced *fenced = opened_with_patience(log, 1);
     stele_error failure = {0};
 
     stele_deadline until = stele_deadline_after(stele_clock_system(), WAIT_MS);
@@ -137,6 +143,26 @@ static void the_fence_waits_for_a_broker_that_is_away(void **state)
 
     wait_for_state(fenced, STELE_FENCED_READY, &failure);
     assert_int_equal(failure.status, STELE_OK);
+    stele_fenced_close(fenced, WAIT_MS);
+    stele_log_free(log);
+}
+
+static void a_fence_in_progress_is_no_failure(void **state)
+{
+    (void)state;
+    stele_log *log = log_with_topics();
+    stele_log_memory_set_up(log, false);
+    stele_fenced *fenced = opened_with_patience(log, 60000);
+    stele_error failure = {0};
+
+    stele_deadline until = stele_deadline_after(stele_clock_system(), 100);
+    while (!stele_deadline_passed(until)) {
+        assert_int_equal(stele_fenced_poll(fenced, &failure), STELE_FENCED_INIT);
+        assert_int_equal(failure.status, STELE_OK);
+    }
+
+    stele_log_memory_set_up(log, true);
+    wait_for_state(fenced, STELE_FENCED_READY, &failure);
     stele_fenced_close(fenced, WAIT_MS);
     stele_log_free(log);
 }
@@ -458,6 +484,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_submitted_before_the_fence_stands_is_committed),
         cmocka_unit_test(the_fence_waits_for_a_broker_that_is_away),
+        cmocka_unit_test(a_fence_in_progress_is_no_failure),
         cmocka_unit_test(a_fence_that_never_stood_is_closed_in_time),
         cmocka_unit_test(transactions_are_committed_in_the_order_of_their_submission),
         cmocka_unit_test(a_record_keeps_its_key_headers_and_tombstone),
