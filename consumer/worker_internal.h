@@ -10,6 +10,7 @@
 enum {
     BACKOFF_MIN_MS = 50,
     BACKOFF_MAX_MS = 5000,
+    PATIENCE_MS = 5000,  /* an answer on its way is a wait when it takes longer */
     COMPLAIN_MS = 10000, /* how often a wait is logged */
     REFRESH_MS = 30000,  /* how often the partition count is asked for */
     ASK_MS = 1000,       /* one question to the broker */
@@ -37,6 +38,7 @@ typedef struct slot {
     int backoff_ms;
     int64_t retry_ns; /* no call before it */
     char reason[240]; /* why it waits or is stopped; "" */
+    int64_t said_ns;  /* the reason is kept from log and status until then */
 
     stele_progress progress; /* as seen last */
     int64_t progress_ns;     /* when it moved, or there was nothing to do */

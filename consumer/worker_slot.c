@@ -34,7 +34,7 @@ static void set_reason(slot *self, const char *text)
 static void go_on(slot *self)
 {
     self->backoff_ms = 0;
-    self->retry_ns = INT64_MIN;
+    self->retry_ns = self->said_ns = INT64_MIN;
     self->reason[0] = '\0';
 }
 
@@ -46,6 +46,11 @@ static void wait_for_retry(stele_worker *worker, slot *self, const stele_error *
         worker->soon = true;
         return;
     }
+    bool is_on_its_way = why->status == STELE_E_TIMED_OUT && why->next == STELE_NEXT_RETRY;
+    if (!is_on_its_way)
+        self->said_ns = INT64_MIN;
+    else if (self->reason[0] == '\0')
+        self->said_ns = after_ms(worker_now(worker), PATIENCE_MS);
     set_reason(self, why->text);
     self->backoff_ms = self->backoff_ms == 0 ? BACKOFF_MIN_MS : 2 * self->backoff_ms;
     if (self->backoff_ms > BACKOFF_MAX_MS) self->backoff_ms = BACKOFF_MAX_MS;

@@ -12,7 +12,8 @@ stele_partition_state slot_state(const stele_worker *worker, const slot *self, c
 {
     *reason = self->reason;
     if (self->phase == SLOT_STOPPED) return STELE_STATE_STOPPED;
-    if (self->phase == SLOT_FENCED || self->reason[0] != '\0') return STELE_STATE_WAITING;
+    bool waits = self->reason[0] != '\0' && worker_now(worker) >= self->said_ns;
+    if (self->phase == SLOT_FENCED || waits) return STELE_STATE_WAITING;
     if (!stele_log_is_up(worker->log)) {
         *reason = "no broker answers";
         return STELE_STATE_WAITING;

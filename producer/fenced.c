@@ -150,7 +150,7 @@ static void say_what_lasts(stele_fenced *fenced, stele_deadline patience, const 
 {
     if (!stele_deadline_passed(patience)) return;
     stele_error lasting;
-    stele_fail_cause(&lasting, why->status, STELE_NEXT_RETRY, why->cause,
+    stele_fail_cause(&lasting, STELE_E_UNAVAILABLE, STELE_NEXT_RETRY, why->cause,
                      "for more than %d ms the broker has not ended what earlier owners left open: "
                      "%s",
                      fenced->patience_ms, why->text);

@@ -514,6 +514,50 @@ static void a_restore_that_waits_says_for_what(void **state)
     end_world(of);
 }
 
+static void an_answer_on_its_way_is_said_when_it_takes_long(void **state)
+{
+    (void)state;
+    static const char *const why = "registry: no answer yet what schema 7 is";
+    world *of = new_world_with_topic();
+    append(of, 0, 5);
+    of->take = (order){STELE_E_TIMED_OUT, STELE_NEXT_RETRY, why, false};
+    stele_worker *worker = new_worker(of);
+    turn_until_running(worker);
+
+    pass(of, worker, 4000);
+    assert_int_equal(of->taken[0], 0);
+    assert_int_equal(state_of(worker, 0), STELE_STATE_RUNNING);
+    assert_string_equal(reason_of(worker, 0), "");
+    pass(of, worker, 2000);
+    assert_int_equal(state_of(worker, 0), STELE_STATE_WAITING);
+    assert_string_equal(reason_of(worker, 0), why);
+
+    of->take = (order){0};
+    pass(of, worker, 6000);
+    assert_int_equal(state_of(worker, 0), STELE_STATE_RUNNING);
+    assert_int_equal(of->taken[0], 5);
+    stele_worker_close(worker);
+    end_world(of);
+}
+
+static void what_failed_is_said_at_once_also_after_an_answer_on_its_way(void **state)
+{
+    (void)state;
+    world *of = new_world_with_topic();
+    of->prepare = (order){STELE_E_TIMED_OUT, STELE_NEXT_RETRY, "no answer yet", true};
+    stele_worker *worker = new_worker(of);
+    for (int i = 0; i < TURNS_MAX && of->prepare_calls == 0; i++)
+        turn(worker);
+    of->prepare = (order){STELE_E_UNAVAILABLE, STELE_NEXT_RETRY, "registry is away", false};
+
+    pass(of, worker, 1000);
+
+    assert_int_equal(state_of(worker, 0), STELE_STATE_WAITING);
+    assert_string_equal(reason_of(worker, 0), "registry is away");
+    stele_worker_close(worker);
+    end_world(of);
+}
+
 /* ---- stalling ---- */
 
 static void a_restore_without_progress_is_stalled_and_begun_again(void **state)
@@ -751,6 +795,8 @@ int main(void)
         cmocka_unit_test(a_worker_waits_for_a_topic_that_is_not_there),
         cmocka_unit_test(a_broker_that_is_away_is_waited_for),
         cmocka_unit_test(a_restore_that_waits_says_for_what),
+        cmocka_unit_test(an_answer_on_its_way_is_said_when_it_takes_long),
+        cmocka_unit_test(what_failed_is_said_at_once_also_after_an_answer_on_its_way),
         cmocka_unit_test(a_restore_without_progress_is_stalled_and_begun_again),
         cmocka_unit_test(a_partition_that_is_behind_and_does_not_move_is_stalled),
         cmocka_unit_test(a_reader_that_gives_nothing_is_replaced),
