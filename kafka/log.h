@@ -232,8 +232,10 @@ typedef struct stele_log_producer_options {
     int transaction_timeout_ms;   /* 0: 10,000 */
     int delivery_timeout_ms;      /* 0: 30,000, and never above the transaction's time-out */
     size_t queue_max;             /* bytes queued before _put says STELE_E_FULL; 0: 64 MiB */
-    const char *compression;      /* NULL: "lz4" */
-    int linger_ms;                /* 0: 5 ms for facts, none in transactions */
+    size_t batch_max; /* bytes written as one batch, but for a record that is larger by itself: the
+                         topic's max.message.bytes, which is a batch's limit; 0: 1,000,000 */
+    const char *compression; /* NULL: "lz4" */
+    int linger_ms;           /* 0: 5 ms for facts, none in transactions */
     /**
      * One call per entry, within _poll, _flush, _commit, _abort or _close of the owner's thread.
      * @param position  where it stands; offset -1 if it failed

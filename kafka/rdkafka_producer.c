@@ -35,9 +35,10 @@ static void fail_delivery(stele_error *failure, const rd_kafka_message_t *messag
          status == STELE_E_INTERRUPTED))
         next = STELE_NEXT_RETRY;
     stele_fail_cause(failure, status, next, (int)message->err,
-                     "%s/%d: a record of %zu bytes was not delivered: %s",
+                     "%s/%d: a record of %zu bytes was not delivered: %s%s",
                      rd_kafka_topic_name(message->rkt), (int)message->partition,
-                     message->len + message->key_len, rd_kafka_err2str(message->err));
+                     message->len + message->key_len, rd_kafka_err2str(message->err),
+                     status == STELE_E_LIMIT ? "; raise the topic's max.message.bytes" : "");
 }
 
 /* @locality the owner's thread, within poll, flush, commit, abort and close */
@@ -101,6 +102,16 @@ static void set_compression(const rdkafka_log *log, rd_kafka_conf_t *conf, const
         stele_rdkafka_set_default(log, conf, "compression.type", "lz4");
 }
 
+/* The broker takes or refuses a batch as a whole. */
+static void set_batch(rd_kafka_conf_t *conf, size_t batch_max)
+{
+    char text[24] = "";
+    size_t size = sizeof text;
+    rd_kafka_conf_get(conf, "batch.size", text, &size);
+    if (batch_max > 0 && (int64_t)batch_max < strtoll(text, NULL, 10))
+        stele_rdkafka_set_number(conf, "batch.size", (int64_t)batch_max);
+}
+
 static void set_linger(const rdkafka_log *log, rd_kafka_conf_t *conf,
                        const stele_log_producer_options *options)
 {
@@ -138,6 +149,7 @@ static rd_kafka_conf_t *make_conf(const rdkafka_log *log, const stele_log_produc
     stele_rdkafka_set_default(log, conf, "topic.metadata.propagation.max.ms", "5000");
     set_delivery(log, conf, options);
     set_queue(conf, options->queue_max);
+    set_batch(conf, options->batch_max);
     set_compression(log, conf, options->compression);
     set_linger(log, conf, options);
     /* Without it, flush and commit look for deliveries every 10 ms only. */

@@ -155,6 +155,7 @@ stele_status stele_publisher_open_producer(stele_publisher *publisher, stele_err
     /* More than the queue of events, so that it is that one which says it is full. */
     stele_log_producer_options options = {.delivery_timeout_ms = DELIVERY_TIMEOUT_MS,
                                           .queue_max = 2 * publisher->options.queue_max,
+                                          .batch_max = publisher->batch_max,
                                           .compression = publisher->compression,
                                           .linger_ms = publisher->options.linger_ms,
                                           .delivered = on_delivered,
@@ -233,12 +234,33 @@ static stele_status check_id(stele_bytes id, stele_error *err)
     return STELE_OK;
 }
 
+/* The broker refuses a batch that is larger than the topic's limit, with all records in it. */
+static stele_status fit_batches(stele_publisher *publisher, stele_error *err)
+{
+    STELE_AUTO(char) text = NULL;
+    stele_error failure;
+    int64_t limit = 0;
+    if (stele_log_topic_setting(publisher->log, publisher->topic, "max.message.bytes",
+                                publisher->options.timeout_ms, &text, &failure) < 0) {
+        if (failure.next != STELE_NEXT_RETRY) return STELE_OK; /* it may not be asked for */
+        if (err != NULL) *err = failure;
+        return failure.status;
+    }
+    if (stele_parse_int64(stele_text(text), 1, INT32_MAX, &limit, NULL) < 0) return STELE_OK;
+    publisher->batch_max = (size_t)limit;
+    stele_log_producer *unused = publisher->producer;
+    stele_status status = stele_publisher_open_producer(publisher, err);
+    if (status == STELE_OK) stele_log_producer_close(unused);
+    return status;
+}
+
 static stele_status find_topic(stele_publisher *publisher, stele_error *err)
 {
     if (publisher->partition_count > 0) return STELE_OK;
     stele_log_topic topic;
     stele_status status = stele_log_topic_describe(publisher->log, publisher->topic,
                                                    publisher->options.timeout_ms, &topic, err);
+    if (status == STELE_OK) status = fit_batches(publisher, err);
     if (status < 0) return status;
     publisher->partition_count = topic.partitions;
     publisher->partitions =

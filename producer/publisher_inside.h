@@ -32,6 +32,7 @@ struct stele_publisher {
     char *topic;
     char *source; /* ce_source */
     char *compression;
+    size_t batch_max;             /* what the topic takes as one batch; 0: not known */
     stele_log_producer *producer; /* NULL: the last one died, no other is there yet */
     stele_publisher_partition *partitions;
     int32_t partition_count; /* 0: not known yet */
