@@ -73,6 +73,8 @@ typedef struct stele_batch {
         next_offset; /* position after this batch: past holes when `at_end`, else last record + 1 */
     bool at_end;     /* the log ended at next_offset when this was fetched (last stable offset or
                         high watermark, by the isolation) */
+    int64_t log_end; /* high watermark as the client heard of it last, to tell how far behind a
+                        reader is; never below next_offset */
     stele_status status;
     stele_error error; /* filled if status is not STELE_OK */
     void *self;        /* the implementation's */

@@ -194,6 +194,7 @@ static bool read_batch(reader *self, source *from, const memory_partition *parti
         .count = into->count,
         .next_offset = from->position,
         .at_end = at_end,
+        .log_end = partition->end,
         .self = into,
     };
     return true;
@@ -205,6 +206,7 @@ static void hand_out_failure(reader *self, source *from, const stele_error *fail
     *out = (stele_batch){
         .partition = from->partition,
         .next_offset = from->position,
+        .log_end = from->position,
         .status = failure->status,
         .error = *failure,
         .self = make_box(self, 0),

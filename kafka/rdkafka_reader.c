@@ -389,6 +389,17 @@ static void fill(reader *self, source *from, box *into, size_t polled, stele_bat
     }
 }
 
+/* Of the last answer to a fetch; asks nobody. */
+static int64_t known_end(const reader *self, const source *from)
+{
+    int64_t start;
+    int64_t end;
+    rd_kafka_resp_err_t code = rd_kafka_get_watermark_offsets(
+        self->client.rk, rd_kafka_topic_name(from->topic), from->index, &start, &end);
+    bool is_ahead = code == RD_KAFKA_RESP_ERR_NO_ERROR && end > from->position;
+    return is_ahead ? end : from->position;
+}
+
 /* A failure is handed out by itself, after the records that came before it. */
 static bool hand_out_failure(reader *self, size_t at, stele_batch *out)
 {
@@ -397,6 +408,7 @@ static bool hand_out_failure(reader *self, size_t at, stele_batch *out)
     *out = (stele_batch){
         .partition = {rd_kafka_topic_name(from->topic), from->index},
         .next_offset = from->position,
+        .log_end = from->position,
         .status = from->failure.status,
         .error = from->failure,
         .self = taken,
@@ -425,6 +437,7 @@ static bool take_from(reader *self, size_t at, stele_batch *out)
     batch.records = into->records;
     batch.count = into->count;
     batch.next_offset = from->position;
+    batch.log_end = known_end(self, from);
     batch.self = into;
     *out = batch;
     return true;

@@ -33,6 +33,7 @@ int run_log_contract(const contract_subject *subject);
     CASE(the_end_is_told_once_each_time_it_is_reached)                                             \
     CASE(the_end_of_an_empty_partition_is_told)                                                    \
     CASE(a_batch_holds_no_more_than_batch_max)                                                     \
+    CASE(a_batch_knows_how_far_the_log_goes)                                                       \
     CASE(a_reader_starts_in_the_middle)                                                            \
     CASE(nothing_to_read_times_out)                                                                \
     CASE(a_held_partition_is_not_handed_out_and_loses_nothing)                                     \

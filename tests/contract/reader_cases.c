@@ -48,7 +48,7 @@ void records_come_in_the_order_in_which_they_were_put(void)
         assert_string_equal(batch.partition.topic, topic);
         assert_int_equal(batch.partition.index, 0);
         for (size_t i = 0; i < batch.count; i++, expected++) {
-            char text[16];
+            char text[24];
             snprintf(text, sizeof text, "%lld", (long long)expected);
             assert_int_equal(batch.records[i].offset, expected);
             assert_true(stele_bytes_equal(batch.records[i].value, stele_text(text)));
@@ -241,6 +241,27 @@ void a_batch_holds_no_more_than_batch_max(void)
         assert_int_equal(batch.next_offset, seen);
         if (seen < 10) assert_false(batch.at_end);
         stele_log_batch_release(&batch);
+    }
+    stele_log_reader_close(reader);
+}
+
+void a_batch_knows_how_far_the_log_goes(void)
+{
+    const char *topic = make_topic(the_log, 1);
+    put_many(topic, 0, 10);
+
+    stele_log_reader *reader = NULL;
+    stele_log_reader_options options = {.batch_max = 3};
+    MUST(stele_log_reader_open(the_log, &options, &reader, &err));
+    MUST(stele_log_reader_start(reader, (stele_partition){topic, 0}, 0, &err));
+    for (int64_t end = 10; end <= 11; end++) {
+        for (bool at_end = false; !at_end;) {
+            stele_batch batch = next_batch(reader);
+            assert_int_equal(batch.log_end, end);
+            at_end = batch.at_end && batch.next_offset == end;
+            stele_log_batch_release(&batch);
+        }
+        put_many(topic, 0, 1);
     }
     stele_log_reader_close(reader);
 }
