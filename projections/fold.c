@@ -129,6 +129,7 @@ static stele_status take_events(fold_task *task, const stele_batch *batch, stele
     }
     const stele_record *last = NULL;
     int64_t position = task->at.position;
+    task->log_end = batch->log_end;
     status = stele_states_take(task->states, batch, &position, &last, err);
     if (position > task->at.position) {
         task->at.position = position;

@@ -92,7 +92,8 @@ typedef struct fold_task {
     stele_resume resume;
     bool unverified; /* the checkpoint's last event is to be compared first */
 
-    fold_mark at; /* where it stands */
+    fold_mark at;    /* where it stands */
+    int64_t log_end; /* as the last batch had it */
     fold_writing writing;
 } fold_task;
 

@@ -17,6 +17,7 @@ enum {
     URGENT_PIECE_NS = 20000000, /* while draining */
     LOOK_AT_CLOCK = 16,         /* states between two looks */
     OUTCOME_MS = 10,            /* while draining */
+    BEHIND_EVENTS = 50,         /* for each state to be written, while behind */
     AGAIN_MS = 100,             /* between an abort and the next attempt */
     ABORTS_TO_TELL = 3
 };
@@ -320,17 +321,25 @@ static stele_status collect(fold_task *task, int timeout_ms, stele_error *err)
 bool fold_is_written(const fold_task *task)
 {
     const fold_writing *writing = &task->writing;
-    return !writing->active && !stele_states_is_dirty(task->states) &&
+    return !writing->active && stele_states_dirty_count(task->states) == 0 &&
            task->at.position == writing->committed.position;
 }
 
+/* What a snapshot saves is the events that a restore need not apply again. At the end of the log
+ * there is one every so many events, as it is configured. A partition that is further behind than
+ * that reads at full speed, and would write its busy aggregates over and over for nobody: there the
+ * events have to be worth what writing costs. The time holds always. */
 static bool is_due(const fold_task *task)
 {
     const fold_writing *writing = &task->writing;
     const stele_fold_options *options = &task->fold->options;
-    int64_t events = stele_states_applied(task->states) - writing->cycle_events;
     int64_t elapsed_ms = (now_of(task) - writing->cycle_ns) / 1000000;
-    return events >= options->snapshot_events || elapsed_ms >= options->snapshot_interval_ms;
+    if (elapsed_ms >= options->snapshot_interval_ms) return true;
+    int64_t events = stele_states_applied(task->states) - writing->cycle_events;
+    if (events < options->snapshot_events) return false;
+    bool is_behind = task->log_end - task->at.position > options->snapshot_events;
+    int64_t changed = (int64_t)stele_states_dirty_count(task->states);
+    return !is_behind || events >= changed * BEHIND_EVENTS;
 }
 
 static void begin_cycle(fold_task *task)

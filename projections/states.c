@@ -28,6 +28,7 @@ struct stele_states {
     stele_table *table;
     stele_entry *dirty; /* first and last of the list */
     stele_entry **dirty_end;
+    size_t dirty_count;
     uint32_t *hashes; /* of the batch's keys */
     size_t hash_max;
     int64_t applied;
@@ -132,6 +133,7 @@ void stele_states_add_dirty(stele_states *states, stele_entry *entry)
     entry->next = NULL;
     *states->dirty_end = entry;
     states->dirty_end = &entry->next;
+    states->dirty_count++;
 }
 
 stele_entry *stele_states_take_dirty(stele_states *states)
@@ -139,12 +141,13 @@ stele_entry *stele_states_take_dirty(stele_states *states)
     stele_entry *list = states->dirty;
     states->dirty = NULL;
     states->dirty_end = &states->dirty;
+    states->dirty_count = 0;
     return list;
 }
 
-bool stele_states_is_dirty(const stele_states *states)
+size_t stele_states_dirty_count(const stele_states *states)
 {
-    return states->dirty != NULL;
+    return states->dirty_count;
 }
 
 /* ---- applying ---- */

@@ -72,8 +72,8 @@ stele_status stele_states_restore(stele_states *states, const stele_snapshot *sn
 /** Take away the list of entries that have changed since it was taken last; they stay dirty. */
 stele_entry *stele_states_take_dirty(stele_states *states);
 
-/** Is there anything in that list? */
-bool stele_states_is_dirty(const stele_states *states);
+/** How many there are in that list. */
+size_t stele_states_dirty_count(const stele_states *states);
 
 /** Put an entry into that list (again). */
 void stele_states_add_dirty(stele_states *states, stele_entry *entry);

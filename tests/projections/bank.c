@@ -366,13 +366,17 @@ static stele_bytes payload_of(stele_bytes value)
     return payload;
 }
 
+static void decode_checkpoint(const stele_record *record, stele_arena *arena, stele_checkpoint *out)
+{
+    assert_int_equal(stele_checkpoint_type.decode(payload_of(record->value), out, arena, NULL),
+                     STELE_OK);
+}
+
 static void dump_checkpoint(const dump *to, int32_t partition, const stele_record *record)
 {
     stele_checkpoint checkpoint;
     stele_arena *arena = stele_arena_new();
-    assert_int_equal(
-        stele_checkpoint_type.decode(payload_of(record->value), &checkpoint, arena, NULL),
-        STELE_OK);
+    decode_checkpoint(record, arena, &checkpoint);
     set_line(to->lines, partition, record->key,
              "next=%" PRId64 " last=%" PRId64 " hash=%016" PRIx64
              " partitions=%d aggregates=%" PRId64 " finished=%" PRId64,
@@ -436,6 +440,28 @@ char *bank_states(bank *self, const char *topic)
     dump to = {.of = self, .lines = lines_new()};
     read_all(self, topic, STELE_READ_COMMITTED, dump_batch, &to);
     return lines_end(to.lines);
+}
+
+static int find_checkpoint(void *context, const stele_batch *batch, stele_error *err)
+{
+    (void)err;
+    int64_t *first = context;
+    stele_arena *arena = stele_arena_new();
+    for (size_t i = 0; i < batch->count && *first == STELE_OFFSET_NONE; i++) {
+        stele_checkpoint checkpoint;
+        if (!stele_id_is_reserved(batch->records[i].key)) continue;
+        decode_checkpoint(&batch->records[i], arena, &checkpoint);
+        *first = checkpoint.next_offset;
+    }
+    stele_arena_free(arena);
+    return STELE_OK;
+}
+
+int64_t bank_first_checkpoint(bank *self)
+{
+    int64_t first = STELE_OFFSET_NONE;
+    read_all(self, BANK_SNAPSHOTS, STELE_READ_COMMITTED, find_checkpoint, &first);
+    return first;
 }
 
 typedef struct replay {

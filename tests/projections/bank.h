@@ -99,6 +99,9 @@ char *bank_run_to_stop(bank *self, teller_options options, int32_t partition);
 /** What stands in a snapshots topic, as lines of text sorted by key: one for each aggregate, with
  * its headers and its state, and one for each checkpoint. Caller frees. */
 char *bank_snapshots(bank *self, const char *topic);
+/** Where the first checkpoint in BANK_SNAPSHOTS is, of one partition; STELE_OFFSET_NONE if there is
+ * none. */
+int64_t bank_first_checkpoint(bank *self);
 /** The lines that one replay of all events makes, without checkpoints. Caller frees. */
 char *bank_replay(bank *self, const stele_projection *projection);
 /** Lines of bank_snapshots without the checkpoints. Caller frees. */

@@ -321,6 +321,98 @@ static void a_cycle_that_was_cut_is_gone_on_from_without_doubling(void **state)
     bank_free(of);
 }
 
+/* Five batches, so that the worker is behind after the first; one event in turn for each aggregate.
+ */
+enum { BEHIND = 5 * 1024 };
+
+static void deposit_behind(bank *of, int aggregates)
+{
+    for (int i = 0; i < BEHIND; i += aggregates)
+        deposit_to_many(of, aggregates);
+}
+
+static void turn_until_position(teller *worker, int64_t position)
+{
+    stele_deadline until = stele_deadline_after(stele_clock_system(), 20000);
+    while (stele_worker_progress(worker->worker, 0).position < position) {
+        if (stele_deadline_passed(until)) fail_msg("stuck: %s", teller_reason(worker, 0));
+        teller_turn(worker);
+    }
+}
+
+/* Turn until there is a first checkpoint. @return where it is */
+static int64_t first_checkpoint(teller *worker)
+{
+    stele_deadline until = stele_deadline_after(stele_clock_system(), 20000);
+    int64_t offset;
+    while ((offset = bank_first_checkpoint(worker->of)) == STELE_OFFSET_NONE) {
+        if (stele_deadline_passed(until)) fail_msg("stuck: %s", teller_reason(worker, 0));
+        teller_turn(worker);
+    }
+    return offset;
+}
+
+static void far_behind_snapshots_wait_until_they_are_worth_it(void **state)
+{
+    (void)state;
+    static const struct {
+        int aggregates;
+        int64_t checkpoint;
+    } cases[] = {
+        {16, 1024},     /* 64 events for each: after the first batch */
+        {32, 2048},     /* 32, then 64 */
+        {128, BEHIND},  /* never 50: at the end of the log */
+        {1024, BEHIND}, /* one in each batch */
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        bank *of = bank_new(1);
+        deposit_behind(of, cases[i].aggregates);
+        teller worker = teller_open(
+            of, (teller_options){.snapshot_events = 100, .snapshot_interval_ms = 1000000});
+
+        assert_int_equal(first_checkpoint(&worker), cases[i].checkpoint);
+
+        teller_catch_up(&worker);
+        teller_close(&worker);
+        assert_written(of);
+        bank_free(of);
+    }
+}
+
+static void the_interval_holds_far_behind_too(void **state)
+{
+    (void)state;
+    bank *of = bank_new(1);
+    deposit_behind(of, 1024);
+    teller worker =
+        teller_open(of, (teller_options){.snapshot_events = 100, .snapshot_interval_ms = 3000});
+    turn_until_position(&worker, 1024);
+    stele_manual_clock_advance(&of->time, 3000);
+
+    assert_int_equal(first_checkpoint(&worker), 2048);
+
+    teller_catch_up(&worker);
+    teller_close(&worker);
+    assert_written(of);
+    bank_free(of);
+}
+
+static void not_further_behind_than_the_events_between_snapshots_each_counts(void **state)
+{
+    (void)state;
+    bank *of = bank_new(1);
+    deposit_behind(of, 1024);
+    teller worker = teller_open(
+        of, (teller_options){.snapshot_events = 2 * 1024, .snapshot_interval_ms = 1000000});
+
+    assert_int_equal(first_checkpoint(&worker), 3 * 1024); /* 2,048 more to come */
+
+    teller_catch_up(&worker);
+    teller_close(&worker);
+    assert_written(of);
+    bank_free(of);
+}
+
 /* The second half of a cycle's aggregates is closed while the first half is written. */
 static teller close_within_a_cycle(bank *of)
 {
@@ -456,6 +548,9 @@ int main(void)
         cmocka_unit_test(a_rebalance_that_leaves_the_partition_does_not_keep_it_from_writing),
         cmocka_unit_test(the_checkpoint_moves_with_the_last_transaction_of_a_cycle),
         cmocka_unit_test(a_cycle_that_was_cut_is_gone_on_from_without_doubling),
+        cmocka_unit_test(far_behind_snapshots_wait_until_they_are_worth_it),
+        cmocka_unit_test(the_interval_holds_far_behind_too),
+        cmocka_unit_test(not_further_behind_than_the_events_between_snapshots_each_counts),
         cmocka_unit_test(an_aggregate_that_ends_within_a_cycle_gets_its_tombstone_from_the_next),
         cmocka_unit_test(an_aggregate_that_ended_is_ended_for_whoever_comes_next),
         cmocka_unit_test(tombstones_and_states_survive_compaction),
