@@ -104,8 +104,8 @@ char *read_texts(stele_log *log, const char *topic, stele_isolation isolation)
 }
 
 /* Run scripts/kafka with a command and at most one option behind it, and give back the first line
- * that it prints, in `answer` if that is not NULL. */
-static void run_script(const char *command, const char *option, char *answer, size_t size)
+ * that it prints, in `answer` if that is not NULL. @return did it succeed? */
+static bool run_script(const char *command, const char *option, char *answer, size_t size)
 {
     int ends[2];
     assert_int_equal(pipe(ends), 0);
@@ -136,24 +136,30 @@ static void run_script(const char *command, const char *option, char *answer, si
 
     int code;
     assert_int_equal(waitpid(child, &code, 0), child);
-    assert_true(WIFEXITED(code) && WEXITSTATUS(code) == 0);
+    return WIFEXITED(code) && WEXITSTATUS(code) == 0;
 }
 
 const char *start_broker(void)
 {
     snprintf(broker_name, sizeof broker_name, "test-%ld", (long)getpid());
-    run_script("start", NULL, broker_address, sizeof broker_address);
+    assert_true(run_script("start", NULL, broker_address, sizeof broker_address));
     return broker_address;
 }
 
 void stop_broker(void)
 {
-    run_script("stop", NULL, NULL, 0);
+    assert_true(run_script("stop", NULL, NULL, 0));
 }
 
 void broker(const char *command, const char *option)
 {
-    run_script(command, option, NULL, 0);
+    assert_true(run_script(command, option, NULL, 0));
+}
+
+void revive_broker(void)
+{
+    run_script("resume", NULL, NULL, 0); /* says no where it was killed */
+    broker("start", NULL);
 }
 
 char *broker_file(const char *topic, const char *name)

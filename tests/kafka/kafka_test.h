@@ -65,6 +65,9 @@ void stop_broker(void);
 /** scripts/kafka COMMAND [OPTION] on that broker; waits until it is done. */
 void broker(const char *command, const char *option);
 
+/** Have it answer, however the last test left it: running, paused or killed. */
+void revive_broker(void);
+
 /** Where it keeps a file of partition 0 of a topic. Caller owns. */
 char *broker_file(const char *topic, const char *name);
 

@@ -31,7 +31,7 @@ static int stop(void **state)
 static int open_fresh(void **state)
 {
     fixture *self = *state;
-    broker("start", NULL);
+    revive_broker();
     self->log = open_log(self->address);
     return 0;
 }
