@@ -42,6 +42,8 @@ typedef struct world {
     order drain;
     int prepare_calls;
     int take_calls;
+    stele_worker *workers[2];
+    int worker_count;
 } world;
 
 typedef struct task {
@@ -150,25 +152,30 @@ static void make_topic(world *of)
     assert_int_equal(stele_log_topic_create(of->log, &options, 1000, NULL), STELE_OK);
 }
 
-static world *new_world(void)
+static int begin_without_topic(void **state)
 {
-    world *made = stele_alloc(sizeof *made);
-    stele_log_memory_options options = {.clock = stele_clock_manual(&made->time)};
-    assert_int_equal(stele_log_memory_new(&options, &made->log, NULL), STELE_OK);
-    return made;
+    world *of = stele_alloc(sizeof *of);
+    stele_log_memory_options options = {.clock = stele_clock_manual(&of->time)};
+    assert_int_equal(stele_log_memory_new(&options, &of->log, NULL), STELE_OK);
+    *state = of;
+    return 0;
 }
 
-static world *new_world_with_topic(void)
+static int begin(void **state)
 {
-    world *made = new_world();
-    make_topic(made);
-    return made;
+    begin_without_topic(state);
+    make_topic(*state);
+    return 0;
 }
 
-static void end_world(world *of)
+static int end(void **state)
 {
+    world *of = *state;
+    for (int i = 0; i < of->worker_count; i++)
+        stele_worker_close(of->workers[i]);
     stele_log_free(of->log);
     free(of);
+    return 0;
 }
 
 static void append(world *of, int32_t partition, int count)
@@ -185,6 +192,7 @@ static void append(world *of, int32_t partition, int count)
     stele_log_producer_close(producer);
 }
 
+/* Closed at the end of the test. */
 static stele_worker *new_worker_with(world *of, stele_worker_options options)
 {
     stele_worker *worker;
@@ -195,6 +203,7 @@ static stele_worker *new_worker_with(world *of, stele_worker_options options)
     options.no_status = true;
     options.clock = stele_clock_manual(&of->time);
     assert_int_equal(stele_worker_open(of->log, &options, &worker, NULL), STELE_OK);
+    of->workers[of->worker_count++] = worker;
     return worker;
 }
 
@@ -261,8 +270,7 @@ static void pass(world *of, stele_worker *worker, int64_t elapsed_ms)
 
 static void each_partition_is_read_from_where_its_task_says(void **state)
 {
-    (void)state;
-    world *of = new_world_with_topic();
+    world *of = *state;
     append(of, 0, 3000);
     append(of, 1, 10);
     of->position[1] = 4;
@@ -274,14 +282,11 @@ static void each_partition_is_read_from_where_its_task_says(void **state)
     assert_int_equal(of->taken[0], 3000);
     assert_int_equal(of->taken[1], 6);
     assert_int_equal(stele_worker_progress(worker, 1).position, 10);
-    stele_worker_close(worker);
-    end_world(of);
 }
 
 static void a_batch_that_cannot_be_taken_yet_is_offered_again_whole(void **state)
 {
-    (void)state;
-    world *of = new_world_with_topic();
+    world *of = *state;
     append(of, 0, 10);
     of->take = (order){STELE_E_UNAVAILABLE, STELE_NEXT_RETRY, "schema 7: registry is away", false};
     stele_worker *worker = new_worker(of);
@@ -300,14 +305,11 @@ static void a_batch_that_cannot_be_taken_yet_is_offered_again_whole(void **state
     assert_int_equal(of->taken[1], 5);
     assert_int_equal(state_of(worker, 0), STELE_STATE_RUNNING);
     assert_string_equal(reason_of(worker, 0), "");
-    stele_worker_close(worker);
-    end_world(of);
 }
 
 static void a_task_that_wants_its_thread_given_back_is_called_again_at_once(void **state)
 {
-    (void)state;
-    world *of = new_world_with_topic();
+    world *of = *state;
     append(of, 0, 10);
     stele_worker *worker = new_worker(of);
     turn_until_running(worker);
@@ -318,16 +320,13 @@ static void a_task_that_wants_its_thread_given_back_is_called_again_at_once(void
     turns(worker, 3);
 
     assert_int_equal(of->taken[0], 11);
-    stele_worker_close(worker);
-    end_world(of);
 }
 
 /* ---- stopping ---- */
 
 static void one_stopped_partition_leaves_the_others_running(void **state)
 {
-    (void)state;
-    world *of = new_world_with_topic();
+    world *of = *state;
     append(of, 0, 1);
     of->take = (order){STELE_E_INVALID, STELE_NEXT_REJECT, "account.events/0/0: bad bytes", true};
     stele_worker *worker = new_worker(of);
@@ -345,14 +344,11 @@ static void one_stopped_partition_leaves_the_others_running(void **state)
     assert_int_equal(state_of(worker, other), STELE_STATE_RUNNING);
     assert_true(of->taken[other] >= 5);
     assert_false(stele_worker_is_stopped(worker));
-    stele_worker_close(worker);
-    end_world(of);
 }
 
 static void a_worker_ends_when_every_partition_is_stopped(void **state)
 {
-    (void)state;
-    world *of = new_world_with_topic();
+    world *of = *state;
     of->prepare = (order){STELE_E_HOLE, STELE_NEXT_STOP, "offset reset", false};
     stele_worker *worker = new_worker(of);
     atomic_bool stop = false;
@@ -361,8 +357,6 @@ static void a_worker_ends_when_every_partition_is_stopped(void **state)
     assert_int_equal(stele_worker_run(worker, &stop, &err), STELE_E_INTERNAL);
 
     assert_non_null(strstr(err.text, "every partition is stopped: offset reset"));
-    stele_worker_close(worker);
-    end_world(of);
 }
 
 static void take_stopped(void *context, const stele_status_line *line)
@@ -372,8 +366,7 @@ static void take_stopped(void *context, const stele_status_line *line)
 
 static void why_a_worker_ended_stands_in_its_status(void **state)
 {
-    (void)state;
-    world *of = new_world_with_topic();
+    world *of = *state;
     of->prepare = (order){STELE_E_HOLE, STELE_NEXT_STOP, "a hole", false};
     stele_worker_options options = {.name = GROUP,
                                     .topic = TOPIC,
@@ -393,13 +386,11 @@ static void why_a_worker_ended_stands_in_its_status(void **state)
                                        take_stopped, &stopped, NULL),
                      STELE_OK);
     assert_int_equal(stopped, PARTITIONS);
-    end_world(of);
 }
 
 static void a_hole_stops_the_partition_and_names_the_offset(void **state)
 {
-    (void)state;
-    world *of = new_world_with_topic();
+    world *of = *state;
     append(of, 0, 10);
     of->position[0] = 3;
     assert_int_equal(stele_log_memory_delete_records(of->log, (stele_partition){TOPIC, 0}, 5, NULL),
@@ -411,14 +402,11 @@ static void a_hole_stops_the_partition_and_names_the_offset(void **state)
     assert_non_null(strstr(reason_of(worker, 0), TOPIC "/0"));
     assert_non_null(strstr(reason_of(worker, 0), "3"));
     assert_int_equal(of->taken[0], 0);
-    stele_worker_close(worker);
-    end_world(of);
 }
 
 static void another_partition_count_stops_all_partitions(void **state)
 {
-    (void)state;
-    world *of = new_world_with_topic();
+    world *of = *state;
     stele_worker *worker = new_worker(of);
     turn_until_running(worker);
 
@@ -436,19 +424,17 @@ static void another_partition_count_stops_all_partitions(void **state)
         "account.events had 2 partitions and has 4: keys have moved to other partitions, so states "
         "would be split in two; copy its events to a new topic with that many");
     assert_true(stele_worker_is_stopped(worker));
-    stele_worker_close(worker);
-    end_world(of);
 }
 
 /* ---- waiting ---- */
 
 static void a_worker_waits_for_a_topic_that_is_not_there(void **state)
 {
-    (void)state;
-    world *of = new_world();
+    world *of = *state;
     int pipe_ends[2];
     assert_int_equal(pipe(pipe_ends), 0);
-    stele_logger logger = {.clock = stele_clock_manual(&of->time), .fd = pipe_ends[1]};
+    static stele_logger logger; /* outlives the worker */
+    logger = (stele_logger){.clock = stele_clock_manual(&of->time), .fd = pipe_ends[1]};
     stele_worker *worker = new_worker_with(of, (stele_worker_options){.logger = &logger});
 
     pass(of, worker, 25000);
@@ -469,14 +455,11 @@ static void a_worker_waits_for_a_topic_that_is_not_there(void **state)
     append(of, 0, 1);
     pass(of, worker, 3000);
     assert_int_equal(of->taken[0], 1);
-    stele_worker_close(worker);
-    end_world(of);
 }
 
 static void a_broker_that_is_away_is_waited_for(void **state)
 {
-    (void)state;
-    world *of = new_world_with_topic();
+    world *of = *state;
     stele_worker *worker = new_worker(of);
     turn_until_running(worker);
 
@@ -491,14 +474,11 @@ static void a_broker_that_is_away_is_waited_for(void **state)
     turn_until_running(worker);
     turns(worker, 20);
     assert_int_equal(of->taken[0], 1);
-    stele_worker_close(worker);
-    end_world(of);
 }
 
 static void a_restore_that_waits_says_for_what(void **state)
 {
-    (void)state;
-    world *of = new_world_with_topic();
+    world *of = *state;
     of->prepare = (order){STELE_E_UNAVAILABLE, STELE_NEXT_RETRY, "registry is away", false};
     stele_worker *worker = new_worker(of);
 
@@ -510,15 +490,12 @@ static void a_restore_that_waits_says_for_what(void **state)
     of->prepare = (order){0};
     pass(of, worker, 6000);
     assert_int_equal(state_of(worker, 0), STELE_STATE_RUNNING);
-    stele_worker_close(worker);
-    end_world(of);
 }
 
 static void an_answer_on_its_way_is_said_when_it_takes_long(void **state)
 {
-    (void)state;
     static const char *const why = "registry: no answer yet what schema 7 is";
-    world *of = new_world_with_topic();
+    world *of = *state;
     append(of, 0, 5);
     of->take = (order){STELE_E_TIMED_OUT, STELE_NEXT_RETRY, why, false};
     stele_worker *worker = new_worker(of);
@@ -536,14 +513,11 @@ static void an_answer_on_its_way_is_said_when_it_takes_long(void **state)
     pass(of, worker, 6000);
     assert_int_equal(state_of(worker, 0), STELE_STATE_RUNNING);
     assert_int_equal(of->taken[0], 5);
-    stele_worker_close(worker);
-    end_world(of);
 }
 
 static void what_failed_is_said_at_once_also_after_an_answer_on_its_way(void **state)
 {
-    (void)state;
-    world *of = new_world_with_topic();
+    world *of = *state;
     of->prepare = (order){STELE_E_TIMED_OUT, STELE_NEXT_RETRY, "no answer yet", true};
     stele_worker *worker = new_worker(of);
     for (int i = 0; i < TURNS_MAX && of->prepare_calls == 0; i++)
@@ -554,16 +528,13 @@ static void what_failed_is_said_at_once_also_after_an_answer_on_its_way(void **s
 
     assert_int_equal(state_of(worker, 0), STELE_STATE_WAITING);
     assert_string_equal(reason_of(worker, 0), "registry is away");
-    stele_worker_close(worker);
-    end_world(of);
 }
 
 /* ---- stalling ---- */
 
 static void a_restore_without_progress_is_stalled_and_begun_again(void **state)
 {
-    (void)state;
-    world *of = new_world_with_topic();
+    world *of = *state;
     of->prepare = (order){STELE_E_TIMED_OUT, STELE_NEXT_RETRY, "", false};
     stele_worker *worker = new_worker(of);
     turn_until(worker, 0, STELE_STATE_RESTORING);
@@ -576,14 +547,11 @@ static void a_restore_without_progress_is_stalled_and_begun_again(void **state)
     assert_int_equal(of->opened[0], 2);
     of->prepare = (order){0};
     turn_until(worker, 0, STELE_STATE_RUNNING);
-    stele_worker_close(worker);
-    end_world(of);
 }
 
 static void a_partition_that_is_behind_and_does_not_move_is_stalled(void **state)
 {
-    (void)state;
-    world *of = new_world_with_topic();
+    world *of = *state;
     append(of, 0, 5);
     stele_worker *worker = new_worker(of);
     turn_until_running(worker);
@@ -603,14 +571,11 @@ static void a_partition_that_is_behind_and_does_not_move_is_stalled(void **state
     assert_int_equal(state_of(worker, 0), STELE_STATE_RUNNING);
     assert_string_equal(reason_of(worker, 0), "");
     assert_int_equal(of->taken[0], 10);
-    stele_worker_close(worker);
-    end_world(of);
 }
 
 static void a_reader_that_gives_nothing_is_replaced(void **state)
 {
-    (void)state;
-    world *of = new_world_with_topic();
+    world *of = *state;
     append(of, 0, 5);
     stele_worker *worker = new_worker(of);
     turn_until_running(worker);
@@ -626,16 +591,13 @@ static void a_reader_that_gives_nothing_is_replaced(void **state)
     assert_int_equal(of->taken[0], 10);
     assert_int_equal(state_of(worker, 0), STELE_STATE_RUNNING);
     assert_int_equal(of->opened[0], 1);
-    stele_worker_close(worker);
-    end_world(of);
 }
 
 /* ---- tasks that die ---- */
 
 static void a_task_whose_state_cannot_be_trusted_is_opened_anew(void **state)
 {
-    (void)state;
-    world *of = new_world_with_topic();
+    world *of = *state;
     append(of, 0, 5);
     stele_worker *worker = new_worker(of);
     turn_until_running(worker);
@@ -650,14 +612,11 @@ static void a_task_whose_state_cannot_be_trusted_is_opened_anew(void **state)
     assert_int_equal(of->opened[0], 2);
     assert_int_equal(of->lost[0], 1);
     assert_int_equal(of->taken[0], 10); /* from where it was durable */
-    stele_worker_close(worker);
-    end_world(of);
 }
 
 static void a_fenced_partition_is_opened_by_a_new_assignment_only(void **state)
 {
-    (void)state;
-    world *of = new_world_with_topic();
+    world *of = *state;
     stele_worker *worker = new_worker(of);
     turn_until_running(worker);
     of->tick = (order){STELE_E_FENCED, STELE_NEXT_STOP, "another owner has taken over", true};
@@ -672,15 +631,12 @@ static void a_fenced_partition_is_opened_by_a_new_assignment_only(void **state)
     pass(of, worker, 5000); /* the group did not take it away: leave, and come back */
     assert_int_equal(of->opened[0], 2);
     assert_int_equal(state_of(worker, 0), STELE_STATE_RUNNING);
-    stele_worker_close(worker);
-    end_world(of);
 }
 
 /* ---- moving ---- */
 
-static void partitions_move_with_a_drain_and_nothing_twice(bool eager)
+static void partitions_move_with_a_drain_and_nothing_twice(world *of, bool eager)
 {
-    world *of = new_world_with_topic();
     append(of, 0, 5);
     append(of, 1, 5);
     stele_worker *first = new_worker_with(of, (stele_worker_options){.eager = eager});
@@ -707,27 +663,21 @@ static void partitions_move_with_a_drain_and_nothing_twice(bool eager)
         assert_int_equal(of->lost[i], 0);
     }
     assert_int_equal(of->drained[0] + of->drained[1], eager ? 2 : 1);
-    stele_worker_close(first);
-    stele_worker_close(second);
-    end_world(of);
 }
 
 static void cooperative_partitions_move_with_a_drain(void **state)
 {
-    (void)state;
-    partitions_move_with_a_drain_and_nothing_twice(false);
+    partitions_move_with_a_drain_and_nothing_twice(*state, false);
 }
 
 static void eager_partitions_move_with_a_drain(void **state)
 {
-    (void)state;
-    partitions_move_with_a_drain_and_nothing_twice(true);
+    partitions_move_with_a_drain_and_nothing_twice(*state, true);
 }
 
 static void what_is_lost_is_not_drained(void **state)
 {
-    (void)state;
-    world *of = new_world_with_topic();
+    world *of = *state;
     append(of, 0, 5);
     stele_worker *worker = new_worker(of);
     turn_until_running(worker);
@@ -740,14 +690,11 @@ static void what_is_lost_is_not_drained(void **state)
     assert_int_equal(of->drained[0], 0);
     turn_until_running(worker); /* it joins again */
     assert_int_equal(of->opened[0], 2);
-    stele_worker_close(worker);
-    end_world(of);
 }
 
 static void a_stop_drains_and_leaves(void **state)
 {
-    (void)state;
-    world *of = new_world_with_topic();
+    world *of = *state;
     append(of, 0, 5);
     stele_worker *worker = new_worker(of);
     turn_until_running(worker);
@@ -760,14 +707,11 @@ static void a_stop_drains_and_leaves(void **state)
     assert_int_equal(of->closed[0], 1);
     assert_int_equal(of->lost[0], 0);
     assert_int_equal(of->position[0], 5);
-    stele_worker_close(worker);
-    end_world(of);
 }
 
 static void a_drain_that_does_not_end_is_cut_off(void **state)
 {
-    (void)state;
-    world *of = new_world_with_topic();
+    world *of = *state;
     stele_worker *worker = new_worker_with(of, (stele_worker_options){.drain_timeout_ms = 30});
     turn_until_running(worker);
     of->drain = (order){STELE_E_TIMED_OUT, STELE_NEXT_RETRY, "", false};
@@ -777,36 +721,37 @@ static void a_drain_that_does_not_end_is_cut_off(void **state)
 
     assert_int_equal(of->drained[0], 0);
     assert_int_equal(of->closed[0], 1);
-    stele_worker_close(worker);
-    end_world(of);
 }
+
+#define CASE(test) cmocka_unit_test_setup_teardown(test, begin, end)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(each_partition_is_read_from_where_its_task_says),
-        cmocka_unit_test(a_batch_that_cannot_be_taken_yet_is_offered_again_whole),
-        cmocka_unit_test(a_task_that_wants_its_thread_given_back_is_called_again_at_once),
-        cmocka_unit_test(one_stopped_partition_leaves_the_others_running),
-        cmocka_unit_test(a_worker_ends_when_every_partition_is_stopped),
-        cmocka_unit_test(why_a_worker_ended_stands_in_its_status),
-        cmocka_unit_test(a_hole_stops_the_partition_and_names_the_offset),
-        cmocka_unit_test(another_partition_count_stops_all_partitions),
-        cmocka_unit_test(a_worker_waits_for_a_topic_that_is_not_there),
-        cmocka_unit_test(a_broker_that_is_away_is_waited_for),
-        cmocka_unit_test(a_restore_that_waits_says_for_what),
-        cmocka_unit_test(an_answer_on_its_way_is_said_when_it_takes_long),
-        cmocka_unit_test(what_failed_is_said_at_once_also_after_an_answer_on_its_way),
-        cmocka_unit_test(a_restore_without_progress_is_stalled_and_begun_again),
-        cmocka_unit_test(a_partition_that_is_behind_and_does_not_move_is_stalled),
-        cmocka_unit_test(a_reader_that_gives_nothing_is_replaced),
-        cmocka_unit_test(a_task_whose_state_cannot_be_trusted_is_opened_anew),
-        cmocka_unit_test(a_fenced_partition_is_opened_by_a_new_assignment_only),
-        cmocka_unit_test(cooperative_partitions_move_with_a_drain),
-        cmocka_unit_test(eager_partitions_move_with_a_drain),
-        cmocka_unit_test(what_is_lost_is_not_drained),
-        cmocka_unit_test(a_stop_drains_and_leaves),
-        cmocka_unit_test(a_drain_that_does_not_end_is_cut_off),
+        CASE(each_partition_is_read_from_where_its_task_says),
+        CASE(a_batch_that_cannot_be_taken_yet_is_offered_again_whole),
+        CASE(a_task_that_wants_its_thread_given_back_is_called_again_at_once),
+        CASE(one_stopped_partition_leaves_the_others_running),
+        CASE(a_worker_ends_when_every_partition_is_stopped),
+        CASE(why_a_worker_ended_stands_in_its_status),
+        CASE(a_hole_stops_the_partition_and_names_the_offset),
+        CASE(another_partition_count_stops_all_partitions),
+        cmocka_unit_test_setup_teardown(a_worker_waits_for_a_topic_that_is_not_there,
+                                        begin_without_topic, end),
+        CASE(a_broker_that_is_away_is_waited_for),
+        CASE(a_restore_that_waits_says_for_what),
+        CASE(an_answer_on_its_way_is_said_when_it_takes_long),
+        CASE(what_failed_is_said_at_once_also_after_an_answer_on_its_way),
+        CASE(a_restore_without_progress_is_stalled_and_begun_again),
+        CASE(a_partition_that_is_behind_and_does_not_move_is_stalled),
+        CASE(a_reader_that_gives_nothing_is_replaced),
+        CASE(a_task_whose_state_cannot_be_trusted_is_opened_anew),
+        CASE(a_fenced_partition_is_opened_by_a_new_assignment_only),
+        CASE(cooperative_partitions_move_with_a_drain),
+        CASE(eager_partitions_move_with_a_drain),
+        CASE(what_is_lost_is_not_drained),
+        CASE(a_stop_drains_and_leaves),
+        CASE(a_drain_that_does_not_end_is_cut_off),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

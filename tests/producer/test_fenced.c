@@ -29,6 +29,18 @@ static stele_log *log_with_topics(void)
     return log;
 }
 
+static int begin(void **state)
+{
+    *state = log_with_topics();
+    return 0;
+}
+
+static int end(void **state)
+{
+    stele_log_free(*state);
+    return 0;
+}
+
 static stele_fenced *opened_with_patience(stele_log *log, int patience_ms)
 {
     stele_fenced *fenced;
@@ -114,8 +126,7 @@ static void assert_committed(stele_log *log, const char *expected)
 
 static void what_is_submitted_before_the_fence_stands_is_committed(void **state)
 {
-    (void)state;
-    stele_log *log = log_with_topics();
+    stele_log *log = *state;
     stele_fenced *fenced = opened(log);
 
     submit(fenced, with_record("a", "1"));
@@ -124,13 +135,11 @@ static void what_is_submitted_before_the_fence_stands_is_committed(void **state)
     assert_int_equal(outcome.status, STELE_OK);
     assert_committed(log, "1 ");
     stele_fenced_close(fenced, WAIT_MS);
-    stele_log_free(log);
 }
 
 static void the_fence_waits_for_a_broker_that_is_away(void **state)
 {
-    (void)state;
-    stele_log *log = log_with_topics();
+    stele_log *log = *state;
     stele_log_memory_set_up(log, false);
     stele_fenced *fenced = opened_with_patience(log, 1);
     stele_error failure = {0};
@@ -144,13 +153,11 @@ static void the_fence_waits_for_a_broker_that_is_away(void **state)
     wait_for_state(fenced, STELE_FENCED_READY, &failure);
     assert_int_equal(failure.status, STELE_OK);
     stele_fenced_close(fenced, WAIT_MS);
-    stele_log_free(log);
 }
 
 static void a_fence_in_progress_is_no_failure(void **state)
 {
-    (void)state;
-    stele_log *log = log_with_topics();
+    stele_log *log = *state;
     stele_log_memory_set_up(log, false);
     stele_fenced *fenced = opened_with_patience(log, 60000);
     stele_error failure = {0};
@@ -164,13 +171,11 @@ static void a_fence_in_progress_is_no_failure(void **state)
     stele_log_memory_set_up(log, true);
     wait_for_state(fenced, STELE_FENCED_READY, &failure);
     stele_fenced_close(fenced, WAIT_MS);
-    stele_log_free(log);
 }
 
 static void a_fence_that_never_stood_is_closed_in_time(void **state)
 {
-    (void)state;
-    stele_log *log = log_with_topics();
+    stele_log *log = *state;
     stele_log_memory_set_up(log, false);
     stele_fenced *fenced = opened(log);
 
@@ -179,13 +184,11 @@ static void a_fence_that_never_stood_is_closed_in_time(void **state)
 
     stele_log_memory_set_up(log, true);
     assert_committed(log, "");
-    stele_log_free(log);
 }
 
 static void transactions_are_committed_in_the_order_of_their_submission(void **state)
 {
-    (void)state;
-    stele_log *log = log_with_topics();
+    stele_log *log = *state;
     stele_fenced *fenced = opened(log);
     stele_error err;
 
@@ -209,13 +212,11 @@ static void transactions_are_committed_in_the_order_of_their_submission(void **s
     assert_int_equal(stele_fenced_poll(fenced, NULL), STELE_FENCED_READY);
     assert_committed(log, "0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 ");
     stele_fenced_close(fenced, WAIT_MS);
-    stele_log_free(log);
 }
 
 static void a_record_keeps_its_key_headers_and_tombstone(void **state)
 {
-    (void)state;
-    stele_log *log = log_with_topics();
+    stele_log *log = *state;
     stele_fenced *fenced = opened(log);
     stele_transaction *transaction = stele_transaction_new();
     stele_header headers[] = {{"stele_version", stele_text("7")}, {"none", {0}}};
@@ -244,7 +245,6 @@ static void a_record_keeps_its_key_headers_and_tombstone(void **state)
     stele_log_batch_release(&batch);
     stele_log_reader_close(reader);
     stele_fenced_close(fenced, WAIT_MS);
-    stele_log_free(log);
 }
 
 static void ignore_assigned(void *context, const stele_partition *partitions, size_t count)
@@ -277,8 +277,7 @@ static stele_log_member *member_with_partitions(stele_log *log, size_t *owned)
 
 static void the_offset_moves_with_the_records(void **state)
 {
-    (void)state;
-    stele_log *log = log_with_topics();
+    stele_log *log = *state;
     stele_fenced *fenced = opened(log);
     size_t owned = 0;
     stele_log_member *member = member_with_partitions(log, &owned);
@@ -295,13 +294,11 @@ static void the_offset_moves_with_the_records(void **state)
     assert_int_equal(offset, 42);
     stele_fenced_close(fenced, WAIT_MS);
     stele_log_member_close(member, WAIT_MS);
-    stele_log_free(log);
 }
 
 static void a_generation_that_has_passed_aborts(void **state)
 {
-    (void)state;
-    stele_log *log = log_with_topics();
+    stele_log *log = *state;
     stele_fenced *fenced = opened(log);
     size_t owned = 0;
     stele_log_member *member = member_with_partitions(log, &owned);
@@ -320,13 +317,11 @@ static void a_generation_that_has_passed_aborts(void **state)
     assert_int_equal(outcome_of(fenced).status, STELE_OK);
     assert_committed(log, "2 ");
     stele_fenced_close(fenced, WAIT_MS);
-    stele_log_free(log);
 }
 
 static void the_holder_before_is_fenced_and_its_transaction_aborted(void **state)
 {
-    (void)state;
-    stele_log *log = log_with_topics();
+    stele_log *log = *state;
     stele_fenced *first = opened(log);
     submit(first, with_record("a", "1"));
     assert_int_equal(outcome_of(first).status, STELE_OK);
@@ -349,7 +344,6 @@ static void the_holder_before_is_fenced_and_its_transaction_aborted(void **state
     assert_committed(log, "1 2 ");
     stele_fenced_close(first, WAIT_MS);
     stele_fenced_close(second, WAIT_MS);
-    stele_log_free(log);
 }
 
 static void a_record_too_large_is_named_and_nothing_else_is_written(void **state)
@@ -384,8 +378,7 @@ static void a_record_too_large_is_named_and_nothing_else_is_written(void **state
 
 static void a_record_that_was_not_delivered_aborts_and_can_be_submitted_again(void **state)
 {
-    (void)state;
-    stele_log *log = log_with_topics();
+    stele_log *log = *state;
     stele_fenced *fenced = opened(log);
     wait_for_state(fenced, STELE_FENCED_READY, NULL);
     stele_log_memory_fail_append(log, 1, STELE_LOG_MEMORY_REFUSED);
@@ -400,13 +393,11 @@ static void a_record_that_was_not_delivered_aborts_and_can_be_submitted_again(vo
     assert_int_equal(outcome_of(fenced).status, STELE_OK);
     assert_committed(log, "1 ");
     stele_fenced_close(fenced, WAIT_MS);
-    stele_log_free(log);
 }
 
 static void what_waits_behind_a_failure_is_handed_back_unbegun(void **state)
 {
-    (void)state;
-    stele_log *log = log_with_topics();
+    stele_log *log = *state;
     stele_log_memory_set_up(log, false); /* so that none begins before all are submitted */
     stele_fenced *fenced = opened(log);
     submit(fenced, with_record("a", "1"));
@@ -428,7 +419,6 @@ static void what_waits_behind_a_failure_is_handed_back_unbegun(void **state)
     assert_int_equal(outcome_of(fenced).status, STELE_OK);
     assert_committed(log, "3 ");
     stele_fenced_close(fenced, WAIT_MS);
-    stele_log_free(log);
 }
 
 static void an_outcome_that_is_not_known_ends_the_writer(void **state)
@@ -463,8 +453,7 @@ static void an_outcome_that_is_not_known_ends_the_writer(void **state)
 
 static void no_outcome_is_waited_for_that_cannot_come(void **state)
 {
-    (void)state;
-    stele_log *log = log_with_topics();
+    stele_log *log = *state;
     stele_fenced *fenced = opened(log);
     wait_for_state(fenced, STELE_FENCED_READY, NULL);
 
@@ -476,26 +465,27 @@ static void no_outcome_is_waited_for_that_cannot_come(void **state)
                 WAIT_MS * INT64_C(500000));
     stele_fenced_close(fenced, WAIT_MS);
     stele_fenced_close(NULL, 0);
-    stele_log_free(log);
 }
+
+#define ON_A_LOG(test) cmocka_unit_test_setup_teardown(test, begin, end)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_is_submitted_before_the_fence_stands_is_committed),
-        cmocka_unit_test(the_fence_waits_for_a_broker_that_is_away),
-        cmocka_unit_test(a_fence_in_progress_is_no_failure),
-        cmocka_unit_test(a_fence_that_never_stood_is_closed_in_time),
-        cmocka_unit_test(transactions_are_committed_in_the_order_of_their_submission),
-        cmocka_unit_test(a_record_keeps_its_key_headers_and_tombstone),
-        cmocka_unit_test(the_offset_moves_with_the_records),
-        cmocka_unit_test(a_generation_that_has_passed_aborts),
-        cmocka_unit_test(the_holder_before_is_fenced_and_its_transaction_aborted),
+        ON_A_LOG(what_is_submitted_before_the_fence_stands_is_committed),
+        ON_A_LOG(the_fence_waits_for_a_broker_that_is_away),
+        ON_A_LOG(a_fence_in_progress_is_no_failure),
+        ON_A_LOG(a_fence_that_never_stood_is_closed_in_time),
+        ON_A_LOG(transactions_are_committed_in_the_order_of_their_submission),
+        ON_A_LOG(a_record_keeps_its_key_headers_and_tombstone),
+        ON_A_LOG(the_offset_moves_with_the_records),
+        ON_A_LOG(a_generation_that_has_passed_aborts),
+        ON_A_LOG(the_holder_before_is_fenced_and_its_transaction_aborted),
         cmocka_unit_test(a_record_too_large_is_named_and_nothing_else_is_written),
-        cmocka_unit_test(a_record_that_was_not_delivered_aborts_and_can_be_submitted_again),
-        cmocka_unit_test(what_waits_behind_a_failure_is_handed_back_unbegun),
+        ON_A_LOG(a_record_that_was_not_delivered_aborts_and_can_be_submitted_again),
+        ON_A_LOG(what_waits_behind_a_failure_is_handed_back_unbegun),
         cmocka_unit_test(an_outcome_that_is_not_known_ends_the_writer),
-        cmocka_unit_test(no_outcome_is_waited_for_that_cannot_come),
+        ON_A_LOG(no_outcome_is_waited_for_that_cannot_come),
     };
     return cmocka_run_group_tests_name("producer/fenced", tests, NULL, NULL);
 }
