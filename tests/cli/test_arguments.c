@@ -2,7 +2,7 @@
  * What a person may type, and what is said of what they may not. */
 #include "cli/arguments.h"
 
-#include "tests/core/test_support.h"
+#include "tests/support/test.h"
 
 static const char *const colours[] = {"red", "green", NULL};
 static const stele_option own[] = {

@@ -3,7 +3,7 @@
 #include "cli/json_text.h"
 
 #include "core/alloc.h"
-#include "tests/core/test_support.h"
+#include "tests/support/test.h"
 
 static void assert_becomes(stele_bytes text, const char *wanted)
 {

@@ -2,7 +2,7 @@
  * The progress line: on a terminal only, not too often, and gone before a message. */
 #include "cli/meter.h"
 
-#include "tests/core/test_support.h"
+#include "tests/support/test.h"
 
 typedef struct screen {
     char *text;

@@ -4,7 +4,7 @@
 
 #include <stele/schema.h>
 
-#include "tests/core/test_support.h"
+#include "tests/support/test.h"
 
 static const char schema_text[] =
     "{\"type\": \"record\", \"name\": \"test.Item\", \"fields\": ["

@@ -2,18 +2,12 @@
  * From a record's value to a struct: what an id means, what is waited for, what is refused. */
 #include "consumer/decoder.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
-
 #include <stele/codec.h>
 
 #include "core/alloc.h"
 #include "registry/wire.h"
 #include "tests/support/shelf.h"
+#include "tests/support/test.h"
 
 #define PAID_V1                                                                                    \
     "{\"type\":\"record\",\"name\":\"t.Paid\",\"fields\":[{\"name\":\"cents\",\"type\":\"long\"}]" \

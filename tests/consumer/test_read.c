@@ -2,15 +2,9 @@
  * Bounded reads on the log in memory. */
 #include "consumer/read.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
-
 #include "core/alloc.h"
 #include "kafka/memory_log.h"
+#include "tests/support/test.h"
 
 #define TOPIC "account.events"
 

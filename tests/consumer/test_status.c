@@ -3,15 +3,9 @@
  * its own: what it writes is waited for. */
 #include "consumer/status.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
-
 #include "core/alloc.h"
 #include "kafka/memory_log.h"
+#include "tests/support/test.h"
 
 #define NAME  "balances.v1"
 #define TOPIC "account.events"

@@ -2,17 +2,12 @@
  * The worker loop on the log in memory, with tasks that do as they are told. */
 #include "consumer/worker.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 #include "consumer/status.h"
 #include "core/alloc.h"
 #include "kafka/memory_log.h"
+#include "tests/support/test.h"
 
 #define TOPIC "account.events"
 #define GROUP "balances.v1"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * core/alloc.c: zeroed memory, copies of text. */
-#include "test_support.h"
+#include "tests/support/test.h"
 
 #include "core/alloc.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * core/arena.c: taking and giving back all at once. */
-#include "test_support.h"
+#include "tests/support/test.h"
 
 #include <stdalign.h>
 

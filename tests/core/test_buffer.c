@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * core/buffer.c: appending bytes and text. */
-#include "test_support.h"
+#include "tests/support/test.h"
 
 #include "core/alloc.h"
 

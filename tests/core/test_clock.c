@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * core/clock.c: the machine's clock and the one that a test moves. */
-#include "test_support.h"
+#include "tests/support/test.h"
 
 #include <time.h>
 

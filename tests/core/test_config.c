@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * core/config*.c: precedence, origins, refusals, secrets, and the documentation in the tree. */
-#include "test_support.h"
-#include "temporary.h"
+#include "tests/support/test.h"
+#include "tests/support/temporary.h"
 
 #include "core/alloc.h"
 #include "core/config.h"

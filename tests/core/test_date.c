@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
  * core/date.c: the calendar, against known days, a walk day by day and the edges of the numbers. */
-#include "test_support.h"
+#include "tests/support/test.h"
 
 #include "core/alloc.h"
 #include "core/date.h"
 #include "core/text.h"
-#include "tests/core/random.h"
+#include "tests/support/random.h"
 
 static void known_dates_go_both_ways(void **state)
 {

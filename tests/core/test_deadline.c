@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * core/deadline.c: time that is left. */
-#include "test_support.h"
+#include "tests/support/test.h"
 
 #include <limits.h>
 

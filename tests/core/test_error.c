@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * core/error.c: filling error values. */
-#include "test_support.h"
+#include "tests/support/test.h"
 
 #include <stele/error.h>
 

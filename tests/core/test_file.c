@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * core/file.c: reading small files. */
-#include "test_support.h"
-#include "temporary.h"
+#include "tests/support/test.h"
+#include "tests/support/temporary.h"
 
 #include <errno.h>
 

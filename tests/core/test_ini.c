@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * core/ini.c: lines, sections, keys; what is no INI is refused with its line. */
-#include "test_support.h"
+#include "tests/support/test.h"
 
 #include "core/alloc.h"
 #include "core/ini.h"
-#include "tests/core/random.h"
+#include "tests/support/random.h"
 
 /* Writes each line as "number [section|name] key=value;". */
 static stele_status record(void *context, const stele_ini_line *line, stele_error *err)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * core/logger.c: lines as text and JSON, and what strangers cannot do to them. */
-#include "test_support.h"
+#include "tests/support/test.h"
 
 #include <unistd.h>
 

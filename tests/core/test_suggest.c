@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * core/suggest.c: the nearest word. */
-#include "test_support.h"
+#include "tests/support/test.h"
 
 #include "core/suggest.h"
 

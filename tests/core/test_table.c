@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * core/table.c: the hash table against a model that cannot be wrong, and at its limits. */
-#include "test_support.h"
+#include "tests/support/test.h"
 
 #include "core/alloc.h"
 #include "core/table.h"
-#include "tests/core/random.h"
+#include "tests/support/random.h"
 
 /* The model: key number i is there or not, with a value and, once there, a fixed address. */
 enum { MODEL_KEYS = 6000 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * core/text.c: UTF-8, quoting, numbers, decimals, durations. */
-#include "test_support.h"
+#include "tests/support/test.h"
 
 #include <float.h>
 #include <inttypes.h>

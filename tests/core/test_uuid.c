@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * core/uuid.c: version 7 ids and their text. */
-#include "test_support.h"
+#include "tests/support/test.h"
 
 #include "core/uuid.h"
 

@@ -4,19 +4,8 @@
 #ifndef STELE_TESTS_KAFKA_KAFKA_TEST_H
 #define STELE_TESTS_KAFKA_KAFKA_TEST_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "kafka/log.h"
-
-#define COUNT_OF(array) (sizeof(array) / sizeof(array)[0])
+#include "tests/support/test.h"
 
 /** Long enough for every answer of a broker that is there. */
 enum { PATIENCE_MS = 30000 };

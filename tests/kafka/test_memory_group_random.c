@@ -4,7 +4,7 @@
 #include "kafka_test.h"
 
 #include "kafka/memory_log.h"
-#include "tests/core/random.h"
+#include "tests/support/random.h"
 
 enum { ROUNDS = 60, STEPS = 300, SLOTS = 4, PARTITIONS_MAX = 12, SESSION_MS = 6000 };
 

@@ -4,7 +4,7 @@
 #include "kafka_test.h"
 
 #include "kafka/memory_log.h"
-#include "tests/core/random.h"
+#include "tests/support/random.h"
 
 enum {
     ROUNDS = 60,

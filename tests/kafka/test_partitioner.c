@@ -2,7 +2,7 @@
  * Keys go where Java's clients send them. */
 #include "kafka/partitioner.h"
 
-#include "tests/core/test_support.h"
+#include "tests/support/test.h"
 
 /* The values of Kafka's own UtilsTest.testMurmur2, their sign bit taken away as the partitioner
  * does. */

@@ -2,16 +2,10 @@
  * The fenced transaction on the log in memory. */
 #include "producer/fenced.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
-
 #include "core/alloc.h"
 #include "core/deadline.h"
 #include "kafka/memory_log.h"
+#include "tests/support/test.h"
 
 enum { WAIT_MS = 10000 };
 #define TOPIC "balances.v1.snapshots"

@@ -2,14 +2,8 @@
  * The queues of events that are not acknowledged yet. */
 #include "producer/pending.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
-
 #include "core/alloc.h"
+#include "tests/support/test.h"
 
 typedef struct queues {
     stele_pending_pool pool;

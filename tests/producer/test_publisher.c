@@ -3,13 +3,6 @@
  * producer dies. */
 #include <stele/publisher.h>
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
-
 #include "core/alloc.h"
 #include "core/deadline.h"
 #include "core/uuid.h"
@@ -18,6 +11,7 @@
 #include "registry/client.h"
 #include "registry/wire.h"
 #include "schemas/scopes.h"
+#include "tests/support/test.h"
 
 enum { WAIT_MS = 20000, PARTITIONS = 3 };
 #define TOPIC "note.events"

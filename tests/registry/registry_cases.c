@@ -3,17 +3,12 @@
 #include "registry_cases.h"
 
 #include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
 
 #include "core/alloc.h"
 #include "core/deadline.h"
 #include "core/uuid.h"
 #include "schemas/scopes.h"
+#include "tests/support/test.h"
 
 #define RECORD(fields) "{\"type\":\"record\",\"name\":\"shop.Order\",\"fields\":[" fields "]}"
 #define ID_FIELD       "{\"name\":\"id\",\"type\":\"string\"}"

@@ -2,14 +2,8 @@
  * The fold over the registry's records: what is admitted, and what comes of it. */
 #include "registry/catalog.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
-
 #include "core/alloc.h"
+#include "tests/support/test.h"
 
 STELE_SCOPE(stele_catalog, stele_catalog_free);
 

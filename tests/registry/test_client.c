@@ -2,15 +2,9 @@
  * A client: what its configuration says, and that nothing is asked of the network to open it. */
 #include "registry/client.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
-
 #include "core/alloc.h"
 #include "kafka/memory_log.h"
+#include "tests/support/test.h"
 
 static void it_opens_while_everything_is_away(void **state)
 {

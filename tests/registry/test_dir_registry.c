@@ -2,16 +2,11 @@
  * The `dir:` registry: which files it takes, what refers to what, and that it is read-only. */
 #include "registry/registry.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 #include "core/alloc.h"
 #include "schemas/scopes.h"
+#include "tests/support/test.h"
 
 #define LINE_V1 "{\"type\":\"record\",\"name\":\"shop.Line\",\"fields\":[]}"
 #define LINE_V2                                                                                    \

@@ -4,25 +4,18 @@
 #include "registry/registry.h"
 
 #include <pthread.h>
-#include <setjmp.h>
 #include <signal.h>
 #include <spawn.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 #include "core/alloc.h"
 #include "core/deadline.h"
 #include "registry/http_exchange.h"
 #include "schemas/scopes.h"
+#include "tests/support/test.h"
 
-#define COUNT_OF(array) (sizeof(array) / sizeof(array)[0])
-#define SERVER          "tests/registry/bad_server.py"
+#define SERVER "tests/registry/bad_server.py"
 
 extern char **environ;
 

@@ -3,16 +3,9 @@
  * signed by STELE_REGISTRY_CA. Started by tests/registry/apicurio. */
 #include "registry/entry.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "core/alloc.h"
 #include "registry_cases.h"
+#include "tests/support/test.h"
 
 static stele_registry *open_real(void *context)
 {

@@ -3,18 +3,12 @@
  * beyond it. */
 #include "registry/kafka_registry.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
-
 #include "core/alloc.h"
 #include "kafka/memory_log.h"
 #include "registry/follower.h"
 #include "registry_cases.h"
 #include "schemas/scopes.h"
+#include "tests/support/test.h"
 
 enum { WAIT_MS = REGISTRY_WAIT_MS };
 

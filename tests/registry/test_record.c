@@ -2,14 +2,8 @@
  * Records of the topic _stele.schemas: their bytes, and what is refused. */
 #include "registry/record.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
-
 #include "core/alloc.h"
+#include "tests/support/test.h"
 
 #define GENESIS "01890a5d-ac96-774b-bcce-b302099a8057"
 

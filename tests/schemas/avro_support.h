@@ -7,7 +7,7 @@
 
 #include "core/alloc.h"
 #include "schemas/scopes.h"
-#include "tests/schemas/test_support.h"
+#include "tests/support/test.h"
 
 /** The parsed schema; the test fails if it is none. JSON may be written with ' for ". */
 static inline stele_schema *schema_of(const char *text)

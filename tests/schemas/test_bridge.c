@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * schemas/bridge.c: avro-c's values in and out, with what avro-c alone gets wrong. */
-#include "tests/schemas/test_support.h"
+#include "tests/support/test.h"
 
 #include <stele/avro.h>
 

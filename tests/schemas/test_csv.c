@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * schemas/csv.c: records of RFC 4180 from a pipe that gives a few bytes at a time. */
-#include "tests/schemas/test_support.h"
+#include "tests/support/test.h"
 
 #include <sys/wait.h>
 #include <unistd.h>

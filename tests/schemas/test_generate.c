@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * The code generator: what it makes compiles (as C and as C++, with the tree's warnings), lies in
  * memory as run-time types do, and reads and writes what the plan does. */
-#include "tests/schemas/test_support.h"
+#include "tests/support/test.h"
 
 #include "kinds.h"
 #include "names.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * schemas/json_write.c and json_read.c: both forms, as golden text, round trips and refusals. */
-#include "tests/schemas/test_support.h"
+#include "tests/support/test.h"
 
 #include <math.h>
 

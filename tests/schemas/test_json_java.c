@@ -2,7 +2,7 @@
  * Avro's JSON encoding against Avro Java 1.11.4: golden/json_java.tsv has a type, a text, and the
  * bytes and the text that Java makes of it, or "error" (golden/JsonReference.java wrote it). Where
  * Stele differs, golden/json_differences.tsv has type, text, what Stele does, and why. */
-#include "tests/schemas/test_support.h"
+#include "tests/support/test.h"
 
 #include <stele/json.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * schemas/text_value.c: cells of a CSV file as fields of every type. */
-#include "tests/schemas/test_support.h"
+#include "tests/support/test.h"
 
 #include "kinds.h"
 

@@ -2,7 +2,7 @@
  * schemas/upcast.c: the life of an account's events. In version 1 an event had the owner's name in
  * one field; version 2 split it; then the event was renamed and its amount became cents. Another
  * event was only renamed. */
-#include "tests/schemas/test_support.h"
+#include "tests/support/test.h"
 
 #include "closed.h"
 #include "money_paid_in.h"

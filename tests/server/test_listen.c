@@ -1,19 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * Listening sockets from text. */
 #include "server/listen.h"
+#include "tests/support/test.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
-
-#include <cmocka.h>
-
-#define COUNT_OF(array) (sizeof(array) / sizeof(array)[0])
 
 static void an_address_of_this_machine_is_listened_to(void **state)
 {

@@ -5,25 +5,18 @@
 
 #include <arpa/inet.h>
 #include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 #include "core/alloc.h"
 #include "kafka/memory_log.h"
 #include "registry/entry.h"
 #include "schemas/scopes.h"
 #include "tests/registry/registry_cases.h"
+#include "tests/support/test.h"
 
-#define COUNT_OF(array) (sizeof(array) / sizeof(array)[0])
-#define GET_SUBJECTS    "GET /subjects HTTP/1.1\r\n"
-#define POST_SCHEMA     "POST /subjects/s/versions HTTP/1.1\r\nHost: localhost\r\n"
+#define GET_SUBJECTS "GET /subjects HTTP/1.1\r\n"
+#define POST_SCHEMA  "POST /subjects/s/versions HTTP/1.1\r\nHost: localhost\r\n"
 
 enum { CLOSE_MS = 10000 };
 

@@ -2,18 +2,9 @@
  * The REST API as a client sees it: what is asked and what is answered, to the byte. */
 #include "server/rest.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "core/alloc.h"
 #include "kafka/memory_log.h"
-
-#define COUNT_OF(array) (sizeof(array) / sizeof(array)[0])
+#include "tests/support/test.h"
 
 /* Bodies, with the quotes of the schema's JSON escaped. */
 #define FIELDS(more)                                                                               \

@@ -2,17 +2,8 @@
  * Targets of requests, taken apart. */
 #include "server/rest_request.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "core/alloc.h"
-
-#define COUNT_OF(array) (sizeof(array) / sizeof(array)[0])
+#include "tests/support/test.h"
 
 /* "a|b?name=value&" */
 static char *dump(const stele_rest_request *request)

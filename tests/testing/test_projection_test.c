@@ -9,7 +9,7 @@
 #include "closed.h"
 #include "deposited.h"
 #include "named.h"
-#include "tests/core/test_support.h"
+#include "tests/support/test.h"
 
 static int apply_deposited(void *state, const void *data, const stele_event *event,
                            stele_error *err)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * What every unit test of schemas includes: cmocka with the headers that it wants before it. */
-#ifndef STELE_TESTS_SCHEMAS_TEST_SUPPORT_H
-#define STELE_TESTS_SCHEMAS_TEST_SUPPORT_H
+ * What every unit test includes: cmocka with the headers that it wants before it. */
+#ifndef STELE_TESTS_SUPPORT_TEST_H
+#define STELE_TESTS_SUPPORT_TEST_H
 
 #include <setjmp.h>
 #include <stdarg.h>
