@@ -21,6 +21,13 @@ stele_status stele_log_last_problem(stele_log *log, stele_error *err)
     return log->ops->last_problem == NULL ? STELE_OK : log->ops->last_problem(log, err);
 }
 
+stele_status stele_log_fail_pending(stele_error *err, const char *group, stele_partition partition)
+{
+    return stele_fail(err, STELE_E_CONFLICT, STELE_NEXT_RETRY,
+                      "offset of group %s in %s/%d: an open transaction is about to move it", group,
+                      partition.topic, (int)partition.index);
+}
+
 /* ---- reader ---- */
 
 stele_status stele_log_reader_open(stele_log *log, const stele_log_reader_options *options,

@@ -198,6 +198,7 @@ void stele_log_member_close(stele_log_member *member, int timeout_ms);
 /**
  * Committed offset of a group, stable ones only (a pending transactional offset is waited for).
  * @param out  STELE_OFFSET_NONE if there is none
+ * @return STELE_E_CONFLICT  a transaction that is open holds another one (next = RETRY)
  */
 stele_status stele_log_group_offset(stele_log *log, const char *group, stele_partition partition,
                                     int timeout_ms, int64_t *out, stele_error *err);

@@ -74,4 +74,7 @@ struct stele_log_group {
     const stele_log_ops *ops;
 };
 
+/** What group_offset says of an offset that an open transaction holds. @return STELE_E_CONFLICT */
+stele_status stele_log_fail_pending(stele_error *err, const char *group, stele_partition partition);
+
 #endif

@@ -144,6 +144,14 @@ void stele_log_memory_doubt_commit(stele_log *base, stele_log_memory_doubt outco
     stele_monitor_unlock(&log->monitor);
 }
 
+void stele_log_memory_lose_markers(stele_log *base)
+{
+    memory_log *log = (memory_log *)base;
+    stele_monitor_lock(&log->monitor);
+    log->lose_markers = true;
+    stele_monitor_unlock(&log->monitor);
+}
+
 void stele_log_memory_fail_append(stele_log *base, uint64_t nth, stele_log_memory_fault fault)
 {
     memory_log *log = (memory_log *)base;

@@ -62,6 +62,13 @@ typedef enum stele_log_memory_doubt {
 /** Leave the next commit unanswered: it fails as STELE_E_TIMED_OUT (STOP). Once. */
 void stele_log_memory_doubt_commit(stele_log *log, stele_log_memory_doubt outcome);
 
+/**
+ * Let the next transaction that ends be recorded as ended, and no partition hear of it: its records
+ * hang, and so does its offset. A broker does so to a partition that has no leader at that moment
+ * (Apache Kafka 4.3.0). The next transaction of the same id ends it where both have been. Once.
+ */
+void stele_log_memory_lose_markers(stele_log *log);
+
 /** How an append fails. */
 typedef enum stele_log_memory_fault {
     STELE_LOG_MEMORY_REFUSED = 1, /* it is not in the log; the same record may be put again */

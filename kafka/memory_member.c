@@ -205,10 +205,7 @@ stele_status stele_memory_group_offset(stele_log *base, const char *name, stele_
     memory_group *group = stele_memory_group(log, name);
     while (status == STELE_OK && stele_memory_is_pending(log, group, partition))
         if (!stele_memory_wait(log, deadline))
-            status = stele_fail(err, STELE_E_UNAVAILABLE, STELE_NEXT_RETRY,
-                                "offset of group %s in %s/%d: an open transaction is about to move "
-                                "it",
-                                name, partition.topic, (int)partition.index);
+            status = stele_log_fail_pending(err, name, partition);
     if (status == STELE_OK) *out = find_offset(group, partition);
     stele_memory_exit(log);
     return status;

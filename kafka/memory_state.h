@@ -202,6 +202,7 @@ typedef struct memory_pending {
     char *topic;
     int32_t index;
     int64_t offset;
+    bool hangs; /* its transaction has ended, and the group has not heard of it */
 } memory_pending;
 
 /** A transactional id as its coordinator knows it. It lives as long as the log. */
@@ -211,6 +212,7 @@ typedef struct memory_transactional {
     int64_t epoch; /* whoever has another one is fenced */
     int timeout_ms;
     int64_t open; /* number of the open transaction; 0: none */
+    int64_t hung; /* number of one whose markers were lost, which all later ones share; 0: none */
     int64_t opened_ns;
     memory_partitions touched;
     memory_pending *pending;
@@ -316,6 +318,7 @@ struct memory_log {
 
     bool up;
     stele_log_memory_doubt doubt; /* 0: none */
+    bool lose_markers;            /* of the next transaction that ends */
     uint64_t appends_to_fault;    /* 0: none */
     stele_log_memory_fault fault;
 };

@@ -12,7 +12,8 @@
 int64_t stele_memory_open(memory_log *log, memory_transactional *transactional)
 {
     if (transactional->open == 0) {
-        transactional->open = ++log->last_transaction;
+        transactional->open =
+            transactional->hung != 0 ? transactional->hung : ++log->last_transaction;
         transactional->opened_ns = stele_memory_now_ns(log);
     }
     return transactional->open;
@@ -29,8 +30,17 @@ static void write_markers(memory_log *log, memory_transactional *transactional, 
     stele_memory_partitions_clear(&transactional->touched);
 }
 
+/* The group hears of the end if this transaction has sent it an offset. */
+static bool is_heard_by_group(const memory_transactional *transactional)
+{
+    for (size_t i = 0; i < transactional->pending_count; i++)
+        if (!transactional->pending[i].hangs) return true;
+    return false;
+}
+
 static void end_offsets(memory_log *log, memory_transactional *transactional, bool committed)
 {
+    if (!is_heard_by_group(transactional)) return;
     for (size_t i = 0; i < transactional->pending_count; i++) {
         memory_pending *pending = &transactional->pending[i];
         stele_partition partition = {pending->topic, pending->index};
@@ -41,12 +51,25 @@ static void end_offsets(memory_log *log, memory_transactional *transactional, bo
     transactional->pending_count = 0;
 }
 
+static void lose_markers(memory_log *log, memory_transactional *transactional)
+{
+    log->lose_markers = false;
+    transactional->hung = transactional->open;
+    stele_memory_partitions_clear(&transactional->touched);
+    for (size_t i = 0; i < transactional->pending_count; i++)
+        transactional->pending[i].hangs = true;
+}
+
 void stele_memory_end_transaction(memory_log *log, memory_transactional *transactional,
                                   bool committed)
 {
     if (transactional->open == 0) return;
-    write_markers(log, transactional, committed);
-    end_offsets(log, transactional, committed);
+    if (log->lose_markers) {
+        lose_markers(log, transactional);
+    } else {
+        write_markers(log, transactional, committed);
+        end_offsets(log, transactional, committed);
+    }
     transactional->open = 0;
     stele_memory_changed(log);
 }
@@ -81,7 +104,10 @@ static void add_pending(memory_transactional *transactional, memory_group *group
     transactional->pending = stele_realloc_array(
         transactional->pending, transactional->pending_count + 1, sizeof *transactional->pending);
     transactional->pending[transactional->pending_count++] =
-        (memory_pending){group, stele_strdup(partition.topic), partition.index, offset};
+        (memory_pending){.group = group,
+                         .topic = stele_strdup(partition.topic),
+                         .index = partition.index,
+                         .offset = offset};
 }
 
 void stele_memory_transactional_free(memory_transactional *transactional)

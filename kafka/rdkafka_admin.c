@@ -406,14 +406,17 @@ stele_status stele_rdkafka_group_offset(stele_log *base, const char *group,
     stele_deadline deadline = stele_deadline_after(stele_clock_system(), timeout_ms);
     rd_kafka_resp_err_t code;
     int64_t offset = STELE_OFFSET_NONE;
-    for (;;) {
+    bool pending =
+        false; /* as the last answer had it; the deadline may cut the next question off */
+    do {
+        if (pending) nanosleep(&(struct timespec){.tv_nsec = UNSTABLE_PAUSE_MS * 1000000L}, NULL);
         int left_ms = stele_deadline_remaining_ms(deadline, 1 << 30);
         stele_status status = ask_group_offset(log, group, partition, left_ms, &offset, &code, err);
-        if (status < 0) return status;
-        if (code != RD_KAFKA_RESP_ERR_UNSTABLE_OFFSET_COMMIT || stele_deadline_passed(deadline))
-            break;
-        nanosleep(&(struct timespec){.tv_nsec = UNSTABLE_PAUSE_MS * 1000000L}, NULL);
-    }
+        if (status < 0 && !pending) return status;
+        if (status == STELE_OK) pending = code == RD_KAFKA_RESP_ERR_UNSTABLE_OFFSET_COMMIT;
+    } while (pending && !stele_deadline_passed(deadline));
+
+    if (pending) return stele_log_fail_pending(err, group, partition);
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
         char what[200];
         snprintf(what, sizeof what, "offset of group %s in %s/%d", group, partition.topic,

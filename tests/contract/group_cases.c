@@ -357,10 +357,9 @@ void a_pending_offset_is_waited_for(void)
     MUST(send_offset(producer, captured, topic, 7));
 
     int64_t offset = -5;
-    stele_status status =
-        stele_log_group_offset(the_log, group, (stele_partition){topic, 0}, 300, &offset, &err);
-    assert_true(status < 0);
-    assert_int_equal(err.next, STELE_NEXT_RETRY);
+    MUST_FAIL(
+        stele_log_group_offset(the_log, group, (stele_partition){topic, 0}, 600, &offset, &err),
+        STELE_E_CONFLICT, STELE_NEXT_RETRY);
     assert_int_equal(offset, -5);
 
     MUST(stele_log_producer_commit(producer, PATIENCE_MS, &err));

@@ -178,6 +178,58 @@ static void an_unanswered_commit_may_not_have_happened(void **state)
     expect_texts(*state, "b,");
 }
 
+/* ---- ends that partitions are not told of ---- */
+
+/* As a broker's: its producer hears that it was committed. */
+static void hang(world *w, const char *text)
+{
+    stele_log_producer *producer = open_heard(w, "id");
+    stele_log_memory_lose_markers(w->log);
+    append(producer, w->topic, text);
+    stele_log_producer_close(producer);
+}
+
+static int64_t end_of(world *w, stele_isolation isolation)
+{
+    int64_t start;
+    int64_t end;
+    MUST(
+        stele_log_bounds(w->log, (stele_partition){w->topic, 0}, isolation, 0, &start, &end, &err));
+    return end;
+}
+
+static void a_transaction_without_markers_hangs_whoever_comes_next(void **state)
+{
+    world *w = *state;
+    hang(w, "a");
+
+    stele_log_producer_close(open_heard(w, "id"));
+
+    assert_int_equal(end_of(w, STELE_READ_COMMITTED), 0);
+    assert_int_equal(end_of(w, STELE_READ_UNCOMMITTED), 1);
+}
+
+static void the_next_end_of_the_same_id_ends_what_hangs(void **state)
+{
+    world *w = *state;
+    hang(w, "a");
+    stele_log_producer *producer = open_heard(w, "id");
+    append(producer, w->topic, "b");
+    expect_texts(w, "a,b,");
+    stele_log_producer_close(producer);
+
+    hang(w, "c");
+    producer = open_heard(w, "id");
+    MUST(stele_log_producer_begin(producer, &err));
+    put_text(producer, w->topic, "d");
+    MUST(stele_log_producer_flush(producer, 0, &err));
+    MUST(stele_log_producer_abort(producer, 0, &err));
+
+    expect_texts(w, "a,b,");
+    assert_int_equal(end_of(w, STELE_READ_COMMITTED), end_of(w, STELE_READ_UNCOMMITTED));
+    stele_log_producer_close(producer);
+}
+
 /* ---- appends that fail ---- */
 
 static void the_nth_append_is_refused_once(void **state)
@@ -394,6 +446,8 @@ int main(void)
         CASE(nothing_is_read_while_the_broker_is_away),
         CASE(an_unanswered_commit_may_have_happened),
         CASE(an_unanswered_commit_may_not_have_happened),
+        CASE(a_transaction_without_markers_hangs_whoever_comes_next),
+        CASE(the_next_end_of_the_same_id_ends_what_hangs),
         CASE(the_nth_append_is_refused_once),
         CASE(a_transaction_with_a_refused_append_is_aborted),
         CASE(a_producer_dies_before_its_record_is_in_the_log),

@@ -260,7 +260,7 @@ static void expect_offset(const world *w)
     int64_t offset;
     stele_status status =
         stele_log_group_offset(w->log, "group", (stele_partition){w->topic, 0}, 0, &offset, &err);
-    assert_int_equal(status, is_pending ? STELE_E_UNAVAILABLE : STELE_OK);
+    assert_int_equal(status, is_pending ? STELE_E_CONFLICT : STELE_OK);
     if (!is_pending) assert_int_equal(offset, w->offset);
 }
 
