@@ -204,9 +204,24 @@ stele_status stele_rdkafka_client_open(rdkafka_log *log, rd_kafka_type_t type,
                             "[kafka]: librdkafka refuses the settings: %s", text);
 }
 
+rd_kafka_topic_t *stele_rdkafka_client_topic(rdkafka_client *client, const char *name)
+{
+    for (size_t i = 0; i < client->topic_count; i++)
+        if (strcmp(rd_kafka_topic_name(client->topics[i]), name) == 0) return client->topics[i];
+
+    rd_kafka_topic_t *topic = rd_kafka_topic_new(client->rk, name, NULL);
+    if (topic == NULL) return NULL;
+    client->topics = stele_realloc_array(client->topics, client->topic_count + 1, sizeof(void *));
+    client->topics[client->topic_count++] = topic;
+    return topic;
+}
+
 void stele_rdkafka_client_close(rdkafka_client *client)
 {
     if (client->rk == NULL) return;
+    for (size_t i = 0; i < client->topic_count; i++)
+        rd_kafka_topic_destroy(client->topics[i]);
+    free(client->topics);
     rd_kafka_destroy_flags(client->rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
     client->rk = NULL;
     log_release(client->log);

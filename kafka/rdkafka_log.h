@@ -21,6 +21,8 @@ typedef struct rdkafka_client {
     rdkafka_log *log;
     rd_kafka_t *rk;
     void *owner; /* the reader, member or producer that it serves; NULL for the log's own */
+    rd_kafka_topic_t **topics; /* kept until it closes: batches and positions name them */
+    size_t topic_count;
     /* EndTxn, written by librdkafka's threads: one is on its way; one was never answered, and may
      * still reach the broker. */
     _Atomic bool end_is_open;
@@ -73,6 +75,9 @@ bool stele_rdkafka_is_set(const rdkafka_log *log, const char *name);
 stele_status stele_rdkafka_client_open(rdkafka_log *log, rd_kafka_type_t type,
                                        rd_kafka_conf_t *conf, void *owner, rdkafka_client *client,
                                        stele_error *err);
+
+/** The handle of a topic, kept by the client; NULL if the name cannot be one. */
+rd_kafka_topic_t *stele_rdkafka_client_topic(rdkafka_client *client, const char *name);
 
 /** Remember what a client complained of, for stele_log_last_problem. */
 void stele_rdkafka_note_problem(rdkafka_log *log, const char *text);

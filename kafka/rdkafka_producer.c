@@ -200,18 +200,6 @@ stele_status stele_rdkafka_producer_check(rdkafka_producer *self, stele_error *e
     return self->death.status;
 }
 
-rd_kafka_topic_t *stele_rdkafka_producer_topic(rdkafka_producer *self, const char *name)
-{
-    for (size_t i = 0; i < self->topic_count; i++)
-        if (strcmp(rd_kafka_topic_name(self->topics[i]), name) == 0) return self->topics[i];
-
-    rd_kafka_topic_t *topic = rd_kafka_topic_new(self->client.rk, name, NULL);
-    if (topic == NULL) return NULL;
-    self->topics = stele_realloc_array(self->topics, self->topic_count + 1, sizeof(void *));
-    self->topics[self->topic_count++] = topic;
-    return topic;
-}
-
 static rd_kafka_headers_t *make_headers(const stele_log_entry *entry)
 {
     if (entry->header_count == 0) return NULL;
@@ -291,7 +279,7 @@ stele_status stele_rdkafka_put(stele_log_producer *base, const stele_log_entry *
     rdkafka_producer *self = (rdkafka_producer *)base;
     if (self->death.status != STELE_OK) return stele_rdkafka_producer_check(self, err);
 
-    rd_kafka_topic_t *topic = stele_rdkafka_producer_topic(self, entry->partition.topic);
+    rd_kafka_topic_t *topic = stele_rdkafka_client_topic(&self->client, entry->partition.topic);
     if (topic == NULL)
         return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP, "\"%s\" cannot be a topic",
                           entry->partition.topic);
@@ -342,10 +330,7 @@ void stele_rdkafka_producer_close(stele_log_producer *base)
         abort_what_is_queued(self);
         drop_queue(self);
     }
-    for (size_t i = 0; i < self->topic_count; i++)
-        rd_kafka_topic_destroy(self->topics[i]);
     stele_rdkafka_client_close(&self->client);
-    free(self->topics);
     free(self->transactional_id);
     free(self);
 }

@@ -13,8 +13,6 @@ typedef struct rdkafka_producer {
     void (*delivered)(void *context, void *opaque, stele_position position,
                       const stele_error *failure);
     void *context;
-    rd_kafka_topic_t **topics; /* kept until the producer closes: positions name them */
-    size_t topic_count;
     stele_error death; /* why it must not be used any more; status OK while it lives */
 
     /* Transactional only. */
@@ -23,9 +21,6 @@ typedef struct rdkafka_producer {
     bool needs_gap; /* nothing was sent in this transaction yet */
     int64_t committed_ns;
 } rdkafka_producer;
-
-/** The topic's handle; NULL if the name cannot be one. */
-rd_kafka_topic_t *stele_rdkafka_producer_topic(rdkafka_producer *producer, const char *name);
 
 /** STELE_OK while it lives; else what it died of, now or earlier. */
 stele_status stele_rdkafka_producer_check(rdkafka_producer *producer, stele_error *err);

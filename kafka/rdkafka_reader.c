@@ -53,8 +53,6 @@ typedef struct reader {
     size_t turn;    /* index of the source that is asked first */
     source *polled; /* the source whose queue is being served, for on_error */
     box *free_boxes;
-    rd_kafka_topic_t **topics; /* kept until the reader closes: batches name them */
-    size_t topic_count;
 } reader;
 
 /* ---- boxes ---- */
@@ -186,18 +184,6 @@ static source *find_source(const reader *self, stele_partition partition, size_t
     return NULL;
 }
 
-static rd_kafka_topic_t *find_topic(reader *self, const char *name)
-{
-    for (size_t i = 0; i < self->topic_count; i++)
-        if (strcmp(rd_kafka_topic_name(self->topics[i]), name) == 0) return self->topics[i];
-
-    rd_kafka_topic_t *topic = rd_kafka_topic_new(self->client.rk, name, NULL);
-    if (topic == NULL) return NULL;
-    self->topics = stele_realloc_array(self->topics, self->topic_count + 1, sizeof(void *));
-    self->topics[self->topic_count++] = topic;
-    return topic;
-}
-
 /* One queue each: what was fetched for a partition that stops goes with its queue. */
 static rd_kafka_queue_t *make_queue(reader *self)
 {
@@ -225,7 +211,7 @@ stele_status stele_rdkafka_reader_start(stele_log_reader *base, stele_partition 
         return stele_fail(err, STELE_E_EXISTS, STELE_NEXT_STOP, "%s/%d is being read already",
                           partition.topic, (int)partition.index);
 
-    rd_kafka_topic_t *topic = find_topic(self, partition.topic);
+    rd_kafka_topic_t *topic = stele_rdkafka_client_topic(&self->client, partition.topic);
     rd_kafka_queue_t *queue = make_queue(self);
     if (topic == NULL || rd_kafka_consume_start_queue(topic, partition.index, offset, queue) != 0) {
         rd_kafka_resp_err_t code = rd_kafka_last_error();
@@ -273,12 +259,9 @@ void stele_rdkafka_reader_close(stele_log_reader *base)
     reader *self = (reader *)base;
     while (self->count > 0)
         stop_source(self, self->count - 1);
-    for (size_t i = 0; i < self->topic_count; i++)
-        rd_kafka_topic_destroy(self->topics[i]);
     stele_rdkafka_client_close(&self->client);
     if (self->wakeup >= 0) close(self->wakeup);
     free_boxes(self);
-    free(self->topics);
     free(self->sources);
     free(self);
 }

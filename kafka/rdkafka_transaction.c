@@ -88,7 +88,7 @@ static stele_status fetch_topic(rdkafka_producer *self, const char *name, int ti
     char what[160];
     const struct rd_kafka_metadata *metadata;
     snprintf(what, sizeof what, "metadata of %s", name);
-    rd_kafka_topic_t *topic = stele_rdkafka_producer_topic(self, name);
+    rd_kafka_topic_t *topic = stele_rdkafka_client_topic(&self->client, name);
     if (topic == NULL)
         return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP, "\"%s\" cannot be a topic", name);
 
