@@ -60,13 +60,25 @@ static void emit(printer *p, stele_bytes id)
                                         stele_strdup(stele_buffer_text(&p->buffer))};
 }
 
-static void begin_line(printer *p, stele_bytes id, int64_t version, int64_t offset)
+/* @param behind  events that are not in the state; -1: not to be said */
+static stele_status print_line(printer *p, const stele_query_state *state, const stele_type *type,
+                               int64_t behind, stele_error *err)
 {
-    stele_buffer_reset(&p->buffer);
-    stele_buffer_append(&p->buffer, stele_text("{\"id\":"));
-    stele_json_text(&p->buffer, id);
-    stele_buffer_format(
-        &p->buffer, ",\"version\":%" PRId64 ",\"offset\":%" PRId64 ",\"state\":", version, offset);
+    stele_buffer *line = &p->buffer;
+    stele_status status = STELE_OK;
+    stele_buffer_reset(line);
+    stele_buffer_append(line, stele_text("{\"id\":"));
+    stele_json_text(line, state->id);
+    stele_buffer_format(line, ",\"version\":%" PRId64 ",\"offset\":%" PRId64 ",\"state\":",
+                        state->version, state->offset);
+    if (state->state == NULL)
+        stele_buffer_append(line, stele_text("null,\"finished\":true"));
+    else
+        status = stele_json_write(type, state->state, STELE_JSON_PLAIN, line, err);
+    if (behind >= 0) stele_buffer_format(line, ",\"behind\":%" PRId64, behind);
+    stele_buffer_push(line, '}');
+    if (status == STELE_OK) emit(p, state->id);
+    return status;
 }
 
 static stele_status print_state(void *context, const stele_query_state *state, stele_error *err)
@@ -76,29 +88,16 @@ static stele_status print_state(void *context, const stele_query_state *state, s
         return stele_fail(err, STELE_E_NOT_FOUND, STELE_NEXT_STOP,
                           "--at %" PRId64 ": %s has %" PRId64 " events", p->at_version,
                           stele_quote(state->id).text, state->version);
-    begin_line(p, state->id, state->version, state->offset);
-    stele_status status = STELE_OK;
-    if (state->state == NULL)
-        stele_buffer_append(&p->buffer, stele_text("null,\"finished\":true"));
-    else
-        status = stele_json_write(p->type, state->state, STELE_JSON_PLAIN, &p->buffer, err);
-    stele_buffer_push(&p->buffer, '}');
-    if (status == STELE_OK) emit(p, state->id);
-    return status;
+    return print_line(p, state, p->type, -1, err);
 }
 
-static stele_status print_stored(void *context, const stele_stored_state *state, stele_error *err)
+static stele_status print_stored(void *context, const stele_stored_state *stored, stele_error *err)
 {
-    printer *p = context;
-    begin_line(p, state->id, state->version, state->offset);
-    stele_status status = STELE_OK;
-    if (state->value == NULL)
-        stele_buffer_append(&p->buffer, stele_text("null,\"finished\":true"));
-    else
-        status = stele_json_write(state->type, state->value, STELE_JSON_PLAIN, &p->buffer, err);
-    stele_buffer_format(&p->buffer, ",\"behind\":%" PRId64 "}", state->behind);
-    if (status == STELE_OK) emit(p, state->id);
-    return status;
+    stele_query_state state = {.id = stored->id,
+                               .version = stored->version,
+                               .offset = stored->offset,
+                               .state = stored->value};
+    return print_line(context, &state, stored->type, stored->behind, err);
 }
 
 static int compare_lines(const void *left, const void *right)
