@@ -159,7 +159,7 @@ const stele_config_key stele_config_keys[] = {
      .max = 1000000000,
      .unit = "events",
      .help = "Snapshots are written after this many events of a partition; while it is further "
-             "behind than that, only when there are also 50 events for each of them."},
+             "behind than that, only when there are also 100 events for each of them."},
     {.section = "projection",
      .key = "snapshot_interval_ms",
      .type = STELE_CONFIG_INT,

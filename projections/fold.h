@@ -18,7 +18,7 @@ typedef struct stele_fold_options {
     const stele_projection *projection; /* borrowed, outlives the fold */
     stele_registry *registry;           /* likewise */
     int64_t snapshot_events;            /* events between snapshots; 0: 10,000. While further behind
-                                           than that, 50 for each snapshot to be written, too */
+                                           than that, 100 for each snapshot to be written, too */
     int snapshot_interval_ms;           /* and at most so long; 0: 10,000 */
     size_t transaction_snapshots;       /* in one transaction, at most; 0: 4,000 */
     int transaction_timeout_ms;         /* 0: 10,000 */

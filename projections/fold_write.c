@@ -17,7 +17,7 @@ enum {
     URGENT_PIECE_NS = 20000000, /* while draining */
     LOOK_AT_CLOCK = 16,         /* states between two looks */
     OUTCOME_MS = 10,            /* while draining */
-    BEHIND_EVENTS = 50,         /* for each state to be written, while behind */
+    BEHIND_EVENTS = 100,        /* for each state to be written, while behind */
     AGAIN_MS = 100,             /* between an abort and the next attempt */
     ABORTS_TO_TELL = 3
 };

@@ -359,9 +359,9 @@ static void far_behind_snapshots_wait_until_they_are_worth_it(void **state)
         int aggregates;
         int64_t checkpoint;
     } cases[] = {
-        {16, 1024},     /* 64 events for each: after the first batch */
-        {32, 2048},     /* 32, then 64 */
-        {128, BEHIND},  /* never 50: at the end of the log */
+        {10, 1024},     /* 102 events for each: after the first batch */
+        {20, 2048},     /* 51, then 102 */
+        {128, BEHIND},  /* never 100: at the end of the log */
         {1024, BEHIND}, /* one in each batch */
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
