@@ -15,112 +15,201 @@
 #include "schemas/layout.h"
 #include "schemas/value_path.h"
 
-enum { DEPTH_MAX = 64, VARINT_MAX = 10 };
+#define COLD __attribute__((cold, noinline))
+
+/* HEAD_MAX is the room that whoever writes a value finds: for a run of numbers, or for what stands
+ * before all else, which is a branch, a length, a count. Who writes more makes room for it. */
+enum {
+    DEPTH_MAX = 64,
+    VARINT_MAX = 10,
+    NUMBER_MAX = 12, /* a varint is stored four bytes at a time */
+    HEAD_MAX = STELE_RUN_MAX * NUMBER_MAX,
+};
 
 typedef struct writer {
     stele_buffer *out;
-    uint8_t *at;  /* within the buffer's memory */
-    uint8_t *end; /* of the buffer's memory */
+    const uint8_t *end;  /* of the buffer's memory */
+    const uint8_t *last; /* HEAD_MAX before the end */
     unsigned depth_left;
     stele_status status;
     char why[STELE_VALUE_WHY_MAX];
     stele_value_path path;
 } writer;
 
-static bool put(writer *w, const stele_layout *layout, const uint8_t *value);
+/* Each function that writes takes the place in the buffer, and returns the place behind what it
+ * wrote; or NULL, and has said why. */
 
-/* Say why, once; the callers add the path. Always false. */
-static STELE_PRINTF(3, 4) bool refuse(writer *w, stele_status status, const char *format, ...)
+static uint8_t *put_value(writer *w, uint8_t *at, const stele_layout *layout, const uint8_t *value);
+static uint8_t *put_record(writer *w, uint8_t *at, const stele_layout *layout,
+                           const uint8_t *value);
+static uint8_t *put_array(writer *w, uint8_t *at, const stele_layout *layout, const uint8_t *value);
+
+/* Failures. Each returns NULL. */
+
+/* Say why, once; the callers add the path. */
+static COLD STELE_PRINTF(3, 4) uint8_t *refuse(writer *w, stele_status status, const char *format,
+                                               ...)
 {
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(w->why, sizeof w->why, format, arguments);
     va_end(arguments);
     w->status = status;
-    return false;
+    return NULL;
 }
 
-static void grow(writer *w, size_t more)
+static COLD uint8_t *refuse_text(writer *w, stele_bytes text)
 {
-    w->out->size = (size_t)(w->at - w->out->data);
-    w->at = stele_buffer_reserve(w->out, more);
+    return refuse(w, STELE_E_INVALID, "string that is not UTF-8: %s", stele_quote(text).text);
+}
+
+static COLD uint8_t *fail_in(writer *w, const stele_member *member)
+{
+    stele_value_path_field(&w->path, member->name);
+    return NULL;
+}
+
+/* Room. The buffer may move. */
+
+static void take_memory(writer *w)
+{
     w->end = w->out->data + w->out->capacity;
+    w->last = w->end - HEAD_MAX;
 }
 
-static inline void room(writer *w, size_t more)
+static COLD uint8_t *grow(writer *w, uint8_t *at, size_t more)
 {
-    if ((size_t)(w->end - w->at) < more) grow(w, more);
+    w->out->size = (size_t)(at - w->out->data);
+    at = stele_buffer_reserve(w->out, HEAD_MAX + more);
+    take_memory(w);
+    return at;
 }
 
-static void put_text(writer *w, stele_bytes text)
+static inline uint8_t *room(writer *w, uint8_t *at, size_t more)
 {
-    room(w, VARINT_MAX + text.size);
-    w->at = stele_write_bytes(w->at, text);
+    return (size_t)(w->end - at) < more ? grow(w, at, more) : at;
 }
 
-static bool put_string(writer *w, stele_bytes text)
+static inline uint8_t *room_for_head(writer *w, uint8_t *at)
 {
-    if (!stele_utf8_valid(text.data, text.size)) {
-        return refuse(w, STELE_E_INVALID, "string that is not UTF-8: %s", stele_quote(text).text);
+    return at > w->last ? grow(w, at, 0) : at;
+}
+
+/* Numbers. */
+
+/* The lowest 28 bits, seven to a byte. */
+static inline uint32_t spread(uint64_t raw)
+{
+    uint32_t low = (uint32_t)raw;
+    return (low & 0x7f) | (low << 1 & 0x7f00) | (low << 2 & 0x7f0000) | (low << 3 & 0x7f000000);
+}
+
+/* What stele_write_varint writes, in steps of up to four bytes. */
+static inline uint8_t *put_varint(uint8_t *at, uint64_t raw)
+{
+    for (; raw >= UINT64_C(1) << 28; raw >>= 28)
+        at = stele_store_le(at, spread(raw) | 0x80808080, 4);
+    uint32_t bytes = spread(raw);
+    unsigned size = 1;
+    if (raw >= 1 << 21) {
+        bytes |= 0x808080;
+        size = 4;
+    } else if (raw >= 1 << 14) {
+        bytes |= 0x8080;
+        size = 3;
+    } else if (raw >= 1 << 7) {
+        bytes |= 0x80;
+        size = 2;
     }
-    put_text(w, text);
-    return true;
+    stele_store_le(at, bytes, 4);
+    return at + size;
 }
 
-static bool put_decimal(writer *w, const stele_layout *layout, const uint8_t *value)
+static inline uint8_t *put_long(uint8_t *at, int64_t value)
+{
+    uint64_t raw = (uint64_t)value << 1 ^ (0 - ((uint64_t)value >> 63));
+    if (raw >= 0x4000) return put_varint(at, raw);
+    if (raw < 0x80) {
+        *at = (uint8_t)raw;
+        return at + 1;
+    }
+    at[0] = (uint8_t)(raw | 0x80);
+    at[1] = (uint8_t)(raw >> 7);
+    return at + 2;
+}
+
+static inline uint8_t *put_int(uint8_t *at, int32_t value)
+{
+    return put_long(at, value);
+}
+
+static inline uint8_t *put_boolean(uint8_t *at, uint8_t value)
+{
+    return stele_write_boolean(at, value != 0);
+}
+
+/* The other kinds. */
+
+static inline uint8_t *put_text(writer *w, uint8_t *at, stele_bytes text)
+{
+    return stele_write_bytes(room(w, at, VARINT_MAX + text.size), text);
+}
+
+static inline uint8_t *put_string(writer *w, uint8_t *at, stele_bytes text)
+{
+    if (!stele_utf8_valid(text.data, text.size)) return refuse_text(w, text);
+    return put_text(w, at, text);
+}
+
+static uint8_t *put_decimal(writer *w, uint8_t *at, const stele_layout *layout,
+                            const uint8_t *value)
 {
     int64_t unscaled;
     memcpy(&unscaled, value, sizeof unscaled);
     bool fixed = layout->kind == STELE_KIND_FIXED;
-    room(w, VARINT_MAX + (fixed ? layout->fixed_size : sizeof unscaled));
-    uint8_t *at =
-        fixed ? stele_write_decimal_fixed(w->at, unscaled, layout->precision, layout->fixed_size)
-              : stele_write_decimal(w->at, unscaled, layout->precision);
+    at = room(w, at, VARINT_MAX + (fixed ? layout->fixed_size : sizeof unscaled));
+    at = fixed ? stele_write_decimal_fixed(at, unscaled, layout->precision, layout->fixed_size)
+               : stele_write_decimal(at, unscaled, layout->precision);
     if (at == NULL) {
         return refuse(w, STELE_E_INVALID, "decimal %" PRId64 " has more than %" PRIu32 " digits",
                       unscaled, layout->precision);
     }
-    w->at = at;
-    return true;
+    return at;
 }
 
-static bool put_bytes(writer *w, const stele_layout *layout, const uint8_t *value)
+static uint8_t *put_bytes(writer *w, uint8_t *at, const stele_layout *layout, const uint8_t *value)
 {
-    if (stele_layout_is_decimal64(layout)) return put_decimal(w, layout, value);
-    put_text(w, stele_load_bytes(value));
-    return true;
+    if (stele_layout_is_decimal64(layout)) return put_decimal(w, at, layout, value);
+    return put_text(w, at, stele_load_bytes(value));
 }
 
-static bool put_fixed(writer *w, const stele_layout *layout, const uint8_t *value)
+static uint8_t *put_fixed(writer *w, uint8_t *at, const stele_layout *layout, const uint8_t *value)
 {
-    if (stele_layout_is_decimal64(layout)) return put_decimal(w, layout, value);
-    room(w, layout->fixed_size);
+    if (stele_layout_is_decimal64(layout)) return put_decimal(w, at, layout, value);
+    at = room(w, at, layout->fixed_size);
     if (layout->logical == STELE_LOGICAL_DURATION) {
         stele_duration duration;
         memcpy(&duration, value, sizeof duration);
-        w->at = stele_write_duration(w->at, duration);
-    } else {
-        w->at = stele_write_raw(w->at, value, layout->fixed_size);
+        return stele_write_duration(at, duration);
     }
-    return true;
+    return stele_write_raw(at, value, layout->fixed_size);
 }
 
-static bool put_enum(writer *w, const stele_layout *layout, const uint8_t *value)
+static uint8_t *put_enum(writer *w, uint8_t *at, const stele_layout *layout, const uint8_t *value)
 {
     int32_t index;
     memcpy(&index, value, sizeof index);
-    room(w, VARINT_MAX);
-    uint8_t *at = stele_write_index(w->at, index, layout->count);
+    at = stele_write_index(at, index, layout->count);
     if (at == NULL) {
         return refuse(w, STELE_E_INVALID, "symbol %" PRId32 " of %s, which has %" PRIu32, index,
                       layout->name, layout->count);
     }
-    w->at = at;
-    return true;
+    return at;
 }
 
-/* A pointer that is NULL stands for a value that is all zero. */
-static bool put_pointed(writer *w, const stele_layout *layout, const uint8_t *value)
+/* A record by pointer. NULL stands for a value that is all zero. */
+static uint8_t *put_pointed(writer *w, uint8_t *at, const stele_layout *layout,
+                            const uint8_t *value)
 {
     if (w->depth_left == 0) {
         return refuse(w, STELE_E_LIMIT, "values are nested more than %d deep", DEPTH_MAX);
@@ -128,189 +217,208 @@ static bool put_pointed(writer *w, const stele_layout *layout, const uint8_t *va
     w->depth_left--;
     const uint8_t *pointed = stele_load_pointer(value);
     STELE_AUTO(uint8_t) zero = pointed == NULL ? stele_alloc(layout->size) : NULL;
-    bool done = put(w, layout, pointed == NULL ? zero : pointed);
+    at = put_record(w, at, layout, pointed == NULL ? zero : pointed);
     w->depth_left++;
-    return done;
+    return at;
 }
 
 /* A value with its `has_x` or pointer, but not its branch. */
-static inline bool put_member(writer *w, const stele_member *member, const uint8_t *base)
+static uint8_t *put_member(writer *w, uint8_t *at, const stele_member *member, const uint8_t *base)
 {
     if (member->flag_offset != STELE_NO_FLAG) {
         bool has = base[member->flag_offset] != 0;
-        room(w, 1);
-        *w->at++ = has == member->null_first ? 2 : 0;
-        if (!has) return true;
+        *at++ = has == member->null_first ? 2 : 0;
+        if (!has) return at;
     }
-    if (member->layout == NULL) return true;
-    if (member->pointer) return put_pointed(w, member->layout, base + member->offset);
-    return put(w, member->layout, base + member->offset);
+    if (member->layout == NULL) return at;
+    if (member->pointer) return put_pointed(w, at, member->layout, base + member->offset);
+    return put_value(w, at, member->layout, base + member->offset);
 }
 
-/* The kinds of number, which most members are, without a call; NULL for any other. There is room.
- */
-static inline uint8_t *put_number(uint8_t *at, const stele_layout *layout, const uint8_t *value)
-{
-    switch (layout->kind) {
-    case STELE_KIND_BOOLEAN:
-        *at = *value != 0;
-        return at + 1;
-    case STELE_KIND_INT: {
-        int32_t number;
-        memcpy(&number, value, sizeof number);
-        return stele_write_int(at, number);
-    }
-    case STELE_KIND_LONG: {
-        int64_t number;
-        memcpy(&number, value, sizeof number);
-        return stele_write_long(at, number);
-    }
-    case STELE_KIND_FLOAT: {
-        float number;
-        memcpy(&number, value, sizeof number);
-        return stele_write_float(at, number);
-    }
-    case STELE_KIND_DOUBLE: {
-        double number;
-        memcpy(&number, value, sizeof number);
-        return stele_write_double(at, number);
-    }
-    default:
-        return NULL;
-    }
-}
-
-/* Numbers are written here, from one to the next in registers; put_member does the rest. */
-static bool put_record(writer *w, const stele_layout *layout, const uint8_t *value)
-{
-    const stele_member *member = layout->members;
-    uint8_t *at = w->at;
-    const uint8_t *end = w->end;
-    for (uint32_t left = layout->count; left > 0; left--, member++) {
-        if (member->flag_offset == STELE_NO_FLAG && end - at >= VARINT_MAX) {
-            uint8_t *next = put_number(at, member->layout, value + member->offset);
-            if (next != NULL) {
-                at = next;
-                continue;
-            }
-        }
-        w->at = at;
-        if (!put_member(w, member, value)) {
-            stele_value_path_field(&w->path, member->name);
-            return false;
-        }
-        at = w->at;
-        end = w->end;
-    }
-    w->at = at;
-    return true;
-}
-
-static bool put_union(writer *w, const stele_layout *layout, const uint8_t *value)
+static uint8_t *put_union(writer *w, uint8_t *at, const stele_layout *layout, const uint8_t *value)
 {
     uint32_t branch = stele_load_branch(value);
     if (branch >= layout->count) {
         return refuse(w, STELE_E_INVALID, "branch %" PRId32 " of a union of %" PRIu32,
                       (int32_t)branch, layout->count);
     }
-    room(w, VARINT_MAX);
-    w->at = stele_write_varint(w->at, (uint64_t)branch << 1);
-    return put_member(w, &layout->members[branch], value);
+    at = stele_write_varint(at, (uint64_t)branch << 1);
+    return put_member(w, at, &layout->members[branch], value);
 }
 
-/* One item behind the other, where no key comes before it. */
-static bool put_items(writer *w, const stele_layout *layout, const stele_array *list)
-{
-    const uint8_t *item = list->items;
-    bool record = layout->item->layout->kind == STELE_KIND_RECORD &&
-                  layout->item->flag_offset == STELE_NO_FLAG;
-    for (size_t i = 0; i < list->count; i++, item += layout->stride) {
-        bool done = record ? put_record(w, layout->item->layout, item + layout->item->offset)
-                           : put_member(w, layout->item, item);
-        if (done) continue;
-        stele_value_path_index(&w->path, i);
-        return false;
+/* The cases below differ in a type and a function only; these keep each to what is its own. */
+
+/* Numbers in a row, for which there is room. */
+#define PUT_RUN(type, function)                                                                    \
+    {                                                                                              \
+        const stele_member *const last = member + member->run;                                     \
+        do {                                                                                       \
+            type number;                                                                           \
+            memcpy(&number, base + member->offset, sizeof number);                                 \
+            at = function(at, number);                                                             \
+        } while (++member < last);                                                                 \
+        break;                                                                                     \
     }
-    return true;
-}
 
-static bool put_entries(writer *w, const stele_layout *layout, const stele_map *map,
-                        const size_t *order)
-{
-    for (size_t i = 0; i < map->count; i++) {
-        size_t index = order == NULL ? i : order[i];
-        const uint8_t *entry = (const uint8_t *)map->entries + index * layout->stride;
-        if (put_string(w, stele_load_bytes(entry)) && put_member(w, layout->item, entry)) continue;
-        stele_value_path_key(&w->path, stele_load_bytes(entry));
-        return false;
+/* One member; what fails has said why. */
+#define PUT(expression)                                                                            \
+    {                                                                                              \
+        uint8_t *next = expression;                                                                \
+        if (next == NULL) return fail_in(w, member);                                               \
+        at = next;                                                                                 \
+        member++;                                                                                  \
+        break;                                                                                     \
     }
-    return true;
-}
 
-/* Keys in order, so that equal maps are equal bytes. */
-static bool put_sorted(writer *w, const stele_layout *layout, const stele_map *map)
+/* Members one after the other. Compiled into both callers, for which it is most of the work. */
+STELE_INLINE uint8_t *put_members(writer *w, uint8_t *at, const stele_member *member,
+                                  uint32_t count, const uint8_t *base)
 {
-    size_t *order;
-    if (!stele_map_order(map->entries, map->count, layout->stride, &order)) {
-        return refuse(w, STELE_E_INVALID, "a map that holds a key twice");
+    if (count == 0) return at;
+    const stele_member *const end = member + count;
+    while (member < end) {
+        at = room_for_head(w, at);
+        switch (member->plain) {
+        case STELE_KIND_BOOLEAN:
+            PUT_RUN(uint8_t, put_boolean)
+        case STELE_KIND_INT:
+            PUT_RUN(int32_t, put_int)
+        case STELE_KIND_LONG:
+            PUT_RUN(int64_t, put_long)
+        case STELE_KIND_FLOAT:
+            PUT_RUN(float, stele_write_float)
+        case STELE_KIND_DOUBLE:
+            PUT_RUN(double, stele_write_double)
+        case STELE_KIND_STRING:
+            PUT(put_string(w, at, stele_load_bytes(base + member->offset)))
+        case STELE_KIND_ARRAY:
+            PUT(put_array(w, at, member->layout, base + member->offset))
+        default:
+            PUT(put_member(w, at, member, base))
+        }
     }
-    bool done = put_entries(w, layout, map, order);
-    free(order);
-    return done;
+    return at;
 }
 
-static bool put_array(writer *w, const stele_layout *layout, const uint8_t *value)
+static uint8_t *put_record(writer *w, uint8_t *at, const stele_layout *layout, const uint8_t *value)
+{
+    return put_members(w, at, layout->members, layout->count, value);
+}
+
+static uint8_t *put_items(writer *w, uint8_t *at, const stele_layout *layout,
+                          const stele_array *array)
+{
+    const stele_member *members = layout->item;
+    uint32_t count = 1;
+    const uint8_t *item = array->items;
+    if (members->plain == STELE_KIND_RECORD) { /* its fields, without a call for each item */
+        const stele_layout *record = members->layout;
+        item += members->offset;
+        members = record->members;
+        count = record->count;
+    }
+    for (size_t i = 0; i < array->count; i++, item += layout->stride) {
+        at = put_members(w, at, members, count, item);
+        if (at == NULL) {
+            stele_value_path_index(&w->path, i);
+            return NULL;
+        }
+    }
+    return at;
+}
+
+static uint8_t *put_array(writer *w, uint8_t *at, const stele_layout *layout, const uint8_t *value)
 {
     stele_array array;
     memcpy(&array, value, sizeof array);
     if (array.count > 0) {
-        w->at = stele_write_long(w->at, (int64_t)array.count);
-        if (!put_items(w, layout, &array)) return false;
-        room(w, 1);
+        at = put_long(at, (int64_t)array.count);
+        at = put_items(w, at, layout, &array);
+        if (at == NULL) return NULL;
+        at = room_for_head(w, at);
     }
-    *w->at++ = 0;
-    return true;
+    *at = 0;
+    return at + 1;
 }
 
-static bool put_map(writer *w, const stele_layout *layout, const uint8_t *value)
+static uint8_t *put_entries(writer *w, uint8_t *at, const stele_layout *layout,
+                            const stele_map *map, const size_t *order)
+{
+    for (size_t i = 0; i < map->count; i++) {
+        size_t index = order == NULL ? i : order[i];
+        const uint8_t *entry = (const uint8_t *)map->entries + index * layout->stride;
+        stele_bytes key = stele_load_bytes(entry);
+        at = put_string(w, at, key);
+        if (at != NULL) at = put_member(w, room_for_head(w, at), layout->item, entry);
+        if (at == NULL) {
+            stele_value_path_key(&w->path, key);
+            return NULL;
+        }
+    }
+    return at;
+}
+
+/* Keys in order, so that equal maps are equal bytes. */
+static uint8_t *put_map(writer *w, uint8_t *at, const stele_layout *layout, const uint8_t *value)
 {
     stele_map map;
     memcpy(&map, value, sizeof map);
     if (map.count > 0) {
-        w->at = stele_write_long(w->at, (int64_t)map.count);
-        if (!put_sorted(w, layout, &map)) return false;
-        room(w, 1);
+        size_t *order;
+        if (!stele_map_order(map.entries, map.count, layout->stride, &order)) {
+            return refuse(w, STELE_E_INVALID, "a map that holds a key twice");
+        }
+        at = stele_write_long(at, (int64_t)map.count);
+        at = put_entries(w, at, layout, &map, order);
+        free(order);
+        if (at == NULL) return NULL;
+        at = room_for_head(w, at);
     }
-    *w->at++ = 0;
-    return true;
+    *at = 0;
+    return at + 1;
 }
 
-static bool put(writer *w, const stele_layout *layout, const uint8_t *value)
+#define PUT_NUMBER(type, function)                                                                 \
+    {                                                                                              \
+        type number;                                                                               \
+        memcpy(&number, value, sizeof number);                                                     \
+        return function(at, number);                                                               \
+    }
+
+/* One value that is there and in place. */
+static uint8_t *put_value(writer *w, uint8_t *at, const stele_layout *layout, const uint8_t *value)
 {
-    room(w, VARINT_MAX);
     switch (layout->kind) {
     case STELE_KIND_NULL:
-        return true;
+        return at;
+    case STELE_KIND_BOOLEAN:
+        PUT_NUMBER(uint8_t, put_boolean)
+    case STELE_KIND_INT:
+        PUT_NUMBER(int32_t, put_int)
+    case STELE_KIND_LONG:
+        PUT_NUMBER(int64_t, put_long)
+    case STELE_KIND_FLOAT:
+        PUT_NUMBER(float, stele_write_float)
+    case STELE_KIND_DOUBLE:
+        PUT_NUMBER(double, stele_write_double)
     case STELE_KIND_BYTES:
-        return put_bytes(w, layout, value);
+        return put_bytes(w, at, layout, value);
     case STELE_KIND_STRING:
-        return put_string(w, stele_load_bytes(value));
+        return put_string(w, at, stele_load_bytes(value));
     case STELE_KIND_FIXED:
-        return put_fixed(w, layout, value);
+        return put_fixed(w, at, layout, value);
     case STELE_KIND_ENUM:
-        return put_enum(w, layout, value);
+        return put_enum(w, at, layout, value);
     case STELE_KIND_ARRAY:
-        return put_array(w, layout, value);
+        return put_array(w, at, layout, value);
     case STELE_KIND_MAP:
-        return put_map(w, layout, value);
+        return put_map(w, at, layout, value);
     case STELE_KIND_RECORD:
-        return put_record(w, layout, value);
+        return put_record(w, at, layout, value);
     case STELE_KIND_UNION:
-        return put_union(w, layout, value);
-    default:
-        w->at = put_number(w->at, layout, value);
-        return true;
+        return put_union(w, at, layout, value);
     }
+    return at;
 }
 
 stele_status stele_encode(const stele_type *type, const void *value, stele_buffer *out,
@@ -318,16 +426,20 @@ stele_status stele_encode(const stele_type *type, const void *value, stele_buffe
 {
     if (type->encode != NULL) return type->encode(value, out, err);
     size_t before = out->size;
+    if (out->capacity - before < HEAD_MAX) stele_buffer_reserve(out, HEAD_MAX);
     writer w; /* without its texts, which only a failure fills */
     w.out = out;
-    w.at = stele_buffer_reserve(out, VARINT_MAX);
-    w.end = out->data + out->capacity;
+    take_memory(&w);
     w.depth_left = DEPTH_MAX;
     w.path.size = 0;
-    if (put(&w, type->layout, value)) {
-        out->size = (size_t)(w.at - out->data);
-        return STELE_OK;
+    const stele_layout *layout = type->layout;
+    uint8_t *at = out->data + before;
+    at = layout->kind == STELE_KIND_RECORD ? put_record(&w, at, layout, value)
+                                           : put_value(&w, at, layout, value);
+    if (at == NULL) {
+        out->size = before;
+        return stele_value_path_fail(&w.path, w.status, w.why, err);
     }
-    out->size = before;
-    return stele_value_path_fail(&w.path, w.status, w.why, err);
+    out->size = (size_t)(at - out->data);
+    return STELE_OK;
 }

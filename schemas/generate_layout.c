@@ -139,6 +139,10 @@ static void put_member(stele_buffer *out, const scalars *set, const stele_member
     stele_buffer_format(out, ", .offset = %s, .flag_offset = %s", offset, flag_offset);
     if (member->null_first) stele_buffer_format(out, ", .null_first = true");
     if (member->pointer) stele_buffer_format(out, ", .pointer = true");
+    if (member->plain != STELE_KIND_NULL) {
+        stele_buffer_format(out, ", .plain = STELE_KIND_%s", kinds[member->plain]);
+    }
+    stele_buffer_format(out, ", .run = %d", member->run);
     if (member->standard != NULL) {
         stele_buffer_format(out, ", .standard = ");
         stele_generate_literal(out, stele_text(member->standard));

@@ -7,6 +7,9 @@
 
 #include <stele/type.h>
 
+/** The most fields that stele_member.run counts. */
+enum { STELE_RUN_MAX = 16 };
+
 /** Is the value a stele_bytes? */
 static inline bool stele_layout_is_bytes(const stele_layout *layout)
 {

@@ -11,6 +11,7 @@
 
 #include "core/alloc.h"
 #include "core/table.h"
+#include "schemas/layout.h"
 #include "schemas/model.h"
 #include "schemas/schema_text.h"
 #include "schemas/scopes.h"
@@ -49,6 +50,26 @@ static bool is_small_decimal(const stele_node *node)
 
 static stele_layout *make(builder *b, const stele_node *node, const stele_node *group);
 
+/* Its kind, where nothing but its kind says how it is written. */
+static stele_kind plain_kind(const stele_member *member)
+{
+    const stele_layout *layout = member->layout;
+    if (member->flag_offset != STELE_NO_FLAG || member->pointer) return STELE_KIND_NULL;
+    bool other_form =
+        stele_layout_is_decimal64(layout) || layout->logical == STELE_LOGICAL_DURATION;
+    return other_form ? STELE_KIND_NULL : layout->kind;
+}
+
+/* From each field, how many of its kind follow one another. */
+static void note_runs(stele_member *members, size_t count)
+{
+    for (size_t i = count; i-- > 0;) {
+        bool last = i + 1 == count || members[i + 1].plain != members[i].plain ||
+                    members[i + 1].run == STELE_RUN_MAX;
+        members[i].run = last ? 1 : (uint8_t)(members[i + 1].run + 1);
+    }
+}
+
 /* A value of `node` as a field or an item; `group` is that of the record that holds it in place. */
 static void make_member(builder *b, const stele_node *node, const stele_node *group,
                         const char *name, stele_member *member)
@@ -62,6 +83,8 @@ static void make_member(builder *b, const stele_node *node, const stele_node *gr
     }
     member->pointer = node->kind == STELE_KIND_RECORD && group != NULL && node->group == group;
     member->layout = make(b, node, group);
+    member->plain = (uint8_t)plain_kind(member);
+    member->run = 1;
 }
 
 /* A default as text; NULL for none. */
@@ -83,6 +106,7 @@ static void make_fields(builder *b, const stele_node *node, stele_layout *layout
         make_member(b, node->fields[i].type, node->group, node->fields[i].name, &members[i]);
         members[i].standard = text_of(b, node->fields[i].standard);
     }
+    note_runs(members, node->count);
 }
 
 static void make_branches(builder *b, const stele_node *node, const stele_node *group,

@@ -74,6 +74,8 @@ static void assert_same_member(const stele_member *a, const stele_member *b, pai
     assert_int_equal(a->flag_offset, b->flag_offset);
     assert_int_equal(a->null_first, b->null_first);
     assert_int_equal(a->pointer, b->pointer);
+    assert_int_equal(a->plain, b->plain);
+    assert_int_equal(a->run, b->run);
     assert_same_text(a->standard, b->standard);
     assert_int_equal(a->layout == NULL, b->layout == NULL);
     if (a->layout != NULL) assert_same_layout(a->layout, b->layout, p);

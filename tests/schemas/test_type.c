@@ -152,6 +152,55 @@ static void optional_members_have_a_flag(void **state)
     assert_int_equal(member_of(type, "whole")->flag_offset, STELE_NO_FLAG);
 }
 
+/* What is said again for speed: a value's kind, where nothing but its kind says how it is written.
+ */
+static void only_what_is_there_in_place_and_in_its_usual_form_is_plain(void **state)
+{
+    (void)state;
+    STELE_AUTO(stele_type) type = type_of(kinds);
+    static const struct {
+        const char *name;
+        stele_kind plain;
+    } rows[] = {
+        {"flag", STELE_KIND_BOOLEAN}, {"whole", STELE_KIND_INT},    {"big", STELE_KIND_LONG},
+        {"real", STELE_KIND_FLOAT},   {"wide", STELE_KIND_DOUBLE},  {"text", STELE_KIND_STRING},
+        {"three", STELE_KIND_FIXED},  {"huge", STELE_KIND_BYTES},   {"suit", STELE_KIND_ENUM},
+        {"list", STELE_KIND_ARRAY},   {"inner", STELE_KIND_RECORD}, {"either", STELE_KIND_UNION},
+        {"nothing", STELE_KIND_NULL}, {"span", STELE_KIND_NULL},    {"money", STELE_KIND_NULL},
+        {"maybe", STELE_KIND_NULL},   {"perhaps", STELE_KIND_NULL}, {"next", STELE_KIND_NULL},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        if (member_of(type, rows[i].name)->plain != rows[i].plain) fail_msg("%s", rows[i].name);
+    }
+
+    assert_int_equal(member_of(type, "list")->layout->item->plain, STELE_KIND_NULL);
+    assert_int_equal(member_of(type, "table")->layout->item->plain, STELE_KIND_BOOLEAN);
+    assert_int_equal(member_of(type, "either")->layout->members[0].plain, STELE_KIND_NULL);
+    assert_int_equal(member_of(type, "either")->layout->members[3].plain, STELE_KIND_STRING);
+    assert_int_equal(member_of(type, "either")->layout->members[4].plain, STELE_KIND_NULL);
+}
+
+static void runs_are_of_one_kind_and_not_too_long(void **state)
+{
+    (void)state;
+    STELE_AUTO_VALUE(stele_buffer) text = {0};
+    stele_buffer_format(&text, "{'type':'record','name':'R','fields':[");
+    for (int i = 0; i < 20; i++)
+        stele_buffer_format(&text, "{'name':'n%d','type':'long'},", i);
+    stele_buffer_format(&text, "{'name':'a','type':'int'},{'name':'b','type':['null','int']},"
+                               "{'name':'c','type':'int'},{'name':'d','type':'int'}]}");
+    STELE_AUTO(stele_type) type = type_of(stele_buffer_text(&text));
+
+    assert_int_equal(member_of(type, "n0")->run, 4);
+    assert_int_equal(member_of(type, "n3")->run, 1);
+    assert_int_equal(member_of(type, "n4")->run, 16);
+    assert_int_equal(member_of(type, "n19")->run, 1);
+    assert_int_equal(member_of(type, "a")->run, 1);
+    assert_int_equal(member_of(type, "b")->run, 1);
+    assert_int_equal(member_of(type, "c")->run, 2);
+    assert_int_equal(member_of(type, "d")->run, 1);
+}
+
 static void items_and_entries_have_a_stride(void **state)
 {
     (void)state;
@@ -265,6 +314,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(layouts_are_those_of_the_compiler),
         cmocka_unit_test(optional_members_have_a_flag),
+        cmocka_unit_test(only_what_is_there_in_place_and_in_its_usual_form_is_plain),
+        cmocka_unit_test(runs_are_of_one_kind_and_not_too_long),
         cmocka_unit_test(items_and_entries_have_a_stride),
         cmocka_unit_test(branches_lie_behind_the_index),
         cmocka_unit_test(only_records_that_contain_one_another_hold_pointers),

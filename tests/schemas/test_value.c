@@ -287,6 +287,134 @@ static void what_does_not_fit_its_type_is_not_encoded(void **state)
     }
 }
 
+/* Where in a value it is: names of fields, indices and keys, but not of branches. */
+
+typedef struct inner_value {
+    stele_bytes text;
+} inner_value;
+
+typedef struct outer_value {
+    int64_t number;
+    stele_array list;
+    stele_map table;
+    struct {
+        int32_t branch;
+        union {
+            inner_value inner;
+            stele_bytes string;
+        } as;
+    } either;
+    bool has_maybe;
+    inner_value maybe;
+} outer_value;
+
+static const char *const outer_schema =
+    "{'type':'record','name':'Outer','fields':[{'name':'number','type':'long'},"
+    "{'name':'list','type':{'type':'array','items':{'type':'record','name':'Inner','fields':["
+    "{'name':'text','type':'string'}]}}},{'name':'table','type':{'type':'map','values':'Inner'}},"
+    "{'name':'either','type':['null','Inner','string']},{'name':'maybe','type':['null','Inner']}]}";
+
+typedef struct keyed_inner {
+    stele_bytes key;
+    inner_value value;
+} keyed_inner;
+
+static void what_does_not_fit_is_named_by_its_path(void **state)
+{
+    (void)state;
+    const stele_bytes garbled = stele_bytes_of("\xff", 1);
+    inner_value good_and_bad[] = {{stele_text("x")}, {garbled}};
+    keyed_inner entries[] = {{stele_text("b"), {garbled}}, {stele_text("a"), {stele_text("x")}}};
+    keyed_inner bad_key[] = {{garbled, {stele_text("x")}}};
+    const struct {
+        outer_value value;
+        const char *message;
+    } rows[] = {
+        {{.list = {2, good_and_bad}}, "list[1].text: string that is not UTF-8: \"\\xff\""},
+        {{.table = {2, entries}}, "table.b.text: string that is not UTF-8: \"\\xff\""},
+        {{.table = {1, bad_key}}, "table.\\xff: string that is not UTF-8: \"\\xff\""},
+        {{.either = {1, {.inner = {garbled}}}}, "either.text: string that is not UTF-8: \"\\xff\""},
+        {{.either = {2, {.string = garbled}}}, "either: string that is not UTF-8: \"\\xff\""},
+        {{.either = {.branch = -1}}, "either: branch -1 of a union of 3"},
+        {{.has_maybe = true, .maybe = {garbled}},
+         "maybe.text: string that is not UTF-8: \"\\xff\""},
+    };
+    STELE_AUTO(stele_type) type = type_of(outer_schema);
+    assert_int_equal(type->layout->size, sizeof(outer_value));
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        STELE_AUTO_VALUE(stele_buffer) bytes = {0};
+        stele_error err = {0};
+
+        assert_int_equal(stele_encode(type, &rows[i].value, &bytes, &err), STELE_E_INVALID);
+
+        assert_string_equal(err.text, rows[i].message);
+    }
+}
+
+/* Numbers of every size that a varint has, by their definition: seven bits to a byte. */
+static void longs_are_written_in_as_few_bytes_as_they_need(void **state)
+{
+    (void)state;
+    STELE_AUTO(stele_type) type = type_of("'long'");
+    STELE_AUTO(stele_type) ints = type_of("'int'");
+    for (unsigned bit = 0; bit < 64; bit++) {
+        for (uint64_t raw = (UINT64_C(1) << bit) - 1; raw <= (UINT64_C(1) << bit) + 1; raw++) {
+            uint8_t wanted[10];
+            size_t size = 0;
+            for (uint64_t left = raw; size == 0 || left != 0; left >>= 7)
+                wanted[size++] = (uint8_t)((left & 0x7f) | (left > 0x7f ? 0x80 : 0));
+            int64_t value = (int64_t)(raw >> 1 ^ (0 - (raw & 1)));
+            int32_t small = (int32_t)value;
+            STELE_AUTO_VALUE(stele_buffer) bytes = {0};
+
+            assert_int_equal(stele_encode(type, &value, &bytes, NULL), STELE_OK);
+            if (small == value)
+                assert_int_equal(stele_encode(ints, &small, &bytes, NULL), STELE_OK);
+
+            assert_int_equal(bytes.size, small == value ? 2 * size : size);
+            assert_memory_equal(bytes.data, wanted, size);
+            assert_memory_equal(bytes.data + bytes.size - size, wanted, size);
+        }
+    }
+}
+
+/* The sanitizer finds what is written past a buffer's end. */
+static void a_value_is_written_into_a_buffer_with_any_room_left(void **state)
+{
+    fixture *f = *state;
+    STELE_AUTO(uint8_t) value = stele_alloc(f->type->layout->size);
+    STELE_AUTO_VALUE(stele_buffer) wanted = {0};
+    for (size_t capacity = 1; capacity < 600; capacity++) {
+        stele_arena_reset(f->arena);
+        random_value(&f->source, f->type, value, f->arena);
+        encode(f, value, &wanted);
+        STELE_AUTO_VALUE(stele_buffer)
+        bytes = {.data = stele_alloc(capacity), .size = capacity / 2, .capacity = capacity};
+
+        assert_int_equal(stele_encode(f->type, value, &bytes, NULL), STELE_OK);
+
+        assert_int_equal(bytes.size, capacity / 2 + wanted.size);
+        assert_memory_equal(bytes.data + capacity / 2, wanted.data, wanted.size);
+    }
+}
+
+static void many_numbers_are_written_item_by_item(void **state)
+{
+    (void)state;
+    STELE_AUTO(stele_type) type = type_of("{'type':'array','items':'long'}");
+    int64_t items[1000];
+    for (size_t i = 0; i < COUNT_OF(items); i++)
+        items[i] = i % 2 == 0 ? INT64_MIN : 0;
+    stele_array array = {COUNT_OF(items), items};
+    STELE_AUTO_VALUE(stele_buffer) bytes = {0};
+
+    assert_int_equal(stele_encode(type, &array, &bytes, NULL), STELE_OK);
+
+    assert_int_equal(bytes.size, 2 + 500 * 10 + 500 + 1);
+    assert_memory_equal(bytes.data, "\xd0\x0f\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01\x00\xff", 14);
+    assert_int_equal(bytes.data[bytes.size - 1], 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -299,6 +427,11 @@ int main(void)
         cmocka_unit_test(maps_are_equal_and_encoded_alike_in_any_order),
         cmocka_unit_test(text_set_replaces_what_was_there),
         cmocka_unit_test(what_does_not_fit_its_type_is_not_encoded),
+        cmocka_unit_test(what_does_not_fit_is_named_by_its_path),
+        cmocka_unit_test(longs_are_written_in_as_few_bytes_as_they_need),
+        cmocka_unit_test_setup_teardown(a_value_is_written_into_a_buffer_with_any_room_left, set_up,
+                                        tear_down),
+        cmocka_unit_test(many_numbers_are_written_item_by_item),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
