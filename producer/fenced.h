@@ -62,6 +62,13 @@ void stele_transaction_offset(stele_transaction *transaction, stele_log_group *g
                               stele_partition source, int64_t offset);
 
 /**
+ * Make it one that is written and then aborted: nothing of it is ever seen, but with its end the
+ * broker ends what it holds open of this transactional id in the partitions and the group that it
+ * goes to. Its outcome is STELE_OK once it is aborted. For what a broker has forgotten to end.
+ */
+void stele_transaction_abort(stele_transaction *transaction);
+
+/**
  * Hand a transaction over; it begins when none is in flight and the fence stands.
  *
  * As long as an outcome that is not STELE_OK has not been taken, what is submitted is handed back
@@ -77,7 +84,7 @@ stele_status stele_fenced_submit(stele_fenced *fenced, stele_transaction *transa
 /** What became of a transaction that was submitted. */
 typedef struct stele_outcome {
     stele_transaction *transaction; /* handed back; caller frees */
-    stele_status status; /* STELE_OK: committed. next ABORT: aborted, nothing of it is visible,
+    stele_status status; /* STELE_OK: done as asked for. next ABORT: aborted, nothing of it is visible,
                             submit again if still owned. next REJECT: a record was too large
                             (STELE_E_LIMIT). next STOP: dead */
     stele_error error;

@@ -106,6 +106,11 @@ void stele_transaction_offset(stele_transaction *transaction, stele_log_group *g
     transaction->source_offset = offset;
 }
 
+void stele_transaction_abort(stele_transaction *transaction)
+{
+    transaction->aborts = true;
+}
+
 static stele_bytes view(const stele_transaction *transaction, transaction_slice slice)
 {
     if (slice.is_null) return (stele_bytes){0};

@@ -44,6 +44,7 @@ struct stele_transaction {
     char *source_topic;     /* owned */
     int32_t source_index;
     int64_t source_offset;
+    bool aborts; /* it is written to be aborted */
 
     stele_outcome outcome; /* once it is decided; its `transaction` is this one */
     stele_transaction *next;

@@ -461,6 +461,65 @@ static void no_outcome_is_waited_for_that_cannot_come(void **state)
     stele_fenced_close(NULL, 0);
 }
 
+/* ---- what hangs ---- */
+
+/* Committed, as the writer hears, and its partition is not told. */
+static void commit_without_markers(stele_log *log, stele_fenced *fenced, const char *value)
+{
+    wait_for_state(fenced, STELE_FENCED_READY, NULL);
+    stele_log_memory_lose_markers(log);
+    submit(fenced, with_record("a", value));
+    assert_int_equal(outcome_of(fenced).status, STELE_OK);
+}
+
+static void what_is_written_to_be_aborted_is_never_seen_and_ends_what_hangs(void **state)
+{
+    stele_log *log = *state;
+    stele_fenced *fenced = opened(log);
+    commit_without_markers(log, fenced, "1");
+    stele_fenced_close(fenced, WAIT_MS);
+
+    fenced = opened(log);
+    stele_transaction *transaction = with_record("a", "2");
+    stele_transaction_abort(transaction);
+    submit(fenced, transaction);
+    assert_int_equal(outcome_of(fenced).status, STELE_OK);
+    submit(fenced, with_record("a", "3"));
+    assert_int_equal(outcome_of(fenced).status, STELE_OK);
+
+    assert_committed(log, "3 ");
+    stele_fenced_close(fenced, WAIT_MS);
+}
+
+static void an_abort_that_would_take_a_commit_along_ends_the_writer(void **state)
+{
+    stele_log *log = *state;
+    stele_fenced *fenced = opened(log);
+    commit_without_markers(log, fenced, "1");
+
+    stele_log_memory_fail_append(log, 1, STELE_LOG_MEMORY_REFUSED);
+    submit(fenced, with_record("a", "2"));
+    stele_outcome outcome = outcome_of(fenced);
+
+    assert_int_equal(outcome.status, STELE_E_CONFLICT);
+    assert_int_equal(outcome.error.next, STELE_NEXT_STOP);
+    wait_for_state(fenced, STELE_FENCED_DEAD, NULL);
+    stele_fenced_close(fenced, WAIT_MS);
+}
+
+static void a_commit_that_hangs_is_seen_with_the_next_one(void **state)
+{
+    stele_log *log = *state;
+    stele_fenced *fenced = opened(log);
+    commit_without_markers(log, fenced, "1");
+
+    submit(fenced, with_record("a", "2"));
+    assert_int_equal(outcome_of(fenced).status, STELE_OK);
+
+    assert_committed(log, "1 2 ");
+    stele_fenced_close(fenced, WAIT_MS);
+}
+
 #define ON_A_LOG(test) cmocka_unit_test_setup_teardown(test, begin, end)
 
 int main(void)
@@ -480,6 +539,9 @@ int main(void)
         ON_A_LOG(what_waits_behind_a_failure_is_handed_back_unbegun),
         cmocka_unit_test(an_outcome_that_is_not_known_ends_the_writer),
         ON_A_LOG(no_outcome_is_waited_for_that_cannot_come),
+        ON_A_LOG(what_is_written_to_be_aborted_is_never_seen_and_ends_what_hangs),
+        ON_A_LOG(an_abort_that_would_take_a_commit_along_ends_the_writer),
+        ON_A_LOG(a_commit_that_hangs_is_seen_with_the_next_one),
     };
     return cmocka_run_group_tests_name("producer/fenced", tests, NULL, NULL);
 }
