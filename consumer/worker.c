@@ -372,6 +372,17 @@ stele_clock stele_worker_clock(const stele_worker *worker)
     return worker->options.clock;
 }
 
+void stele_worker_warn(const stele_worker *worker, int32_t partition, int64_t position,
+                       const char *message, const char *reason)
+{
+    stele_logger_write(worker->options.logger, STELE_LOGGER_WARN, message,
+                       STELE_LOGGER_FIELDS(stele_logger_text("worker", worker->name),
+                                           stele_logger_text("topic", worker->topic),
+                                           stele_logger_int("partition", partition),
+                                           stele_logger_int("position", position),
+                                           stele_logger_text("reason", reason)));
+}
+
 int32_t stele_worker_partition_count(const stele_worker *worker)
 {
     return worker->partition_count;

@@ -92,6 +92,10 @@ stele_clock stele_worker_clock(const stele_worker *worker);
 int32_t
 stele_worker_partition_count(const stele_worker *worker); /* of the source, as seen at start */
 
+/** Log what an operator will wonder about. @param position  -1: none */
+void stele_worker_warn(const stele_worker *worker, int32_t partition, int64_t position,
+                       const char *message, const char *reason);
+
 /** A task found out that the partition count is not what it was: stop all partitions, in this turn
  * of the loop, and all that come. */
 void stele_worker_stop_all(stele_worker *worker, const stele_error *reason);

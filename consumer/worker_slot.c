@@ -94,15 +94,10 @@ void slot_assign(stele_worker *worker, slot *self)
 static void tell_lost(const stele_worker *worker, const slot *self)
 {
     if (self->task == NULL) return;
-    stele_progress progress = self->task->ops->progress(self->task);
-    stele_logger_write(
-        worker->options.logger, STELE_LOGGER_WARN, "partition lost",
-        STELE_LOGGER_FIELDS(
-            stele_logger_text("worker", worker->name), stele_logger_text("topic", worker->topic),
-            stele_logger_int("partition", self->index),
-            stele_logger_int("position", progress.position),
-            stele_logger_text("reason", "this member's session was over, another may own it: what "
-                                        "was not written is dropped, its owner applies it again")));
+    stele_worker_warn(worker, self->index, self->task->ops->progress(self->task).position,
+                      "partition lost",
+                      "this member's session was over, another may own it: what was not written is "
+                      "dropped, its owner applies it again");
 }
 
 void slot_release(stele_worker *worker, slot *self, bool lost)

@@ -70,9 +70,18 @@ typedef enum fold_step {
     FOLD_SHARED = 0, /* topics, schemas, genesis */
     FOLD_FENCE,
     FOLD_BOUNDS,
+    FOLD_MEND, /* a transaction hangs; then the bounds again */
     FOLD_READ,
     FOLD_READY
 } fold_step;
+
+/** Ending a transaction that hangs (fold_mend.c). */
+typedef struct fold_mending {
+    bool seen;            /* something is open, */
+    stele_deadline until; /* and it may be on its way until then */
+    bool in_flight;
+    bool done;
+} fold_mending;
 
 typedef struct fold_task {
     stele_task base;
@@ -84,6 +93,7 @@ typedef struct fold_task {
     stele_states *states;
 
     fold_step step;
+    fold_mending mend;
     stele_restore *restore; /* until READY */
     bool reading;           /* the snapshots are read by the worker's reader */
     int64_t snapshots_end;  /* their high watermark after the fence */
@@ -101,6 +111,15 @@ typedef struct fold_task {
 stele_status fold_prepare(fold_task *task, int64_t *start, stele_error *err);
 stele_status fold_take_snapshots(fold_task *task, const stele_batch *batch, stele_error *err);
 void fold_stop_reading(fold_task *task);
+/* Nothing is wrong: call again soon. */
+stele_status fold_not_yet(stele_error *err);
+
+/* ---- fold_mend.c ---- */
+/* Something is open that nobody has open. @return a failure: call again, for the bounds or to mend
+ */
+stele_status fold_hangs(fold_task *task, stele_error *err);
+/* End it. @return STELE_OK: look again whether it is gone */
+stele_status fold_mend(fold_task *task, stele_error *err);
 
 /* ---- fold_write.c ---- */
 void fold_writing_begin(fold_task *task);

@@ -5,7 +5,7 @@
 
 #include <stdio.h>
 
-static stele_status not_yet(stele_error *err)
+stele_status fold_not_yet(stele_error *err)
 {
     return stele_fail(err, STELE_E_TIMED_OUT, STELE_NEXT_RETRY, "%s", "");
 }
@@ -66,7 +66,7 @@ static stele_status await_fence(fold_task *task, stele_error *err)
     if (task->fenced == NULL && (status = open_fence(task, err)) < 0) return status;
     stele_error failure;
     stele_fenced_state state = stele_fenced_poll(task->fenced, &failure);
-    if (state == STELE_FENCED_INIT && failure.status == STELE_OK) return not_yet(err);
+    if (state == STELE_FENCED_INIT && failure.status == STELE_OK) return fold_not_yet(err);
     if (state != STELE_FENCED_INIT && state != STELE_FENCED_DEAD) return STELE_OK;
     if (state == STELE_FENCED_INIT) failure.next = STELE_NEXT_RETRY;
     /* Dead without an answer: it has written nothing, so another one may try. */
@@ -98,21 +98,43 @@ static void begin_restore(fold_task *task)
                       &task->restore);
 }
 
-/* After the fence nobody adds to the snapshots, so this end is the end. */
-static stele_status ask_bounds(fold_task *task, stele_error *err)
+/* After the fence nobody adds to the snapshots, so this end is the end.
+ * @param hangs  there is something that would never be seen */
+static stele_status ask_snapshots(fold_task *task, int64_t *start, bool *hangs, stele_error *err)
 {
     stele_log *log = stele_worker_log(task->worker);
+    int64_t stable_end;
+    stele_status status = stele_log_bounds(log, task->snapshots, STELE_READ_COMMITTED, ASK_MS,
+                                           start, &stable_end, err);
+    if (status < 0) return status;
+    status = stele_log_bounds(log, task->snapshots, STELE_READ_UNCOMMITTED, ASK_MS, start,
+                              &task->snapshots_end, err);
+    *hangs = status == STELE_OK && stable_end < task->snapshots_end;
+    return status;
+}
+
+static stele_status ask_group(fold_task *task, bool *hangs, stele_error *err)
+{
+    stele_status status =
+        stele_log_group_offset(stele_worker_log(task->worker), task->fold->group, task->source,
+                               ASK_MS, &task->facts.group_offset, err);
+    *hangs = status == STELE_E_CONFLICT;
+    return *hangs ? STELE_OK : status;
+}
+
+static stele_status ask_bounds(fold_task *task, stele_error *err)
+{
     stele_restore_facts *facts = &task->facts;
     int64_t start;
-    stele_status status = stele_log_bounds(log, task->source, STELE_READ_UNCOMMITTED, ASK_MS,
-                                           &facts->log_start, &facts->log_end, err);
+    bool group_hangs;
+    bool snapshots_hang;
+    stele_status status =
+        stele_log_bounds(stele_worker_log(task->worker), task->source, STELE_READ_UNCOMMITTED,
+                         ASK_MS, &facts->log_start, &facts->log_end, err);
     if (status < 0) return status;
-    status = stele_log_group_offset(log, task->fold->group, task->source, ASK_MS,
-                                    &facts->group_offset, err);
-    if (status < 0) return status;
-    status = stele_log_bounds(log, task->snapshots, STELE_READ_UNCOMMITTED, ASK_MS, &start,
-                              &task->snapshots_end, err);
-    if (status < 0) return status;
+    if ((status = ask_group(task, &group_hangs, err)) < 0) return status;
+    if ((status = ask_snapshots(task, &start, &snapshots_hang, err)) < 0) return status;
+    if (group_hangs || snapshots_hang) return fold_hangs(task, err);
     begin_restore(task);
     if (start >= task->snapshots_end) return STELE_OK;
     status = stele_log_reader_start(stele_worker_reader(task->worker), task->snapshots, start, err);
@@ -193,10 +215,14 @@ stele_status fold_prepare(fold_task *task, int64_t *start, stele_error *err)
         task->step = FOLD_READ;
         /* fall through */
     case FOLD_READ:
-        if (task->reading) return not_yet(err);
+        if (task->reading) return fold_not_yet(err);
         if ((status = finish(task, err)) < 0) return status;
         task->step = FOLD_READY;
         break;
+    case FOLD_MEND:
+        if ((status = fold_mend(task, err)) < 0) return status;
+        task->step = FOLD_BOUNDS;
+        return fold_not_yet(err);
     case FOLD_READY:
         break;
     }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * Random schedules: workers come, go, hang and wake up, the broker goes away, appends fail, commits
- * go unanswered, topics are compacted, while events arrive. Whatever happened, the snapshots are in
- * the end those of one undisturbed run, to the byte. The seed of a failure is printed; STELE_SEED
- * runs that one. */
+ * go unanswered, ends of transactions are lost, topics are compacted, while events arrive. Whatever
+ * happened, the snapshots are in the end those of one undisturbed run, to the byte. The seed of a
+ * failure is printed; STELE_SEED runs that one. */
 #include "bank.h"
 
 #include <inttypes.h>
@@ -16,6 +16,7 @@ typedef struct play {
     bool open[TELLERS];
     bool hangs[TELLERS];
     bool eager;
+    bool forgetful; /* the broker: each time costs a second of waiting */
     bool closed[PARTITIONS][IDS * 100];
     int generation; /* ids are of a generation, so that there are new ones after many closed */
 } play;
@@ -114,6 +115,8 @@ static void step(play *self)
         for (uint32_t i = 0; i < TELLERS; i++)
             turn_one(self, i);
         stele_log_memory_fail_append(self->of->log, 0, STELE_LOG_MEMORY_REFUSED);
+    } else if (what < 96) {
+        if (self->forgetful) stele_log_memory_lose_markers(self->of->log);
     } else if (what < 97) {
         stele_log_memory_doubt_commit(
             self->of->log, next(self, 2) == 0 ? STELE_LOG_MEMORY_DONE : STELE_LOG_MEMORY_NOT_DONE);
@@ -139,7 +142,10 @@ static void look_for_stopped(play *self, uint64_t seed)
 
 static void play_one(uint64_t seed)
 {
-    play self = {.of = bank_new(PARTITIONS), .random = seed * 2 + 1, .eager = seed % 2 == 0};
+    play self = {.of = bank_new(PARTITIONS),
+                 .random = seed * 2 + 1,
+                 .eager = seed % 2 == 0,
+                 .forgetful = seed % 4 == 1};
     for (int i = 0; i < STEPS; i++) {
         step(&self);
         look_for_stopped(&self, seed);

@@ -146,6 +146,52 @@ static void a_broker_that_goes_while_snapshots_are_written_loses_nothing(void **
     bank_free(of);
 }
 
+/* ---- transactions that hang ---- */
+
+static void what_hangs_is_ended_by_whoever_takes_the_partition(void **state)
+{
+    (void)state;
+    bank *of = bank_new(1);
+    deposit_to_many(of, 5);
+    bank_run(of, (teller_options){0});
+    bank_deposit(of, 0, "a001", 100, "y");
+    stele_log_memory_lose_markers(of->log);
+    teller first = teller_open(of, (teller_options){0});
+    teller_catch_up(&first);
+    teller_close(&first); /* its last snapshot is committed, and nobody is told */
+    teller second = teller_open(of, (teller_options){0});
+    teller_catch_up(&second);
+    /* Five states restored, and the event applied again whose snapshot was aborted. */
+    assert_int_equal(stele_worker_progress(second.worker, 0).applied, 6);
+    teller_close(&second);
+
+    assert_written(of);
+    assert_int_equal(bank_group_offset(of, 0), 6);
+    bank_free(of);
+}
+
+static void a_commit_that_hangs_is_not_built_upon_after_an_abort(void **state)
+{
+    (void)state;
+    bank *of = bank_new(1);
+    teller worker =
+        teller_open(of, (teller_options){.snapshot_interval_ms = 1000, .transaction_snapshots = 3});
+    deposit_to_many(of, 10);
+    teller_catch_up(&worker);
+    stele_log_memory_lose_markers(of->log); /* of the first transaction, and the second fails */
+    stele_log_memory_fail_append(of->log, 6, STELE_LOG_MEMORY_REFUSED);
+    stele_manual_clock_advance(&of->time, 1000);
+
+    teller_until(&worker, 0, STELE_STATE_WAITING); /* it is begun anew */
+    teller_until(&worker, 0, STELE_STATE_RUNNING);
+    teller_catch_up(&worker);
+
+    teller_close(&worker);
+    assert_written(of);
+    assert_int_equal(bank_group_offset(of, 0), 10);
+    bank_free(of);
+}
+
 /* ---- owners that wake up too late ---- */
 
 static void an_owner_that_slept_writes_neither_snapshot_nor_offset(void **state)
@@ -539,6 +585,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_aborted_transaction_is_written_again_from_the_same_states),
         cmocka_unit_test(what_changes_while_its_snapshot_is_in_doubt_is_written_too),
+        cmocka_unit_test(what_hangs_is_ended_by_whoever_takes_the_partition),
+        cmocka_unit_test(a_commit_that_hangs_is_not_built_upon_after_an_abort),
         cmocka_unit_test(an_end_that_nobody_answered_opens_the_partition_anew),
         cmocka_unit_test(a_broker_that_goes_while_snapshots_are_written_loses_nothing),
         cmocka_unit_test(an_owner_that_slept_writes_neither_snapshot_nor_offset),
