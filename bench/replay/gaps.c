@@ -4,7 +4,6 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 
 static int bucket_of(int64_t gap_ns)
 {
@@ -31,22 +30,9 @@ static double percentile_us(const gap_histogram *gaps, double share)
     return (double)gaps->longest_ns / 1000;
 }
 
-static long status_number(const char *name)
-{
-    char line[160];
-    long number = -1;
-    FILE *status = fopen("/proc/self/status", "r");
-    while (status != NULL && fgets(line, sizeof line, status) != NULL)
-        if (strncmp(line, name, strlen(name)) == 0) sscanf(line + strlen(name), ": %ld", &number);
-    if (status != NULL) fclose(status);
-    return number;
-}
-
 void gaps_print(const gap_histogram *gaps)
 {
-    printf("gaps events=%" PRId64 " p50_us=%.2f p99_us=%.2f p99.99_us=%.1f max_us=%.0f rss_kb=%ld "
-           "threads=%ld\n",
+    printf("gaps events=%" PRId64 " p50_us=%.2f p99_us=%.2f p99.99_us=%.1f max_us=%.0f\n",
            gaps->count, percentile_us(gaps, 0.5), percentile_us(gaps, 0.99),
-           percentile_us(gaps, 0.9999), (double)gaps->longest_ns / 1000, status_number("VmRSS"),
-           status_number("Threads"));
+           percentile_us(gaps, 0.9999), (double)gaps->longest_ns / 1000);
 }

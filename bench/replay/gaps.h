@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The gaps between one applied event and the next, and what a process needs. */
+ * The gaps between one applied event and the next. */
 #ifndef STELE_BENCH_GAPS_H
 #define STELE_BENCH_GAPS_H
 
@@ -17,7 +17,7 @@ typedef struct gap_histogram {
 
 void gaps_add(gap_histogram *gaps, int64_t gap_ns);
 
-/** Percentiles and the longest gap, resident memory and threads of the process, on one line. */
+/** Percentiles and the longest gap, on one line. */
 void gaps_print(const gap_histogram *gaps);
 
 #endif

@@ -33,7 +33,8 @@ replay_result replay_by_hand(const replay_share *share);
 replay_result replay_by_fold(const replay_share *share);  /* no snapshot on the way, as by hand */
 replay_result replay_by_stele(const replay_share *share); /* snapshots as configured by default */
 
-/* The two above with the gaps between events measured, which costs some 50 ns an event. */
+/* The gaps between events measured, which costs some 50 ns an event, and the memory of the states;
+ * without a snapshot on the way, and with one cycle of snapshots after the other. */
 replay_result replay_timed(const replay_share *share);
 replay_result replay_timed_with_snapshots(const replay_share *share);
 

@@ -3,6 +3,7 @@
  * name of its own per run, so that there is nothing to restore and every event is applied. */
 #include "replay.h"
 
+#include <inttypes.h>
 #include <limits.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -10,11 +11,14 @@
 #include <unistd.h>
 
 #include "balance.h"
-#include "gaps.h"
+#include "core/alloc.h"
 #include "core/config.h"
+#include "gaps.h"
+#include "memory.h"
 #include "movement.h"
 #include "projections/fold.h"
 #include "registry/client.h"
+#include "snapshots/format.h"
 
 /* Of the run, written by whichever thread owns the partition. */
 static _Atomic int64_t positions[PARTITIONS];
@@ -22,6 +26,7 @@ static int64_t ends[PARTITIONS];
 
 static _Thread_local replay_result found;
 static _Thread_local gap_histogram gaps;
+static _Thread_local int64_t key_bytes; /* of all accounts found */
 
 static int apply_movement(void *state, const void *data, const stele_event *event, stele_error *err)
 {
@@ -41,6 +46,8 @@ static int apply_timed(void *state, const void *data, const stele_event *event, 
 {
     int64_t now_ns = stele_clock_monotonic_ns(stele_clock_system());
     if (gaps.last_ns != 0) gaps_add(&gaps, now_ns - gaps.last_ns);
+    const bench_balance *balance = state;
+    if (balance->movements == 0) key_bytes += (int64_t)event->aggregate_id.size;
     int result = apply_movement(state, data, event, err);
     gaps.last_ns = stele_clock_monotonic_ns(stele_clock_system());
     return result;
@@ -102,7 +109,51 @@ static void run_to_end(stele_worker *worker)
     found.seconds = replay_now() - start;
 }
 
-static replay_result replay(const replay_share *share, const stele_handler *handled, bool snapshots)
+/* What was fetched ahead is applied and given back by now. */
+static void print_memory(void)
+{
+    printf("memory keys=%" PRId64 " allocated=%" PRId64 " key_bytes=%" PRId64
+           " state_bytes=%" PRId64 " rss_mib=%ld threads=%ld\n",
+           found.accounts, memory_allocated(), key_bytes,
+           found.accounts * (int64_t)bench_balance_type.layout->size, memory_status("VmRSS") / 1024,
+           memory_status("Threads"));
+}
+
+static void print_snapshots(stele_log *log, const stele_projection *projection)
+{
+    STELE_AUTO(char) topic = stele_snapshots_topic(projection->name, projection->version);
+    int64_t records = 0;
+    for (int32_t i = 0; i < PARTITIONS; i++) {
+        stele_error err = {0};
+        int64_t start, end;
+        check(stele_log_bounds(log, (stele_partition){topic, i}, STELE_READ_UNCOMMITTED, 10000,
+                               &start, &end, &err),
+              &err);
+        records += end - start;
+    }
+    printf("snapshots records=%" PRId64 "\n", records);
+}
+
+/* When snapshots are written: never before the end, as configured by default, or without a pause.
+ */
+typedef enum snapshot_policy {
+    SNAPSHOTS_NEVER,
+    SNAPSHOTS_DEFAULT,
+    SNAPSHOTS_ALWAYS
+} snapshot_policy;
+
+static void set_policy(stele_fold_options *options, snapshot_policy policy)
+{
+    if (policy == SNAPSHOTS_NEVER) {
+        options->snapshot_events = INT64_MAX;
+        options->snapshot_interval_ms = INT_MAX;
+    } else if (policy == SNAPSHOTS_ALWAYS) {
+        options->snapshot_interval_ms = 1;
+    }
+}
+
+static replay_result replay(const replay_share *share, const stele_handler *handled,
+                            snapshot_policy policy)
 {
     char name[64], aggregate_name[64];
     snprintf(name, sizeof name, "balances-%ld", (long)getpid());
@@ -121,9 +172,8 @@ static replay_result replay(const replay_share *share, const stele_handler *hand
     stele_fold_options fold_options = {
         .projection = &projection,
         .registry = stele_client_registry(client),
-        .snapshot_events = snapshots ? 0 : INT64_MAX,
-        .snapshot_interval_ms = snapshots ? 0 : INT_MAX,
     };
+    set_policy(&fold_options, policy);
     stele_error err = {0};
     stele_fold *fold = NULL;
     stele_worker *worker = NULL;
@@ -137,7 +187,11 @@ static replay_result replay(const replay_share *share, const stele_handler *hand
                                     .clock = stele_clock_system()};
     check(stele_worker_open(stele_client_log(client), &options, &worker, &err), &err);
     run_to_end(worker);
-    if (handled == timed) gaps_print(&gaps);
+    if (handled == timed) {
+        gaps_print(&gaps);
+        print_memory();
+        print_snapshots(stele_client_log(client), &projection);
+    }
     stele_worker_close(worker);
     stele_fold_close(fold);
     stele_client_close(client);
@@ -146,20 +200,20 @@ static replay_result replay(const replay_share *share, const stele_handler *hand
 
 replay_result replay_by_stele(const replay_share *share)
 {
-    return replay(share, handlers, true);
+    return replay(share, handlers, SNAPSHOTS_DEFAULT);
 }
 
 replay_result replay_by_fold(const replay_share *share)
 {
-    return replay(share, handlers, false);
+    return replay(share, handlers, SNAPSHOTS_NEVER);
 }
 
 replay_result replay_timed(const replay_share *share)
 {
-    return replay(share, timed, false);
+    return replay(share, timed, SNAPSHOTS_NEVER);
 }
 
 replay_result replay_timed_with_snapshots(const replay_share *share)
 {
-    return replay(share, timed, true);
+    return replay(share, timed, SNAPSHOTS_ALWAYS);
 }
