@@ -207,19 +207,24 @@ static uint8_t *put_enum(writer *w, uint8_t *at, const stele_layout *layout, con
     return at;
 }
 
-/* A record by pointer. NULL stands for a value that is all zero. */
-static uint8_t *put_pointed(writer *w, uint8_t *at, const stele_layout *layout,
-                            const uint8_t *value)
+static uint8_t *put_deeper(writer *w, uint8_t *at, const stele_layout *layout, const uint8_t *value)
 {
     if (w->depth_left == 0) {
         return refuse(w, STELE_E_LIMIT, "values are nested more than %d deep", DEPTH_MAX);
     }
     w->depth_left--;
-    const uint8_t *pointed = stele_load_pointer(value);
-    STELE_AUTO(uint8_t) zero = pointed == NULL ? stele_alloc(layout->size) : NULL;
-    at = put_record(w, at, layout, pointed == NULL ? zero : pointed);
+    at = put_record(w, at, layout, value);
     w->depth_left++;
     return at;
+}
+
+/* A record by pointer. NULL stands for a value that is all zero. */
+static uint8_t *put_pointed(writer *w, uint8_t *at, const stele_layout *layout,
+                            const uint8_t *value)
+{
+    const uint8_t *pointed = stele_load_pointer(value);
+    STELE_AUTO(uint8_t) zero = pointed == NULL ? stele_alloc(layout->size) : NULL;
+    return put_deeper(w, at, layout, pointed == NULL ? zero : pointed);
 }
 
 /* A value with its `has_x` or pointer, but not its branch. */
@@ -232,6 +237,7 @@ static uint8_t *put_member(writer *w, uint8_t *at, const stele_member *member, c
     }
     if (member->layout == NULL) return at;
     if (member->pointer) return put_pointed(w, at, member->layout, base + member->offset);
+    if (member->recurs) return put_deeper(w, at, member->layout, base + member->offset);
     return put_value(w, at, member->layout, base + member->offset);
 }
 
@@ -311,7 +317,8 @@ static uint8_t *put_items(writer *w, uint8_t *at, const stele_layout *layout,
     const stele_member *members = layout->item;
     uint32_t count = 1;
     const uint8_t *item = array->items;
-    if (members->plain == STELE_KIND_RECORD) { /* its fields, without a call for each item */
+    if (members->plain == STELE_KIND_RECORD &&
+        !members->recurs) { /* its fields, without a call for each item */
         const stele_layout *record = members->layout;
         item += members->offset;
         members = record->members;

@@ -139,6 +139,7 @@ static void put_member(stele_buffer *out, const scalars *set, const stele_member
     stele_buffer_format(out, ", .offset = %s, .flag_offset = %s", offset, flag_offset);
     if (member->null_first) stele_buffer_format(out, ", .null_first = true");
     if (member->pointer) stele_buffer_format(out, ", .pointer = true");
+    if (member->recurs) stele_buffer_format(out, ", .recurs = true");
     if (member->plain != STELE_KIND_NULL) {
         stele_buffer_format(out, ", .plain = STELE_KIND_%s", kinds[member->plain]);
     }

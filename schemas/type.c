@@ -25,9 +25,14 @@ typedef struct run_time_type {
     stele_buffer text;
 } run_time_type;
 
+typedef struct named_layout {
+    stele_layout *layout;
+    bool open; /* its members are being made */
+} named_layout;
+
 typedef struct builder {
     stele_arena *memory;
-    stele_table *named;   /* const stele_node * -> stele_layout * */
+    stele_table *named;   /* const stele_node * -> named_layout */
     stele_layout **lists; /* arrays and maps, measured when all else is */
     stele_member **items; /* their items */
     size_t list_count;
@@ -70,6 +75,13 @@ static void note_runs(stele_member *members, size_t count)
     }
 }
 
+/* Is the member that is being made a part of this type? */
+static bool is_open(const builder *b, const stele_node *node)
+{
+    const named_layout *found = stele_table_find(b->named, stele_bytes_of(&node, sizeof node));
+    return found != NULL && found->open;
+}
+
 /* A value of `node` as a field or an item; `group` is that of the record that holds it in place. */
 static void make_member(builder *b, const stele_node *node, const stele_node *group,
                         const char *name, stele_member *member)
@@ -82,6 +94,7 @@ static void make_member(builder *b, const stele_node *node, const stele_node *gr
         node = node->branches[1 - null_index];
     }
     member->pointer = node->kind == STELE_KIND_RECORD && group != NULL && node->group == group;
+    member->recurs = !member->pointer && is_open(b, node);
     member->layout = make(b, node, group);
     member->plain = (uint8_t)plain_kind(member);
     member->run = 1;
@@ -141,14 +154,14 @@ static void make_item(builder *b, const stele_node *node, stele_layout *layout)
 /* The parser has limited how deep this goes. */
 static stele_layout *make(builder *b, const stele_node *node, const stele_node *group)
 {
-    stele_layout **place = NULL;
+    named_layout *named = NULL;
     if (stele_node_is_named(node)) {
         bool is_new;
-        place = stele_table_insert(b->named, stele_bytes_of(&node, sizeof node), &is_new);
-        if (!is_new) return *place;
+        named = stele_table_insert(b->named, stele_bytes_of(&node, sizeof node), &is_new);
+        if (!is_new) return named->layout;
     }
     stele_layout *layout = take(b, 1, sizeof *layout);
-    if (place != NULL) *place = layout;
+    if (named != NULL) *named = (named_layout){.layout = layout, .open = true};
     layout->kind = node->kind;
     layout->logical = node->logical;
     layout->name = node->name;
@@ -173,6 +186,7 @@ static stele_layout *make(builder *b, const stele_node *node, const stele_node *
     default:
         break;
     }
+    if (named != NULL) named->open = false;
     if (is_small_decimal(node)) layout->size = layout->align = sizeof(int64_t);
     return layout;
 }
@@ -333,9 +347,9 @@ static stele_layout *build(builder *b, const stele_node *root)
     stele_layout *top = make(b, root, NULL);
     measure(b, top, CHAIN_MAX);
     stele_table_cursor cursor = {0};
-    stele_layout **named; /* some records are held by pointers only */
+    named_layout *named; /* some records are held by pointers only */
     while ((named = stele_table_next(b->named, &cursor)) != NULL)
-        measure(b, *named, CHAIN_MAX);
+        measure(b, named->layout, CHAIN_MAX);
     for (size_t i = 0; i < b->list_count; i++) {
         measure(b, b->lists[i], CHAIN_MAX);
         measure_list(b, b->lists[i], b->items[i]);
@@ -350,7 +364,7 @@ stele_status stele_type_new(const stele_schema *schema, stele_type **out, stele_
     made->memory = stele_arena_new();
     STELE_AUTO(stele_type) type = &made->type;
 
-    builder b = {.memory = made->memory, .named = stele_table_new(sizeof(stele_layout *), 0)};
+    builder b = {.memory = made->memory, .named = stele_table_new(sizeof(named_layout), 0)};
     type->layout = build(&b, stele_schema_root(schema));
     stele_table_free(b.named);
     free(b.lists);

@@ -97,6 +97,7 @@ typedef struct stele_member {
     uint32_t flag_offset; /* of `has_x`, or STELE_NO_FLAG */
     bool null_first;      /* optional only: the schema says null|T, not T|null */
     bool pointer;         /* the struct holds a pointer to the value, because it recurs */
+    bool recurs; /* by way of an array or map: a type that this member is part of; a level deeper */
     uint8_t plain; /* for speed: the kind of a value that is always there, in place, and in the C
                       form that is no decimal's or duration's; STELE_KIND_NULL for any other */
     uint8_t run;   /* fields of the same `plain` that follow one another, this one included */

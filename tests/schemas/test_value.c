@@ -351,6 +351,55 @@ static void what_does_not_fit_is_named_by_its_path(void **state)
     }
 }
 
+typedef struct tree {
+    stele_array kids;
+} tree;
+
+enum { TREES = 100000 };
+
+/* A chain of trees, `depth` of them, and its encoding. */
+static void grow_chain(tree *trees, size_t depth, stele_buffer *bytes)
+{
+    stele_buffer_reset(bytes);
+    memset(trees, 0, TREES * sizeof *trees);
+    for (size_t i = 0; i + 1 < depth; i++) {
+        trees[i].kids = (stele_array){1, &trees[i + 1]};
+        stele_buffer_push(bytes, 2);
+    }
+    for (size_t i = 0; i < depth; i++)
+        stele_buffer_push(bytes, 0);
+}
+
+static void what_is_nested_too_deep_to_be_read_is_not_written(void **state)
+{
+    (void)state;
+    static const char *const schema = "{'type':'record','name':'Tree','fields':[{'name':'kids',"
+                                      "'type':{'type':'array','items':'Tree'}}]}";
+    static const size_t depths[] = {1, 2, 63, 64, 65, 66, 67, 200, TREES};
+    fixture f = {.type = type_of(schema), .arena = stele_arena_new()};
+    STELE_AUTO(stele_schema) parsed = schema_of(schema);
+    assert_int_equal(stele_plan_new(parsed, f.type, NULL, &f.plan, NULL), STELE_OK);
+    tree *trees = stele_alloc(TREES * sizeof *trees);
+    STELE_AUTO_VALUE(stele_buffer) wanted = {0};
+    for (size_t i = 0; i < COUNT_OF(depths); i++) {
+        STELE_AUTO_VALUE(stele_buffer) bytes = {0};
+        tree decoded;
+        grow_chain(trees, depths[i], &wanted);
+        stele_status status =
+            stele_plan_decode(f.plan, stele_buffer_view(&wanted), &decoded, f.arena, NULL);
+        assert_int_equal(status, depths[i] <= 65 ? STELE_OK : STELE_E_LIMIT);
+
+        assert_int_equal(stele_encode(f.type, trees, &bytes, NULL), status);
+
+        if (status < 0) stele_buffer_reset(&wanted);
+        assert_true(stele_bytes_equal(stele_buffer_view(&bytes), stele_buffer_view(&wanted)));
+    }
+    free(trees);
+    stele_plan_free(f.plan);
+    stele_type_free(f.type);
+    stele_arena_free(f.arena);
+}
+
 /* Numbers of every size that a varint has, by their definition: seven bits to a byte. */
 static void longs_are_written_in_as_few_bytes_as_they_need(void **state)
 {
@@ -428,6 +477,7 @@ int main(void)
         cmocka_unit_test(text_set_replaces_what_was_there),
         cmocka_unit_test(what_does_not_fit_its_type_is_not_encoded),
         cmocka_unit_test(what_does_not_fit_is_named_by_its_path),
+        cmocka_unit_test(what_is_nested_too_deep_to_be_read_is_not_written),
         cmocka_unit_test(longs_are_written_in_as_few_bytes_as_they_need),
         cmocka_unit_test_setup_teardown(a_value_is_written_into_a_buffer_with_any_room_left, set_up,
                                         tear_down),
