@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "core/alloc.h"
+#include "core/config.h"
 #include "core/text.h"
 #include "kafka/partitioner.h"
 #include "producer/publisher_inside.h"
@@ -180,10 +181,16 @@ static void release(stele_publisher *publisher)
     free(publisher);
 }
 
-static void take_options(stele_publisher *publisher, const stele_publisher_options *options)
+static void take_options(stele_publisher *publisher, const stele_config *config,
+                         const stele_publisher_options *options)
 {
     stele_publisher_options *own = &publisher->options;
     *own = *options;
+    if (own->headers == STELE_HEADERS_CONFIGURED)
+        own->headers =
+            stele_config_is(config, "aggregate", options->aggregate, "headers", "cloudevents")
+                ? STELE_HEADERS_CLOUDEVENTS
+                : STELE_HEADERS_MINIMAL;
     if (own->queue_max == 0) own->queue_max = QUEUE_MAX;
     if (own->timeout_ms == 0) own->timeout_ms = TIMEOUT_MS;
     publisher->compression = stele_strdup(options->compression);
@@ -199,7 +206,7 @@ stele_status stele_publisher_open(stele_client *client, const stele_publisher_op
                           "a publisher needs the name of an aggregate");
     }
     stele_publisher *publisher = stele_alloc(sizeof *publisher);
-    take_options(publisher, options);
+    take_options(publisher, stele_client_config(client), options);
     publisher->log = stele_client_log(client);
     publisher->registry = stele_client_registry(client);
     publisher->topic = stele_strdup_format("%s.events", options->aggregate);

@@ -14,7 +14,8 @@ extern "C" {
 typedef struct stele_publisher stele_publisher;
 
 typedef enum stele_header_style {
-    STELE_HEADERS_MINIMAL = 0, /* ce_id, and what is given per event */
+    STELE_HEADERS_CONFIGURED = 0, /* `headers` of [aggregate NAME]: minimal, if nothing is set */
+    STELE_HEADERS_MINIMAL,        /* ce_id, and what is given per event */
     STELE_HEADERS_CLOUDEVENTS /* a valid CloudEvent 1.0 in Kafka binary mode; about half the rate */
 } stele_header_style;
 

@@ -286,6 +286,37 @@ static void headers_are_as_the_style_says(void **state)
     }
 }
 
+static void without_a_style_headers_are_as_configured(void **state)
+{
+    (void)state;
+    static const char *const overrides[] = {"kafka.bootstrap.servers=127.0.0.1:1",
+                                            "aggregate.order.headers=cloudevents", NULL};
+    static const struct {
+        const char *aggregate;
+        stele_header_style given, expected;
+    } cases[] = {
+        {"order", STELE_HEADERS_CONFIGURED, STELE_HEADERS_CLOUDEVENTS},
+        {"order", STELE_HEADERS_MINIMAL, STELE_HEADERS_MINIMAL},
+        {"note", STELE_HEADERS_CONFIGURED, STELE_HEADERS_MINIMAL},
+        {"note", STELE_HEADERS_CLOUDEVENTS, STELE_HEADERS_CLOUDEVENTS},
+    };
+    stele_client *client;
+    stele_error err;
+    stele_client_options configured = {.overrides = overrides};
+    assert_int_equal(stele_client_open(&configured, &client, &err), STELE_OK);
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        stele_publisher *publisher;
+        stele_publisher_options options = {.aggregate = cases[i].aggregate,
+                                           .headers = cases[i].given};
+
+        assert_int_equal(stele_publisher_open(client, &options, &publisher, &err), STELE_OK);
+
+        assert_int_equal(publisher->options.headers, cases[i].expected);
+        assert_int_equal(stele_publisher_close(publisher, 0, &err), STELE_OK);
+    }
+    stele_client_close(client);
+}
+
 static void what_cannot_be_published_is_refused_and_the_rest_goes_on(void **state)
 {
     desk *own = *state;
@@ -523,6 +554,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         DESK(every_event_is_in_the_log_once_and_delivered_in_order),
         cmocka_unit_test(headers_are_as_the_style_says),
+        cmocka_unit_test(without_a_style_headers_are_as_configured),
         DESK(what_cannot_be_published_is_refused_and_the_rest_goes_on),
         DESK(a_full_queue_says_so_and_takes_more_once_served),
         cmocka_unit_test(a_dead_producer_is_replaced_and_nothing_is_lost_or_doubled),
