@@ -26,6 +26,7 @@ typedef struct stele_option {
     stele_option_kind kind;
     const char *value; /* what stands for the value in the help: "FILE" */
     const char *help;
+    bool required;              /* TEXT only */
     int64_t min, max;           /* INT only */
     const char *const *choices; /* TEXT only: NULL-terminated, or NULL for any text */
 } stele_option;

@@ -14,6 +14,7 @@
 #include "cli/record_source.h"
 #include "core/alloc.h"
 #include "core/deadline.h"
+#include "core/suggest.h"
 
 enum { FAILED_REPORTED_MAX = 20 };
 
@@ -65,20 +66,45 @@ static const stele_member *find_field(const stele_type *type, const char *name)
     return NULL;
 }
 
+static stele_status fail_field(const stele_type *type, const char *name, stele_error *err)
+{
+    stele_suggestion suggestion = {.word = stele_text(name)};
+    for (uint32_t i = 0; i < type->layout->count; i++)
+        stele_suggestion_offer(&suggestion, type->layout->members[i].name);
+    bool is_near = suggestion.best != NULL;
+    return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP, "--key %s: %s has no such field%s%s%s",
+                      name, type->name, is_near ? "; did you mean " : "",
+                      is_near ? suggestion.best : "", is_near ? "?" : "");
+}
+
 static stele_status find_key(publication *p, const stele_arguments *arguments, stele_error *err)
 {
     const char *name = stele_arguments_text(arguments, "key", NULL);
-    if (name == NULL)
+    if (p->type->layout->kind != STELE_KIND_RECORD)
         return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
-                          "--key FIELD is missing: the field that holds the aggregate's id");
+                          "--schema %s: an event is a record, and this is of type %s",
+                          stele_arguments_text(arguments, "schema", NULL), p->type->name);
     p->key = find_field(p->type, name);
-    if (p->key == NULL)
-        return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP, "--key %s: %s has no such field",
-                          name, p->type->name);
+    if (p->key == NULL) return fail_field(p->type, name, err);
     if (p->key->flag_offset != STELE_NO_FLAG || p->key->layout->kind != STELE_KIND_STRING)
         return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
                           "--key %s: the field must be a string that is never null", name);
     return STELE_OK;
+}
+
+/* "csv" or "json", as said or as the file's name says; NULL: neither */
+static const char *format_of(const stele_arguments *arguments)
+{
+    static const char *const endings[][2] = {
+        {".csv", "csv"}, {".json", "json"}, {".jsonl", "json"}, {".ndjson", "json"}};
+    const char *path = stele_arguments_operand(arguments, 1);
+    const char *said = stele_arguments_text(arguments, "format", NULL);
+    if (said != NULL) return said;
+    if (path == NULL || strcmp(path, "-") == 0) return "json";
+    const char *ending = strrchr(path, '.');
+    for (size_t i = 0; ending != NULL && i < sizeof endings / sizeof endings[0]; i++)
+        if (strcmp(ending, endings[i][0]) == 0) return endings[i][1];
+    return NULL;
 }
 
 static stele_status open_source(publication *p, const stele_arguments *arguments, stele_error *err)
@@ -90,10 +116,7 @@ static stele_status open_source(publication *p, const stele_arguments *arguments
     if (p->file == NULL)
         return stele_fail_cause(err, STELE_E_NOT_FOUND, STELE_NEXT_STOP, errno, "%s: %s", path,
                                 strerror(errno));
-    const char *format = stele_arguments_text(arguments, "format", NULL);
-    size_t size = strlen(path);
-    bool csv = format != NULL ? strcmp(format, "csv") == 0
-                              : size > 4 && strcmp(path + size - 4, ".csv") == 0;
+    bool csv = strcmp(format_of(arguments), "csv") == 0;
     p->source = csv ? NULL : stele_record_source_json(p->file, p->type);
     if (!csv) return STELE_OK;
     stele_error why;
@@ -105,19 +128,18 @@ static stele_status open_source(publication *p, const stele_arguments *arguments
 static stele_status prepare(publication *p, const stele_arguments *arguments, stele_error *err)
 {
     const char *schema = stele_arguments_text(arguments, "schema", NULL);
-    if (schema == NULL)
-        return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP, "--schema FILE is missing");
     stele_status status;
     if ((status = stele_cli_schema(p->cli, arguments, schema, &p->schema, err)) < 0 ||
         (status = stele_type_new(p->schema.schema, &p->type, err)) < 0 ||
         (status = find_key(p, arguments, err)) < 0 || (status = open_source(p, arguments, err)) < 0)
         return status;
     p->value = stele_alloc(p->type->layout->size);
-    const char *headers = stele_arguments_text(arguments, "headers", "minimal");
+    const char *headers = stele_arguments_text(arguments, "headers", NULL);
     stele_publisher_options options = {
         .aggregate = stele_arguments_operand(arguments, 0),
-        .headers =
-            strcmp(headers, "cloudevents") == 0 ? STELE_HEADERS_CLOUDEVENTS : STELE_HEADERS_MINIMAL,
+        .headers = headers == NULL                       ? STELE_HEADERS_CONFIGURED
+                   : strcmp(headers, "cloudevents") == 0 ? STELE_HEADERS_CLOUDEVENTS
+                                                         : STELE_HEADERS_MINIMAL,
         .timeout_ms = p->cli->timeout_ms,
         .delivered = on_delivered,
         .context = p,
@@ -197,7 +219,11 @@ static stele_status publish_all(publication *p, int64_t skip, bool strict, stele
         memset(p->value, 0, p->type->layout->size);
         int got = stele_record_source_next(p->source, p->value, err);
         if (got == 0) return STELE_OK;
-        if (got < 0 && err->next != STELE_NEXT_REJECT) return (stele_status)got;
+        if (got < 0 && err->next != STELE_NEXT_REJECT) {
+            stele_error why = *err;
+            return stele_fail_cause(err, (stele_status)got, why.next, why.cause, "%s: %s",
+                                    p->file_name, why.text);
+        }
         bool skipped = p->taken++ < skip;
         if (skipped) continue;
         stele_status status = got < 0 ? (stele_status)got : publish_value(p, err);
@@ -248,6 +274,10 @@ stele_exit stele_cmd_publish(stele_cli *cli, const stele_arguments *arguments)
 {
     STELE_AUTO_VALUE(publication) p = {.cli = cli};
     stele_error err = {0};
+    if (format_of(arguments) == NULL)
+        return stele_cli_fail(cli, STELE_EXIT_USAGE,
+                              "publish: %s ends neither in .csv nor in .json: say --format",
+                              stele_arguments_operand(arguments, 1));
     if (stele_cli_client(cli) == NULL) return STELE_EXIT_FAILED;
     if (prepare(&p, arguments, &err) < 0) return stele_cli_fail_error(cli, &err);
     p.meter = (stele_meter){

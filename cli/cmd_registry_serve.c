@@ -45,8 +45,10 @@ stele_exit stele_cmd_registry_serve(stele_cli *cli, const stele_arguments *argum
         .registry = stele_client_registry(client),
         .logger = &logger,
     };
-    if (stele_registry_server_open(&options, &server, &err) < 0)
-        return stele_cli_fail_error(cli, &err);
+    stele_status status = stele_registry_server_open(&options, &server, &err);
+    if (status == STELE_E_INVALID)
+        return stele_cli_fail(cli, STELE_EXIT_USAGE, "registry serve: --listen %s", err.text);
+    if (status < 0) return stele_cli_fail_error(cli, &err);
     fprintf(cli->out, "http://%s\n", stele_registry_server_address(server));
     fflush(cli->out); /* whoever started it waits for this line */
     if (!stele_registry_server_is_local(server))

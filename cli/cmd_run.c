@@ -15,7 +15,6 @@
 #include "core/alloc.h"
 #include "core/config.h"
 #include "core/logger.h"
-#include "core/suggest.h"
 #include "projections/fold.h"
 #include "registry/client.h"
 
@@ -114,23 +113,30 @@ static char *instance_name(const stele_config *config)
     return stele_strdup_format("%s-%ld", host, (long)getpid());
 }
 
-/* A section for a projection that the program has not got is a misspelling. */
+static bool has_aggregate(const stele_app *app, const char *name)
+{
+    const stele_aggregate *const *at = app->aggregates;
+    while (at != NULL && *at != NULL && strcmp((*at)->name, name) != 0)
+        at++;
+    return at != NULL && *at != NULL;
+}
+
+/* A section for what the program has not got is a misspelling. */
 static stele_status check_names(stele_cli *cli, const stele_config *config, stele_error *err)
 {
     const char *name;
-    for (size_t i = 0; (name = stele_config_name(config, "projection", i)) != NULL; i++) {
-        if (stele_cli_projection(cli, name) != NULL) continue;
-        stele_suggestion suggestion = {.word = stele_text(name)};
-        const stele_projection *const *at = cli->app->projections;
-        for (; at != NULL && *at != NULL; at++)
-            stele_suggestion_offer(&suggestion, (*at)->name);
-        return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
-                          "%s: [projection %s]: %s has no projection of that name%s%s%s",
-                          stele_config_name_origin(config, "projection", i), name, cli->app->name,
-                          suggestion.best != NULL ? "; did you mean " : "",
-                          suggestion.best != NULL ? suggestion.best : "",
-                          suggestion.best != NULL ? "?" : "");
-    }
+    for (size_t i = 0; (name = stele_config_name(config, "projection", i)) != NULL; i++)
+        if (stele_cli_projection(cli, name) == NULL)
+            return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
+                              "%s: [projection %s]: %s has no projection of that name%s",
+                              stele_config_name_origin(config, "projection", i), name,
+                              cli->app->name, stele_cli_near_projection(cli, name).text);
+    for (size_t i = 0; (name = stele_config_name(config, "aggregate", i)) != NULL; i++)
+        if (!has_aggregate(cli->app, name))
+            return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
+                              "%s: [aggregate %s]: %s has no aggregate of that name",
+                              stele_config_name_origin(config, "aggregate", i), name,
+                              cli->app->name);
     return STELE_OK;
 }
 

@@ -3,9 +3,11 @@
  * ask neither Kafka nor a registry. */
 #include "cli/cmd.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "cli/json_text.h"
 #include "core/alloc.h"
@@ -86,11 +88,14 @@ stele_exit stele_cmd_schema_fingerprint(stele_cli *cli, const stele_arguments *a
 
 stele_exit stele_cmd_schema_generate(stele_cli *cli, const stele_arguments *arguments)
 {
-    const char **with = stele_arguments_list(arguments, "with");
     stele_error err = {0};
-    stele_status status = stele_generate_files(
-        stele_arguments_operand(arguments, 0), with, stele_arguments_text(arguments, "output", "."),
-        stele_arguments_text(arguments, "prefix", NULL), &err);
+    const char *folder = stele_arguments_text(arguments, "output", ".");
+    if (mkdir(folder, 0777) != 0 && errno != EEXIST)
+        return stele_cli_fail(cli, STELE_EXIT_FAILED, "--output %s: %s", folder, strerror(errno));
+    const char **with = stele_arguments_list(arguments, "with");
+    stele_status status =
+        stele_generate_files(stele_arguments_operand(arguments, 0), with, folder,
+                             stele_arguments_text(arguments, "prefix", NULL), &err);
     free(with);
     return status < 0 ? stele_cli_fail_error(cli, &err) : STELE_EXIT_DONE;
 }

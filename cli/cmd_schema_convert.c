@@ -109,8 +109,6 @@ static stele_status prepare(conversion *converter, stele_cli *cli, const stele_a
                             stele_error *err)
 {
     const char *writer = stele_arguments_text(arguments, "writer", NULL);
-    if (writer == NULL)
-        return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP, "--writer FILE is missing");
     const char *reader = stele_arguments_text(arguments, "reader", writer);
     stele_status status;
     if ((status = stele_cli_schema(cli, arguments, writer, &converter->writer, err)) < 0 ||

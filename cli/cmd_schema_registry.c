@@ -140,7 +140,8 @@ stele_exit stele_cmd_schema_register(stele_cli *cli, const stele_arguments *argu
         return stele_cli_fail_error(cli, &err);
     STELE_AUTO(char) subject = subject_of(arguments, files.schema);
     if (subject == NULL)
-        return stele_cli_fail(cli, STELE_EXIT_USAGE, "want either --subject or --aggregate");
+        return stele_cli_fail(cli, STELE_EXIT_USAGE,
+                              "schema register: want either --subject or --aggregate");
     stele_client *client = stele_cli_client(cli);
     if (client == NULL) return STELE_EXIT_FAILED;
     STELE_AUTO_VALUE(registration)
@@ -249,17 +250,13 @@ static stele_status get_by_id(stele_cli *cli, stele_registry *registry, int32_t 
     return status;
 }
 
+/* @param version  0: the latest */
 static stele_status get_version(stele_cli *cli, stele_registry *registry, const char *subject,
-                                const char *text, stele_error *err)
+                                int64_t version, stele_error *err)
 {
     STELE_AUTO_VALUE(stele_registry_entry) entry = {0};
-    int64_t version = 0;
-    stele_status status = STELE_OK;
-    if (text != NULL && strcmp(text, "latest") != 0)
-        status = stele_parse_int64(stele_text(text), 1, INT32_MAX, &version, err);
-    if (status == STELE_OK)
-        status = stele_registry_version(registry, subject, (int32_t)version, cli->timeout_ms,
-                                        &entry, err);
+    stele_status status =
+        stele_registry_version(registry, subject, (int32_t)version, cli->timeout_ms, &entry, err);
     if (status == STELE_OK) print_schema(cli, entry.id, stele_text(entry.text));
     return status;
 }
@@ -267,11 +264,15 @@ static stele_status get_version(stele_cli *cli, stele_registry *registry, const 
 stele_exit stele_cmd_schema_get(stele_cli *cli, const stele_arguments *arguments)
 {
     stele_error err = {0};
-    int64_t id;
+    int64_t id, version = 0;
     const char *what = stele_arguments_operand(arguments, 0);
-    const char *version = stele_arguments_operand(arguments, 1);
+    const char *text = stele_arguments_operand(arguments, 1);
     bool is_id =
-        version == NULL && stele_parse_int64(stele_text(what), 1, INT32_MAX, &id, NULL) == STELE_OK;
+        text == NULL && stele_parse_int64(stele_text(what), 1, INT32_MAX, &id, NULL) == STELE_OK;
+    if (text != NULL && strcmp(text, "latest") != 0 &&
+        stele_parse_int64(stele_text(text), 1, INT32_MAX, &version, NULL) < 0)
+        return stele_cli_fail(cli, STELE_EXIT_USAGE,
+                              "schema get: VERSION %s: want a number from 1 on, or latest", text);
     stele_client *client = stele_cli_client(cli);
     if (client == NULL) return STELE_EXIT_FAILED;
     stele_registry *registry = stele_client_registry(client);

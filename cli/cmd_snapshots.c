@@ -232,11 +232,13 @@ stele_exit stele_cmd_snapshots_verify(stele_cli *cli, const stele_arguments *arg
 {
     const char *name = stele_arguments_operand(arguments, 0);
     const stele_projection *projection = stele_cli_projection(cli, name);
+    stele_quoted near = stele_cli_near_projection(cli, name);
     if (projection == NULL)
-        return stele_cli_fail(cli, STELE_EXIT_FAILED,
-                              "%s has no projection %s, and a replay wants its fold: use the "
-                              "application's own program",
-                              cli->app->name, name);
+        return stele_cli_fail(
+            cli, STELE_EXIT_FAILED, "%s has no projection %s%s", cli->app->name, name,
+            near.text[0] != '\0'
+                ? near.text
+                : ", and a replay wants its fold: use the application's own program");
     stele_client *client = stele_cli_client(cli);
     if (client == NULL) return STELE_EXIT_FAILED;
     stele_clock clock = stele_clock_system();
@@ -247,6 +249,7 @@ stele_exit stele_cmd_snapshots_verify(stele_cli *cli, const stele_arguments *arg
         .registry = stele_client_registry(client),
         .clock = clock,
         .deadline = stele_deadline_after(clock, -1), /* as long as the log is; a signal ends it */
+        .patience_ms = cli->timeout_ms,
         .stop = cli->stop,
         .each = print_finding,
         .context = cli,

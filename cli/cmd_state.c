@@ -176,6 +176,9 @@ stele_exit stele_cmd_state(stele_cli *cli, const stele_arguments *arguments)
     const stele_projection *projection = stele_cli_projection(cli, name);
     stele_status status = projection != NULL ? query_states(&p, projection, &options, &err)
                                              : query_stored(&p, name, &options, &err);
+    if (status == STELE_E_NOT_FOUND && projection == NULL)
+        return stele_cli_fail(cli, STELE_EXIT_FAILED, "%s%s", err.text,
+                              stele_cli_near_projection(cli, name).text);
     if (status < 0) return stele_cli_fail_error(cli, &err);
     print_sorted(&p);
     return STELE_EXIT_DONE;

@@ -46,8 +46,13 @@ stele_exit stele_cmd_topics_create(stele_cli *cli, const stele_arguments *argume
         .settings = settings,
         .setting_count = EVENTS_SETTINGS,
     };
-    if (stele_log_topic_create(stele_client_log(client), &options, cli->timeout_ms, &err) < 0)
-        return stele_cli_fail_error(cli, &err);
+    stele_status status =
+        stele_log_topic_create(stele_client_log(client), &options, cli->timeout_ms, &err);
+    if (status == STELE_E_EXISTS)
+        return stele_cli_fail(cli, STELE_EXIT_FAILED,
+                              "%s is there already: %s topics describe %s shows it", topic,
+                              cli->app->name, stele_arguments_operand(arguments, 0));
+    if (status < 0) return stele_cli_fail_error(cli, &err);
     fprintf(cli->err, "created %s with %d partitions; their number is for ever\n", topic,
             (int)options.partitions);
     return STELE_EXIT_DONE;

@@ -9,6 +9,7 @@
 
 #include "core/alloc.h"
 #include "core/config.h"
+#include "core/suggest.h"
 #include "registry/client.h"
 
 #define SCHEMA_FILE_MAX ((size_t)1 << 20)
@@ -58,6 +59,18 @@ const stele_projection *stele_cli_projection(const stele_cli *cli, const char *n
     for (; at != NULL && *at != NULL; at++)
         if (strcmp((*at)->name, name) == 0) return *at;
     return NULL;
+}
+
+stele_quoted stele_cli_near_projection(const stele_cli *cli, const char *name)
+{
+    stele_quoted text = {""};
+    stele_suggestion suggestion = {.word = stele_text(name)};
+    const stele_projection *const *at = cli->app->projections;
+    for (; at != NULL && *at != NULL; at++)
+        stele_suggestion_offer(&suggestion, (*at)->name);
+    if (suggestion.best != NULL)
+        snprintf(text.text, sizeof text.text, "; did you mean %s?", suggestion.best);
+    return text;
 }
 
 stele_projection stele_cli_configured(const stele_cli *cli, const stele_projection *projection)

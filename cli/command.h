@@ -11,6 +11,7 @@
 #include <stele/client.h>
 
 #include "cli/arguments.h"
+#include "core/text.h"
 #include "kafka/log.h"
 #include "registry/registry.h"
 
@@ -70,6 +71,9 @@ stele_exit stele_cli_fail_topic(stele_cli *cli, const char *aggregate, const ste
 
 /** The application's projection of that name. @return NULL: it has none */
 const stele_projection *stele_cli_projection(const stele_cli *cli, const char *name);
+
+/** "; did you mean NAME?" for the application's projection whose name is near, else "". */
+stele_quoted stele_cli_near_projection(const stele_cli *cli, const char *name);
 
 /** A projection with what the configuration says of its events. The client must be open. */
 stele_projection stele_cli_configured(const stele_cli *cli, const stele_projection *projection);

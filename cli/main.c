@@ -132,6 +132,10 @@ static bool is_help(const char *word)
 /* @param second  NULL: the first word begins no command */
 static stele_exit fail_unknown(stele_cli *cli, const char *first, const char *second)
 {
+    if (first[0] == '-')
+        return stele_cli_fail(cli, STELE_EXIT_USAGE,
+                              "options stand behind the command: %s COMMAND %s", cli->app->name,
+                              first);
     STELE_AUTO_VALUE(stele_buffer) typed = {0};
     stele_buffer_format(&typed, "%s%s%s", first, second != NULL ? " " : "",
                         second != NULL ? second : "");
@@ -144,6 +148,21 @@ static stele_exit fail_unknown(stele_cli *cli, const char *first, const char *se
     return stele_cli_fail(cli, STELE_EXIT_USAGE, "no command %s; see %s %s%s--help",
                           stele_buffer_text(&typed), cli->app->name, second != NULL ? first : "",
                           second != NULL ? " " : "");
+}
+
+/* What no command can do without: the options that it requires, and words that say something. */
+static stele_exit check_words(stele_cli *cli, const stele_arguments *arguments)
+{
+    const stele_command *command = cli->command;
+    for (const stele_option *o = command->options; o != NULL && o->name != NULL; o++)
+        if (o->required && stele_arguments_text(arguments, o->name, NULL) == NULL)
+            return stele_cli_fail(cli, STELE_EXIT_USAGE, "%s: --%s %s is missing: %s",
+                                  command->name, o->name, o->value, o->help);
+    for (size_t i = 0; i < stele_arguments_count(arguments); i++)
+        if (stele_arguments_operand(arguments, i)[0] == '\0')
+            return stele_cli_fail(cli, STELE_EXIT_USAGE, "%s: want %s, and not an empty word",
+                                  command->name, command->operands);
+    return STELE_EXIT_DONE;
 }
 
 static stele_exit run_command(stele_cli *cli, int count, char *const *words)
@@ -162,6 +181,7 @@ static stele_exit run_command(stele_cli *cli, int count, char *const *words)
         return stele_cli_fail(cli, STELE_EXIT_USAGE, "%s: want %s; see %s %s --help", command->name,
                               command->operands[0] != '\0' ? command->operands : "no operands",
                               cli->app->name, command->name);
+    if (check_words(cli, arguments) != STELE_EXIT_DONE) return STELE_EXIT_USAGE;
     cli->arguments = arguments;
     cli->json = stele_arguments_flag(arguments, "json");
     cli->timeout_ms = (int)stele_arguments_int(arguments, "timeout", 30) * 1000;

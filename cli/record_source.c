@@ -157,7 +157,7 @@ static int next_line(stele_record_source *source, stele_bytes *line, stele_error
             return stele_fail(err, STELE_E_INTERRUPTED, STELE_NEXT_STOP, "interrupted");
         if (got < 0 && ferror(source->file) != 0)
             return stele_fail_cause(err, STELE_E_INVALID, STELE_NEXT_STOP, errno,
-                                    "the file cannot be read: %s", strerror(errno));
+                                    "cannot be read: %s", strerror(errno));
         if (got < 0) return 0;
         source->line++;
         if (got > LINE_MAX_BYTES)

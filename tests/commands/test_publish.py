@@ -158,11 +158,12 @@ def what_cannot_begin_is_said_at_once():
             of.publish(path).exits(1).says(f"{path}: {reason}")
         of.publish("none.csv").exits(1).says("none.csv: No such file or directory")
         of.publish(good, schema="none.avsc").exits(1).says("none.avsc: No such file or directory")
-        of.publish(good, key="idd").exits(1).says("--key idd: commands.Types has no such field")
+        of.publish("/tmp", "--format", "json").exits(1).says("/tmp: cannot be read: Is a directory")
+        of.publish(good, key="idd").exits(1).says("--key idd: commands.Types has no such field; did you mean id?")
+        text = program.file("text.avsc", '"string"')
+        of.publish(good, schema=text).exits(1).says(f"{text}: an event is a record, and this is of type string")
         of.publish(good, key="day").exits(1).says("--key day: the field must be a string that is never null")
         of.publish(good, key="note").exits(1).says("--key note: the field must be a string that is never null")
-        program.call("publish", of.name, "--schema", TYPES, good).exits(1).says("--key FIELD is missing")
-        program.call("publish", of.name, "--key", "id", good).exits(1).says("--schema FILE is missing")
         assert of.events() == []
         nobody = unique("nobody")
         program.call("publish", nobody, "--schema", TYPES, "--key", "id", good, timeout=15).exits(1).says(

@@ -20,7 +20,8 @@ def topics_have_the_right_settings():
         name = unique("topic")
         done = program.call("topics", "create", name, "--partitions", "3").exits(0)
         done.says(f"created {name}.events with 3 partitions; their number is for ever")
-        program.call("topics", "create", name).exits(1).says("already exists")
+        program.call("topics", "create", name).exits(1).says(
+            f"{name}.events is there already: stele topics describe {name} shows it")
         done = program.call("topics", "describe", name).exits(0)
         assert done.out == f"{name}.events: 3 partitions, replication 1\n", done.out
         rows = program.call("topics", "describe", name, "--json").exits(0).rows()

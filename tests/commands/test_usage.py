@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 """What a person may type and what they are told of what they may not. No broker is asked."""
 
+import os
 import re
 import signal
 import subprocess
@@ -63,7 +64,17 @@ def misspelt_commands_and_options():
                 (["state", "p", "--all", "--at", "3"], "--at goes with an ID"),
                 (["state", "p", "i", "--at", "never"], "--at never: want a version from 1 on, or a time"),
                 (["tail", "a", "--from", "somewhere"], "--from somewhere: want beginning, an offset, or a time"),
-                (["topics", "delete", "a"], "a.events and all its events would be gone for ever")]:
+                (["topics", "delete", "a"], "a.events and all its events would be gone for ever"),
+                (["topics", "create", ""], "topics create: want AGGREGATE, and not an empty word"),
+                (["state", "p", ""], "state: want PROJECTION [ID], and not an empty word"),
+                (["-o", "worker.threads=2", "run"], "options stand behind the command: stele COMMAND -o"),
+                (["publish", "a", "--key", "id"], "publish: --schema FILE is missing: the event's Avro schema"),
+                (["publish", "a", "--schema", "a.avsc"], "publish: --key FIELD is missing: the field that holds"),
+                (["publish", "a", "b.txt", "--schema", "a.avsc", "--key", "id"],
+                 "publish: b.txt ends neither in .csv nor in .json: say --format"),
+                (["schema", "convert"], "schema convert: --writer FILE is missing: schema that the data"),
+                (["schema", "get", "a", "first"], "VERSION first: want a number from 1 on, or latest"),
+                (["registry", "serve", "--listen", "here"], "--listen \"here\": want HOST:PORT, as 127.0.0.1:8081")]:
             done = program.call(*words).exits(2).says(said)
             assert done.out == "" and done.err.count("\n") == 1, done.err
 
@@ -84,6 +95,7 @@ def configuration_errors_name_their_place():
         ("[workers]\nthreads = 1\n", "; did you mean worker?"),
         ("[kafka]\nenable.idempotence = false\n", ":2: "),
         ("[projection other]\nsnapshot_events = 1\n", ":1: [projection other]: probe has no projection of that name"),
+        ("[aggregate other]\nheaders = minimal\n", ":1: [aggregate other]: probe has no aggregate of that name"),
     ]
     with Probe(partitions=0, address=NOWHERE) as probe:
         for number, (text, said) in enumerate(files):
@@ -106,6 +118,28 @@ def a_program_without_projections_cannot_run():
     with stele(NOWHERE) as program:
         for words in (["run"], ["snapshots", "verify", "customers"]):
             program.call(*words).exits(1).says("the application's own program")
+
+
+@case
+def a_projection_that_is_misspelt():
+    """A projection that the application does not know is named, with the one that is near."""
+    with Probe(partitions=0, address=NOWHERE) as probe:
+        misspelt = probe.name[:-1] + "_"
+        probe.call("snapshots", "verify", misspelt).exits(1).says(
+            f"has no projection {misspelt}; did you mean {probe.name}?")
+        path = probe.file("near.ini", f"[projection {misspelt}]\n")
+        probe.call("run", "-c", path).exits(1).says(f"did you mean {probe.name}?")
+
+
+@case
+def code_goes_into_a_new_folder():
+    """schema generate makes the folder that --output names, and says why where it cannot."""
+    with stele(NOWHERE) as program:
+        schema = program.file("point.avsc", '{"type": "record", "name": "Point", "fields": []}')
+        folder = program.file("file", "") + ".made"
+        program.call("schema", "generate", schema, "-o", folder).exits(0)
+        assert sorted(os.listdir(folder)) == ["point.c", "point.h"]
+        program.call("schema", "generate", schema, "-o", "/proc/none").exits(1).says("--output /proc/none: ")
 
 
 @case
