@@ -28,14 +28,23 @@ typedef struct bounded_read {
     stele_log_reader *reader;
     part *parts;
     size_t left;
+    stele_deadline patience; /* by when the next batch has to come */
 } bounded_read;
+
+static void begin_patience(bounded_read *read)
+{
+    int patience_ms = read->options->patience_ms;
+    read->patience =
+        stele_deadline_after(stele_clock_system(), patience_ms == 0 ? -1 : patience_ms);
+}
 
 static stele_status look_at_clock(const bounded_read *read, stele_error *err)
 {
     const stele_read_options *options = read->options;
     if (options->stop != NULL && atomic_load(options->stop))
         return stele_fail(err, STELE_E_INTERRUPTED, STELE_NEXT_STOP, "interrupted while reading");
-    if (!stele_deadline_passed(options->deadline)) return STELE_OK;
+    if (!stele_deadline_passed(options->deadline) && !stele_deadline_passed(read->patience))
+        return STELE_OK;
     for (size_t i = 0; i < options->count; i++) {
         const part *late = &read->parts[i];
         if (late->done) continue;
@@ -120,6 +129,7 @@ static stele_status step(bounded_read *read, stele_error *err)
     part *of = find_part(read, batch.partition);
     if (of == NULL) return STELE_OK;
     int taken = take_batch(read, of, &batch, err);
+    begin_patience(read);
     if (taken < 0) return (stele_status)taken;
     if (taken == STELE_READ_ENOUGH || of->next >= of->end) {
         of->done = true;
@@ -142,6 +152,7 @@ stele_status stele_bounded_read(stele_log *log, const stele_read_options *option
     if (status < 0) return status;
 
     bounded_read read = {.log = log, .options = options, .reader = reader};
+    begin_patience(&read);
     read.parts = stele_alloc_array(options->count, sizeof *read.parts);
     for (size_t i = 0; i < options->count && status == STELE_OK; i++)
         status = begin_part(&read, i, err);

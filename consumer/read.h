@@ -34,6 +34,7 @@ typedef struct stele_read_options {
     stele_isolation isolation;
     size_t queue_max;        /* bytes fetched ahead, per partition; 0: the port's default */
     stele_deadline deadline; /* for all of it */
+    int patience_ms;         /* how long it may stand still; 0: as long as the deadline has */
     const atomic_bool *stop; /* ends it when it becomes true; NULL: nothing does */
     stele_read_take *take;
     void *context;
@@ -44,7 +45,7 @@ typedef struct stele_read_options {
  *
  * @param options  borrowed for the call
  * @return STELE_OK             all of it was handed to `take`, or `take` had enough
- *         STELE_E_TIMED_OUT    the deadline passed; the text says how far it got (next = RETRY)
+ *         STELE_E_TIMED_OUT    no time is left; the text says how far it got (next = RETRY)
  *         STELE_E_INTERRUPTED  `stop` was set (next = STOP)
  *         STELE_E_HOLE         a start is not in the log (next = STOP)
  *         what `take` returned, and failures of the log

@@ -214,6 +214,7 @@ static stele_status read_partition(verification *v, stele_partition partition, i
                               &(stele_read_options){.starts = &start,
                                                     .count = 1,
                                                     .deadline = v->options->deadline,
+                                                    .patience_ms = v->options->patience_ms,
                                                     .stop = v->options->stop,
                                                     .take = take,
                                                     .context = v},

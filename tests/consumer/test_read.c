@@ -172,6 +172,27 @@ static void an_open_transaction_is_waited_for_until_the_deadline(void **state)
     stele_log_free(of.log);
 }
 
+static void a_read_without_a_deadline_ends_when_it_stands_still(void **state)
+{
+    (void)state;
+    seen of = {.log = new_log()};
+    append(of.log, 0, 2);
+    stele_log_producer *producer = new_producer(of.log, "t");
+    assert_int_equal(stele_log_producer_begin(producer, NULL), STELE_OK);
+    put(producer, 0, 3);
+    stele_error err;
+
+    assert_int_equal(read_with(&of,
+                               (stele_read_options){.starts = both, .count = 1, .patience_ms = 50},
+                               -1, &err),
+                     STELE_E_TIMED_OUT);
+
+    assert_int_equal(of.count[0], 2);
+    assert_non_null(strstr(err.text, "read to offset 2 of 5 in time"));
+    stele_log_producer_close(producer);
+    stele_log_free(of.log);
+}
+
 static void enough_of_one_partition_is_not_enough_of_the_others(void **state)
 {
     (void)state;
@@ -249,6 +270,7 @@ int main(void)
         cmocka_unit_test(a_read_begins_where_it_is_told),
         cmocka_unit_test(aborted_records_and_markers_at_the_end_are_read_past),
         cmocka_unit_test(an_open_transaction_is_waited_for_until_the_deadline),
+        cmocka_unit_test(a_read_without_a_deadline_ends_when_it_stands_still),
         cmocka_unit_test(enough_of_one_partition_is_not_enough_of_the_others),
         cmocka_unit_test(a_failure_ends_it),
         cmocka_unit_test(a_stop_ends_it),

@@ -121,6 +121,13 @@ def hang(address, in_snapshots, in_group):
         wire.commit_offset(producer, epoch, 1)
 
 
+def check_readers_say_so(shop):
+    """Those who cannot end it end themselves, and say what holds them."""
+    for words in (["snapshots", "verify", "customers"], ["snapshots", "list", "customers"]):
+        done = shop.call(*words, "--timeout", "1", check=False)
+        assert done.returncode == 1 and "an open transaction holds it back" in done.stderr, done.stderr
+
+
 def main():
     broker = harness.Broker("hanging", "transaction.partition.verification.enable=false")
     shop = harness.Shop(sys.argv[1], broker.address)
@@ -133,6 +140,8 @@ def main():
         for number, (in_snapshots, in_group) in enumerate(places):
             publish(shop, f"part{number}", (number + 1) * total // 4, (number + 2) * total // 4)
             hang(broker.address, in_snapshots, in_group)
+            if in_snapshots:
+                check_readers_say_so(shop)
             said = run_worker(shop, f"w{number}")
             assert said.count("hanging transaction ended") == 1, said
             say(f"what hung in {'the snapshots ' * in_snapshots}{'the group' * in_group} was ended")
