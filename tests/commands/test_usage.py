@@ -132,6 +132,25 @@ def a_projection_that_is_misspelt():
 
 
 @case
+def wrong_words_for_the_broker_do_nothing():
+    """scripts/kafka refuses what it would have to pass over, --all beside --name above all, with 2."""
+    script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../scripts/kafka")
+    for words, said in [
+            (["stop", "--all", "--name", "a"], "--all goes with stop alone, and without --name"),
+            (["start", "--all"], "--all goes with stop alone"),
+            (["start", "--keep"], "--keep goes with stop"),
+            (["stop", "--set", "a=b"], "--set goes with start and restart"),
+            (["start", "--follow"], "--follow goes with logs"),
+            (["start", "--set", "a"], "--set wants KEY=VALUE, not 'a'"),
+            (["start", "--name"], "--name wants a value"),
+            (["start", "--name", "../a"], "a name is letters, digits, '.', '_', '-': '../a'"),
+            (["stop", "a"], "stop does not take 'a': see scripts/kafka help"),
+            (["strat"], "there is no command 'strat': see scripts/kafka help")]:
+        done = subprocess.run([script, *words], capture_output=True, text=True)
+        assert done.returncode == 2 and said in done.stderr and done.stderr.count("\n") == 1, done
+
+
+@case
 def code_goes_into_a_new_folder():
     """schema generate makes the folder that --output names, and says why where it cannot."""
     with stele(NOWHERE) as program:
