@@ -91,7 +91,8 @@ typedef struct stele_finding {
     const char *kind; /* Avro Java's name: "NAME_MISMATCH", "FIXED_SIZE_MISMATCH", "TYPE_MISMATCH",
                          "MISSING_ENUM_SYMBOLS", "READER_FIELD_MISSING_DEFAULT_VALUE",
                          "MISSING_UNION_BRANCH"; or what it has no name for: "AMBIGUOUS_FIELD"
-                         (aliases match two fields), "DECIMAL_MISMATCH", "TOO_COMPLEX" */
+                         (aliases match two fields), "FIELD_ALIAS_UNUSED" (the record has another
+                         full name), "DECIMAL_MISMATCH", "TOO_COMPLEX" */
     const char *path; /* where: "items[].sku", "" for the top */
     const char *text; /* for people: both types, and the way out */
     size_t version;   /* index into `old` of the version it is about */
