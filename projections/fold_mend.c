@@ -69,8 +69,8 @@ stele_status fold_hangs(fold_task *task, stele_error *err)
     task->step = FOLD_MEND;
     if (!task->mend.done) return fold_not_yet(err);
     return stele_fail(err, STELE_E_UNAVAILABLE, STELE_NEXT_RETRY,
-                      "a transaction hangs in %s/%d, or holds the group's offset, and is not "
-                      "this projection's: find it with Kafka's `kafka-transactions.sh "
-                      "find-hanging` and end it with `abort`",
+                      "a transaction hangs in %s/%d, or holds the group's offset, and an abort of "
+                      "this projection's own did not end it: find it with Kafka's "
+                      "`kafka-transactions.sh find-hanging` and end it with `abort`",
                       task->snapshots.topic, (int)task->snapshots.index);
 }

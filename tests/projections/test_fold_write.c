@@ -170,6 +170,34 @@ static void what_hangs_is_ended_by_whoever_takes_the_partition(void **state)
     bank_free(of);
 }
 
+static void what_another_program_left_open_is_said_and_waited_for(void **state)
+{
+    (void)state;
+    bank *of = bank_new(1);
+    bank_run(of, (teller_options){0});
+    bank_deposit(of, 0, "a001", 100, "y");
+    stele_log_producer *other;
+    stele_log_entry entry = {
+        .partition = {BANK_SNAPSHOTS, 0}, .key = stele_text("x"), .value = stele_text("x")};
+    stele_log_producer_options options = {.transactional_id = "other",
+                                          .transaction_timeout_ms = 1000000};
+    assert_int_equal(stele_log_producer_open(of->log, &options, &other, NULL), STELE_OK);
+    assert_int_equal(stele_log_producer_init(other, BANK_SNAPSHOTS, 1000, NULL), STELE_OK);
+    assert_int_equal(stele_log_producer_begin(other, NULL), STELE_OK);
+    assert_int_equal(stele_log_producer_put(other, &entry, NULL), STELE_OK);
+
+    teller worker = teller_open(of, (teller_options){0});
+    teller_until(&worker, 0, STELE_STATE_WAITING);
+    assert_non_null(strstr(teller_reason(&worker, 0), "find-hanging` and end it with `abort`"));
+    assert_int_equal(stele_log_producer_abort(other, 1000, NULL), STELE_OK);
+    teller_catch_up(&worker);
+
+    stele_log_producer_close(other);
+    teller_close(&worker);
+    assert_written(of);
+    bank_free(of);
+}
+
 static void a_commit_that_hangs_is_not_built_upon_after_an_abort(void **state)
 {
     (void)state;
@@ -586,6 +614,7 @@ int main(void)
         cmocka_unit_test(an_aborted_transaction_is_written_again_from_the_same_states),
         cmocka_unit_test(what_changes_while_its_snapshot_is_in_doubt_is_written_too),
         cmocka_unit_test(what_hangs_is_ended_by_whoever_takes_the_partition),
+        cmocka_unit_test(what_another_program_left_open_is_said_and_waited_for),
         cmocka_unit_test(a_commit_that_hangs_is_not_built_upon_after_an_abort),
         cmocka_unit_test(an_end_that_nobody_answered_opens_the_partition_anew),
         cmocka_unit_test(a_broker_that_goes_while_snapshots_are_written_loses_nothing),
