@@ -84,9 +84,9 @@ stele_status stele_fenced_submit(stele_fenced *fenced, stele_transaction *transa
 /** What became of a transaction that was submitted. */
 typedef struct stele_outcome {
     stele_transaction *transaction; /* handed back; caller frees */
-    stele_status status; /* STELE_OK: done as asked for. next ABORT: aborted, nothing of it is visible,
-                            submit again if still owned. next REJECT: a record was too large
-                            (STELE_E_LIMIT). next STOP: dead */
+    stele_status status; /* STELE_OK: done as asked for. next ABORT: aborted, nothing of it is
+                            visible, submit again if still owned. next REJECT: a record was too
+                            large (STELE_E_LIMIT). next STOP: dead */
     stele_error error;
     size_t rejected; /* STELE_E_LIMIT: index of the record that was too large */
 } stele_outcome;

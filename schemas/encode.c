@@ -438,6 +438,7 @@ stele_status stele_encode(const stele_type *type, const void *value, stele_buffe
     w.out = out;
     take_memory(&w);
     w.depth_left = DEPTH_MAX;
+    w.status = STELE_OK;
     w.path.size = 0;
     const stele_layout *layout = type->layout;
     uint8_t *at = out->data + before;
