@@ -91,6 +91,17 @@ static const conversion aliases[] = {
      "{'type':'record','name':'Bar','aliases':['Foo'],'fields':[{'name':'y','aliases':['x'],'type':"
      "'int'}]}",
      "02", "02"},
+    /* As Avro Java reads it; the check has a finding for it. */
+    {"a field's alias, but the record has another namespace",
+     "{'type':'record','name':'a.Foo','fields':[{'name':'x','type':'int'}]}",
+     "{'type':'record','name':'b.Foo','fields':[{'name':'y','aliases':['x'],'type':'int','default':"
+     "7}]}",
+     "02", "0e"},
+    {"a field's alias, and one of the record",
+     "{'type':'record','name':'a.Foo','fields':[{'name':'x','type':'int'}]}",
+     "{'type':'record','name':'b.Foo','aliases':['a.Foo'],'fields':[{'name':'y','aliases':['x'],"
+     "'type':'int','default':7}]}",
+     "02", "02"},
 };
 
 static void aliases_rewrite_the_writers_schema(void **state)
