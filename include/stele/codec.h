@@ -56,7 +56,9 @@ STELE_API stele_status stele_plan_decode(const stele_plan *plan, stele_bytes dat
  * array or map, NaN normalised.
  *
  * @return STELE_E_INVALID  the value does not fit its type (enum index, union branch, decimal
- *                          precision, text that is not UTF-8); nothing is appended (next = REJECT)
+ *                          precision, text that is not UTF-8)
+ *         STELE_E_LIMIT    it is nested deeper than is read by default (next = REJECT in both
+ *                          cases, and nothing is appended)
  */
 STELE_API stele_status stele_encode(const stele_type *type, const void *value, stele_buffer *out,
                                     stele_error *err);
