@@ -13,8 +13,6 @@
 
 #include "fill.h"
 
-enum { THREADS_MAX = 4 };
-
 typedef replay_result replay_way(const replay_share *share);
 
 typedef struct worker {
@@ -79,7 +77,8 @@ int main(int argc, char **argv)
         return replay_fill(argv[2], argv[3], argv[4], atol(argv[5]), strtoull(argv[6], NULL, 10));
     if (argc != 5) replay_die("usage", "replay WAY BROKERS TOPIC THREADS");
     int threads = argv[4][0] - '0';
-    if (threads < 1 || threads > THREADS_MAX) replay_die("THREADS", "want 1 to 4");
+    if (threads < 1 || threads > THREADS_MAX || PARTITIONS % threads != 0)
+        replay_die("THREADS", "want 1, 2 or 4");
     worker workers[THREADS_MAX] = {0};
     for (int i = 0; i < threads; i++) {
         workers[i].way = find_way(argv[1]);

@@ -5,7 +5,7 @@
 
 #include <stdint.h>
 
-enum { PARTITIONS = 4 };
+enum { PARTITIONS = 4, THREADS_MAX = 4 };
 
 /* The same fetch-ahead budget for all, per consumer: more than a second of data, so that librdkafka
  * 2.0.2 does not pause its fetches. */

@@ -84,6 +84,58 @@ static void find_ends(stele_log *log, const char *topic)
     }
 }
 
+/* ---- the group ---- */
+
+/* The loops by hand take their partitions, a group has to agree on them: nobody restores or reads
+ * before each thread has its share. How many partitions each has: */
+static _Atomic int owned[THREADS_MAX];
+static atomic_bool has_settled;
+
+static _Thread_local replay_share mine;
+static _Thread_local stele_task_ops tasks; /* the fold's, and the wait */
+
+static bool is_settled(void)
+{
+    for (int i = 0; i < mine.threads; i++)
+        if (atomic_load(&owned[i]) != PARTITIONS / mine.threads) return false;
+    return true;
+}
+
+static stele_status open_task(void *self, stele_worker *worker, stele_partition source,
+                              stele_task **out, stele_error *err)
+{
+    stele_status status = stele_fold_tasks.open(self, worker, source, out, err);
+    if (status < 0) return status;
+    (*out)->ops = &tasks;
+    atomic_fetch_add(&owned[mine.thread], 1);
+    return status;
+}
+
+static stele_status prepare_task(stele_task *task, int64_t *start, stele_error *err)
+{
+    if (is_settled()) atomic_store(&has_settled, true);
+    if (!atomic_load(&has_settled))
+        return stele_fail(err, STELE_E_TIMED_OUT, STELE_NEXT_RETRY, "%s", "");
+    return stele_fold_tasks.prepare(task, start, err);
+}
+
+static void close_task(stele_task *task, bool lost)
+{
+    atomic_fetch_sub(&owned[mine.thread], 1);
+    stele_fold_tasks.close(task, lost);
+}
+
+static void set_tasks(const replay_share *share)
+{
+    mine = *share;
+    tasks = stele_fold_tasks;
+    tasks.open = open_task;
+    tasks.prepare = prepare_task;
+    tasks.close = close_task;
+}
+
+/* ---- the run ---- */
+
 /* What this worker owns is told to all. @return is every partition at its end? */
 static bool is_done(const stele_worker *worker, bool *began)
 {
@@ -168,6 +220,7 @@ static replay_result replay(const replay_share *share, const stele_handler *hand
                                          .handlers = handled};
     stele_client *client = open_client(share->brokers);
     find_ends(stele_client_log(client), share->topic);
+    set_tasks(share);
 
     stele_fold_options fold_options = {
         .projection = &projection,
@@ -182,7 +235,7 @@ static replay_result replay(const replay_share *share, const stele_handler *hand
                                     .topic = stele_fold_topic(fold),
                                     .memory_max = (size_t)QUEUE_KBYTES * 1024,
                                     .no_status = true,
-                                    .ops = &stele_fold_tasks,
+                                    .ops = &tasks,
                                     .self = fold,
                                     .clock = stele_clock_system()};
     check(stele_worker_open(stele_client_log(client), &options, &worker, &err), &err);
