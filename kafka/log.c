@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/alloc.h"
+#include "core/text.h"
 
 void stele_log_free(stele_log *log)
 {
@@ -228,6 +229,23 @@ stele_status stele_log_topic_setting(stele_log *log, const char *name, const cha
                                      int timeout_ms, char **out, stele_error *err)
 {
     return log->ops->topic_setting(log, name, setting, timeout_ms, out, err);
+}
+
+stele_status stele_log_topic_batch_max(stele_log *log, const char *name, int timeout_ms,
+                                       size_t *out, stele_error *err)
+{
+    STELE_AUTO(char) text = NULL;
+    stele_error failure;
+    int64_t limit = 0;
+    stele_status status =
+        stele_log_topic_setting(log, name, "max.message.bytes", timeout_ms, &text, &failure);
+    if (status < 0 && failure.next == STELE_NEXT_RETRY) {
+        if (err != NULL) *err = failure;
+        return status;
+    }
+    if (status == STELE_OK) stele_parse_int64(stele_text(text), 1, INT32_MAX, &limit, NULL);
+    *out = (size_t)limit;
+    return STELE_OK;
 }
 
 stele_status stele_log_topics(stele_log *log, const char *prefix, int timeout_ms, char ***out,

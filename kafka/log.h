@@ -349,6 +349,13 @@ stele_status stele_log_topic_describe(stele_log *log, const char *name, int time
 stele_status stele_log_topic_setting(stele_log *log, const char *name, const char *setting,
                                      int timeout_ms, char **out, stele_error *err);
 
+/**
+ * What a topic takes as one batch: its max.message.bytes, for stele_log_producer_options.
+ * @param out  0 where that may not be asked for
+ */
+stele_status stele_log_topic_batch_max(stele_log *log, const char *name, int timeout_ms,
+                                       size_t *out, stele_error *err);
+
 /** Names of all topics that begin with `prefix`; NULL-terminated array, released with one free().
  */
 stele_status stele_log_topics(stele_log *log, const char *prefix, int timeout_ms, char ***out,

@@ -416,6 +416,7 @@ stele_status stele_fenced_open(stele_log *log, const stele_fenced_options *optio
     stele_log_producer_options producer = {.transactional_id = options->transactional_id,
                                            .transaction_timeout_ms = fenced->timeout_ms,
                                            .delivery_timeout_ms = fenced->timeout_ms,
+                                           .batch_max = options->batch_max,
                                            .delivered = on_delivered,
                                            .context = fenced};
     stele_status status = stele_log_producer_open(log, &producer, &fenced->producer, err);

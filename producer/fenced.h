@@ -17,6 +17,7 @@ typedef struct stele_fenced stele_fenced;
 typedef struct stele_fenced_options {
     const char *transactional_id; /* "<projection>.v<n>-<topic>-<partition>" */
     const char *topic;            /* where it writes, for the metadata; copied */
+    size_t batch_max;             /* what that topic takes as one batch; 0: not known */
     int timeout_ms;               /* transaction.timeout.ms; 0: 10,000 */
     int patience_ms;              /* fencing that lasts longer is said as a failure; 0: 5,000 */
 } stele_fenced_options;

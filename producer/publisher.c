@@ -244,19 +244,12 @@ static stele_status check_id(stele_bytes id, stele_error *err)
 /* The broker refuses a batch that is larger than the topic's limit, with all records in it. */
 static stele_status fit_batches(stele_publisher *publisher, stele_error *err)
 {
-    STELE_AUTO(char) text = NULL;
-    stele_error failure;
-    int64_t limit = 0;
-    if (stele_log_topic_setting(publisher->log, publisher->topic, "max.message.bytes",
-                                publisher->options.timeout_ms, &text, &failure) < 0) {
-        if (failure.next != STELE_NEXT_RETRY) return STELE_OK; /* it may not be asked for */
-        if (err != NULL) *err = failure;
-        return failure.status;
-    }
-    if (stele_parse_int64(stele_text(text), 1, INT32_MAX, &limit, NULL) < 0) return STELE_OK;
-    publisher->batch_max = (size_t)limit;
+    stele_status status =
+        stele_log_topic_batch_max(publisher->log, publisher->topic, publisher->options.timeout_ms,
+                                  &publisher->batch_max, err);
+    if (status < 0 || publisher->batch_max == 0) return status;
     stele_log_producer *unused = publisher->producer;
-    stele_status status = stele_publisher_open_producer(publisher, err);
+    status = stele_publisher_open_producer(publisher, err);
     if (status == STELE_OK) stele_log_producer_close(unused);
     return status;
 }

@@ -19,6 +19,7 @@ struct stele_fold {
     char *snapshots; /* the snapshots topic */
     /* Asked for once, before the first partition is restored. */
     bool prepared;
+    size_t batch_max; /* what the snapshots topic takes as one batch; 0: not known */
     int32_t state_schema;
     int32_t checkpoint_schema;
     char genesis[37];

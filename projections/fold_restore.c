@@ -37,6 +37,8 @@ static stele_status prepare_shared(fold_task *task, stele_error *err)
         stele_snapshots_ensure(log, fold->snapshots, fold->events, partitions, ASK_MS, err);
     if (status == STELE_E_CONFLICT) stele_worker_stop_all(task->worker, err);
     if (status < 0) return status;
+    status = stele_log_topic_batch_max(log, fold->snapshots, ASK_MS, &fold->batch_max, err);
+    if (status < 0) return status;
     status = stele_registry_genesis(fold->options.registry, ASK_MS, fold->genesis, err);
     if (status < 0) return status;
     status = register_type(fold, fold->options.projection->state, &fold->state_schema, err);
@@ -56,6 +58,7 @@ static stele_status open_fence(fold_task *task, stele_error *err)
                              (int)task->source.index);
     stele_fenced_options options = {.transactional_id = id,
                                     .topic = task->fold->snapshots,
+                                    .batch_max = task->fold->batch_max,
                                     .timeout_ms = task->fold->options.transaction_timeout_ms};
     return stele_fenced_open(stele_worker_log(task->worker), &options, &task->fenced, err);
 }

@@ -5,6 +5,7 @@
 #include "core/alloc.h"
 #include "core/deadline.h"
 #include "tests/kafka/kafka_test.h"
+#include "tests/support/random.h"
 
 enum { NUMBERS = 1000 };
 
@@ -104,6 +105,38 @@ static void a_record_too_large_is_named(void **state)
     stele_log_free(log);
 }
 
+static void records_that_fit_a_small_topic_each_are_written(void **state)
+{
+    (void)state;
+    stele_log *log = open_log(NULL);
+    const char *topic = fresh_name("small");
+    stele_header limit = {"max.message.bytes", stele_text("2000")};
+    stele_log_topic_options made = {
+        .name = topic, .partitions = 1, .settings = &limit, .setting_count = 1};
+    MUST(stele_log_topic_create(log, &made, PATIENCE_MS, &err));
+    stele_fenced_options options = {.transactional_id = fresh_name("fenced"), .topic = topic};
+    MUST(stele_log_topic_batch_max(log, topic, PATIENCE_MS, &options.batch_max, &err));
+    assert_int_equal(options.batch_max, 2000);
+    stele_fenced *fenced;
+    MUST(stele_fenced_open(log, &options, &fenced, &err));
+    stele_random random = stele_random_from_environment();
+    stele_transaction *transaction = stele_transaction_new();
+    for (int i = 0; i < 100; i++) {
+        uint64_t value[20]; /* nothing that could be compressed */
+        for (size_t n = 0; n < COUNT_OF(value); n++)
+            value[n] = stele_random_next(&random);
+        stele_transaction_put(transaction, (stele_partition){topic, 0}, stele_text("k"),
+                              stele_bytes_of(value, sizeof value), NULL, 0);
+    }
+
+    submit(fenced, transaction);
+    stele_outcome outcome = outcome_of(fenced);
+
+    if (outcome.status < 0) fail_msg("%s", outcome.error.text);
+    stele_fenced_close(fenced, PATIENCE_MS);
+    stele_log_free(log);
+}
+
 /* As an owner does: fence, read to the high watermark what was committed, go on from there. */
 static int restored(stele_log *log, const char *topic)
 {
@@ -172,6 +205,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(of_two_holders_the_first_writes_no_more),
         cmocka_unit_test(a_record_too_large_is_named),
+        cmocka_unit_test(records_that_fit_a_small_topic_each_are_written),
         cmocka_unit_test(numbers_stay_dense_while_the_broker_is_killed),
     };
     return cmocka_run_group_tests_name("producer/fenced on a broker", tests, NULL, NULL);
