@@ -104,9 +104,9 @@ void slot_release(stele_worker *worker, slot *self, bool lost)
 {
     if (lost) tell_lost(worker, self);
     close_task(worker, self, lost);
-    /* A worker that ends because all is stopped has said why: that word is not to be taken back
-     * before it was written. */
-    bool is_last_word = worker->stopping && self->phase == SLOT_STOPPED;
+    /* A worker that ends has said so, or why: that word is not to be taken back before it was
+     * written. */
+    bool is_last_word = worker->stopping && (!lost || self->phase == SLOT_STOPPED);
     self->phase = SLOT_FREE;
     self->told = false;
     go_on(self);
