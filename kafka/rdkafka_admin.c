@@ -404,10 +404,10 @@ stele_status stele_rdkafka_group_offset(stele_log *base, const char *group,
 {
     rdkafka_log *log = (rdkafka_log *)base;
     stele_deadline deadline = stele_deadline_after(stele_clock_system(), timeout_ms);
-    rd_kafka_resp_err_t code;
+    rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
     int64_t offset = STELE_OFFSET_NONE;
-    bool pending =
-        false; /* as the last answer had it; the deadline may cut the next question off */
+    /* As the last answer had it; the deadline may cut the next question off. */
+    bool pending = false;
     do {
         if (pending) nanosleep(&(struct timespec){.tv_nsec = UNSTABLE_PAUSE_MS * 1000000L}, NULL);
         int left_ms = stele_deadline_remaining_ms(deadline, 1 << 30);
