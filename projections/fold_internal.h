@@ -7,6 +7,7 @@
 #include "producer/fenced.h"
 #include "projections/fold.h"
 #include "projections/states.h"
+#include "snapshots/count.h"
 #include "snapshots/restore.h"
 #include "snapshots/topic.h"
 
@@ -23,7 +24,8 @@ struct stele_fold {
     int32_t state_schema;
     int32_t checkpoint_schema;
     char genesis[37];
-    int cycles; /* of its tasks that are under way: they share the time for writing */
+    bool count_checked; /* of partitions, for those without a checkpoint */
+    int cycles;         /* of its tasks that are under way: they share the time for writing */
 };
 
 /** A place in the events, and what stands before it. */

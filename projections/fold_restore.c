@@ -175,9 +175,35 @@ static void mark_unburied(fold_task *task)
     }
 }
 
+/* A partition that came later has no checkpoint to tell of it, but others have. Asked for once. */
+static stele_status check_count(fold_task *task, stele_error *err)
+{
+    stele_fold *fold = task->fold;
+    if (fold->count_checked) return STELE_OK;
+    const stele_projection *projection = fold->options.projection;
+    stele_count_options options = {.log = stele_worker_log(task->worker),
+                                   .registry = fold->options.registry,
+                                   .clock = stele_worker_clock(task->worker),
+                                   .snapshots = fold->snapshots,
+                                   .events = fold->events,
+                                   .partitions = stele_worker_partition_count(task->worker),
+                                   .timeout_ms = ASK_MS};
+    int32_t count;
+    stele_status status = stele_snapshots_count(&options, &count, err);
+    if (status < 0) return status;
+    fold->count_checked = count == 0 || count == options.partitions;
+    if (fold->count_checked) return STELE_OK;
+    status = stele_snapshots_fail_count(err, fold->events, projection->name, projection->version,
+                                        count, options.partitions);
+    stele_worker_stop_all(task->worker, err);
+    return status;
+}
+
 static stele_status finish(fold_task *task, stele_error *err)
 {
     const stele_checkpoint *checkpoint = stele_restore_checkpoint(task->restore);
+    stele_status status = checkpoint == NULL ? check_count(task, err) : STELE_OK;
+    if (status < 0) return status;
     stele_states_stored stored = stele_states_count_stored(task->states);
     stele_restore_facts *facts = &task->facts;
     facts->projection = task->fold->options.projection->name;
@@ -187,7 +213,7 @@ static stele_status finish(fold_task *task, stele_error *err)
     facts->genesis = task->fold->genesis;
     facts->aggregates = stored.aggregates;
     facts->finished = stored.finished;
-    stele_status status = stele_restore_validate(checkpoint, facts, &task->resume, err);
+    status = stele_restore_validate(checkpoint, facts, &task->resume, err);
     if (status == STELE_E_CONFLICT) stele_worker_stop_all(task->worker, err);
     if (status < 0) return status;
 

@@ -2,6 +2,7 @@
  * May a partition go on from its checkpoint? Each refusal says what was found, and the way out. */
 #include <inttypes.h>
 
+#include "snapshots/count.h"
 #include "snapshots/restore.h"
 
 /* A first run, or a replay of all that there is. */
@@ -32,11 +33,9 @@ static stele_status check_identity(const stele_checkpoint *checkpoint,
                                    const stele_restore_facts *facts, stele_error *err)
 {
     if (checkpoint->partitions != facts->partitions)
-        return stele_fail(err, STELE_E_CONFLICT, STELE_NEXT_STOP,
-                          "%s had %d partitions at the checkpoint of %s.v%d and has %d: keys have "
-                          "moved, so states would be split in two; copy its events to a new topic",
-                          facts->source.topic, (int)checkpoint->partitions, facts->projection,
-                          facts->version, (int)facts->partitions);
+        return stele_snapshots_fail_count(err, facts->source.topic, facts->projection,
+                                          facts->version, checkpoint->partitions,
+                                          facts->partitions);
     if (checkpoint->version != facts->version)
         return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
                           "the checkpoint of %s.v%d says version %d: snapshots of two versions are "

@@ -697,6 +697,31 @@ static void a_partition_count_that_changed_while_nobody_ran_stops_all(void **sta
     bank_free(of);
 }
 
+/* Two workers, so that one of them owns none but a partition that came later. */
+static void a_worker_of_new_partitions_alone_stops_too(void **state)
+{
+    (void)state;
+    bank *of = bank_with_snapshots();
+    assert_int_equal(stele_log_memory_partitions_raise(of->log, BANK_EVENTS, 2, NULL), STELE_OK);
+    assert_int_equal(stele_log_memory_partitions_raise(of->log, BANK_SNAPSHOTS, 2, NULL), STELE_OK);
+    bank_deposit(of, 1, "a", 1, "an account of partition 0 before");
+    teller first = teller_open(of, (teller_options){0});
+    teller second = teller_open(of, (teller_options){0});
+
+    for (int i = 0; i < 2000; i++) {
+        teller_turn(&first);
+        teller_turn(&second);
+    }
+
+    for (int32_t i = 0; i < 2; i++) {
+        bool of_first = teller_state(&first, i) != STELE_STATE_UNKNOWN;
+        assert_int_equal(teller_state(of_first ? &first : &second, i), STELE_STATE_STOPPED);
+    }
+    teller_close(&first);
+    teller_close(&second);
+    bank_free(of);
+}
+
 static void a_snapshots_topic_with_settings_that_lose_keys_is_refused(void **state)
 {
     (void)state;
@@ -769,6 +794,7 @@ int main(void)
         cmocka_unit_test(a_checkpoint_without_its_snapshots_stops_the_partition),
         cmocka_unit_test(snapshots_without_a_checkpoint_stop_the_partition),
         cmocka_unit_test(a_partition_count_that_changed_while_nobody_ran_stops_all),
+        cmocka_unit_test(a_worker_of_new_partitions_alone_stops_too),
         cmocka_unit_test(a_snapshots_topic_with_settings_that_lose_keys_is_refused),
         cmocka_unit_test(another_registry_behind_the_topics_is_noticed),
     };

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT
+ * The partition count of a snapshots topic's checkpoints. */
+#include "snapshots/count.h"
+
+#include "consumer/read.h"
+#include "snapshots/restore.h"
+
+/* Each transaction ends with a checkpoint, so one stands near the end, unless many were aborted. */
+enum { TAIL_RECORDS = 16, TAIL_GROWTH = 64, READ_MS = 5000 };
+
+static stele_status skip(void *context, const stele_snapshot *snapshot, stele_error *err)
+{
+    (void)context;
+    (void)snapshot;
+    (void)err;
+    return STELE_OK;
+}
+
+static int take_batch(void *context, const stele_batch *batch, stele_error *err)
+{
+    stele_restore *restore = context;
+    stele_status status = stele_restore_take(restore, batch, err);
+    if (status < 0) return status;
+    return stele_restore_checkpoint(restore) != NULL ? STELE_READ_ENOUGH : STELE_OK;
+}
+
+static stele_status read_from(const stele_count_options *options, int32_t index, int64_t offset,
+                              int32_t *out, stele_error *err)
+{
+    stele_partition snapshots = {options->snapshots, index};
+    STELE_AUTO(stele_restore) restore = NULL;
+    stele_restore_new(&(stele_restore_options){.log = options->log,
+                                               .registry = options->registry,
+                                               .clock = options->clock,
+                                               .snapshots = snapshots,
+                                               .source = {options->events, index},
+                                               .each = skip},
+                      &restore);
+    stele_read_start start = {snapshots, offset};
+    stele_status status =
+        stele_bounded_read(options->log,
+                           &(stele_read_options){.starts = &start,
+                                                 .count = 1,
+                                                 .deadline = stele_deadline_after(
+                                                     stele_clock_system(), options->timeout_ms),
+                                                 .take = take_batch,
+                                                 .context = restore},
+                           err);
+    const stele_checkpoint *checkpoint = stele_restore_checkpoint(restore);
+    *out = checkpoint == NULL ? 0 : checkpoint->partitions;
+    return status;
+}
+
+static stele_status look_at(const stele_count_options *options, int32_t index, int32_t *out,
+                            stele_error *err)
+{
+    int64_t start;
+    int64_t end;
+    stele_status status =
+        stele_log_bounds(options->log, (stele_partition){options->snapshots, index},
+                         STELE_READ_COMMITTED, options->timeout_ms, &start, &end, err);
+    for (int64_t back = TAIL_RECORDS; status == STELE_OK && *out == 0 && start < end;
+         back *= TAIL_GROWTH) {
+        int64_t from = end - start > back ? end - back : start;
+        status = read_from(options, index, from, out, err);
+        if (from == start) break;
+    }
+    return status;
+}
+
+stele_status stele_snapshots_count(const stele_count_options *options, int32_t *out,
+                                   stele_error *err)
+{
+    *out = 0;
+    stele_status status = STELE_OK;
+    for (int32_t i = 0; i < options->partitions && *out == 0 && status == STELE_OK; i++)
+        status = look_at(options, i, out, err);
+    return status;
+}
+
+stele_status stele_snapshots_fail_count(stele_error *err, const char *events,
+                                        const char *projection, int version, int32_t then,
+                                        int32_t now)
+{
+    return stele_fail(err, STELE_E_CONFLICT, STELE_NEXT_STOP,
+                      "%s had %d partitions at the checkpoint of %s.v%d and has %d: keys have "
+                      "moved, so states would be split in two; copy its events to a new topic",
+                      events, (int)then, projection, version, (int)now);
+}
