@@ -213,9 +213,9 @@ stele_status stele_parse_double(stele_bytes text, double *value, stele_error *er
 
 /* Decimals */
 
-static int64_t power_of_ten(int exponent)
+static uint64_t power_of_ten(int exponent)
 {
-    int64_t power = 1;
+    uint64_t power = 1;
     while (exponent-- > 0)
         power *= 10;
     return power;
@@ -240,12 +240,12 @@ stele_status stele_parse_decimal(stele_bytes text, int precision, int scale, int
         return refuse(text, "a decimal number such as 12.50", err);
     }
     bool is_negative = text.data[0] == '-';
-    int64_t limit = power_of_ten(precision);
-    int64_t value = 0;
+    uint64_t limit = power_of_ten(precision); /* ten times that still fits */
+    uint64_t value = 0;
     int fraction = 0;
     for (size_t at = skip_sign(text, 0); at < text.size; at++) {
         if (at == point) continue;
-        int digit = text.data[at] - '0';
+        unsigned digit = (unsigned)(text.data[at] - '0');
         if (at > point && ++fraction > scale) {
             if (digit == 0) continue;
             return stele_fail(err, STELE_E_INVALID, STELE_NEXT_REJECT,
@@ -260,7 +260,7 @@ stele_status stele_parse_decimal(stele_bytes text, int precision, int scale, int
         value *= 10;
         if (value >= limit) return too_large(text, precision, scale, err);
     }
-    *unscaled = is_negative ? -value : value;
+    *unscaled = is_negative ? -(int64_t)value : (int64_t)value;
     return STELE_OK;
 }
 

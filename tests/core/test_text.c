@@ -262,6 +262,29 @@ static void any_unscaled_value_has_a_text(void **state)
     assert_string_equal(text, "922337203685477580.7");
 }
 
+static void a_digit_too_many_for_the_largest_decimal_is_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        int scale;
+    } cases[] = {
+        {"9999999999999999999", 0}, /* past 2^63 before it is compared */
+        {"-9999999999999999999", 0},
+        {"999999999999999999", 1},
+        {"9.99999999999999999", 18},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        int64_t value = 77;
+        stele_error err = {0};
+        assert_int_equal(
+            stele_parse_decimal(stele_text(cases[i].text), 18, cases[i].scale, &value, &err),
+            STELE_E_INVALID);
+        assert_non_null(strstr(err.text, "does not fit decimal(18,"));
+        assert_int_equal(value, 77);
+    }
+}
+
 static void what_a_decimal_cannot_hold_is_refused(void **state)
 {
     (void)state;
@@ -341,6 +364,7 @@ int main(void)
         cmocka_unit_test(doubles_do_not_depend_on_the_locale),
         cmocka_unit_test(decimals_are_parsed_and_formatted),
         cmocka_unit_test(any_unscaled_value_has_a_text),
+        cmocka_unit_test(a_digit_too_many_for_the_largest_decimal_is_refused),
         cmocka_unit_test(what_a_decimal_cannot_hold_is_refused),
         cmocka_unit_test(durations_have_a_unit),
     };
