@@ -47,7 +47,8 @@ int replay_fill(const char *brokers, const char *aggregate, const char *compress
     for (long i = 0; i < count; i++) {
         char account[24], counterparty[24], purpose[96];
         uint64_t random = next_random(&state);
-        snprintf(account, sizeof account, "A%07" PRIu64, random % accounts);
+        snprintf(account, sizeof account, "A%07" PRIu64,
+                 (uint64_t)i < accounts ? (uint64_t)i : random % accounts); /* none is left out */
         snprintf(counterparty, sizeof counterparty, "B%07" PRIu64, random / 7 % accounts);
         snprintf(purpose, sizeof purpose,
                  "invoice %016" PRIx64 ", thank you for your order no. %08ld, see you",
