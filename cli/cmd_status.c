@@ -8,9 +8,12 @@
 #include <string.h>
 
 #include "cli/json_text.h"
+#include "consumer/read.h"
 #include "consumer/status.h"
 #include "core/alloc.h"
 #include "registry/client.h"
+
+enum { ASK_MS = 1000 /* one question to the broker, before it is asked again */ };
 
 typedef struct row {
     char *name; /* "<projection>.v<n>" */
@@ -114,20 +117,46 @@ static stele_status add_silent(board *b, stele_log *log, int timeout_ms, stele_e
     return STELE_OK;
 }
 
-static stele_status find_ends(board *b, stele_log *log, int timeout_ms, stele_error *err)
+/* A topic that was just made has no leader for a moment. */
+static stele_status find_end(row *r, stele_log *log, stele_deadline deadline,
+                             const atomic_bool *stop, stele_error *err)
+{
+    stele_partition partition = {r->topic, r->partition};
+    stele_status status;
+    int64_t start;
+    do {
+        status =
+            stele_log_bounds(log, partition, STELE_READ_COMMITTED, ASK_MS, &start, &r->end, err);
+    } while (status < 0 && status != STELE_E_NOT_FOUND &&
+             stele_read_wait_to_retry(deadline, stop, err));
+    return status;
+}
+
+/* Of a partition whose worker has none to tell. One that a transaction holds is not known now. */
+static stele_status find_position(row *r, stele_log *log, stele_deadline deadline,
+                                  const atomic_bool *stop, stele_error *err)
+{
+    stele_partition partition = {r->topic, r->partition};
+    stele_status status;
+    do {
+        status = stele_log_group_offset(log, r->name, partition, ASK_MS, &r->position, err);
+    } while (status < 0 && status != STELE_E_CONFLICT &&
+             stele_read_wait_to_retry(deadline, stop, err));
+    return status == STELE_E_CONFLICT ? STELE_OK : status;
+}
+
+static stele_status find_ends(board *b, stele_log *log, stele_deadline deadline,
+                              const atomic_bool *stop, stele_error *err)
 {
     for (size_t i = 0; i < b->count; i++) {
         row *r = &b->rows[i];
-        stele_partition partition = {r->topic, r->partition};
-        int64_t start;
-        stele_status status = stele_log_bounds(log, partition, STELE_READ_COMMITTED, timeout_ms,
-                                               &start, &r->end, err);
+        stele_status status = find_end(r, log, deadline, stop, err);
         if (status == STELE_E_NOT_FOUND) {
             r->end = -1;
             continue;
         }
         if (status == STELE_OK && r->position < 0)
-            status = stele_log_group_offset(log, r->name, partition, timeout_ms, &r->position, err);
+            status = find_position(r, log, deadline, stop, err);
         if (status < 0) return status;
     }
     return STELE_OK;
@@ -233,12 +262,12 @@ stele_exit stele_cmd_status(stele_cli *cli, const stele_arguments *arguments)
     STELE_AUTO_VALUE(board) b = {.projection = stele_arguments_operand(arguments, 0)};
     stele_error err = {0};
     stele_clock clock = stele_clock_system();
-    if (stele_status_read(log, NULL, clock, stele_deadline_after(clock, cli->timeout_ms), take_line,
-                          &b, &err) < 0)
+    stele_deadline deadline = stele_deadline_after(clock, cli->timeout_ms);
+    if (stele_status_read(log, NULL, clock, deadline, take_line, &b, &err) < 0)
         return stele_cli_fail_error(cli, &err);
     if (b.count > 0) qsort(b.rows, b.count, sizeof *b.rows, compare_rows);
     if (add_silent(&b, log, cli->timeout_ms, &err) < 0 ||
-        find_ends(&b, log, cli->timeout_ms, &err) < 0)
+        find_ends(&b, log, deadline, cli->stop, &err) < 0)
         return stele_cli_fail_error(cli, &err);
     if (b.count == 0) {
         if (!cli->json)
