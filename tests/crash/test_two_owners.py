@@ -33,8 +33,13 @@ def check_same(before, after, what):
         assert one == other, f"{what}: {len(more)} more, {more[:3]}; {len(gone)} gone, {gone[:3]}"
 
 
-def members(shop):
-    return {row["instance"] for row in shop.status()}
+def owned_by(shop, name):
+    """Where the partitions stand, once this worker runs them all and is at their ends: in one answer, for
+    two could be of two owners."""
+    rows = shop.status()
+    ready = len(rows) == PARTITIONS and all(
+        row["instance"] == name and row["state"] == "running" and row["lag"] == 0 for row in rows)
+    return {row["partition"]: row["position"] for row in rows} if ready else None
 
 
 def messages(shop, name):
@@ -52,18 +57,17 @@ def publish(shop, first, count):
 
 
 def freeze_with_unwritten_states(shop, name, first_line):
-    """A worker that has applied events since its last snapshot, stopped before the next one."""
+    """A worker that has applied events since its last snapshot, stopped before the next one; and where."""
     worker = shop.worker(name)
-    until("it runs", 60, lambda: shop.caught_up(PARTITIONS) and members(shop) == {name})
+    until("it runs", 60, lambda: owned_by(shop, name))
     publish(shop, first_line, 1000)
-    until("it has applied what was published", 9, lambda: shop.caught_up(PARTITIONS))
+    positions = until("it has applied what was published", 9, lambda: owned_by(shop, name))
     worker.send_signal(signal.SIGSTOP)
-    return worker
+    return worker, positions
 
 
-def wake(shop, worker, name):
+def wake(shop, worker, name, positions):
     """Let it go on; it says of each partition that it has lost it, and where it stood."""
-    positions = {row["partition"]: row["position"] for row in shop.status()}
     worker.send_signal(signal.SIGCONT)
     for partition, position in positions.items():
         line = LOST.format(partition, position)
@@ -72,13 +76,12 @@ def wake(shop, worker, name):
 
 
 def with_a_second_owner(shop):
-    first = freeze_with_unwritten_states(shop, "first", 0)
+    first, positions = freeze_with_unwritten_states(shop, "first", 0)
     second = shop.worker("second")
-    until("the second worker owns all", 60,
-          lambda: shop.caught_up(PARTITIONS) and members(shop) == {"second"})
+    until("the second worker owns all", 60, lambda: owned_by(shop, "second"))
     assert end(second) == 0
     before = what_stands(shop)
-    wake(shop, first, "first")
+    wake(shop, first, "first", positions)
     check_same(before, what_stands(shop), "a worker that woke up late has written")
     first.kill()
     first.wait()
@@ -86,11 +89,11 @@ def with_a_second_owner(shop):
 
 
 def without_a_second_owner(shop):
-    worker = freeze_with_unwritten_states(shop, "alone", 1000)
+    worker, positions = freeze_with_unwritten_states(shop, "alone", 1000)
     until("its session and its snapshot interval have passed", 60,
           lambda: all(row["state"] == "unknown" for row in shop.status()))
     before = what_stands(shop)
-    wake(shop, worker, "alone")
+    wake(shop, worker, "alone", positions)
     check_same(before, what_stands(shop), "a worker whose session was over has written")
     until("it has joined again", 60, lambda: shop.caught_up(PARTITIONS))
     assert end(worker) == 0
