@@ -149,16 +149,11 @@ static stele_status take_batch(stele_task *base, const stele_batch *batch, stele
     return fold_take_snapshots(task, batch, err);
 }
 
-static stele_status soon_again(stele_error *err)
-{
-    return stele_fail(err, STELE_E_TIMED_OUT, STELE_NEXT_RETRY, "%s", "");
-}
-
 static stele_status tick_task(stele_task *base, stele_error *err)
 {
     fold_task *task = (fold_task *)base;
     stele_status status = fold_write(task, false, err);
-    return status == STELE_OK && task->writing.active ? soon_again(err) : status;
+    return status == STELE_OK && task->writing.active ? fold_not_yet(err) : status;
 }
 
 static stele_status drain_task(stele_task *base, stele_error *err)
@@ -167,7 +162,7 @@ static stele_status drain_task(stele_task *base, stele_error *err)
     if (task->unverified) return STELE_OK; /* nothing was applied */
     stele_status status = fold_write(task, true, err);
     if (status < 0) return status;
-    return fold_is_written(task) ? STELE_OK : soon_again(err);
+    return fold_is_written(task) ? STELE_OK : fold_not_yet(err);
 }
 
 static stele_progress progress_of(const stele_task *base)

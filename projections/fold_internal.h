@@ -130,6 +130,8 @@ void fold_writing_begin(fold_task *task);
 stele_status fold_write(fold_task *task, bool urgent, stele_error *err);
 /* Is all that was applied committed? */
 bool fold_is_written(const fold_task *task);
+/* A writer that cannot go on: fenced by another owner, or else the partition is begun anew. */
+stele_status fold_fail_dead(const stele_error *why, stele_error *err);
 void fold_writing_clear(fold_task *task);
 
 #endif

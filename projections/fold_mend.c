@@ -36,9 +36,7 @@ static stele_status collect(fold_task *task, stele_error *err)
     task->mend.in_flight = false;
     stele_transaction_free(outcome.transaction);
     if (outcome.status == STELE_OK) return STELE_OK;
-    if (err != NULL) *err = outcome.error;
-    if (err != NULL && outcome.status != STELE_E_FENCED) err->next = STELE_NEXT_ABORT;
-    return outcome.status;
+    return fold_fail_dead(&outcome.error, err);
 }
 
 stele_status fold_mend(fold_task *task, stele_error *err)

@@ -190,8 +190,7 @@ static stele_status put_checkpoint(fold_task *task, const fold_mark *mark, stele
 
 /* ---- submitting ---- */
 
-/* A dead writer: fenced by another owner, or an end that nobody knows. */
-static stele_status fail_dead(const stele_error *why, stele_error *err)
+stele_status fold_fail_dead(const stele_error *why, stele_error *err)
 {
     if (err != NULL) *err = *why;
     if (err != NULL && why->status != STELE_E_FENCED) err->next = STELE_NEXT_ABORT;
@@ -230,7 +229,7 @@ static stele_status submit(fold_task *task, bool urgent, stele_error *err)
     if (status == STELE_OK) return STELE_OK;
     stele_error failure;
     stele_fenced_poll(task->fenced, &failure); /* one at a time, so it is not full: it is dead */
-    return fail_dead(&failure, err);
+    return fold_fail_dead(&failure, err);
 }
 
 /* Complete the chunk that was built, and let it go. */
@@ -303,7 +302,7 @@ static stele_status answer(fold_task *task, const stele_outcome *outcome, stele_
     case STELE_NEXT_STOP:
         break;
     }
-    return fail_dead(&outcome->error, err);
+    return fold_fail_dead(&outcome->error, err);
 }
 
 static stele_status collect(fold_task *task, int timeout_ms, stele_error *err)
@@ -313,7 +312,7 @@ static stele_status collect(fold_task *task, int timeout_ms, stele_error *err)
         return answer(task, &outcome, err);
     stele_error failure;
     if (stele_fenced_poll(task->fenced, &failure) != STELE_FENCED_DEAD) return STELE_OK;
-    return fail_dead(&failure, err);
+    return fold_fail_dead(&failure, err);
 }
 
 /* ---- policy ---- */
