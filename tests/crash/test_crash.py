@@ -17,13 +17,7 @@ PARTITIONS = 6
 def publish_some(shop, random, done, total):
     """Publish the next part of the file in the background; how far it will be when it ends."""
     upto = min(total, done + random.randrange(total // 8, total // 4))
-    part = f"{shop.folder}/part.csv"
-    with open(harness.DATA) as source, open(part, "w") as target:
-        lines = source.readlines()
-        target.writelines([lines[0], *lines[1 + done:1 + upto]])
-    process = shop.start("publish", "customer", "--schema", harness.SCHEMA, "--key", "customer_id",
-                         "--format", "csv", part, log="publish.log")
-    return process, upto
+    return shop.start(*harness.publish_words(shop, done, upto), log="publish.log"), upto
 
 
 def play_round(shop, broker, workers, random, number, kill_broker):
@@ -58,7 +52,7 @@ def main():
         "projection.customers.snapshot_interval_ms=200"])
     publisher = None
     total = len(harness.file_lines())
-    try:
+    with harness.played_on(broker, shop):
         shop.call("topics", "create", "customer", "--partitions", str(PARTITIONS))
         workers = [shop.worker(f"w{i}-0") for i in range(3)]
         done = 0
@@ -84,13 +78,6 @@ def main():
         harness.check_snapshots(shop)
         say("snapshots, checkpoints and group offsets agree with one replay, to the byte")
         harness.check_states(shop)
-        print("1 passed, 0 failed")
-    except BaseException:
-        shop.show_logs()
-        raise
-    finally:
-        shop.kill_all()
-        broker.stop()
 
 
 if __name__ == "__main__":

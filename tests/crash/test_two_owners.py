@@ -47,20 +47,11 @@ def messages(shop, name):
         return log.read()
 
 
-def publish(shop, first, count):
-    part = os.path.join(shop.folder, "part.csv")
-    with open(harness.DATA) as source, open(part, "w") as target:
-        lines = source.readlines()
-        target.writelines([lines[0], *lines[1 + first:1 + first + count]])
-    shop.call("publish", "customer", "--schema", harness.SCHEMA, "--key", "customer_id", "--format",
-              "csv", part)
-
-
 def freeze_with_unwritten_states(shop, name, first_line):
     """A worker that has applied events since its last snapshot, stopped before the next one; and where."""
     worker = shop.worker(name)
     until("it runs", 60, lambda: owned_by(shop, name))
-    publish(shop, first_line, 1000)
+    shop.call(*harness.publish_words(shop, first_line, first_line + 1000))
     positions = until("it has applied what was published", 9, lambda: owned_by(shop, name))
     worker.send_signal(signal.SIGSTOP)
     return worker, positions
@@ -106,17 +97,10 @@ def main():
     shop = harness.Shop(sys.argv[1], broker.address, [
         "projection.customers.snapshot_events=1000000",
         "projection.customers.snapshot_interval_ms=10000"])
-    try:
+    with harness.played_on(broker, shop):
         shop.call("topics", "create", "customer", "--partitions", str(PARTITIONS))
         with_a_second_owner(shop)
         without_a_second_owner(shop)
-        print("1 passed, 0 failed")
-    except BaseException:
-        shop.show_logs()
-        raise
-    finally:
-        shop.kill_all()
-        broker.stop()
 
 
 if __name__ == "__main__":
