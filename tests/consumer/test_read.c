@@ -147,14 +147,21 @@ static void aborted_records_and_markers_at_the_end_are_read_past(void **state)
     stele_log_free(of.log);
 }
 
+/* Three records in partition 0 that nobody has committed. */
+static stele_log_producer *with_open_transaction(stele_log *log)
+{
+    stele_log_producer *producer = new_producer(log, "t");
+    assert_int_equal(stele_log_producer_begin(producer, NULL), STELE_OK);
+    put(producer, 0, 3);
+    return producer;
+}
+
 static void an_open_transaction_is_waited_for_until_the_deadline(void **state)
 {
     (void)state;
     seen of = {.log = new_log()};
     append(of.log, 0, 2);
-    stele_log_producer *producer = new_producer(of.log, "t");
-    assert_int_equal(stele_log_producer_begin(producer, NULL), STELE_OK);
-    put(producer, 0, 3);
+    stele_log_producer *producer = with_open_transaction(of.log);
     stele_error err;
 
     assert_int_equal(read_with(&of, (stele_read_options){.starts = both, .count = 1}, 50, &err),
@@ -177,9 +184,7 @@ static void a_read_without_a_deadline_ends_when_it_stands_still(void **state)
     (void)state;
     seen of = {.log = new_log()};
     append(of.log, 0, 2);
-    stele_log_producer *producer = new_producer(of.log, "t");
-    assert_int_equal(stele_log_producer_begin(producer, NULL), STELE_OK);
-    put(producer, 0, 3);
+    stele_log_producer *producer = with_open_transaction(of.log);
     stele_error err;
 
     assert_int_equal(read_with(&of,
