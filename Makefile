@@ -2,7 +2,7 @@
 # Short names for the usual work; the presets in CMakePresets.json are the interface behind them.
 PREFIX ?= /usr/local
 
-.PHONY: build demo test test-long lint bench install clean distclean help
+.PHONY: build demo test test-long lint bench fresh install clean distclean help
 
 build: ## build the library and the programs into build/release
 	cmake --preset release -DCMAKE_INSTALL_PREFIX='$(PREFIX)'
@@ -16,6 +16,10 @@ test: ## everything that runs in minutes, on a real broker (or on STELE_KAFKA=ho
 	scripts/deps --for test
 	scripts/test
 
+fresh: ## make demo, the install and the template as a newcomer meets them: in an empty Debian 12
+	scripts/deps --for fresh
+	scripts/fresh tests/install/newcomer
+
 test-long: ## everything: also a newer librdkafka, ThreadSanitizer, the container image
 	scripts/deps --for long
 	scripts/test --long
@@ -24,7 +28,10 @@ lint: ## formatting, static analysis, include rules, scripts, Dockerfile
 	scripts/deps --for lint
 	scripts/lint
 
-bench: build ## measure: beside raw librdkafka on a real broker, beside hand-written codecs
+bench: ## measure: beside raw librdkafka on a real broker, beside hand-written codecs
+	scripts/deps --for demo
+	cmake --preset bench
+	cmake --build --preset bench
 	set -e; for run in bench/*/run; do echo "== $$run"; $$run; done
 
 install: build ## install into PREFIX (/usr/local), below DESTDIR if that is set

@@ -17,6 +17,7 @@ set(STELE_SANITIZE "" CACHE STRING "Sanitizers to build with: address,undefined 
 option(STELE_WERROR "Treat warnings as errors" OFF)
 option(STELE_JEMALLOC "Link jemalloc into the programs (never into the library)" OFF)
 option(STELE_AVROC "Offer avro-c's generic values, <stele/avro.h>" ON)
+option(STELE_BENCH "Build the measurements in bench/" OFF)
 option(STELE_FUZZ "Build the libFuzzer targets; wants clang" OFF)
 if(STELE_JEMALLOC AND STELE_SANITIZE)
   message(FATAL_ERROR "STELE_JEMALLOC and STELE_SANITIZE both replace malloc: choose one")
