@@ -5,7 +5,6 @@
 #include "consumer/read.h"
 
 #include <inttypes.h>
-#include <time.h>
 
 #include "core/alloc.h"
 
@@ -35,7 +34,7 @@ static void begin_patience(bounded_read *read)
 {
     int patience_ms = read->options->patience_ms;
     read->patience =
-        stele_deadline_after(stele_clock_system(), patience_ms == 0 ? -1 : patience_ms);
+        stele_deadline_after(stele_log_clock(read->log), patience_ms == 0 ? -1 : patience_ms);
 }
 
 static stele_status look_at_clock(const bounded_read *read, stele_error *err)
@@ -167,6 +166,6 @@ bool stele_read_wait_to_retry(stele_deadline deadline, const atomic_bool *stop,
 {
     if (failure->next != STELE_NEXT_RETRY || stele_deadline_passed(deadline)) return false;
     if (stop != NULL && atomic_load(stop)) return false;
-    nanosleep(&(struct timespec){.tv_nsec = RETRY_PAUSE_MS * 1000000L}, NULL);
+    stele_sleep_ms(deadline.clock.runtime, RETRY_PAUSE_MS);
     return true;
 }

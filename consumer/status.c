@@ -55,7 +55,7 @@ struct stele_status_board {
     char *name;
     char *topic;
     char *instance;
-    pthread_t thread;
+    stele_thread thread;
 
     /* Of the thread. */
     stele_log_producer *producer; /* NULL: not open (any more) */
@@ -183,7 +183,7 @@ static stele_status make_topic(stele_log *log)
 static bool open_producer(stele_status_board *board)
 {
     if (board->producer != NULL) return true;
-    int64_t now_ns = stele_clock_monotonic_ns(stele_clock_system());
+    int64_t now_ns = stele_clock_monotonic_ns(stele_log_clock(board->log));
     if (now_ns < board->attempt_ns) return false;
     board->attempt_ns = now_ns + (int64_t)AGAIN_MS * 1000000;
     if (make_topic(board->log) < 0) return false;
@@ -203,7 +203,7 @@ static void turn(stele_status_board *board)
     }
 }
 
-static void *run(void *context)
+static void run(void *context)
 {
     stele_status_board *board = context;
     bool closing = false;
@@ -211,14 +211,13 @@ static void *run(void *context)
         stele_monitor_lock(&board->monitor);
         if (!board->closing)
             stele_monitor_wait(&board->monitor,
-                               stele_deadline_after(stele_clock_system(), LOOK_MS));
+                               stele_deadline_after(stele_log_clock(board->log), LOOK_MS));
         closing = board->closing;
         stele_monitor_unlock(&board->monitor);
         turn(board);
     }
     if (board->producer != NULL) stele_log_producer_flush(board->producer, ASK_MS, NULL);
     stele_log_producer_close(board->producer);
-    return NULL;
 }
 
 /* ---- the worker's side ---- */
@@ -243,8 +242,9 @@ stele_status_board *stele_status_board_open(stele_log *log,
     board->topic = stele_strdup(options->topic);
     board->instance = stele_strdup(options->instance);
     board->busy = IDLE;
-    stele_monitor_init(&board->monitor);
-    if (pthread_create(&board->thread, NULL, run, board) == 0) return board;
+    stele_monitor_init(&board->monitor, stele_log_runtime(log));
+    if (stele_thread_start(stele_log_runtime(log), &board->thread, "status", run, board) == 0)
+        return board;
     release(board);
     return NULL;
 }
@@ -314,6 +314,6 @@ void stele_status_board_close(stele_status_board *board)
     board->closing = true;
     stele_monitor_wake(&board->monitor);
     stele_monitor_unlock(&board->monitor);
-    pthread_join(board->thread, NULL);
+    stele_thread_join(board->thread);
     release(board);
 }

@@ -4,7 +4,6 @@
 #include "consumer/worker_internal.h"
 
 #include <stdio.h>
-#include <time.h>
 
 enum {
     STALL_TIMEOUT_MS = 30000,
@@ -240,9 +239,7 @@ static stele_status read_batch(stele_worker *worker, int timeout_ms, stele_error
 {
     stele_batch batch;
     if (worker->reader == NULL) { /* nor is there a member: only time can pass */
-        struct timespec pause = {.tv_sec = timeout_ms / 1000,
-                                 .tv_nsec = (long)(timeout_ms % 1000) * 1000000};
-        nanosleep(&pause, NULL);
+        stele_sleep_ms(stele_log_runtime(worker->log), timeout_ms);
         return STELE_OK;
     }
     stele_status status = stele_log_reader_next(worker->reader, timeout_ms, &batch, err);

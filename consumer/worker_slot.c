@@ -267,9 +267,9 @@ static void drain_piece(stele_worker *worker, slot *self)
 
 void worker_drain(stele_worker *worker)
 {
-    /* By the system's clock: the threads that write do not follow another one. */
+    /* By the log's clock: the threads that write do not follow another one. */
     stele_deadline deadline =
-        stele_deadline_after(stele_clock_system(), worker->options.drain_timeout_ms);
+        stele_deadline_after(stele_log_clock(worker->log), worker->options.drain_timeout_ms);
     bool left;
     do {
         left = false;

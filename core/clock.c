@@ -1,35 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The two clocks behind the port. */
+ * A clock that is moved by hand. */
 #include "core/clock.h"
-
-#include <stddef.h>
-#include <time.h>
-
-static int64_t read_ns(clockid_t id)
-{
-    struct timespec now;
-    clock_gettime(id, &now); /* cannot fail for these ids */
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
-static int64_t system_now_ms(void *self)
-{
-    (void)self;
-    return read_ns(CLOCK_REALTIME) / 1000000;
-}
-
-static int64_t system_monotonic_ns(void *self)
-{
-    (void)self;
-    return read_ns(CLOCK_MONOTONIC);
-}
-
-stele_clock stele_clock_system(void)
-{
-    static const stele_clock_ops ops = {.now_ms = system_now_ms,
-                                        .monotonic_ns = system_monotonic_ns};
-    return (stele_clock){.ops = &ops, .self = NULL};
-}
 
 static int64_t manual_now_ms(void *self)
 {
@@ -41,11 +12,17 @@ static int64_t manual_monotonic_ns(void *self)
     return atomic_load(&((stele_manual_clock *)self)->monotonic_ns);
 }
 
+static void manual_random(void *self, void *out, size_t size)
+{
+    (void)self;
+    stele_random_bytes(stele_runtime_system(), out, size);
+}
+
 stele_clock stele_clock_manual(stele_manual_clock *manual)
 {
-    static const stele_clock_ops ops = {.now_ms = manual_now_ms,
-                                        .monotonic_ns = manual_monotonic_ns};
-    return (stele_clock){.ops = &ops, .self = manual};
+    static const stele_runtime_ops ops = {
+        .now_ms = manual_now_ms, .monotonic_ns = manual_monotonic_ns, .random = manual_random};
+    return stele_runtime_clock((stele_runtime){.ops = &ops, .self = manual});
 }
 
 void stele_manual_clock_advance(stele_manual_clock *manual, int64_t elapsed_ms)

@@ -1,36 +1,39 @@
 /* SPDX-License-Identifier: MIT
- * The clock port: what time it is, from the system or from a test that moves it by hand. */
+ * What time it is: the two clocks of a runtime, for what needs no more of it. */
 #ifndef STELE_CORE_CLOCK_H
 #define STELE_CORE_CLOCK_H
 
 #include <stdatomic.h>
-#include <stdint.h>
 
-typedef struct stele_clock_ops {
-    int64_t (*now_ms)(void *self);
-    int64_t (*monotonic_ns)(void *self);
-} stele_clock_ops;
+#include "core/runtime.h"
 
-/** A clock, passed by value; `self` is borrowed and outlives every copy. Any thread may read it. */
+/** The clocks of a runtime, passed by value. Any thread may read them. */
 typedef struct stele_clock {
-    const stele_clock_ops *ops;
-    void *self;
+    stele_runtime runtime;
 } stele_clock;
+
+static inline stele_clock stele_runtime_clock(stele_runtime runtime)
+{
+    return (stele_clock){.runtime = runtime};
+}
 
 /** Wall time in milliseconds since 1970-01-01T00:00:00Z. It may jump, also backwards. */
 static inline int64_t stele_clock_now_ms(stele_clock clock)
 {
-    return clock.ops->now_ms(clock.self);
+    return clock.runtime.ops->now_ms(clock.runtime.self);
 }
 
 /** Nanoseconds from some fixed moment; never goes back. For durations and deadlines. */
 static inline int64_t stele_clock_monotonic_ns(stele_clock clock)
 {
-    return clock.ops->monotonic_ns(clock.self);
+    return clock.runtime.ops->monotonic_ns(clock.runtime.self);
 }
 
-/** The clock of the machine. */
-stele_clock stele_clock_system(void);
+/** The clocks of the machine. */
+static inline stele_clock stele_clock_system(void)
+{
+    return stele_runtime_clock(stele_runtime_system());
+}
 
 /** A clock that stands still until it is moved. All zero is valid. For tests and simulation. */
 typedef struct stele_manual_clock {

@@ -2,10 +2,7 @@
  * UUID version 7: 48 bits of Unix milliseconds, a 12-bit counter, 62 random bits. */
 #include "core/uuid.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "core/text.h"
 
@@ -17,10 +14,7 @@ enum {
 
 static void fill_entropy(stele_uuid_source *source)
 {
-    if (getentropy(source->entropy, sizeof source->entropy) != 0) {
-        perror("stele: no randomness for new ids");
-        abort();
-    }
+    stele_random_bytes(source->runtime, source->entropy, sizeof source->entropy);
     source->entropy_left = sizeof source->entropy;
 }
 
@@ -31,9 +25,9 @@ static const uint8_t *take_entropy(stele_uuid_source *source)
     return source->entropy + source->entropy_left;
 }
 
-void stele_uuid_source_init(stele_uuid_source *source, stele_clock clock)
+void stele_uuid_source_init(stele_uuid_source *source, stele_runtime runtime)
 {
-    *source = (stele_uuid_source){.clock = clock, .last_ms = -1};
+    *source = (stele_uuid_source){.runtime = runtime, .last_ms = -1};
     fill_entropy(source);
 }
 
@@ -41,7 +35,7 @@ void stele_uuid_source_init(stele_uuid_source *source, stele_clock clock)
  * timestamp runs ahead of the clock instead of repeating (RFC 9562, 6.2). */
 static void step(stele_uuid_source *source)
 {
-    int64_t now_ms = stele_clock_now_ms(source->clock);
+    int64_t now_ms = stele_clock_now_ms(stele_runtime_clock(source->runtime));
     if (now_ms <= source->last_ms && source->counter < COUNTER_MAX) {
         source->counter++;
         return;

@@ -22,15 +22,15 @@ typedef struct stele_uuid {
  * a time. After fork() a child makes its own: a copied source would repeat ids.
  */
 typedef struct stele_uuid_source {
-    stele_clock clock;
+    stele_runtime runtime;
     int64_t last_ms;
     uint16_t counter;      /* 12 bits, counts within one millisecond (RFC 9562, 6.2, method 1) */
     uint16_t entropy_left; /* bytes of `entropy` that are not used up */
     uint8_t entropy[256];  /* filled by one system call for 32 ids */
 } stele_uuid_source;
 
-/** Make `source` ready. Aborts if the system has no randomness, as nothing sensible can follow. */
-void stele_uuid_source_init(stele_uuid_source *source, stele_clock clock);
+/** Make `source` ready: time and randomness are the runtime's. */
+void stele_uuid_source_init(stele_uuid_source *source, stele_runtime runtime);
 
 /**
  * A new version 7 UUID, greater than each one before it from this source, also when the clock goes

@@ -12,6 +12,11 @@ void stele_log_free(stele_log *log)
     if (log != NULL) log->ops->free(log);
 }
 
+stele_runtime stele_log_runtime(const stele_log *log)
+{
+    return log->runtime;
+}
+
 bool stele_log_is_up(stele_log *log)
 {
     return log->ops->is_up(log);

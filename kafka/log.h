@@ -21,6 +21,7 @@
 #include <stele/bytes.h>
 #include <stele/error.h>
 
+#include "core/clock.h"
 #include "core/scope.h"
 
 typedef struct stele_log stele_log;
@@ -400,6 +401,15 @@ typedef struct stele_log_setting {
  */
 stele_status stele_log_kafka_new(const stele_log_setting *settings, size_t count, stele_log **out,
                                  stele_error *err);
+
+/** Where the log's threads, waits and clocks come from, and those of whoever works on it. */
+stele_runtime stele_log_runtime(const stele_log *log);
+
+/** Its clocks. */
+static inline stele_clock stele_log_clock(const stele_log *log)
+{
+    return stele_runtime_clock(stele_log_runtime(log));
+}
 
 /** Release a log; all objects opened from it must be closed. NULL is fine. */
 void stele_log_free(stele_log *log);

@@ -60,6 +60,7 @@ typedef struct stele_log_ops {
 /* Every object of an implementation begins with its ops, so that one call finds them. */
 struct stele_log {
     const stele_log_ops *ops;
+    stele_runtime runtime;
 };
 struct stele_log_reader {
     const stele_log_ops *ops;

@@ -20,11 +20,12 @@ stele_status stele_log_memory_new(const stele_log_memory_options *options, stele
 
     memory_log *log = stele_alloc(sizeof *log);
     log->base.ops = &ops;
-    log->clock = options->clock.ops == NULL ? stele_clock_system() : options->clock;
+    log->base.runtime = options->runtime.ops == NULL ? stele_runtime_system() : options->runtime;
+    log->clock = options->clock.runtime.ops == NULL ? stele_log_clock(&log->base) : options->clock;
     log->message_max_bytes =
         options->message_max_bytes == 0 ? MESSAGE_MAX : options->message_max_bytes;
     log->up = true;
-    stele_monitor_init(&log->monitor);
+    stele_monitor_init(&log->monitor, log->base.runtime);
     *out = &log->base;
     return STELE_OK;
 }
@@ -82,16 +83,16 @@ void stele_memory_exit(memory_log *log)
     stele_monitor_unlock(&log->monitor);
 }
 
-stele_deadline stele_memory_deadline(int timeout_ms)
+stele_deadline stele_memory_deadline(const memory_log *log, int timeout_ms)
 {
-    return stele_deadline_after(stele_clock_system(), timeout_ms);
+    return stele_deadline_after(stele_log_clock(&log->base), timeout_ms);
 }
 
 bool stele_memory_wait(memory_log *log, stele_deadline deadline)
 {
     int wait_ms = stele_deadline_remaining_ms(deadline, LOOK_MS);
     if (wait_ms == 0) return false;
-    stele_monitor_wait(&log->monitor, stele_memory_deadline(wait_ms));
+    stele_monitor_wait(&log->monitor, stele_memory_deadline(log, wait_ms));
     expire(log);
     return true;
 }

@@ -17,7 +17,8 @@
 
 /** All zero means the defaults. */
 typedef struct stele_log_memory_options {
-    stele_clock clock;        /* ops NULL: the system's */
+    stele_runtime runtime;    /* ops NULL: the operating system's */
+    stele_clock clock;        /* runtime.ops NULL: the runtime's */
     size_t message_max_bytes; /* key and value of a record, at most; 0: 1,000,000 */
 } stele_log_memory_options;
 

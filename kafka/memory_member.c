@@ -126,7 +126,7 @@ stele_status stele_memory_member_poll(stele_log_member *base, int timeout_ms, st
     (void)err;
     memory_member *self = (memory_member *)base;
     memory_log *log = self->log;
-    stele_deadline deadline = stele_memory_deadline(timeout_ms);
+    stele_deadline deadline = stele_memory_deadline(log, timeout_ms);
     bool stepped = false;
     stele_monitor_lock(&log->monitor);
     if (log->up) stele_memory_expire_members(log); /* first: this poll may come too late */
@@ -199,7 +199,7 @@ stele_status stele_memory_group_offset(stele_log *base, const char *name, stele_
                                        int timeout_ms, int64_t *out, stele_error *err)
 {
     memory_log *log = (memory_log *)base;
-    stele_deadline deadline = stele_memory_deadline(timeout_ms);
+    stele_deadline deadline = stele_memory_deadline(log, timeout_ms);
     stele_memory_enter(log);
     stele_status status = stele_memory_await_up(log, deadline, err);
     memory_group *group = stele_memory_group(log, name);
@@ -217,7 +217,7 @@ stele_status stele_memory_group_offset_set(stele_log *base, const char *name,
 {
     memory_log *log = (memory_log *)base;
     stele_memory_enter(log);
-    stele_status status = stele_memory_await_up(log, stele_memory_deadline(timeout_ms), err);
+    stele_status status = stele_memory_await_up(log, stele_memory_deadline(log, timeout_ms), err);
     memory_group *group = stele_memory_group(log, name);
     if (status == STELE_OK && group->members != NULL)
         status = stele_fail(err, STELE_E_CONFLICT, STELE_NEXT_STOP,

@@ -358,7 +358,7 @@ void stele_memory_serve(memory_producer *self)
 stele_status stele_memory_producer_poll(stele_log_producer *base, int timeout_ms, stele_error *err)
 {
     memory_producer *self = (memory_producer *)base;
-    stele_deadline deadline = stele_memory_deadline(timeout_ms);
+    stele_deadline deadline = stele_memory_deadline(self->log, timeout_ms);
     stele_memory_enter(self->log);
     stele_memory_send_queued(self);
     while (!has_ended(self) && self->death.status == STELE_OK &&
@@ -373,7 +373,7 @@ stele_status stele_memory_producer_poll(stele_log_producer *base, int timeout_ms
 stele_status stele_memory_flush(stele_log_producer *base, int timeout_ms, stele_error *err)
 {
     memory_producer *self = (memory_producer *)base;
-    stele_deadline deadline = stele_memory_deadline(timeout_ms);
+    stele_deadline deadline = stele_memory_deadline(self->log, timeout_ms);
     stele_memory_enter(self->log);
     stele_memory_send_queued(self);
     while (stele_memory_has_queued(self) && stele_memory_wait(self->log, deadline))

@@ -256,7 +256,7 @@ stele_status stele_memory_reader_next(stele_log_reader *base, int timeout_ms, st
 {
     (void)err;
     reader *self = (reader *)base;
-    stele_deadline deadline = stele_memory_deadline(timeout_ms);
+    stele_deadline deadline = stele_memory_deadline(self->log, timeout_ms);
     stele_memory_enter(self->log);
     bool taken = take_any(self, out);
     while (!taken && stele_memory_wait(self->log, deadline))

@@ -342,8 +342,8 @@ static inline void stele_memory_changed(memory_log *log)
  */
 bool stele_memory_wait(memory_log *log, stele_deadline deadline);
 
-/** A deadline for a wait, on the system's clock. Needs no monitor. */
-stele_deadline stele_memory_deadline(int timeout_ms);
+/** A deadline for a wait, on the runtime's clock. Needs no monitor. */
+stele_deadline stele_memory_deadline(const memory_log *log, int timeout_ms);
 
 /** Wait for the broker. @return STELE_E_UNAVAILABLE (RETRY) if it stays away */
 stele_status stele_memory_await_up(memory_log *log, stele_deadline deadline, stele_error *err);

@@ -137,7 +137,7 @@ stele_status stele_memory_topic_create(stele_log *base, const stele_log_topic_op
 {
     memory_log *log = (memory_log *)base;
     stele_memory_enter(log);
-    stele_status status = stele_memory_await_up(log, stele_memory_deadline(timeout_ms), err);
+    stele_status status = stele_memory_await_up(log, stele_memory_deadline(log, timeout_ms), err);
     if (status == STELE_OK) status = check_options(options, err);
     if (status == STELE_OK && stele_memory_find_topic(log, options->name) != NULL)
         status = stele_fail(err, STELE_E_EXISTS, STELE_NEXT_STOP, "topic %s is there already",
@@ -174,7 +174,7 @@ stele_status stele_memory_topic_describe(stele_log *base, const char *name, int 
 {
     memory_log *log = (memory_log *)base;
     stele_memory_enter(log);
-    stele_status status = stele_memory_await_up(log, stele_memory_deadline(timeout_ms), err);
+    stele_status status = stele_memory_await_up(log, stele_memory_deadline(log, timeout_ms), err);
     const memory_topic *topic = stele_memory_find_topic(log, name);
     if (status == STELE_OK && topic == NULL) status = stele_memory_fail_no_topic(err, name);
     if (status == STELE_OK)
@@ -189,7 +189,7 @@ stele_status stele_memory_topic_setting(stele_log *base, const char *name, const
 {
     memory_log *log = (memory_log *)base;
     stele_memory_enter(log);
-    stele_status status = stele_memory_await_up(log, stele_memory_deadline(timeout_ms), err);
+    stele_status status = stele_memory_await_up(log, stele_memory_deadline(log, timeout_ms), err);
     const memory_topic *topic = stele_memory_find_topic(log, name);
     if (status == STELE_OK && topic == NULL) status = stele_memory_fail_no_topic(err, name);
     if (status == STELE_OK) {
@@ -239,7 +239,7 @@ stele_status stele_memory_topics(stele_log *base, const char *prefix, int timeou
 {
     memory_log *log = (memory_log *)base;
     stele_memory_enter(log);
-    stele_status status = stele_memory_await_up(log, stele_memory_deadline(timeout_ms), err);
+    stele_status status = stele_memory_await_up(log, stele_memory_deadline(log, timeout_ms), err);
     if (status == STELE_OK) *out = copy_names(log, prefix == NULL ? "" : prefix);
     stele_memory_exit(log);
     return status;
@@ -251,7 +251,7 @@ stele_status stele_memory_bounds(stele_log *base, stele_partition partition,
 {
     memory_log *log = (memory_log *)base;
     stele_memory_enter(log);
-    stele_status status = stele_memory_await_up(log, stele_memory_deadline(timeout_ms), err);
+    stele_status status = stele_memory_await_up(log, stele_memory_deadline(log, timeout_ms), err);
     const memory_partition *found = stele_memory_find_partition(log, partition);
     if (status == STELE_OK && found == NULL) status = fail_no_partition(err, partition);
     if (status == STELE_OK) {
@@ -275,7 +275,7 @@ stele_status stele_memory_offset_at(stele_log *base, stele_partition partition, 
 {
     memory_log *log = (memory_log *)base;
     stele_memory_enter(log);
-    stele_status status = stele_memory_await_up(log, stele_memory_deadline(timeout_ms), err);
+    stele_status status = stele_memory_await_up(log, stele_memory_deadline(log, timeout_ms), err);
     const memory_partition *found = stele_memory_find_partition(log, partition);
     if (status == STELE_OK && found == NULL) status = fail_no_partition(err, partition);
     if (status == STELE_OK) *out = find_time(found, time_ms);
@@ -330,7 +330,7 @@ stele_status stele_memory_topic_delete(stele_log *base, const char *name, int ti
 {
     memory_log *log = (memory_log *)base;
     stele_memory_enter(log);
-    stele_status status = stele_memory_await_up(log, stele_memory_deadline(timeout_ms), err);
+    stele_status status = stele_memory_await_up(log, stele_memory_deadline(log, timeout_ms), err);
     if (status < 0) {
         stele_memory_exit(log);
         return status;

@@ -138,7 +138,7 @@ stele_status stele_memory_init(stele_log_producer *base, const char *topic, int 
     stele_memory_enter(log);
     stele_status status = stele_memory_check_producer(self, err);
     if (status == STELE_OK)
-        status = stele_memory_await_up(log, stele_memory_deadline(timeout_ms), err);
+        status = stele_memory_await_up(log, stele_memory_deadline(log, timeout_ms), err);
     if (status == STELE_OK && self->transactional != NULL && self->epoch == 0) fence(self);
     if (status == STELE_OK && topic != NULL && stele_memory_find_topic(log, topic) == NULL)
         status =
@@ -226,7 +226,8 @@ stele_status stele_memory_send_offset(stele_log_producer *base, const stele_log_
     stele_status status = enter_transaction(self, err);
     if (status == STELE_OK) status = fail_broken(self, err);
     if (status == STELE_OK)
-        status = stele_memory_await_up(self->log, stele_memory_deadline(timeout_ms), err);
+        status =
+            stele_memory_await_up(self->log, stele_memory_deadline(self->log, timeout_ms), err);
     if (status == STELE_OK) status = stele_memory_check_producer(self, err);
     if (status == STELE_OK)
         status = add_offset(self, (const memory_captured *)group, partition, offset, err);
@@ -266,7 +267,7 @@ static stele_status end_at_coordinator(memory_producer *self, bool committed,
 stele_status stele_memory_commit(stele_log_producer *base, int timeout_ms, stele_error *err)
 {
     memory_producer *self = (memory_producer *)base;
-    stele_deadline deadline = stele_memory_deadline(timeout_ms);
+    stele_deadline deadline = stele_memory_deadline(self->log, timeout_ms);
     stele_status status = enter_transaction(self, err);
     stele_memory_exit(self->log);
     if (status == STELE_OK)
@@ -286,7 +287,7 @@ stele_status stele_memory_abort(stele_log_producer *base, int timeout_ms, stele_
     stele_status status = enter_transaction(self, err);
     if (status == STELE_OK) {
         stele_memory_purge(self);
-        status = end_at_coordinator(self, false, stele_memory_deadline(timeout_ms), err);
+        status = end_at_coordinator(self, false, stele_memory_deadline(self->log, timeout_ms), err);
     }
     stele_memory_exit(self->log);
     stele_memory_serve(self);

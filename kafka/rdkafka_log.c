@@ -294,6 +294,7 @@ stele_status stele_log_kafka_new(const stele_log_setting *settings, size_t count
     STELE_AUTO(stele_log) base = stele_alloc(sizeof(rdkafka_log));
     rdkafka_log *log = (rdkafka_log *)base;
     base->ops = &stele_rdkafka_ops;
+    base->runtime = stele_runtime_system();
     atomic_init(&log->holders, 1);
     pthread_mutex_init(&log->admin_lock, NULL);
     pthread_mutex_init(&log->problem_lock, NULL);

@@ -19,7 +19,7 @@ enum {
 };
 
 struct stele_fenced {
-    pthread_t thread;
+    stele_thread thread;
     int timeout_ms;
     int patience_ms;
     char *topic;
@@ -115,7 +115,7 @@ static bool pause_before_retry(stele_fenced *fenced, int *pause_ms)
     stele_monitor_lock(&fenced->monitor);
     bool closing = fenced->closing;
     if (closing) *pause_ms = PAUSE_MIN_MS;
-    stele_deadline until = stele_deadline_after(stele_clock_system(), *pause_ms);
+    stele_deadline until = stele_deadline_after(stele_log_clock(fenced->log), *pause_ms);
     while (fenced->closing == closing && stele_monitor_wait(&fenced->monitor, until)) {
     }
     closing = fenced->closing;
@@ -166,7 +166,8 @@ static bool fence(stele_fenced *fenced)
 {
     int pause_ms = PAUSE_MIN_MS;
     stele_error failure;
-    stele_deadline patience = stele_deadline_after(stele_clock_system(), fenced->patience_ms);
+    stele_deadline patience =
+        stele_deadline_after(stele_log_clock(fenced->log), fenced->patience_ms);
     while (stele_log_producer_init(fenced->producer, fenced->topic, STEP_MS, &failure) < 0) {
         bool again = failure.next == STELE_NEXT_RETRY;
         if (again)
@@ -270,7 +271,7 @@ static stele_status check_committed(stele_fenced *fenced, stele_error *err)
     int64_t start;
     int64_t end;
     int pause_ms = PAUSE_MIN_MS;
-    stele_deadline by = stele_deadline_after(stele_clock_system(), SETTLE_MS);
+    stele_deadline by = stele_deadline_after(stele_log_clock(fenced->log), SETTLE_MS);
     if (fenced->committed.partition.topic == NULL) return STELE_OK;
     while ((status = stele_log_bounds(fenced->log, fenced->committed.partition,
                                       STELE_READ_COMMITTED, STEP_MS, &start, &end, err)) ==
@@ -323,7 +324,7 @@ static stele_status write_off(stele_fenced *fenced, stele_deadline by, stele_err
 static stele_status write_transaction(stele_fenced *fenced, stele_transaction *transaction,
                                       stele_error *err)
 {
-    stele_deadline by = stele_deadline_after(stele_clock_system(), fenced->timeout_ms);
+    stele_deadline by = stele_deadline_after(stele_log_clock(fenced->log), fenced->timeout_ms);
     stele_status status;
     fenced->record_failed = false;
     if ((status = stele_log_producer_begin(fenced->producer, err)) < 0) return status;
@@ -365,7 +366,7 @@ static bool serve(stele_fenced *fenced, stele_transaction *transaction)
 /* @return NULL: closing */
 static stele_transaction *take_waiting(stele_fenced *fenced)
 {
-    stele_deadline never = stele_deadline_after(stele_clock_system(), -1);
+    stele_deadline never = stele_deadline_after(stele_log_clock(fenced->log), -1);
     stele_monitor_lock(&fenced->monitor);
     while (!fenced->closing && fenced->waiting == NULL)
         stele_monitor_wait(&fenced->monitor, never);
@@ -379,7 +380,7 @@ static stele_transaction *take_waiting(stele_fenced *fenced)
     return transaction;
 }
 
-static void *run(void *self)
+static void run(void *self)
 {
     stele_fenced *fenced = self;
     if (fence(fenced)) {
@@ -397,7 +398,6 @@ static void *run(void *self)
     stele_monitor_wake(&fenced->monitor);
     stele_monitor_unlock(&fenced->monitor);
     if (abandoned) release(fenced);
-    return NULL;
 }
 
 /* ---- the owner ---- */
@@ -411,7 +411,7 @@ stele_status stele_fenced_open(stele_log *log, const stele_fenced_options *optio
     fenced->log = log;
     fenced->topic = stele_strdup(options->topic);
     fenced->outcomes_end = &fenced->outcomes;
-    stele_monitor_init(&fenced->monitor);
+    stele_monitor_init(&fenced->monitor, stele_log_runtime(log));
 
     stele_log_producer_options producer = {.transactional_id = options->transactional_id,
                                            .transaction_timeout_ms = fenced->timeout_ms,
@@ -421,7 +421,8 @@ stele_status stele_fenced_open(stele_log *log, const stele_fenced_options *optio
                                            .context = fenced};
     stele_status status = stele_log_producer_open(log, &producer, &fenced->producer, err);
     if (status == STELE_OK) {
-        int cause = pthread_create(&fenced->thread, NULL, run, fenced);
+        int cause =
+            stele_thread_start(stele_log_runtime(log), &fenced->thread, "writer", run, fenced);
         if (cause != 0) {
             stele_log_producer_close(fenced->producer);
             status = stele_fail_cause(err, STELE_E_UNAVAILABLE, STELE_NEXT_RETRY, cause,
@@ -474,7 +475,7 @@ static bool outcome_may_come(const stele_fenced *fenced)
 
 bool stele_fenced_outcome(stele_fenced *fenced, int timeout_ms, stele_outcome *out)
 {
-    stele_deadline until = stele_deadline_after(stele_clock_system(), timeout_ms);
+    stele_deadline until = stele_deadline_after(stele_log_clock(fenced->log), timeout_ms);
     stele_monitor_lock(&fenced->monitor);
     while (fenced->outcomes == NULL && outcome_may_come(fenced) &&
            stele_monitor_wait(&fenced->monitor, until)) {
@@ -495,19 +496,19 @@ void stele_fenced_close(stele_fenced *fenced, int timeout_ms)
     if (fenced == NULL) return;
     stele_monitor_lock(&fenced->monitor);
     fenced->closing = true;
-    fenced->closing_by = stele_deadline_after(stele_clock_system(), timeout_ms);
+    fenced->closing_by = stele_deadline_after(stele_log_clock(fenced->log), timeout_ms);
     stele_monitor_wake(&fenced->monitor);
     while (!fenced->ended && stele_monitor_wait(&fenced->monitor, fenced->closing_by)) {
     }
     bool ended = fenced->ended;
-    pthread_t thread = fenced->thread;
+    stele_thread thread = fenced->thread;
     if (!ended) fenced->abandoned = true;
     stele_monitor_unlock(&fenced->monitor);
 
     if (!ended) {
-        pthread_detach(thread);
+        stele_thread_detach(thread);
         return;
     }
-    pthread_join(thread, NULL);
+    stele_thread_join(thread);
     release(fenced);
 }

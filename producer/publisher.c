@@ -3,7 +3,6 @@
 #include <stele/codec.h>
 
 #include <limits.h>
-#include <time.h>
 
 #include "core/alloc.h"
 #include "core/config.h"
@@ -27,9 +26,14 @@ enum {
     PARTITIONS_CHECK_MS = 30000
 };
 
-static int64_t now_ns(void)
+static stele_clock clock_of(const stele_publisher *publisher)
 {
-    return stele_clock_monotonic_ns(stele_clock_system());
+    return stele_log_clock(publisher->log);
+}
+
+static int64_t now_ns(const stele_publisher *publisher)
+{
+    return stele_clock_monotonic_ns(clock_of(publisher));
 }
 
 /* ---- deliveries ---- */
@@ -88,7 +92,7 @@ static stele_status is_dead(const stele_publisher *publisher, stele_error *err)
 /* Keys stay where they are only as long as the count of partitions does. */
 static stele_status check_partitions(stele_publisher *publisher, stele_error *err)
 {
-    int64_t now = now_ns();
+    int64_t now = now_ns(publisher);
     stele_log_topic topic;
     stele_error failure;
     if (publisher->partition_count == 0 ||
@@ -108,13 +112,13 @@ static stele_status try_replacing(stele_publisher *publisher, int timeout_ms, st
 {
     stele_error failure;
     if (timeout_ms < REPLACE_MS) timeout_ms = REPLACE_MS;
-    stele_deadline until = stele_deadline_after(stele_clock_system(), timeout_ms);
-    if (now_ns() < publisher->replace_at_ns) {
+    stele_deadline until = stele_deadline_after(clock_of(publisher), timeout_ms);
+    if (now_ns(publisher) < publisher->replace_at_ns) {
         return stele_fail_cause(err, STELE_E_UNAVAILABLE, STELE_NEXT_RETRY, publisher->doubt.cause,
                                 "a producer is being replaced: %s", publisher->doubt.text);
     }
     stele_status status = stele_publisher_replace(publisher, until, &failure);
-    publisher->replace_at_ns = now_ns() + (int64_t)publisher->replace_pause_ms * 1000000;
+    publisher->replace_at_ns = now_ns(publisher) + (int64_t)publisher->replace_pause_ms * 1000000;
     if (publisher->replace_pause_ms < REPLACE_PAUSE_MAX_MS) publisher->replace_pause_ms *= 2;
     if (status == STELE_OK) return STELE_OK;
     if (failure.next != STELE_NEXT_RETRY) return die(publisher, &failure, err);
@@ -212,8 +216,8 @@ stele_status stele_publisher_open(stele_client *client, const stele_publisher_op
     publisher->topic = stele_strdup_format("%s.events", options->aggregate);
     publisher->source = stele_event_source(stele_client_name(client));
     publisher->replace_pause_ms = REPLACE_PAUSE_MIN_MS;
-    publisher->partitions_checked_ns = now_ns();
-    stele_uuid_source_init(&publisher->ids, stele_clock_system());
+    publisher->partitions_checked_ns = now_ns(publisher);
+    stele_uuid_source_init(&publisher->ids, stele_log_runtime(publisher->log));
     stele_status status = stele_publisher_open_producer(publisher, err);
     if (status < 0) {
         release(publisher);
@@ -384,7 +388,7 @@ static stele_status queue_event(stele_publisher *publisher, const stele_pending_
     pending->opaque = options->opaque;
     pending->id = stele_uuid_source_next(&publisher->ids);
     pending->timestamp_ms =
-        options->time_ms != 0 ? options->time_ms : stele_clock_now_ms(stele_clock_system());
+        options->time_ms != 0 ? options->time_ms : stele_clock_now_ms(clock_of(publisher));
     publisher->pending_size += pending->size;
 
     stele_error failure;
@@ -435,7 +439,7 @@ stele_status stele_publisher_publish(stele_publisher *publisher, stele_bytes agg
 
 stele_status stele_publisher_poll(stele_publisher *publisher, int timeout_ms, stele_error *err)
 {
-    stele_deadline until = stele_deadline_after(stele_clock_system(), timeout_ms);
+    stele_deadline until = stele_deadline_after(clock_of(publisher), timeout_ms);
     stele_error failure;
     stele_status status;
     size_t before = count_pending(publisher);
@@ -443,7 +447,7 @@ stele_status stele_publisher_poll(stele_publisher *publisher, int timeout_ms, st
         status = serve(publisher, stele_deadline_remaining_ms(until, STEP_MS), &failure);
         if (status < 0 &&
             failure.next == STELE_NEXT_RETRY) /* being mended: deliveries come later */
-            nanosleep(&(struct timespec){.tv_nsec = 10 * 1000000}, NULL);
+            stele_sleep_ms(stele_log_runtime(publisher->log), 10);
     } while ((status == STELE_OK || failure.next == STELE_NEXT_RETRY) && before > 0 &&
              count_pending(publisher) == before && !stele_deadline_passed(until));
     return status < 0 && failure.next != STELE_NEXT_RETRY ? is_dead(publisher, err) : STELE_OK;
@@ -459,7 +463,7 @@ static stele_status not_flushed(const stele_publisher *publisher, stele_error *e
 
 stele_status stele_publisher_flush(stele_publisher *publisher, int timeout_ms, stele_error *err)
 {
-    stele_deadline until = stele_deadline_after(stele_clock_system(), timeout_ms);
+    stele_deadline until = stele_deadline_after(clock_of(publisher), timeout_ms);
     while (count_pending(publisher) > 0) {
         int step_ms = stele_deadline_remaining_ms(until, STEP_MS);
         if (!publisher->must_replace && !publisher->has_kept && publisher->dead.status == STELE_OK)
@@ -477,7 +481,7 @@ stele_status stele_publisher_flush(stele_publisher *publisher, int timeout_ms, s
 /* Also one that is dead, because keys have moved, ends what it has begun. */
 static void drain(stele_publisher *publisher, int timeout_ms)
 {
-    stele_deadline until = stele_deadline_after(stele_clock_system(), timeout_ms);
+    stele_deadline until = stele_deadline_after(clock_of(publisher), timeout_ms);
     while (count_pending(publisher) > 0 && !publisher->must_replace && !publisher->has_kept &&
            !stele_deadline_passed(until))
         stele_log_producer_flush(publisher->producer, stele_deadline_remaining_ms(until, STEP_MS),
@@ -503,7 +507,7 @@ stele_status stele_publisher_close(stele_publisher *publisher, int timeout_ms, s
 {
     stele_error failure;
     if (publisher == NULL) return STELE_OK;
-    stele_deadline until = stele_deadline_after(stele_clock_system(), timeout_ms);
+    stele_deadline until = stele_deadline_after(clock_of(publisher), timeout_ms);
     drain(publisher, timeout_ms);
     int left_ms = stele_deadline_remaining_ms(until, INT_MAX);
     stele_status status = stele_publisher_flush(publisher, left_ms, &failure);

@@ -6,8 +6,6 @@
  * An idempotent producer without transactions fences nobody: a request of the dead one that a
  * broker still holds could be appended after the log was read. So the end has to stand still for
  * a moment before it is believed. */
-#include <time.h>
-
 #include "core/alloc.h"
 #include "core/table.h"
 #include "producer/publisher_inside.h"
@@ -70,7 +68,7 @@ static stele_status settle(stele_publisher *publisher, stele_deadline until, par
     do {
         if (status < 0) return status;
         if (stele_deadline_passed(until)) return out_of_time("finding the end", err);
-        nanosleep(&(struct timespec){.tv_nsec = SETTLE_MS * 1000000}, NULL);
+        stele_sleep_ms(stele_log_runtime(publisher->log), SETTLE_MS);
         status = look_at_ends(publisher, until, found, &moved, err);
     } while (status < 0 || moved);
     return STELE_OK;

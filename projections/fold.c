@@ -19,7 +19,8 @@ stele_status stele_fold_open(const stele_fold_options *options, stele_fold **out
     stele_status status =
         stele_states_new(&(stele_states_options){.projection = options->projection,
                                                  .registry = options->registry,
-                                                 .clock = stele_clock_system()},
+                                                 .clock = stele_runtime_clock(
+                                                     stele_registry_runtime(options->registry))},
                          &trial, err);
     if (status < 0) return status;
     stele_fold *fold = stele_alloc(sizeof *fold);

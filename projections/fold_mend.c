@@ -56,7 +56,9 @@ stele_status fold_mend(fold_task *task, stele_error *err)
 /* It may be on its way still: the end is written, and not on all replicas yet. */
 static bool may_settle(fold_task *task)
 {
-    if (!task->mend.seen) task->mend.until = stele_deadline_after(stele_clock_system(), SETTLE_MS);
+    if (!task->mend.seen)
+        task->mend.until =
+            stele_deadline_after(stele_log_clock(stele_worker_log(task->worker)), SETTLE_MS);
     task->mend.seen = true;
     return !stele_deadline_passed(task->mend.until);
 }

@@ -148,7 +148,7 @@ static bool is_full(const fold_task *task)
 static stele_status fill(fold_task *task, int64_t piece_ns, stele_error *err)
 {
     fold_writing *writing = &task->writing;
-    stele_clock clock = stele_clock_system(); /* a pause of the fold, whatever clock it goes by */
+    stele_clock clock = stele_log_clock(stele_worker_log(task->worker));
     int64_t end_ns = stele_clock_monotonic_ns(clock) + piece_ns;
     if (writing->building.transaction == NULL)
         writing->building.transaction = stele_transaction_new();

@@ -96,9 +96,9 @@ stele_status stele_states_new(const stele_states_options *options, stele_states 
                                                .clock = options->clock,
                                                .types = states->state_types},
                       &states->snapshots);
-    /* A seed of the system's entropy, by the clock's last bits: ids that collide in one run are of
-     * no use to a stranger in the next. */
-    uint64_t seed = (uint64_t)stele_clock_monotonic_ns(stele_clock_system()) ^ (uintptr_t)states;
+    /* Ids that collide in one run are of no use to a stranger in the next. */
+    uint64_t seed;
+    stele_random_bytes(stele_registry_runtime(options->registry), &seed, sizeof seed);
     states->table = stele_table_new(sizeof(stele_entry) + projection->state->layout->size, seed);
     *out = states;
     states = NULL;

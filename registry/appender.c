@@ -2,8 +2,6 @@
  * Writing to _stele.schemas. */
 #include "registry/appender.h"
 
-#include <time.h>
-
 #include "core/alloc.h"
 #include "registry/follower.h"
 
@@ -73,7 +71,7 @@ static stele_status describe_topic(stele_appender *appender, stele_deadline unti
                                      stele_deadline_remaining_ms(until, WAIT_MAX_MS), topic, err);
         if (status != STELE_E_NOT_FOUND || stele_deadline_passed(until)) return status;
         if (!created && (status = create_topic(appender, until, err)) < 0) return status;
-        if (created) nanosleep(&(struct timespec){.tv_nsec = PAUSE_MS * 1000000}, NULL);
+        if (created) stele_sleep_ms(stele_log_runtime(appender->log), PAUSE_MS);
         created = true;
     }
 }

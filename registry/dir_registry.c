@@ -339,6 +339,7 @@ stele_status stele_dir_registry_open(const stele_registry_options *options, stel
                                            .version = find_version};
     dir_registry *registry = stele_alloc(sizeof *registry);
     registry->base.ops = &ops;
+    registry->base.runtime = stele_registry_options_runtime(options);
     registry->path = stele_strdup(options->url + strlen("dir:"));
     stele_status status = read_files(registry, err);
     if (status < 0) {

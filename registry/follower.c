@@ -17,7 +17,7 @@ enum {
 
 struct stele_follower {
     stele_log *log;
-    pthread_t thread;
+    stele_thread thread;
 
     /* Of the thread. */
     stele_log_reader *reader; /* NULL: the topic was not seen yet */
@@ -41,7 +41,7 @@ stele_follower *stele_follower_new(stele_log *log)
     stele_follower *follower = stele_alloc(sizeof *follower);
     follower->log = log;
     follower->catalog = stele_catalog_new();
-    stele_monitor_init(&follower->monitor);
+    stele_monitor_init(&follower->monitor, stele_log_runtime(log));
     return follower;
 }
 
@@ -53,7 +53,7 @@ void stele_follower_free(stele_follower *follower)
     stele_monitor_wake(&follower->monitor);
     bool started = follower->started;
     stele_monitor_unlock(&follower->monitor);
-    if (started) pthread_join(follower->thread, NULL);
+    if (started) stele_thread_join(follower->thread);
     stele_log_reader_close(follower->reader);
     stele_catalog_free(follower->catalog);
     stele_monitor_clear(&follower->monitor);
@@ -75,7 +75,7 @@ static int64_t last_question(stele_follower *follower)
 /* Wait for a question later than `asked`, or a close. */
 static void rest(stele_follower *follower, int64_t asked, int pause_ms)
 {
-    stele_deadline until = stele_deadline_after(stele_clock_system(), pause_ms);
+    stele_deadline until = stele_deadline_after(stele_log_clock(follower->log), pause_ms);
     stele_monitor_lock(&follower->monitor);
     while (!follower->closing && follower->asked == asked &&
            stele_monitor_wait(&follower->monitor, until)) {
@@ -215,7 +215,7 @@ static void note_trouble(stele_follower *follower, const stele_error *trouble)
     stele_monitor_unlock(&follower->monitor);
 }
 
-static void *follow(void *self)
+static void follow(void *self)
 {
     stele_follower *follower = self;
     int pause_ms = PAUSE_MIN_MS;
@@ -230,7 +230,6 @@ static void *follow(void *self)
         rest(follower, last_question(follower), pause_ms);
         pause_ms = pause_ms * 2 < PAUSE_MAX_MS ? pause_ms * 2 : PAUSE_MAX_MS;
     }
-    return NULL;
 }
 
 /* ---- everybody else ---- */
@@ -248,10 +247,11 @@ void stele_follower_unlock(stele_follower *follower)
 
 int64_t stele_follower_ask(stele_follower *follower)
 {
-    int64_t now = stele_clock_monotonic_ns(stele_clock_system());
+    int64_t now = stele_clock_monotonic_ns(stele_log_clock(follower->log));
     follower->asked = now > follower->asked ? now : follower->asked + 1;
     if (!follower->started) {
-        int cause = pthread_create(&follower->thread, NULL, follow, follower);
+        int cause = stele_thread_start(stele_log_runtime(follower->log), &follower->thread,
+                                       "registry", follow, follower);
         follower->started = cause == 0;
         if (cause != 0) {
             stele_fail_cause(&follower->trouble, STELE_E_UNAVAILABLE, STELE_NEXT_RETRY, cause,

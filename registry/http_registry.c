@@ -39,7 +39,7 @@ typedef struct http_registry http_registry;
 typedef struct fetcher {
     http_registry *registry;
     stele_http *http;
-    pthread_t thread;
+    stele_thread thread;
 } fetcher;
 
 struct http_registry {
@@ -58,15 +58,20 @@ struct http_registry {
     fetcher fetchers[FETCHERS_MAX];
 };
 
-static stele_deadline deadline_of(const http_registry *registry, int timeout_ms)
+static stele_clock clock_of(const http_registry *registry)
 {
-    return stele_deadline_after(stele_clock_system(),
-                                timeout_ms < 0 ? registry->options.timeout_ms : timeout_ms);
+    return stele_runtime_clock(registry->base.runtime);
 }
 
-static int64_t now_ns(void)
+static int64_t now_ns(const http_registry *registry)
 {
-    return stele_clock_monotonic_ns(stele_clock_system());
+    return stele_clock_monotonic_ns(clock_of(registry));
+}
+
+static stele_deadline deadline_of(const http_registry *registry, int timeout_ms)
+{
+    return stele_deadline_after(clock_of(registry),
+                                timeout_ms < 0 ? registry->options.timeout_ms : timeout_ms);
 }
 
 static int pause_ms(unsigned failures)
@@ -75,12 +80,6 @@ static int pause_ms(unsigned failures)
     for (unsigned i = 1; i < failures && pause < PAUSE_MAX_MS; i++)
         pause *= 2;
     return pause < PAUSE_MAX_MS ? pause : PAUSE_MAX_MS;
-}
-
-static void rest(int length_ms)
-{
-    struct timespec length = {length_ms / 1000, length_ms % 1000 * 1000000L};
-    nanosleep(&length, NULL);
 }
 
 /* Will it pass by itself? */
@@ -96,7 +95,7 @@ static stele_status fetch(http_registry *registry, stele_http *http, int32_t id,
 {
     STELE_AUTO_VALUE(stele_registry_entry) entry = {0};
     stele_deadline until = stele_deadline_after(
-        stele_clock_system(), (int64_t)REQUESTS_OF_ONE * registry->options.timeout_ms);
+        clock_of(registry), (int64_t)REQUESTS_OF_ONE * registry->options.timeout_ms);
     stele_status status = stele_http_api_schema(http, id, until, &entry, err);
     if (status < 0) return status;
     char name[48];
@@ -118,12 +117,12 @@ static void settle(http_registry *registry, known_id *known, stele_schema *schem
         known->failure = *failure;
         known->failures = may_pass(failure->status) ? known->failures + 1 : 0;
         int wait_ms = may_pass(failure->status) ? pause_ms(known->failures) : ABSENT_MS;
-        known->again_ns = now_ns() + (int64_t)wait_ms * 1000000;
+        known->again_ns = now_ns(registry) + (int64_t)wait_ms * 1000000;
     }
     stele_monitor_wake(&registry->monitor);
 }
 
-static void *run_fetcher(void *context)
+static void run_fetcher(void *context)
 {
     fetcher *self = context;
     http_registry *registry = self->registry;
@@ -132,7 +131,7 @@ static void *run_fetcher(void *context)
         known_id *known = registry->first;
         if (known == NULL) {
             registry->idle++;
-            stele_monitor_wait(&registry->monitor, stele_deadline_after(stele_clock_system(), -1));
+            stele_monitor_wait(&registry->monitor, stele_deadline_after(clock_of(registry), -1));
             registry->idle--;
             continue;
         }
@@ -149,7 +148,6 @@ static void *run_fetcher(void *context)
         settle(registry, known, schema, &failure);
     }
     stele_monitor_unlock(&registry->monitor);
-    return NULL;
 }
 
 /* One more thread, if all are busy. The lock is held. */
@@ -159,7 +157,8 @@ static stele_status need_fetcher(http_registry *registry, stele_error *err)
         return STELE_OK;
     fetcher *added = &registry->fetchers[registry->fetcher_count];
     *added = (fetcher){.registry = registry, .http = stele_http_new(&registry->options)};
-    int code = pthread_create(&added->thread, NULL, run_fetcher, added);
+    int code =
+        stele_thread_start(registry->base.runtime, &added->thread, "registry", run_fetcher, added);
     if (code == 0) {
         registry->fetcher_count++;
         return STELE_OK;
@@ -182,7 +181,7 @@ static void sweep(http_registry *registry)
 {
     stele_table_cursor cursor = {0};
     known_id *known;
-    int64_t now = now_ns();
+    int64_t now = now_ns(registry);
     while ((known = stele_table_next(registry->ids, &cursor)) != NULL) {
         if (known->state != FAILED || known->again_ns > now) continue;
         int32_t id = known->id;
@@ -252,7 +251,7 @@ static stele_status wait_known(http_registry *registry, int32_t id, stele_deadli
             *out = known;
             return STELE_OK;
         }
-        bool rests = known->state == FAILED && known->again_ns > now_ns();
+        bool rests = known->state == FAILED && known->again_ns > now_ns(registry);
         if (rests && !may_pass(known->failure.status)) return not_yet(registry, known, err);
         if (known->state == NEW || (known->state == FAILED && !rests)) {
             if ((status = enqueue(registry, known, err)) < 0) return status;
@@ -288,7 +287,7 @@ static stele_status ask_patiently(http_registry *registry, request *ask, void *c
         stele_status status = ask(http, context, until, err);
         int pause = stele_deadline_remaining_ms(until, pause_ms(failures));
         if (!may_pass(status) || pause == 0) return status;
-        rest(pause);
+        stele_sleep_ms(registry->base.runtime, pause);
         if (stele_deadline_passed(until)) return status;
     }
 }
@@ -332,7 +331,7 @@ static stele_status schema_of_new_id(stele_registry *self, int32_t id, stele_dea
             schema_of_id(self, id, stele_deadline_remaining_ms(until, INT32_MAX), out, err);
         int pause = stele_deadline_remaining_ms(until, PAUSE_MIN_MS);
         if (status != STELE_E_NOT_FOUND || pause == 0) return status;
-        rest(pause);
+        stele_sleep_ms(self->runtime, pause);
     }
 }
 
@@ -453,7 +452,7 @@ static void stop_fetchers(http_registry *registry)
     stele_monitor_wake(&registry->monitor);
     stele_monitor_unlock(&registry->monitor);
     for (size_t i = 0; i < registry->fetcher_count; i++) {
-        pthread_join(registry->fetchers[i].thread, NULL);
+        stele_thread_join(registry->fetchers[i].thread);
         stele_http_free(registry->fetchers[i].http);
     }
 }
@@ -517,6 +516,7 @@ stele_status stele_http_registry_open(const stele_registry_options *options, ste
         size--;
     http_registry *registry = stele_alloc(sizeof *registry);
     registry->base.ops = &ops;
+    registry->base.runtime = stele_registry_options_runtime(options);
     registry->options = (stele_registry_options){
         .url = stele_strndup(options->url, size),
         .timeout_ms = options->timeout_ms == 0 ? DEFAULT_TIMEOUT_MS : options->timeout_ms,
@@ -526,7 +526,7 @@ stele_status stele_http_registry_open(const stele_registry_options *options, ste
         .ca_file = stele_strdup(options->ca_file),
         .certificate_file = stele_strdup(options->certificate_file),
         .key_file = stele_strdup(options->key_file)};
-    stele_monitor_init(&registry->monitor);
+    stele_monitor_init(&registry->monitor, registry->base.runtime);
     registry->ids = stele_table_new(sizeof(known_id), (uint64_t)(uintptr_t)registry);
     registry->last = &registry->first;
     *out = &registry->base;

@@ -83,7 +83,7 @@ static stele_status write_genesis(stele_kafka_registry *registry, stele_deadline
 {
     bool admitted;
     stele_uuid_source source;
-    stele_uuid_source_init(&source, stele_clock_system());
+    stele_uuid_source_init(&source, registry->base.runtime);
     stele_uuid uuid = stele_uuid_source_next(&source);
     stele_registry_record record = {.kind = STELE_REGISTRY_GENESIS};
     stele_uuid_format(&uuid, record.genesis);

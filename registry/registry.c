@@ -36,6 +36,11 @@ void stele_registry_close(stele_registry *registry)
     if (registry != NULL) registry->ops->close(registry);
 }
 
+stele_runtime stele_registry_runtime(const stele_registry *registry)
+{
+    return registry->runtime;
+}
+
 stele_status stele_registry_schema(stele_registry *registry, int32_t id, int timeout_ms,
                                    stele_schema **out, stele_error *err)
 {

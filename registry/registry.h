@@ -46,6 +46,9 @@ typedef struct stele_registry_options {
 stele_status stele_registry_open(const stele_registry_options *options, stele_registry **out,
                                  stele_error *err);
 void stele_registry_close(stele_registry *registry);
+
+/** The runtime that it waits in: its log's, or the operating system's if it has none. */
+stele_runtime stele_registry_runtime(const stele_registry *registry);
 STELE_SCOPE(stele_registry, stele_registry_close);
 
 /**

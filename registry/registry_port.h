@@ -26,7 +26,14 @@ typedef struct stele_registry_ops {
 /* Every implementation begins with it. */
 struct stele_registry {
     const stele_registry_ops *ops;
+    stele_runtime runtime;
 };
+
+/** The runtime for a registry of these options. */
+static inline stele_runtime stele_registry_options_runtime(const stele_registry_options *options)
+{
+    return options->log == NULL ? stele_runtime_system() : stele_log_runtime(options->log);
+}
 
 /** Each opens the kind of registry that options->url has been found to name. */
 stele_status stele_dir_registry_open(const stele_registry_options *options, stele_registry **out,

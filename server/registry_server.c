@@ -247,7 +247,7 @@ stele_status stele_registry_server_open(const stele_registry_server_options *opt
         free(server);
         return status;
     }
-    stele_monitor_init(&server->monitor);
+    stele_monitor_init(&server->monitor, stele_runtime_system());
     server->daemon = start(server);
     if (server->daemon == NULL) {
         close(server->listener.socket);

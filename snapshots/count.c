@@ -37,15 +37,15 @@ static stele_status read_from(const stele_count_options *options, int32_t index,
                                                .each = skip},
                       &restore);
     stele_read_start start = {snapshots, offset};
-    stele_status status =
-        stele_bounded_read(options->log,
-                           &(stele_read_options){.starts = &start,
-                                                 .count = 1,
-                                                 .deadline = stele_deadline_after(
-                                                     stele_clock_system(), options->timeout_ms),
-                                                 .take = take_batch,
-                                                 .context = restore},
-                           err);
+    stele_status status = stele_bounded_read(
+        options->log,
+        &(stele_read_options){
+            .starts = &start,
+            .count = 1,
+            .deadline = stele_deadline_after(stele_log_clock(options->log), options->timeout_ms),
+            .take = take_batch,
+            .context = restore},
+        err);
     const stele_checkpoint *checkpoint = stele_restore_checkpoint(restore);
     *out = checkpoint == NULL ? 0 : checkpoint->partitions;
     return status;

@@ -8,7 +8,6 @@
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <time.h>
 
 #include "core/alloc.h"
 #include "core/deadline.h"
@@ -18,7 +17,7 @@
 #include "registry/client.h"
 #include "registry/wire.h"
 
-enum { PATIENCE_MS = 10000, LOOK_NS = 200000 };
+enum { PATIENCE_MS = 10000, LOOK_MS = 1 };
 
 #define BEGIN_MS INT64_C(946684800000) /* 2000-01-01T00:00:00Z */
 
@@ -94,7 +93,7 @@ static stele_status open_states(stele_test *test, stele_states **out, stele_erro
 {
     return stele_states_new(&(stele_states_options){.projection = test->projection,
                                                     .registry = stele_client_registry(test->client),
-                                                    .clock = stele_clock_system()},
+                                                    .clock = stele_log_clock(test->log)},
                             out, err);
 }
 
@@ -171,25 +170,25 @@ static bool is_finished(const stele_entry *entry)
 }
 
 /* Apply a batch; a schema that is asked for for the first time is waited for. */
-static stele_status take(stele_states *states, const stele_batch *batch, int64_t position,
-                         stele_error *err)
+static stele_status take(stele_test *test, stele_states *states, const stele_batch *batch,
+                         int64_t position, stele_error *err)
 {
     const stele_record *last;
-    stele_deadline deadline = stele_deadline_after(stele_clock_system(), PATIENCE_MS);
+    stele_deadline deadline = stele_deadline_after(stele_log_clock(test->log), PATIENCE_MS);
     stele_status status;
     while ((status = stele_states_take(states, batch, &position, &last, err)) < 0 &&
            err->next == STELE_NEXT_RETRY && !stele_deadline_passed(deadline))
-        nanosleep(&(struct timespec){.tv_nsec = LOOK_NS}, NULL);
+        stele_sleep_ms(stele_log_runtime(test->log), LOOK_MS);
     return status;
 }
 
 static stele_status restore(stele_test *test, const stele_snapshot *snapshot, stele_error *err)
 {
-    stele_deadline deadline = stele_deadline_after(stele_clock_system(), PATIENCE_MS);
+    stele_deadline deadline = stele_deadline_after(stele_log_clock(test->log), PATIENCE_MS);
     stele_status status;
     while ((status = stele_states_restore(test->restarted, snapshot, err)) < 0 &&
            err->next == STELE_NEXT_RETRY && !stele_deadline_passed(deadline))
-        nanosleep(&(struct timespec){.tv_nsec = LOOK_NS}, NULL);
+        stele_sleep_ms(stele_log_runtime(test->log), LOOK_MS);
     return status;
 }
 
@@ -246,8 +245,8 @@ static bool apply(stele_test *test, const stele_batch *batch)
     stele_error err;
     stele_bytes id = batch->records[0].key;
     if (!restart(test, id)) return false;
-    stele_status status = take(test->states, batch, test->position, &test->stopped);
-    stele_status other = take(test->restarted, batch, test->position, &err);
+    stele_status status = take(test, test->states, batch, test->position, &test->stopped);
+    stele_status other = take(test, test->restarted, batch, test->position, &err);
     test->position = batch->next_offset;
     if (status == STELE_OK) test->stopped = (stele_error){0};
     if (status == STELE_OK && other < 0)

@@ -143,7 +143,7 @@ publish_result publish_raw(const publish_run *run)
         publish_die(name, "no metadata");
     rd_kafka_metadata_destroy(metadata);
     stele_uuid_source ids;
-    stele_uuid_source_init(&ids, stele_clock_system());
+    stele_uuid_source_init(&ids, stele_runtime_system());
 
     double begin = publish_now();
     for (int64_t i = 0; i < run->events; i++) {

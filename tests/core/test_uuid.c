@@ -17,7 +17,7 @@ static void an_id_has_time_version_and_variant(void **state)
     (void)state;
     stele_manual_clock manual = {.now_ms = 0x017F22E279B0}; /* the example of RFC 9562, A.6 */
     stele_uuid_source source;
-    stele_uuid_source_init(&source, stele_clock_manual(&manual));
+    stele_uuid_source_init(&source, stele_clock_manual(&manual).runtime);
 
     stele_uuid uuid = stele_uuid_source_next(&source);
 
@@ -31,7 +31,7 @@ static void ids_grow_while_the_clock_stands(void **state)
     (void)state;
     stele_manual_clock manual = {.now_ms = 1700000000000};
     stele_uuid_source source;
-    stele_uuid_source_init(&source, stele_clock_manual(&manual));
+    stele_uuid_source_init(&source, stele_clock_manual(&manual).runtime);
     stele_uuid last = stele_uuid_source_next(&source);
 
     for (int i = 0; i < 20000; i++) {
@@ -47,7 +47,7 @@ static void ids_grow_while_the_clock_jumps(void **state)
     (void)state;
     stele_manual_clock manual = {0};
     stele_uuid_source source;
-    stele_uuid_source_init(&source, stele_clock_manual(&manual));
+    stele_uuid_source_init(&source, stele_clock_manual(&manual).runtime);
     stele_uuid last = stele_uuid_source_next(&source);
 
     static const int64_t times[] = {5, 4, 3, 1000, 999, 1000, 1001, 0, 5000};
@@ -67,8 +67,8 @@ static void two_sources_do_not_make_the_same_ids(void **state)
     (void)state;
     stele_manual_clock manual = {.now_ms = 1};
     stele_uuid_source a, b;
-    stele_uuid_source_init(&a, stele_clock_manual(&manual));
-    stele_uuid_source_init(&b, stele_clock_manual(&manual));
+    stele_uuid_source_init(&a, stele_clock_manual(&manual).runtime);
+    stele_uuid_source_init(&b, stele_clock_manual(&manual).runtime);
 
     for (int i = 0; i < 100; i++) {
         stele_uuid one = stele_uuid_source_next(&a);

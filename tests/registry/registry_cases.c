@@ -20,7 +20,7 @@ char *registry_new_subject(const char *word)
 {
     stele_uuid_source source;
     char text[STELE_UUID_TEXT_SIZE + 1];
-    stele_uuid_source_init(&source, stele_clock_system());
+    stele_uuid_source_init(&source, stele_runtime_system());
     stele_uuid uuid = stele_uuid_source_next(&source);
     stele_uuid_format(&uuid, text);
     return stele_strdup_format("%s-%s", text, word);

@@ -83,6 +83,7 @@ stele_registry *shelf_new(const char *genesis)
                                            .genesis = say_genesis};
     shelf *self = stele_alloc(sizeof *self);
     self->base.ops = &ops;
+    self->base.runtime = stele_runtime_system();
     self->genesis = genesis;
     return &self->base;
 }
