@@ -8,6 +8,7 @@
 
 #include "cli/json_text.h"
 #include "core/alloc.h"
+#include "core/names.h"
 #include "core/text.h"
 #include "registry/client.h"
 #include "registry/entry.h"
@@ -115,7 +116,7 @@ static char *subject_of(const stele_arguments *arguments, const stele_schema *sc
     const char *aggregate = stele_arguments_text(arguments, "aggregate", NULL);
     if ((subject == NULL) == (aggregate == NULL)) return NULL;
     if (subject != NULL) return stele_strdup(subject);
-    STELE_AUTO(char) topic = stele_strdup_format("%s.events", aggregate);
+    STELE_AUTO(char) topic = stele_events_topic(aggregate);
     return stele_registry_subject(topic, stele_schema_name(schema));
 }
 

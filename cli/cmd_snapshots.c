@@ -12,6 +12,7 @@
 #include "cli/value_reader.h"
 #include "consumer/read.h"
 #include "core/alloc.h"
+#include "core/names.h"
 #include "core/table.h"
 #include "projections/verify.h"
 #include "registry/client.h"
@@ -206,7 +207,8 @@ stele_exit stele_cmd_snapshots_list(stele_cli *cli, const stele_arguments *argum
                            &err) < 0 ||
         stele_log_topic_describe(l.log, l.topic, cli->timeout_ms, &topic, &err) < 0)
         return stele_cli_fail_error(cli, &err);
-    l.group = stele_strndup(l.topic, strlen(l.topic) - strlen(".snapshots"));
+    stele_bytes group = stele_snapshots_topic_parse(l.topic, NULL);
+    l.group = stele_strndup((const char *)group.data, group.size);
     for (int32_t i = 0; i < topic.partitions; i++)
         if (list_partition(&l, i, &err) < 0) return stele_cli_fail_error(cli, &err);
     return STELE_EXIT_DONE;

@@ -9,6 +9,7 @@
 
 #include "cli/json_text.h"
 #include "core/alloc.h"
+#include "core/names.h"
 #include "registry/client.h"
 #include "snapshots/format.h"
 
@@ -25,17 +26,12 @@ static const wanted_setting events_settings[] = {
 };
 #define EVENTS_SETTINGS (sizeof events_settings / sizeof events_settings[0])
 
-static char *events_topic(const char *aggregate)
-{
-    return stele_strdup_format("%s.events", aggregate);
-}
-
 stele_exit stele_cmd_topics_create(stele_cli *cli, const stele_arguments *arguments)
 {
     stele_error err = {0};
     stele_client *client = stele_cli_client(cli);
     if (client == NULL) return STELE_EXIT_FAILED;
-    STELE_AUTO(char) topic = events_topic(stele_arguments_operand(arguments, 0));
+    STELE_AUTO(char) topic = stele_events_topic(stele_arguments_operand(arguments, 0));
     stele_header settings[EVENTS_SETTINGS];
     for (size_t i = 0; i < EVENTS_SETTINGS; i++)
         settings[i] = (stele_header){events_settings[i].name, stele_text(events_settings[i].value)};
@@ -60,7 +56,7 @@ stele_exit stele_cmd_topics_create(stele_cli *cli, const stele_arguments *argume
 
 stele_exit stele_cmd_topics_delete(stele_cli *cli, const stele_arguments *arguments)
 {
-    STELE_AUTO(char) topic = events_topic(stele_arguments_operand(arguments, 0));
+    STELE_AUTO(char) topic = stele_events_topic(stele_arguments_operand(arguments, 0));
     if (!stele_arguments_flag(arguments, "yes"))
         return stele_cli_fail(cli, STELE_EXIT_USAGE,
                               "topics delete: %s and all its events would be gone for ever; say so "
@@ -113,7 +109,9 @@ static int describe_topic(stele_cli *cli, stele_log *log, const char *topic)
     stele_error err = {0};
     stele_log_topic found;
     if (stele_log_topic_describe(log, topic, cli->timeout_ms, &found, &err) < 0) {
-        STELE_AUTO(char) aggregate = stele_strndup(topic, strlen(topic) - strlen(".events"));
+        stele_bytes name = stele_text(topic);
+        stele_events_topic_parse(topic, &name);
+        STELE_AUTO(char) aggregate = stele_strndup((const char *)name.data, name.size);
         stele_cli_fail_topic(cli, aggregate, &err);
         return -1;
     }
@@ -146,7 +144,7 @@ stele_exit stele_cmd_topics_describe(stele_cli *cli, const stele_arguments *argu
     const char *aggregate = stele_arguments_operand(arguments, 0);
     int differences = 0;
     if (aggregate != NULL) {
-        STELE_AUTO(char) topic = events_topic(aggregate);
+        STELE_AUTO(char) topic = stele_events_topic(aggregate);
         differences = describe_topic(cli, log, topic);
     } else {
         stele_error err = {0};
@@ -154,8 +152,8 @@ stele_exit stele_cmd_topics_describe(stele_cli *cli, const stele_arguments *argu
         if (stele_log_topics(log, "", cli->timeout_ms, &topics, &err) < 0)
             return stele_cli_fail_error(cli, &err);
         for (char **topic = topics; *topic != NULL && differences >= 0; topic++) {
-            size_t size = strlen(*topic);
-            if (size <= 7 || strcmp(*topic + size - 7, ".events") != 0) continue;
+            stele_bytes name;
+            if (!stele_events_topic_parse(*topic, &name)) continue;
             int found = describe_topic(cli, log, *topic);
             differences = found < 0 ? -1 : differences + found;
         }

@@ -10,6 +10,7 @@
 #include "core/alloc.h"
 #include "core/date.h"
 #include "core/monitor.h"
+#include "core/names.h"
 
 enum {
     LOOK_MS = 100,
@@ -130,8 +131,7 @@ static void write_line(stele_status_board *board, int32_t partition, entry *of)
     measure_rate(of, now_ns);
     char *json = to_json(board, of, state, reason, stele_clock_now_ms(board->options.clock));
     if (json == NULL) return;
-    char key[512];
-    snprintf(key, sizeof key, "%s/%s/%d", board->name, board->topic, (int)partition);
+    STELE_AUTO(char) key = stele_status_key(board->name, board->topic, partition);
     stele_log_entry record = {
         .partition = {STELE_STATUS_TOPIC, 0}, .key = stele_text(key), .value = stele_text(json)};
     /* Full: the broker is away or slow, and a newer line will follow. */

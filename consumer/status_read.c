@@ -9,6 +9,7 @@
 #include "consumer/read.h"
 #include "core/alloc.h"
 #include "core/date.h"
+#include "core/names.h"
 #include "core/table.h"
 #include "core/text.h"
 
@@ -34,19 +35,13 @@ static int keep_last(void *context, const stele_batch *batch, stele_error *err)
     return STELE_OK;
 }
 
-/* "customers.v1/customer.events/3" in three; the projection's name holds no '/'. */
 static bool split_key(char *key, stele_status_line *line)
 {
-    char *topic = strchr(key, '/');
-    char *partition = strrchr(key, '/');
-    if (topic == NULL || partition == topic) return false;
-    *topic++ = '\0';
-    *partition++ = '\0';
-    int64_t index;
-    if (stele_parse_int64(stele_text(partition), 0, INT32_MAX, &index, NULL) < 0) return false;
-    line->name = key;
-    line->topic = topic;
-    line->partition = (int32_t)index;
+    stele_status_row name;
+    if (!stele_status_key_parse(key, &name)) return false;
+    line->name = name.group;
+    line->topic = name.topic;
+    line->partition = name.partition;
     return true;
 }
 

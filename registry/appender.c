@@ -3,6 +3,7 @@
 #include "registry/appender.h"
 
 #include "core/alloc.h"
+#include "core/names.h"
 #include "registry/follower.h"
 
 enum { WAIT_MAX_MS = 60000, PAUSE_MS = 20 };

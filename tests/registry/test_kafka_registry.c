@@ -4,6 +4,7 @@
 #include "registry/kafka_registry.h"
 
 #include "core/alloc.h"
+#include "core/names.h"
 #include "kafka/memory_log.h"
 #include "registry/follower.h"
 #include "registry_cases.h"
