@@ -213,8 +213,8 @@ static stele_status check_candidate(stele_kafka_registry *registry, const char *
                                                 seen->level, keep_first, &first, &findings, err);
     if (status < 0 || findings == 0) return status;
     return stele_fail_cause(err, STELE_E_INCOMPATIBLE, STELE_NEXT_STOP, STELE_API_INCOMPATIBLE,
-                            "subject %s (%s): %s", subject, stele_compatibility_name(seen->level),
-                            first.text);
+                            "subject %s (level %s; `stele schema level` sets another): %s", subject,
+                            stele_compatibility_name(seen->level), first.text);
 }
 
 static stele_status read_only(const char *subject, stele_error *err)
