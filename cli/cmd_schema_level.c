@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "cli/json_text.h"
+#include "core/text.h"
 #include "core/alloc.h"
 #include "registry/client.h"
 
@@ -29,7 +29,7 @@ static stele_exit print_level(stele_cli *cli, stele_registry *registry, const ch
     if (subject == NULL) {
         stele_buffer_format(&line, "null");
     } else {
-        stele_json_text(&line, stele_text(subject));
+        stele_show_json(&line, stele_text(subject));
     }
     fprintf(cli->out, "%s,\"level\":\"%s\",\"default\":%s}\n", stele_buffer_text(&line), name,
             is_own ? "false" : "true");

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/json_text.h"
+#include "core/text.h"
 #include "cli/stored_states.h"
 #include "cli/value_reader.h"
 #include "consumer/read.h"
@@ -61,13 +61,13 @@ static void print_record(listing *l, stele_partition partition, const stele_reco
     size_t count = stele_log_record_headers(l->log, record, headers, 8);
     stele_buffer_format(&line, "{\"partition\":%" PRId32 ",\"offset\":%" PRId64 ",\"key\":",
                         partition.index, record->offset);
-    stele_json_text(&line, record->key);
+    stele_show_json(&line, record->key);
     stele_buffer_append(&line, stele_text(",\"headers\":{"));
     for (size_t i = 0; i < count && i < 8; i++) {
         if (i > 0) stele_buffer_push(&line, ',');
-        stele_json_text(&line, stele_text(headers[i].name));
+        stele_show_json(&line, stele_text(headers[i].name));
         stele_buffer_push(&line, ':');
-        stele_json_text(&line, headers[i].value);
+        stele_show_json(&line, headers[i].value);
     }
     stele_buffer_append(&line, stele_text("},\"value\":"));
     append_hex(&line, record->value);
@@ -224,9 +224,9 @@ static void print_finding(void *context, const stele_verify_finding *finding)
     }
     STELE_AUTO_VALUE(stele_buffer) line = {0};
     stele_buffer_format(&line, "{\"partition\":%" PRId32 ",\"id\":", finding->partition);
-    stele_json_text(&line, finding->id);
+    stele_show_json(&line, finding->id);
     stele_buffer_append(&line, stele_text(",\"text\":"));
-    stele_json_text(&line, stele_text(finding->text));
+    stele_show_json(&line, stele_text(finding->text));
     fprintf(cli->out, "%s}\n", stele_buffer_text(&line));
 }
 

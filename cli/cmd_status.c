@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/json_text.h"
+#include "core/text.h"
 #include "consumer/read.h"
 #include "consumer/status.h"
 #include "core/alloc.h"
@@ -179,17 +179,17 @@ static void print_json(FILE *out, const row *r, int64_t now_ms)
 {
     STELE_AUTO_VALUE(stele_buffer) line = {0};
     stele_buffer_append(&line, stele_text("{\"projection\":"));
-    stele_json_text(&line, stele_text(r->name));
+    stele_show_json(&line, stele_text(r->name));
     stele_buffer_append(&line, stele_text(",\"topic\":"));
-    stele_json_text(&line, stele_text(r->topic));
+    stele_show_json(&line, stele_text(r->topic));
     stele_buffer_format(&line, ",\"partition\":%" PRId32 ",\"instance\":", r->partition);
     if (r->instance != NULL)
-        stele_json_text(&line, stele_text(r->instance));
+        stele_show_json(&line, stele_text(r->instance));
     else
         stele_buffer_append(&line, stele_text("null"));
     stele_buffer_format(&line,
                         ",\"state\":\"%s\",\"reason\":", stele_partition_state_name(r->state));
-    stele_json_text(&line, stele_text(r->reason != NULL ? r->reason : ""));
+    stele_show_json(&line, stele_text(r->reason != NULL ? r->reason : ""));
     append_number(&line, "position", r->position);
     append_number(&line, "end", r->end);
     append_number(&line, "lag", lag_of(r));

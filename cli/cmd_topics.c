@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/json_text.h"
+#include "core/text.h"
 #include "core/alloc.h"
 #include "core/names.h"
 #include "registry/client.h"
@@ -96,9 +96,9 @@ static int compare_setting(stele_cli *cli, stele_log *log, const char *topic,
         return 1;
     }
     if (json->size > 0) stele_buffer_push(json, ',');
-    stele_json_text(json, stele_text(wanted->name));
+    stele_show_json(json, stele_text(wanted->name));
     stele_buffer_format(json, ":{\"is\":");
-    stele_json_text(json, stele_text(value));
+    stele_show_json(json, stele_text(value));
     stele_buffer_format(json, ",\"wanted\":\"%s\"}", wanted->value);
     return 1;
 }

@@ -9,6 +9,7 @@
 
 #include "core/alloc.h"
 #include "core/date.h"
+#include "core/message.h"
 #include "core/monitor.h"
 #include "core/names.h"
 
@@ -39,7 +40,7 @@ typedef struct entry {
     bool is_ours;
     bool changed;
     stele_partition_state state;
-    char reason[240];
+    char reason[STELE_ERROR_TEXT_MAX + 1];
     int64_t position;
     int64_t applied;
     int64_t since_ms;
@@ -117,13 +118,14 @@ static void write_line(stele_status_board *board, int32_t partition, entry *of)
     int64_t now_ns = stele_clock_monotonic_ns(board->options.clock);
     stele_partition_state state = of->state;
     const char *reason = of->reason;
-    char hanging[200];
+    char hanging[STELE_ERROR_TEXT_MAX + 1];
     int64_t busy_ms = busy_ms_of(board, now_ns);
     if (busy_ms >= board->options.stall_timeout_ms && claims_to_go_on(state)) {
         const entry *at = &board->entries[board->busy];
-        snprintf(hanging, sizeof hanging,
-                 "the worker has been busy with one batch of %s/%d/%" PRId64 " for %" PRId64 " s",
-                 board->topic, (int)board->busy, at->position, busy_ms / 1000);
+        stele_message_format(hanging, sizeof hanging,
+                             "the worker has been busy with one batch of %s/%d/%" PRId64
+                             " for %" PRId64 " s",
+                             board->topic, (int)board->busy, at->position, busy_ms / 1000);
         state = STELE_STATE_STALLED;
         reason = hanging;
     }
@@ -277,7 +279,7 @@ void stele_status_board_set(stele_status_board *board, int32_t partition,
     of->is_ours = true;
     of->changed = true;
     of->state = state;
-    snprintf(of->reason, sizeof of->reason, "%s", reason);
+    stele_message_format(of->reason, sizeof of->reason, "%s", reason);
     of->position = position;
     of->applied = applied;
     if (is_new) {

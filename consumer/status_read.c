@@ -4,12 +4,12 @@
 #include "consumer/status.h"
 
 #include <jansson.h>
-#include <stdio.h>
 
 #include "consumer/read.h"
 #include "core/alloc.h"
 #include "core/date.h"
 #include "core/names.h"
+#include "core/message.h"
 #include "core/table.h"
 #include "core/text.h"
 
@@ -78,8 +78,8 @@ static void make_unknown(stele_status_line *line, char *text, size_t size)
 {
     text[0] = '\0';
     if (line->reason[0] != '\0')
-        snprintf(text, size, "last said: %s: %s", stele_partition_state_name(line->state),
-                 line->reason);
+        stele_message_format(text, size, "last said: %s: %s",
+                             stele_partition_state_name(line->state), line->reason);
     line->reason = text;
     line->state = STELE_STATE_UNKNOWN;
 }
@@ -97,7 +97,7 @@ static void hand_out(const stele_table *lines, const char *name, int64_t now_ms,
         json_t *json = json_loads(last->json, 0, NULL);
         if (split_key(text, &line) && (name == NULL || strcmp(name, line.name) == 0) &&
             json != NULL && parse_line(json, &line)) {
-            char last_said[320];
+            char last_said[2 * STELE_ERROR_TEXT_MAX];
             if (now_ms - line.time_ms > STELE_STATUS_AGE_MS)
                 make_unknown(&line, last_said, sizeof last_said);
             each(context, &line);

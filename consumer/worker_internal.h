@@ -36,17 +36,17 @@ typedef struct slot {
     bool has_batch;
 
     int backoff_ms;
-    int64_t retry_ns; /* no call before it */
-    char reason[240]; /* why it waits or is stopped; "" */
-    int64_t said_ns;  /* the reason is kept from log and status until then */
+    int64_t retry_ns;                      /* no call before it */
+    char reason[STELE_ERROR_TEXT_MAX + 1]; /* why it waits or is stopped; "" */
+    int64_t said_ns;                       /* the reason is kept from log and status until then */
 
-    stele_progress progress; /* as seen last */
-    int64_t progress_ns;     /* when it moved, or there was nothing to do */
-    char stalled[240];       /* why it is stalled; "" if it is not */
+    stele_progress progress;                /* as seen last */
+    int64_t progress_ns;                    /* when it moved, or there was nothing to do */
+    char stalled[STELE_ERROR_TEXT_MAX + 1]; /* why it is stalled; "" if it is not */
     int64_t fenced_ns;
 
     stele_partition_state told_state; /* to log and board */
-    char told_reason[240];
+    char told_reason[STELE_ERROR_TEXT_MAX + 1];
     stele_progress told_progress;
     bool told;
 } slot;

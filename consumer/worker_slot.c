@@ -2,6 +2,7 @@
  * The life of one partition in a worker: opened, prepared, fed, waiting, stopped, drained, closed.
  * Each failure of a task is answered here, and nowhere else. */
 #include "consumer/worker_internal.h"
+#include "core/message.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -28,7 +29,7 @@ static void drop_batch(slot *self)
 
 static void set_reason(slot *self, const char *text)
 {
-    snprintf(self->reason, sizeof self->reason, "%s", text);
+    stele_message_format(self->reason, sizeof self->reason, "%s", text);
 }
 
 static void go_on(slot *self)

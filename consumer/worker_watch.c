@@ -2,6 +2,7 @@
  * Who stands still, and who is told: the state of each partition, the watch for silent stalls, the
  * lines in log and status. */
 #include "consumer/worker_internal.h"
+#include "core/message.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -95,14 +96,14 @@ static void set_stalled(stele_worker *worker, slot *self, int64_t end)
 {
     int stalled_s = worker->options.stall_timeout_ms / 1000;
     if (self->phase == SLOT_PREPARING)
-        snprintf(self->stalled, sizeof self->stalled,
-                 "restoring has made no progress for %d s; beginning again", stalled_s);
+        stele_message_format(self->stalled, sizeof self->stalled,
+                             "restoring has made no progress for %d s; beginning again", stalled_s);
     else
-        snprintf(self->stalled, sizeof self->stalled,
-                 "no event %s for %d s at %s/%d/%" PRId64 ", the log ends at %" PRId64 "%s",
-                 self->has_batch ? "was applied" : "came", stalled_s, worker->topic,
-                 (int)self->index, self->progress.position, end,
-                 self->has_batch ? "" : "; reading anew");
+        stele_message_format(
+            self->stalled, sizeof self->stalled,
+            "no event %s for %d s at %s/%d/%" PRId64 ", the log ends at %" PRId64 "%s",
+            self->has_batch ? "was applied" : "came", stalled_s, worker->topic, (int)self->index,
+            self->progress.position, end, self->has_batch ? "" : "; reading anew");
 }
 
 /* @return does it need another reader? */
@@ -169,7 +170,7 @@ static void tell_slot(stele_worker *worker, slot *self)
     self->told = true;
     self->told_state = state;
     self->told_progress = self->progress;
-    snprintf(self->told_reason, sizeof self->told_reason, "%s", reason);
+    stele_message_format(self->told_reason, sizeof self->told_reason, "%s", reason);
     stele_status_board_set(worker->board, self->index, state, reason, self->progress.position,
                            self->progress.applied);
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/alloc.h"
+#include "core/message.h"
 #include "core/text.h"
 #include "core/uuid.h"
 #include "registry/record.h"
@@ -17,7 +18,7 @@ STELE_SCOPE(json_t, json_decref);
 
 typedef struct answer_error {
     json_int_t code; /* 0: the answer is not a registry's error */
-    char message[160];
+    char message[STELE_ERROR_TEXT_MAX + 1];
 } answer_error;
 
 static answer_error read_error(stele_bytes answer)
@@ -28,7 +29,7 @@ static answer_error read_error(stele_bytes answer)
     if (!json_is_object(json)) return found;
     found.code = json_integer_value(json_object_get(json, "error_code"));
     const char *message = json_string_value(json_object_get(json, "message"));
-    snprintf(found.message, sizeof found.message, "%s", message == NULL ? "" : message);
+    stele_message_format(found.message, sizeof found.message, "%s", message == NULL ? "" : message);
     return found;
 }
 

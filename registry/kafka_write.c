@@ -2,6 +2,7 @@
  * How the `kafka:` registry is written to: read to the end, decide, append with the offset that the
  * decision rests on, and see whether the log's order let it stand; if not, begin again. */
 #include "core/alloc.h"
+#include "core/message.h"
 #include "core/text.h"
 #include "core/uuid.h"
 #include "registry/kafka_inside.h"
@@ -191,7 +192,7 @@ static versions_seen see_versions(const stele_catalog *catalog, const char *name
 
 typedef struct first_finding {
     bool has;
-    char text[200];
+    char text[STELE_ERROR_TEXT_MAX + 1];
 } first_finding;
 
 static void keep_first(void *context, const stele_finding *finding)
@@ -199,8 +200,8 @@ static void keep_first(void *context, const stele_finding *finding)
     first_finding *first = context;
     if (first->has) return;
     first->has = true;
-    snprintf(first->text, sizeof first->text, "%s%s%s", finding->path,
-             finding->path[0] == '\0' ? "" : ": ", finding->text);
+    stele_message_format(first->text, sizeof first->text, "%s%s%s", finding->path,
+                         finding->path[0] == '\0' ? "" : ": ", finding->text);
 }
 
 static stele_status check_candidate(stele_kafka_registry *registry, const char *subject,

@@ -12,6 +12,7 @@
 #include "core/alloc.h"
 #include "core/deadline.h"
 #include "core/names.h"
+#include "core/message.h"
 #include "core/text.h"
 #include "kafka/memory_log.h"
 #include "projections/states.h"
@@ -46,7 +47,7 @@ static bool fail(stele_test *test, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(test->failure, sizeof test->failure, format, arguments);
+    stele_message_vformat(test->failure, sizeof test->failure, format, arguments);
     va_end(arguments);
     fprintf(stderr, "%s: %s\n", test->projection->name, test->failure);
     return false;
