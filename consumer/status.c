@@ -12,6 +12,7 @@
 #include "core/message.h"
 #include "core/monitor.h"
 #include "core/names.h"
+#include "kafka/topic_spec.h"
 
 enum {
     LOOK_MS = 100,
@@ -169,16 +170,16 @@ static void write_due(stele_status_board *board)
 
 static stele_status make_topic(stele_log *log)
 {
-    const stele_header settings[] = {
-        {"cleanup.policy", stele_text("compact")},
-        {"min.cleanable.dirty.ratio", stele_text("0.1")},
-        {"segment.ms", stele_text("3600000")},
+    static const stele_topic_setting settings[] = {
+        {.name = "cleanup.policy", .value = "compact"},
+        {.name = "min.cleanable.dirty.ratio", .value = "0.1"},
+        {.name = "segment.ms", .value = "3600000"},
     };
-    stele_log_topic_options options = {.name = STELE_STATUS_TOPIC,
-                                       .partitions = 1,
-                                       .settings = settings,
-                                       .setting_count = sizeof settings / sizeof settings[0]};
-    stele_status status = stele_log_topic_create(log, &options, ASK_MS, NULL);
+    stele_topic_spec spec = {.name = STELE_STATUS_TOPIC,
+                             .partitions = 1,
+                             .settings = settings,
+                             .setting_count = sizeof settings / sizeof settings[0]};
+    stele_status status = stele_topic_create(log, &spec, ASK_MS, NULL);
     return status == STELE_E_EXISTS ? STELE_OK : status;
 }
 
