@@ -69,6 +69,7 @@ static stele_status run_worker(const runner *r, stele_error *err)
     STELE_AUTO(stele_fold) fold = NULL;
     stele_status status = open_fold(r, config, &fold, err);
     if (status < 0) return status;
+    int drain_ms = config_int(config, "worker", NULL, "drain_timeout_ms");
     stele_worker_options options = {
         .name = stele_fold_group(fold),
         .topic = stele_fold_topic(fold),
@@ -76,7 +77,7 @@ static stele_status run_worker(const runner *r, stele_error *err)
         .eager = stele_config_is(config, "worker", NULL, "assignment", "eager"),
         .session_timeout_ms = config_int(config, "kafka", NULL, "session.timeout.ms"),
         .stall_timeout_ms = config_int(config, "worker", NULL, "stall_timeout_ms"),
-        .drain_timeout_ms = config_int(config, "worker", NULL, "drain_timeout_ms"),
+        .drain_timeout_ms = drain_ms > 0 ? drain_ms : -1, /* 0 is the struct's default */
         .memory_max = (size_t)stele_config_int(config, "worker", NULL, "memory_max_mb") << 20,
         .ops = &stele_fold_tasks,
         .self = fold,
@@ -96,7 +97,7 @@ static void *run_thread(void *argument)
     runner *r = argument;
     r->status = run_worker(r, &r->error);
     /* Where all that it owned is stopped the others go on; a thread that died ends the process. */
-    if (r->status < 0 && r->status != STELE_E_INTERNAL) atomic_store(r->cli->stop, true);
+    if (r->status < 0 && r->status != STELE_E_STOPPED) atomic_store(r->cli->stop, true);
     if (r->status < 0)
         stele_logger_write(r->logger, STELE_LOGGER_ERROR, "worker ends",
                            STELE_LOGGER_FIELDS(stele_logger_text("projection", r->projection.name),

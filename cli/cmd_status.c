@@ -7,11 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/text.h"
+#include "cli/json_text.h"
 #include "consumer/read.h"
 #include "consumer/status.h"
 #include "core/alloc.h"
-#include "core/names.h"
 #include "registry/client.h"
 
 enum { ASK_MS = 1000 /* one question to the broker, before it is asked again */ };
@@ -24,7 +23,7 @@ typedef struct row {
     char *reason;
     stele_partition_state state;
     int64_t position; /* -1: not known */
-    int64_t end;      /* last stable offset */
+    int64_t end;      /* high watermark */
     double rate;
     int64_t since_ms; /* 0: not known */
 } row;
@@ -47,6 +46,16 @@ static void board_clear(board *b)
 }
 STELE_VALUE_SCOPE(board, board_clear);
 
+/* "customers" names "customers.v1" and "customers.v2"; "customers.v1" only itself. */
+static bool is_asked_for(const char *projection, const char *name)
+{
+    if (projection == NULL || strcmp(projection, name) == 0) return true;
+    size_t size = strlen(projection);
+    if (strncmp(projection, name, size) != 0 || strncmp(name + size, ".v", 2) != 0) return false;
+    const char *digits = name + size + 2;
+    return *digits != '\0' && digits[strspn(digits, "0123456789")] == '\0';
+}
+
 static row *add_row(board *b, const char *name, const char *topic, int32_t partition)
 {
     b->rows = stele_realloc_array(b->rows, b->count + 1, sizeof *b->rows);
@@ -61,7 +70,7 @@ static row *add_row(board *b, const char *name, const char *topic, int32_t parti
 static void take_line(void *context, const stele_status_line *line)
 {
     board *b = context;
-    if (b->projection != NULL && !stele_projection_group_is_of(line->name, b->projection)) return;
+    if (!is_asked_for(b->projection, line->name)) return;
     row *r = add_row(b, line->name, line->topic, line->partition);
     r->instance = stele_strdup(line->instance);
     r->reason = stele_strdup(line->reason);
@@ -117,7 +126,7 @@ static stele_status find_end(row *r, stele_log *log, stele_deadline deadline,
     int64_t start;
     do {
         status =
-            stele_log_bounds(log, partition, STELE_READ_COMMITTED, ASK_MS, &start, &r->end, err);
+            stele_log_bounds(log, partition, STELE_READ_UNCOMMITTED, ASK_MS, &start, &r->end, err);
     } while (status < 0 && status != STELE_E_NOT_FOUND &&
              stele_read_wait_to_retry(deadline, stop, err));
     return status;
@@ -179,17 +188,17 @@ static void print_json(FILE *out, const row *r, int64_t now_ms)
 {
     STELE_AUTO_VALUE(stele_buffer) line = {0};
     stele_buffer_append(&line, stele_text("{\"projection\":"));
-    stele_show_json(&line, stele_text(r->name));
+    stele_json_text(&line, stele_text(r->name));
     stele_buffer_append(&line, stele_text(",\"topic\":"));
-    stele_show_json(&line, stele_text(r->topic));
+    stele_json_text(&line, stele_text(r->topic));
     stele_buffer_format(&line, ",\"partition\":%" PRId32 ",\"instance\":", r->partition);
     if (r->instance != NULL)
-        stele_show_json(&line, stele_text(r->instance));
+        stele_json_text(&line, stele_text(r->instance));
     else
         stele_buffer_append(&line, stele_text("null"));
     stele_buffer_format(&line,
                         ",\"state\":\"%s\",\"reason\":", stele_partition_state_name(r->state));
-    stele_show_json(&line, stele_text(r->reason != NULL ? r->reason : ""));
+    stele_json_text(&line, stele_text(r->reason != NULL ? r->reason : ""));
     append_number(&line, "position", r->position);
     append_number(&line, "end", r->end);
     append_number(&line, "lag", lag_of(r));

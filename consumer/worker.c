@@ -1,17 +1,63 @@
 /* SPDX-License-Identifier: MIT
- * The worker's turn: connecting, the group, the partition count, batches. What happens to a single
- * partition is in worker_slot.c, who stands still and who is told in worker_watch.c. */
-#include "consumer/worker_internal.h"
+ * The worker's turn: connecting, the group, the partition count, the reader, batches. */
+#include "consumer/worker.h"
 
-#include <stdio.h>
+#include <assert.h>
+
+#include "consumer/report.h"
+#include "consumer/slot.h"
+#include "consumer/watch.h"
+#include "core/alloc.h"
+#include "core/monitor.h"
 
 enum {
     STALL_TIMEOUT_MS = 30000,
     DRAIN_TIMEOUT_MS = 10000,
     SESSION_TIMEOUT_MS = 6000,
-    LEAVE_MS = 3000, /* leaving the group */
-    PAUSE_MS = 500   /* between two attempts to connect */
+    COMPLAIN_MS = 10000, /* how often a wait is logged */
+    REFRESH_MS = 30000,  /* how often the partition count is asked for */
+    ASK_MS = 1000,       /* one question to the broker */
+    LEAVE_MS = 3000,     /* leaving the group */
+    DRAIN_LOOK_MS = 10,
+    PAUSE_MS = 500, /* between two attempts to connect */
+    MEMORY_MAX = 256 << 20
 };
+
+struct stele_worker {
+    slot_host host;
+    char *name;
+    char *topic;
+    char *instance;
+    stele_worker_options options; /* its texts are the three above */
+    atomic_bool never;            /* the stop flag of a worker that nobody runs */
+    stele_monitor bell;
+    bool rung; /* under the monitor: something came for a task */
+
+    stele_log_member *member; /* NULL until the topic is there, and after one died */
+    bool member_died;         /* what is revoked while it closes is lost */
+    report told;
+
+    int32_t partition_count; /* -1 until the topic was seen */
+    bool count_unconfirmed;  /* partitions were assigned since it was compared */
+    int64_t refresh_ns;      /* when it is compared again */
+    int64_t connect_ns;      /* no attempt to connect before it */
+    int64_t complained_ns;   /* INT64_MIN: never */
+    stele_error stop_reason; /* all partitions are stopped, also those that come; or STELE_OK */
+
+    slot **slots; /* by partition; they do not move */
+    int32_t slot_count;
+};
+
+static int64_t now_of(const stele_worker *worker)
+{
+    return stele_clock_monotonic_ns(worker->options.clock);
+}
+
+static slot *slot_at(const stele_worker *worker, int32_t partition)
+{
+    if (partition < 0 || partition >= worker->slot_count) return NULL;
+    return worker->slots[partition];
+}
 
 static int or_default(int value, int fallback)
 {
@@ -23,7 +69,6 @@ stele_status stele_worker_open(stele_log *log, const stele_worker_options *optio
 {
     (void)err; /* what can fail asks the broker, and comes in a step */
     stele_worker *worker = stele_alloc(sizeof *worker);
-    worker->log = log;
     worker->options = *options;
     worker->options.name = worker->name = stele_strdup(options->name);
     worker->options.topic = worker->topic = stele_strdup(options->topic);
@@ -36,8 +81,11 @@ stele_status stele_worker_open(stele_log *log, const stele_worker_options *optio
     worker->partition_count = -1;
     worker->connect_ns = INT64_MIN;
     worker->complained_ns = INT64_MIN;
+    stele_monitor_init(&worker->bell, stele_log_runtime(log));
+    worker->host = (slot_host){
+        .worker = worker, .log = log, .options = &worker->options, .stop = &worker->never};
     if (!options->no_status) {
-        worker->board = stele_status_board_open(
+        worker->host.board = stele_status_board_open(
             log,
             &(stele_status_board_options){.name = worker->name,
                                           .topic = worker->topic,
@@ -47,6 +95,58 @@ stele_status stele_worker_open(stele_log *log, const stele_worker_options *optio
     }
     *out = worker;
     return STELE_OK;
+}
+
+/* ---- waiting ---- */
+
+void stele_worker_wake(stele_worker *worker)
+{
+    stele_monitor_lock(&worker->bell);
+    worker->rung = true;
+    stele_monitor_wake(&worker->bell);
+    stele_monitor_unlock(&worker->bell);
+}
+
+/* Where nothing can be read meanwhile. */
+static void await_bell(stele_worker *worker, int timeout_ms)
+{
+    stele_deadline until = stele_deadline_after(stele_log_clock(worker->host.log), timeout_ms);
+    stele_monitor_lock(&worker->bell);
+    while (!worker->rung && stele_monitor_wait(&worker->bell, until)) {
+    }
+    worker->rung = false;
+    stele_monitor_unlock(&worker->bell);
+}
+
+/* ---- draining and releasing ---- */
+
+/* Drain the partitions that are marked, in turns, until all are done or the time is up. */
+static void drain(stele_worker *worker)
+{
+    int drain_ms = worker->options.drain_timeout_ms > 0 ? worker->options.drain_timeout_ms : 0;
+    /* By the log's clock: the threads that write do not follow another one. */
+    stele_deadline deadline = stele_deadline_after(stele_log_clock(worker->host.log), drain_ms);
+    bool left = true;
+    while (left && !stele_deadline_passed(deadline)) {
+        left = false;
+        for (int32_t i = 0; i < worker->slot_count; i++) {
+            slot *each = worker->slots[i];
+            if (each->draining && each->phase == SLOT_RUNNING) slot_drain(&worker->host, each);
+            left = left || (each->draining && each->phase == SLOT_RUNNING);
+        }
+        if (left) await_bell(worker, stele_deadline_remaining_ms(deadline, DRAIN_LOOK_MS));
+    }
+}
+
+static void release(stele_worker *worker, slot *const *slots, size_t count, bool lost)
+{
+    /* A worker that ends has said so, or why: that line is not to be deleted before the board has
+     * published it. */
+    for (size_t i = 0; i < count; i++)
+        slots[i]->keeps_line = worker->host.stopping && (!lost || slots[i]->phase == SLOT_STOPPED);
+    slots_release(&worker->host, slots, count, lost);
+    for (size_t i = 0; i < count; i++)
+        report_gone(&worker->told, &worker->host, slots[i]);
 }
 
 /* ---- the group ---- */
@@ -59,14 +159,29 @@ static void on_assigned(void *context, const stele_partition *partitions, size_t
     for (size_t i = 0; i < count; i++) {
         int32_t index = partitions[i].index;
         if (index >= worker->slot_count) {
-            worker->slots = stele_realloc_array(worker->slots, (size_t)index + 1, sizeof(slot));
-            while (worker->slot_count <= index) {
-                worker->slots[worker->slot_count] = (slot){.index = worker->slot_count};
-                worker->slot_count++;
+            worker->slots = stele_realloc_array(worker->slots, (size_t)index + 1, sizeof(slot *));
+            for (; worker->slot_count <= index; worker->slot_count++) {
+                worker->slots[worker->slot_count] = stele_alloc(sizeof(slot));
+                worker->slots[worker->slot_count]->index = worker->slot_count;
             }
         }
-        slot_assign(worker, &worker->slots[index]);
+        slot_assign(&worker->host, worker->slots[index]);
+        if (worker->stop_reason.status < 0)
+            slot_stop(&worker->host, worker->slots[index], &worker->stop_reason);
     }
+}
+
+/* Once for all of them, for whoever wonders where they went. */
+static void log_given_away(const stele_worker *worker, size_t count)
+{
+    size_t left = 0;
+    for (int32_t i = 0; i < worker->slot_count; i++)
+        left += worker->slots[i]->phase != SLOT_FREE;
+    stele_logger_write(worker->options.logger, STELE_LOGGER_INFO, "partitions given away",
+                       STELE_LOGGER_FIELDS(stele_logger_text("worker", worker->name),
+                                           stele_logger_text("topic", worker->topic),
+                                           stele_logger_int("count", (int64_t)count),
+                                           stele_logger_int("left", (int64_t)left)));
 }
 
 /* @locality as on_assigned */
@@ -74,15 +189,18 @@ static void on_revoked(void *context, const stele_partition *partitions, size_t 
 {
     stele_worker *worker = context;
     lost = lost || worker->member_died;
-    for (size_t i = 0; i < count && !lost; i++) {
-        slot *each = worker_slot(worker, partitions[i].index);
-        if (each != NULL && each->phase == SLOT_RUNNING && !worker->stopping) each->draining = true;
-    }
-    if (!lost) worker_drain(worker);
+    slot **slots = stele_alloc_array(count + 1, sizeof(slot *));
+    size_t found = 0;
     for (size_t i = 0; i < count; i++) {
-        slot *each = worker_slot(worker, partitions[i].index);
-        if (each != NULL && each->phase != SLOT_FREE) slot_release(worker, each, lost);
+        slot *each = slot_at(worker, partitions[i].index);
+        if (each == NULL || each->phase == SLOT_FREE) continue;
+        slots[found++] = each;
+        if (!lost && each->phase == SLOT_RUNNING && !worker->host.stopping) each->draining = true;
     }
+    if (!lost) drain(worker);
+    release(worker, slots, found, lost);
+    if (found > 0 && !lost && !worker->host.stopping) log_given_away(worker, found);
+    free(slots);
 }
 
 static stele_status join_group(stele_worker *worker, stele_error *err)
@@ -95,7 +213,7 @@ static stele_status join_group(stele_worker *worker, stele_error *err)
         .session_timeout_ms = worker->options.session_timeout_ms,
         .client = worker->instance,
         .events = {.assigned = on_assigned, .revoked = on_revoked, .context = worker}};
-    return stele_log_member_open(worker->log, &options, &worker->member, err);
+    return stele_log_member_open(worker->host.log, &options, &worker->member, err);
 }
 
 static void leave_group(stele_worker *worker, bool died)
@@ -104,14 +222,17 @@ static void leave_group(stele_worker *worker, bool died)
     stele_log_member_close(worker->member, LEAVE_MS);
     worker->member = NULL;
     worker->member_died = false;
-    for (int32_t i = 0; i < worker->slot_count; i++) {
-        if (worker->slots[i].phase != SLOT_FREE) slot_release(worker, &worker->slots[i], true);
-    }
+    slot **slots = stele_alloc_array((size_t)worker->slot_count + 1, sizeof(slot *));
+    size_t count = 0;
+    for (int32_t i = 0; i < worker->slot_count; i++)
+        if (worker->slots[i]->phase != SLOT_FREE) slots[count++] = worker->slots[i];
+    release(worker, slots, count, true);
+    free(slots);
 }
 
 static void complain(stele_worker *worker, const char *message, const stele_error *why)
 {
-    int64_t now_ns = worker_now(worker);
+    int64_t now_ns = now_of(worker);
     if (worker->complained_ns != INT64_MIN && now_ns < after_ms(worker->complained_ns, COMPLAIN_MS))
         return;
     worker->complained_ns = now_ns;
@@ -121,33 +242,43 @@ static void complain(stele_worker *worker, const char *message, const stele_erro
                                            stele_logger_text("reason", why->text)));
 }
 
-/* Has another owner's fence been here for longer than the group needs to tell us? Then the group
- * still believes in us: leave it, and come back as somebody new. */
-static bool is_ghost(const stele_worker *worker)
+/*
+ * A partition that was fenced is somebody else's, and the group is about to say so; or its
+ * transaction outlived the broker's patience (an outage does that), and then it is ours as before.
+ * A member that is alive for a whole session after the fence, with its partition, is the owner as
+ * the group sees it: it fences in turn. Where that does not last, somebody else holds the id
+ * without the group: leave, and rejoin with a new member id.
+ */
+static void take_back_fenced(stele_worker *worker, bool *leave)
 {
-    int64_t now_ns = worker_now(worker);
+    int64_t now_ns = now_of(worker);
     for (int32_t i = 0; i < worker->slot_count; i++) {
-        const slot *each = &worker->slots[i];
-        if (each->phase == SLOT_FENCED &&
-            now_ns >= after_ms(each->fenced_ns, worker->options.session_timeout_ms))
-            return true;
+        slot *each = worker->slots[i];
+        if (each->phase != SLOT_FENCED ||
+            now_ns < after_ms(each->fenced_ns, worker->options.session_timeout_ms))
+            continue;
+        *leave = *leave || each->fenced_before;
+        each->fenced_before = true;
+        slot_reopen(&worker->host, each);
     }
-    return false;
 }
 
 static void serve_group(stele_worker *worker)
 {
     stele_error failure;
+    bool leave = false;
     if (stele_log_member_poll(worker->member, 0, &failure) < 0) {
         if (failure.next == STELE_NEXT_RETRY) return;
-        complain(worker, "group member is dead, joining anew", &failure);
+        complain(worker, "group member is dead, joining again", &failure);
         leave_group(worker, true);
-    } else if (is_ghost(worker)) {
-        stele_logger_write(worker->options.logger, STELE_LOGGER_WARN,
-                           "fenced by another owner, joining anew",
-                           STELE_LOGGER_FIELDS(stele_logger_text("worker", worker->name)));
-        leave_group(worker, false);
+        return;
     }
+    take_back_fenced(worker, &leave);
+    if (!leave) return;
+    stele_logger_write(worker->options.logger, STELE_LOGGER_WARN,
+                       "fenced by another owner, joining again",
+                       STELE_LOGGER_FIELDS(stele_logger_text("worker", worker->name)));
+    leave_group(worker, false);
 }
 
 /* ---- the partition count ---- */
@@ -162,9 +293,9 @@ static void stop_all(stele_worker *worker)
 {
     if (worker->stop_reason.status == STELE_OK) return;
     for (int32_t i = 0; i < worker->slot_count; i++) {
-        slot *each = &worker->slots[i];
+        slot *each = worker->slots[i];
         if (each->phase != SLOT_FREE && each->phase != SLOT_STOPPED)
-            slot_stop(worker, each, &worker->stop_reason);
+            slot_stop(&worker->host, each, &worker->stop_reason);
     }
 }
 
@@ -182,23 +313,87 @@ static void compare_count(stele_worker *worker, int32_t count)
 /* Each assignment wants an answer; between them it is asked for when a broker is there. */
 static void check_count(stele_worker *worker)
 {
-    int64_t now_ns = worker_now(worker);
-    bool due = now_ns >= worker->refresh_ns && stele_log_is_up(worker->log);
+    int64_t now_ns = now_of(worker);
+    bool due = now_ns >= worker->refresh_ns && stele_log_is_up(worker->host.log);
     if (!worker->count_unconfirmed && !due) return;
     if (worker->count_unconfirmed && now_ns < worker->connect_ns) return;
 
     stele_log_topic topic;
     stele_error failure;
     stele_status status =
-        stele_log_topic_describe(worker->log, worker->topic, ASK_MS, &topic, &failure);
+        stele_log_topic_describe(worker->host.log, worker->topic, ASK_MS, &topic, &failure);
     if (status < 0) {
-        worker->connect_ns = after_ms(worker_now(worker), PAUSE_MS);
+        worker->connect_ns = after_ms(now_of(worker), PAUSE_MS);
         complain(worker, "partition count is not known", &failure);
         return;
     }
     worker->count_unconfirmed = false;
-    worker->refresh_ns = after_ms(worker_now(worker), REFRESH_MS);
+    worker->refresh_ns = after_ms(now_of(worker), REFRESH_MS);
     compare_count(worker, topic.partitions);
+}
+
+/* ---- the reader ---- */
+
+static stele_status open_reader(stele_worker *worker, stele_log_reader **out, stele_error *err)
+{
+    /* It may come to own every partition, and each has a queue of its own. */
+    size_t memory =
+        worker->options.memory_max == 0 ? (size_t)MEMORY_MAX : worker->options.memory_max;
+    stele_log_reader_options options = {.queue_max = memory / (size_t)worker->partition_count};
+    return stele_log_reader_open(worker->host.log, &options, out, err);
+}
+
+/* What it restores is read by the reader too. It stays stalled until something comes. */
+static void begin_again(stele_worker *worker, slot *self)
+{
+    stele_error stalled = self->stalled;
+    slot_reopen(&worker->host, self);
+    self->stalled = stalled;
+}
+
+static void read_on(stele_worker *worker, slot *self)
+{
+    stele_error failure;
+    slot_drop_batch(self);
+    if (self->phase == SLOT_RUNNING &&
+        stele_log_reader_start(worker->host.reader, (stele_partition){worker->topic, self->index},
+                               slot_progress(self).position, &failure) < 0)
+        slot_stop(&worker->host, self, &failure);
+}
+
+/* A reader that gives nothing although there is something is replaced: what it had fetched ahead is
+ * read again, from where each task stands. The old one serves until there is another. */
+static void replace_reader(stele_worker *worker)
+{
+    stele_log_reader *opened;
+    stele_error failure;
+    if (open_reader(worker, &opened, &failure) < 0) {
+        complain(worker, "the reader gives nothing and cannot be replaced", &failure);
+        return;
+    }
+    for (int32_t i = 0; i < worker->slot_count; i++) {
+        slot *each = worker->slots[i];
+        slot_drop_batch(each);
+        if (each->phase == SLOT_PREPARING && each->task != NULL) begin_again(worker, each);
+    }
+    stele_log_reader_close(worker->host.reader);
+    worker->host.reader = opened;
+    for (int32_t i = 0; i < worker->slot_count; i++)
+        read_on(worker, worker->slots[i]);
+}
+
+static void watch(stele_worker *worker)
+{
+    bool replace = false;
+    for (int32_t i = 0; i < worker->slot_count; i++)
+        replace = watch_slot(&worker->host, worker->slots[i]) || replace;
+    if (replace) replace_reader(worker);
+}
+
+static void tell(stele_worker *worker)
+{
+    for (int32_t i = 0; i < worker->slot_count; i++)
+        report_slot(&worker->told, &worker->host, worker->slots[i]);
 }
 
 /* ---- connecting ---- */
@@ -207,24 +402,25 @@ static void check_count(stele_worker *worker)
 static stele_status connect(stele_worker *worker, bool *connected, stele_error *err)
 {
     *connected = worker->member != NULL;
-    if (*connected || worker_now(worker) < worker->connect_ns) return STELE_OK;
+    if (*connected || now_of(worker) < worker->connect_ns) return STELE_OK;
 
     stele_log_topic topic;
     stele_error failure;
     stele_status status =
-        stele_log_topic_describe(worker->log, worker->topic, ASK_MS, &topic, &failure);
+        stele_log_topic_describe(worker->host.log, worker->topic, ASK_MS, &topic, &failure);
     if (status == STELE_OK) {
         if (worker->partition_count < 0) worker->partition_count = topic.partitions;
-        worker->refresh_ns = after_ms(worker_now(worker), REFRESH_MS);
+        worker->refresh_ns = after_ms(now_of(worker), REFRESH_MS);
         compare_count(worker, topic.partitions);
-        if (worker->reader == NULL) status = worker_open_reader(worker, &failure);
+        if (worker->host.reader == NULL)
+            status = open_reader(worker, &worker->host.reader, &failure);
     }
     if (status == STELE_OK) {
         status = join_group(worker, &failure);
     }
     *connected = status == STELE_OK;
     if (status == STELE_OK) return STELE_OK;
-    worker->connect_ns = after_ms(worker_now(worker), PAUSE_MS);
+    worker->connect_ns = after_ms(now_of(worker), PAUSE_MS);
     if (failure.next != STELE_NEXT_RETRY) {
         if (err != NULL) *err = failure;
         return status;
@@ -238,19 +434,20 @@ static stele_status connect(stele_worker *worker, bool *connected, stele_error *
 static stele_status read_batch(stele_worker *worker, int timeout_ms, stele_error *err)
 {
     stele_batch batch;
-    if (worker->reader == NULL) { /* nor is there a member: only time can pass */
-        stele_sleep_ms(stele_log_runtime(worker->log), timeout_ms);
+    if (worker->host.reader == NULL) { /* nor is there a member: only time can pass */
+        await_bell(worker, timeout_ms);
         return STELE_OK;
     }
-    stele_status status = stele_log_reader_next(worker->reader, timeout_ms, &batch, err);
+    stele_status status = stele_log_reader_next(worker->host.reader, timeout_ms, &batch, err);
     if (status == STELE_E_TIMED_OUT) return STELE_OK;
     if (status < 0) return status;
-    slot_offer(worker, worker_slot(worker, batch.partition.index), &batch);
+    slot_offer(&worker->host, slot_at(worker, batch.partition.index), &batch);
     return STELE_OK;
 }
 
 stele_status stele_worker_step(stele_worker *worker, int timeout_ms, stele_error *err)
 {
+    slot_host *host = &worker->host;
     stele_error own;
     if (err == NULL) err = &own;
     bool connected;
@@ -261,28 +458,28 @@ stele_status stele_worker_step(stele_worker *worker, int timeout_ms, stele_error
 
     stop_all(worker);
     for (int32_t i = 0; i < worker->slot_count; i++) {
-        slot *each = &worker->slots[i];
-        if (!worker->count_unconfirmed) slot_prepare(worker, each);
-        if (each->phase == SLOT_RUNNING) slot_offer_again(worker, each);
+        slot *each = worker->slots[i];
+        if (!worker->count_unconfirmed) slot_prepare(host, each);
+        if (each->phase == SLOT_RUNNING) slot_offer_again(host, each);
     }
-    int most_ms = worker->at_once ? 0 : worker->soon ? 1 : timeout_ms;
-    worker->at_once = worker->soon = false;
+    int most_ms = host->at_once ? 0 : host->soon ? 1 : timeout_ms;
+    host->at_once = host->soon = false;
     if ((status = read_batch(worker, most_ms < timeout_ms ? most_ms : timeout_ms, err)) < 0)
         return status;
     for (int32_t i = 0; i < worker->slot_count; i++)
-        slot_tick(worker, &worker->slots[i]);
+        slot_tick(host, worker->slots[i]);
     stop_all(worker);
-    status = worker_watch(worker, err);
-    worker_tell(worker);
-    return status;
+    watch(worker);
+    tell(worker);
+    return STELE_OK;
 }
 
 bool stele_worker_is_stopped(const stele_worker *worker)
 {
     bool owns = false;
     for (int32_t i = 0; i < worker->slot_count; i++) {
-        if (worker->slots[i].phase == SLOT_FREE) continue;
-        if (worker->slots[i].phase != SLOT_STOPPED) return false;
+        if (worker->slots[i]->phase == SLOT_FREE) continue;
+        if (worker->slots[i]->phase != SLOT_STOPPED) return false;
         owns = true;
     }
     return owns;
@@ -291,10 +488,10 @@ bool stele_worker_is_stopped(const stele_worker *worker)
 static stele_status fail_stopped(const stele_worker *worker, stele_error *err)
 {
     for (int32_t i = 0; i < worker->slot_count; i++) {
-        if (worker->slots[i].phase != SLOT_STOPPED) continue;
-        return stele_fail(err, STELE_E_INTERNAL, STELE_NEXT_STOP,
+        if (worker->slots[i]->phase != SLOT_STOPPED) continue;
+        return stele_fail(err, STELE_E_STOPPED, STELE_NEXT_STOP,
                           "%s: every partition is stopped: %s", worker->name,
-                          worker->slots[i].reason);
+                          worker->slots[i]->ended.text);
     }
     return STELE_OK;
 }
@@ -302,29 +499,29 @@ static stele_status fail_stopped(const stele_worker *worker, stele_error *err)
 /* Write the last snapshots while we are still a member, then leave. */
 static void shut_down(stele_worker *worker)
 {
-    int64_t begun_ns = worker_now(worker);
-    worker->stopping = true;
+    int64_t begun_ns = now_of(worker);
+    worker->host.stopping = true;
     for (int32_t i = 0; i < worker->slot_count; i++)
-        worker->slots[i].draining = worker->slots[i].phase == SLOT_RUNNING;
-    worker_tell(worker);
-    worker_drain(worker);
+        worker->slots[i]->draining = worker->slots[i]->phase == SLOT_RUNNING;
+    tell(worker);
+    drain(worker);
     size_t cut_off = 0;
     for (int32_t i = 0; i < worker->slot_count; i++)
-        cut_off += worker->slots[i].draining && worker->slots[i].phase == SLOT_RUNNING;
+        cut_off += worker->slots[i]->draining && worker->slots[i]->phase == SLOT_RUNNING;
     leave_group(worker, false);
-    stele_logger_write(
-        worker->options.logger, cut_off == 0 ? STELE_LOGGER_INFO : STELE_LOGGER_WARN,
-        "worker ended",
-        STELE_LOGGER_FIELDS(
-            stele_logger_text("worker", worker->name),
-            stele_logger_int("duration_ms", (worker_now(worker) - begun_ns) / 1000000),
-            stele_logger_int("partitions_without_last_snapshot", (int64_t)cut_off)));
+    stele_logger_write(worker->options.logger, cut_off == 0 ? STELE_LOGGER_INFO : STELE_LOGGER_WARN,
+                       "worker ended",
+                       STELE_LOGGER_FIELDS(
+                           stele_logger_text("worker", worker->name),
+                           stele_logger_int("duration_ms", (now_of(worker) - begun_ns) / 1000000),
+                           stele_logger_int("partitions_without_last_snapshot", (int64_t)cut_off)));
 }
 
 stele_status stele_worker_run(stele_worker *worker, const atomic_bool *stop, stele_error *err)
 {
     enum { TURN_MS = 100 };
     stele_status status = STELE_OK;
+    worker->host.stop = stop;
     while (status == STELE_OK && !atomic_load(stop)) {
         status = stele_worker_step(worker, TURN_MS, err);
         if (status == STELE_OK && stele_worker_is_stopped(worker))
@@ -338,9 +535,13 @@ void stele_worker_close(stele_worker *worker)
 {
     if (worker == NULL) return;
     if (worker->member != NULL) shut_down(worker);
-    stele_log_reader_close(worker->reader);
-    stele_status_board_close(worker->board);
+    stele_log_reader_close(worker->host.reader);
+    stele_status_board_close(worker->host.board);
+    for (int32_t i = 0; i < worker->slot_count; i++)
+        free(worker->slots[i]);
     free(worker->slots);
+    report_clear(&worker->told);
+    stele_monitor_clear(&worker->bell);
     free(worker->name);
     free(worker->topic);
     free(worker->instance);
@@ -351,17 +552,22 @@ void stele_worker_close(stele_worker *worker)
 
 stele_log *stele_worker_log(stele_worker *worker)
 {
-    return worker->log;
+    return worker->host.log;
 }
 
 stele_log_reader *stele_worker_reader(stele_worker *worker)
 {
-    return worker->reader;
+    return worker->host.reader;
 }
 
 stele_log_member *stele_worker_member(stele_worker *worker)
 {
     return worker->member;
+}
+
+const atomic_bool *stele_worker_stop(const stele_worker *worker)
+{
+    return worker->host.stop;
 }
 
 stele_clock stele_worker_clock(const stele_worker *worker)
@@ -388,20 +594,17 @@ int32_t stele_worker_partition_count(const stele_worker *worker)
 bool stele_worker_state(const stele_worker *worker, int32_t partition, stele_partition_state *state,
                         const char **reason)
 {
-    if (partition < 0 || partition >= worker->slot_count) return false;
-    const slot *of = &worker->slots[partition];
-    if (of->phase == SLOT_FREE) return false;
+    const slot *of = slot_at(worker, partition);
+    if (of == NULL || of->phase == SLOT_FREE) return false;
     const char *why;
-    *state = slot_state(worker, of, &why);
+    *state = slot_state(&worker->host, of, &why);
     if (reason != NULL) *reason = why;
     return true;
 }
 
 stele_progress stele_worker_progress(const stele_worker *worker, int32_t partition)
 {
-    stele_progress none = {.position = -1};
-    if (partition < 0 || partition >= worker->slot_count) return none;
-    const slot *of = &worker->slots[partition];
-    if (of->phase == SLOT_FREE) return none;
-    return of->task == NULL ? of->progress : of->task->ops->progress(of->task);
+    const slot *of = slot_at(worker, partition);
+    if (of == NULL || of->phase == SLOT_FREE) return (stele_progress){.position = -1};
+    return slot_progress(of);
 }

@@ -27,10 +27,11 @@ typedef struct stele_progress {
  *
  *   next = RETRY         the partition waits (reason: the error's text) and the call is made again
  *                        after a back-off; with an empty text nothing is wrong and it is made again
- *                        at once. A batch is offered again whole: the task skips what it has done
- *   next = ABORT         the state can no longer be trusted: the task is closed and opened anew
- *   STELE_E_FENCED       another owner wrote: the task is closed, and opened again only when the
- *                        group assigns the partition again
+ *                        at once. A batch is offered again whole: the task skips what it has done.
+ *                        Each of `prepare`, `take` and `tick` waits by itself
+ *   next = ABORT         the state can no longer be trusted: the task is closed and opened again
+ *   STELE_E_FENCED       another owner wrote: the task is closed, and opened again when the group
+ *                        assigns the partition again, or has not taken it away for a whole session
  *   next = STOP, REJECT  the partition stops with the error's text; the others go on
  */
 typedef struct stele_task_ops {
@@ -50,8 +51,11 @@ typedef struct stele_task_ops {
     /** Shutdown or an orderly revoke: write the last snapshot, a bounded piece per call; RETRY
      * until it is done. Called once the task is prepared only, also in the rebalance callback. */
     stele_status (*drain)(stele_task *task, stele_error *err);
-    /** The partition is no longer ours, or is opened anew: abort what is open, release. */
-    void (*close)(stele_task *task, bool lost);
+    /** The partition is no longer ours, or is opened again: begin to abort what is open, and wait
+     * for nothing. Only `close` follows. */
+    void (*end)(stele_task *task, bool lost);
+    /** Wait until what `end` began is done, or left behind when `by` has passed; release. */
+    void (*close)(stele_task *task, stele_deadline by);
     stele_progress (*progress)(const stele_task *task);
 } stele_task_ops;
 
@@ -66,7 +70,7 @@ typedef struct stele_worker_options {
     bool eager;
     int session_timeout_ms; /* 0: 6,000 */
     int stall_timeout_ms;   /* 0: 30,000 */
-    int drain_timeout_ms;   /* 0: 10,000 */
+    int drain_timeout_ms;   /* 0: 10,000; negative: no last snapshot */
     size_t memory_max;      /* bytes fetched ahead, if it owned all partitions; 0: 256 MiB */
     bool no_status;         /* do not write _stele.status */
     const stele_task_ops *ops;
@@ -92,6 +96,13 @@ stele_clock stele_worker_clock(const stele_worker *worker);
 int32_t
 stele_worker_partition_count(const stele_worker *worker); /* of the source, as seen at start */
 
+/** Call the worker's tasks again soon: something that one of them waits for is there. From any
+ * thread, until the worker is closed. */
+void stele_worker_wake(stele_worker *worker);
+
+/** Set when the worker is to stop: whatever takes long in a call looks at it and comes back. */
+const atomic_bool *stele_worker_stop(const stele_worker *worker);
+
 /** Log what an operator will wonder about. @param position  -1: none */
 void stele_worker_warn(const stele_worker *worker, int32_t partition, int64_t position,
                        const char *message, const char *reason);
@@ -114,7 +125,8 @@ bool stele_worker_is_stopped(const stele_worker *worker);
  * Step until `stop` is set, then drain within the deadline and leave the group.
  *
  * @return STELE_OK after a stop
- *         STELE_E_INTERNAL  every partition that it owns is stopped; the text has the first reason
+ *         STELE_E_STOPPED  every partition that it owns is stopped; the text has the first reason
+ *         else a failure of the worker itself: its process has to end
  */
 stele_status stele_worker_run(stele_worker *worker, const atomic_bool *stop, stele_error *err);
 

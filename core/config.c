@@ -9,7 +9,6 @@
 #include "core/alloc.h"
 #include "core/config_store.h"
 #include "core/file.h"
-#include "core/message.h"
 #include "core/suggest.h"
 #include "core/text.h"
 
@@ -73,8 +72,7 @@ static stele_status unknown_section(const stele_config_entry *entry, stele_error
         stele_suggestion_offer(&suggestion, s->name);
     }
     char text[120];
-    stele_message_format(text, sizeof text, "there is no section %s",
-                         stele_quote(entry->section).text);
+    snprintf(text, sizeof text, "there is no section %s", stele_quote(entry->section).text);
     return fail_suggesting(entry, text, &suggestion, err);
 }
 
@@ -86,8 +84,8 @@ static stele_status unknown_key(const stele_config_entry *entry,
         if (strcmp(k->section, section->name) == 0) stele_suggestion_offer(&suggestion, k->key);
     }
     char text[160];
-    stele_message_format(text, sizeof text, "section [%s] has no key %s", section->name,
-                         stele_quote(entry->key).text);
+    snprintf(text, sizeof text, "section [%s] has no key %s", section->name,
+             stele_quote(entry->key).text);
     return fail_suggesting(entry, text, &suggestion, err);
 }
 
@@ -106,17 +104,15 @@ static stele_status check_name(const stele_config_entry *entry, const stele_conf
 {
     char text[160];
     if (section->is_repeated && !is_name(entry->name, "._-")) {
-        stele_message_format(text, sizeof text,
-                             entry->name.data == NULL
-                                 ? "[%s] needs a name: [%s NAME]"
-                                 : "the name in [%s NAME] has letters, digits, . _ and -",
-                             section->name, section->name);
+        snprintf(text, sizeof text,
+                 entry->name.data == NULL ? "[%s] needs a name: [%s NAME]"
+                                          : "the name in [%s NAME] has letters, digits, . _ and -",
+                 section->name, section->name);
         return fail(entry, err, text);
     }
     if (!section->is_repeated && entry->name.data != NULL) {
-        stele_message_format(text, sizeof text,
-                             "section [%s] has no name behind it, but there is %s", section->name,
-                             stele_quote(entry->name).text);
+        snprintf(text, sizeof text, "section [%s] has no name behind it, but there is %s",
+                 section->name, stele_quote(entry->name).text);
         return fail(entry, err, text);
     }
     return STELE_OK;
@@ -126,14 +122,13 @@ static stele_status check_free_key(const stele_config_entry *entry, stele_error 
 {
     char text[200];
     if (!is_name(entry->key, "._-")) {
-        stele_message_format(text, sizeof text, "%s is no key of librdkafka",
-                             stele_quote(entry->key).text);
+        snprintf(text, sizeof text, "%s is no key of librdkafka", stele_quote(entry->key).text);
         return fail(entry, err, text);
     }
     STELE_AUTO(char) key = stele_strndup((const char *)entry->key.data, entry->key.size);
     const char *reason = stele_config_owned_reason(key);
     if (reason == NULL) return STELE_OK;
-    stele_message_format(text, sizeof text, "Stele sets %s itself: %s; remove it", key, reason);
+    snprintf(text, sizeof text, "Stele sets %s itself: %s; remove it", key, reason);
     return fail(entry, err, text);
 }
 
@@ -179,8 +174,8 @@ static stele_status check_choice(const stele_config_entry *entry, const stele_co
 {
     if (has_choice(key->choices, entry->value)) return STELE_OK;
     char text[200];
-    stele_message_format(text, sizeof text, "%s is not one of %s", stele_quote(entry->value).text,
-                         key->choices);
+    snprintf(text, sizeof text, "%s is not one of %s", stele_quote(entry->value).text,
+             key->choices);
     return fail_value(entry, key, text, err);
 }
 

@@ -129,7 +129,8 @@ const stele_config_key stele_config_keys[] = {
      .min = 0,
      .max = 3600000,
      .unit = "ms",
-     .help = "How long a stop may take for the last snapshot; then the rest is left to a replay."},
+     .help = "How long a stop may take for the last snapshot; then the rest is left to a replay. "
+             "0: no last snapshot."},
     {.section = "worker",
      .key = "log_level",
      .type = STELE_CONFIG_CHOICE,

@@ -153,6 +153,30 @@ void stele_log_memory_lose_markers(stele_log *base)
     stele_monitor_unlock(&log->monitor);
 }
 
+void stele_log_memory_lose_half_the_markers(stele_log *base)
+{
+    memory_log *log = (memory_log *)base;
+    stele_monitor_lock(&log->monitor);
+    log->lose_markers = log->spare_group = true;
+    stele_monitor_unlock(&log->monitor);
+}
+
+void stele_log_memory_refuse_readers(stele_log *base, bool refuse)
+{
+    memory_log *log = (memory_log *)base;
+    stele_monitor_lock(&log->monitor);
+    log->refuses_readers = refuse;
+    stele_monitor_unlock(&log->monitor);
+}
+
+void stele_log_memory_refuse_appends(stele_log *base, bool refuse)
+{
+    memory_log *log = (memory_log *)base;
+    stele_monitor_lock(&log->monitor);
+    log->refuses_appends = refuse;
+    stele_monitor_unlock(&log->monitor);
+}
+
 void stele_log_memory_fail_append(stele_log *base, uint64_t nth, stele_log_memory_fault fault)
 {
     memory_log *log = (memory_log *)base;

@@ -70,12 +70,21 @@ void stele_log_memory_doubt_commit(stele_log *log, stele_log_memory_doubt outcom
  */
 void stele_log_memory_lose_markers(stele_log *log);
 
+/** Likewise, but the group hears of the end of its offsets: half of the end is lost. Once. */
+void stele_log_memory_lose_half_the_markers(stele_log *log);
+
+/** Open no reader from now on, as where file descriptors are used up; or do so again. */
+void stele_log_memory_refuse_readers(stele_log *log, bool refuse);
+
 /** How an append fails. */
 typedef enum stele_log_memory_fault {
     STELE_LOG_MEMORY_REFUSED = 1, /* it is not in the log; the same record may be put again */
     STELE_LOG_MEMORY_DIES_BEFORE, /* the producer dies of it, and it is not in the log */
     STELE_LOG_MEMORY_DIES_AFTER   /* the producer dies of it, but it is in the log */
 } stele_log_memory_fault;
+
+/** Refuse every record from now on, or none again. */
+void stele_log_memory_refuse_appends(stele_log *log, bool refuse);
 
 /** Let the nth record that is appended from now on (1: the next) fail so. Once. */
 void stele_log_memory_fail_append(stele_log *log, uint64_t nth, stele_log_memory_fault fault);

@@ -139,6 +139,7 @@ static stele_status check_topic(const memory_topic *topic, const memory_entry *e
 /* The fault that this append was chosen for; 0: none. */
 static stele_log_memory_fault take_fault(memory_log *log)
 {
+    if (log->refuses_appends) return STELE_LOG_MEMORY_REFUSED;
     if (log->appends_to_fault == 0 || --log->appends_to_fault > 0) return 0;
     return log->fault;
 }

@@ -42,10 +42,14 @@ typedef struct reader {
 stele_status stele_memory_reader_open(stele_log *log, const stele_log_reader_options *options,
                                       stele_log_reader **out, stele_error *err)
 {
-    (void)err;
+    memory_log *of = (memory_log *)log;
+    stele_monitor_lock(&of->monitor);
+    bool refused = of->refuses_readers;
+    stele_monitor_unlock(&of->monitor);
+    if (refused) return stele_fail(err, STELE_E_INTERNAL, STELE_NEXT_STOP, "too many open files");
     reader *self = stele_alloc(sizeof *self);
     self->base.ops = log->ops;
-    self->log = (memory_log *)log;
+    self->log = of;
     self->isolation = options->isolation;
     self->batch_max = options->batch_max == 0 ? BATCH_DEFAULT : options->batch_max;
     *out = &self->base;

@@ -318,8 +318,11 @@ struct memory_log {
 
     bool up;
     stele_log_memory_doubt doubt; /* 0: none */
-    bool lose_markers;            /* of the next transaction that ends */
-    uint64_t appends_to_fault;    /* 0: none */
+    bool lose_markers;            /* of the next transaction that ends, … */
+    bool spare_group;             /* … but the group hears of it */
+    bool refuses_readers;
+    bool refuses_appends;
+    uint64_t appends_to_fault; /* 0: none */
     stele_log_memory_fault fault;
 };
 

@@ -53,7 +53,7 @@ static void end_offsets(memory_log *log, memory_transactional *transactional, bo
 
 static void lose_markers(memory_log *log, memory_transactional *transactional)
 {
-    log->lose_markers = false;
+    log->lose_markers = log->spare_group = false;
     transactional->hung = transactional->open;
     stele_memory_partitions_clear(&transactional->touched);
     for (size_t i = 0; i < transactional->pending_count; i++)
@@ -65,6 +65,7 @@ void stele_memory_end_transaction(memory_log *log, memory_transactional *transac
 {
     if (transactional->open == 0) return;
     if (log->lose_markers) {
+        if (log->spare_group) end_offsets(log, transactional, committed);
         lose_markers(log, transactional);
     } else {
         write_markers(log, transactional, committed);

@@ -491,13 +491,28 @@ bool stele_fenced_outcome(stele_fenced *fenced, int timeout_ms, stele_outcome *o
     return transaction != NULL;
 }
 
+/* The monitor is held. */
+static void begin_to_close(stele_fenced *fenced, int timeout_ms)
+{
+    if (fenced->closing) return;
+    fenced->closing = true;
+    fenced->closing_by = stele_deadline_after(stele_log_clock(fenced->log), timeout_ms);
+    stele_monitor_wake(&fenced->monitor);
+}
+
+void stele_fenced_end(stele_fenced *fenced, int timeout_ms)
+{
+    if (fenced == NULL) return;
+    stele_monitor_lock(&fenced->monitor);
+    begin_to_close(fenced, timeout_ms);
+    stele_monitor_unlock(&fenced->monitor);
+}
+
 void stele_fenced_close(stele_fenced *fenced, int timeout_ms)
 {
     if (fenced == NULL) return;
     stele_monitor_lock(&fenced->monitor);
-    fenced->closing = true;
-    fenced->closing_by = stele_deadline_after(stele_log_clock(fenced->log), timeout_ms);
-    stele_monitor_wake(&fenced->monitor);
+    begin_to_close(fenced, timeout_ms);
     while (!fenced->ended && stele_monitor_wait(&fenced->monitor, fenced->closing_by)) {
     }
     bool ended = fenced->ended;

@@ -100,8 +100,13 @@ typedef struct stele_outcome {
 bool stele_fenced_outcome(stele_fenced *fenced, int timeout_ms, stele_outcome *out);
 
 /**
- * End it: abort what is in flight (or wait for the commit under way), destroy the producer, join
- * the thread; outcomes not taken are dropped. Bounded by timeout_ms, for it is called in the
+ * The first step of closing, without waiting: abort what is in flight (or wait for the commit under
+ * way) and destroy the producer, within timeout_ms. Only a close may follow. NULL is fine.
+ */
+void stele_fenced_end(stele_fenced *fenced, int timeout_ms);
+
+/**
+ * End it, join the thread; outcomes not taken are dropped. Bounded by timeout_ms, for it is called in the
  * rebalance callback: a thread that is still within a commit then ends by itself once that is
  * answered, at the latest after the transaction's time-out, and the log must outlive it. What it
  * left open is the broker's to time out, fenced by whoever comes next. NULL is fine.

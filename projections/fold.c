@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
  * The tasks of a fold: opened, fed, ticked, drained and closed by the worker. */
-#include "core/names.h"
 #include "projections/fold_internal.h"
 
 #include <inttypes.h>
@@ -34,7 +33,7 @@ stele_status stele_fold_open(const stele_fold_options *options, stele_fold **out
         fold->options.transaction_snapshots = TRANSACTION_SNAPSHOTS;
     fold->group = stele_projection_group(projection->name, projection->version);
     fold->snapshots = stele_snapshots_topic(projection->name, projection->version);
-    fold->events = stele_events_topic(projection->source->name);
+    fold->events = stele_strdup_format("%s.events", projection->source->name);
     *out = fold;
     return STELE_OK;
 }
@@ -60,12 +59,18 @@ const char *stele_fold_topic(const stele_fold *fold)
 
 /* ---- the task ---- */
 
-static void close_task(stele_task *base, bool lost)
+static void end_task(stele_task *base, bool lost)
 {
     fold_task *task = (fold_task *)base;
     (void)lost; /* either way, what is open is aborted and the states are dropped */
     fold_stop_reading(task);
-    stele_fenced_close(task->fenced, CLOSE_MS);
+    stele_fenced_end(task->fenced, CLOSE_MS);
+}
+
+static void close_task(stele_task *base, stele_deadline by)
+{
+    fold_task *task = (fold_task *)base;
+    stele_fenced_close(task->fenced, stele_deadline_remaining_ms(by, CLOSE_MS));
     fold_writing_clear(task);
     stele_restore_free(task->restore);
     stele_states_free(task->states);
@@ -87,10 +92,11 @@ static stele_status open_task(void *self, stele_worker *worker, stele_partition 
         stele_states_new(&(stele_states_options){.projection = fold->options.projection,
                                                  .registry = fold->options.registry,
                                                  .clock = stele_worker_clock(worker),
-                                                 .take_max_ms = TAKE_MAX_MS},
+                                                 .take_max_ms = TAKE_MAX_MS,
+                                                 .stop = stele_worker_stop(worker)},
                          &task->states, err);
     if (status < 0) {
-        close_task(&task->base, false);
+        free(task);
         return status;
     }
     *out = &task->base;
@@ -154,6 +160,8 @@ static stele_status take_batch(stele_task *base, const stele_batch *batch, stele
 static stele_status tick_task(stele_task *base, stele_error *err)
 {
     fold_task *task = (fold_task *)base;
+    if (task->unverified)
+        return STELE_OK; /* nothing was applied, and nothing is to be said of it */
     stele_status status = fold_write(task, false, err);
     return status == STELE_OK && task->writing.active ? fold_not_yet(err) : status;
 }
@@ -182,6 +190,7 @@ const stele_task_ops stele_fold_tasks = {
     .take = take_batch,
     .tick = tick_task,
     .drain = drain_task,
+    .end = end_task,
     .close = close_task,
     .progress = progress_of,
 };

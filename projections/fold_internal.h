@@ -58,11 +58,12 @@ typedef struct fold_writing {
     fold_chunk building;
     fold_chunk flying; /* submitted, or aborted and to be submitted again */
     bool in_flight;
-    int abort_count;  /* of `flying`, one after the other */
-    int64_t again_ns; /* when it is submitted again */
+    int abort_count;      /* of `flying`, one after the other */
+    stele_deadline again; /* when it is submitted again */
     stele_error aborted;
 
     fold_mark committed; /* where the last checkpoint is */
+    bool owes_offset;    /* the group stands elsewhere: it hears of `committed` at once */
     stele_states_stored stored;
     int64_t cycle_ns;     /* when the last cycle began */
     int64_t cycle_events; /* applied until then */
@@ -126,7 +127,7 @@ stele_status fold_mend(fold_task *task, stele_error *err);
 
 /* ---- fold_write.c ---- */
 void fold_writing_begin(fold_task *task);
-/* One bounded piece. `outcome_ms`: how long to wait for what is in flight. */
+/* One bounded piece; `urgent` while draining. */
 stele_status fold_write(fold_task *task, bool urgent, stele_error *err);
 /* Is all that was applied committed? */
 bool fold_is_written(const fold_task *task);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * Taking a partition: fence first, then the snapshots up to the high watermark that they had after
  * the fence, then the checks. In pieces, for the worker's thread has other partitions too. */
-#include "core/names.h"
 #include "projections/fold_internal.h"
 
 #include <stdio.h>
@@ -55,7 +54,8 @@ static stele_status prepare_shared(fold_task *task, stele_error *err)
 static stele_status open_fence(fold_task *task, stele_error *err)
 {
     STELE_AUTO(char)
-    id = stele_transactional_id(task->fold->group, task->source.topic, task->source.index);
+    id = stele_strdup_format("%s-%s-%d", task->fold->group, task->source.topic,
+                             (int)task->source.index);
     stele_fenced_options options = {.transactional_id = id,
                                     .topic = task->fold->snapshots,
                                     .batch_max = task->fold->batch_max,
@@ -213,12 +213,18 @@ static stele_status finish(fold_task *task, stele_error *err)
     facts->genesis = task->fold->genesis;
     facts->aggregates = stored.aggregates;
     facts->finished = stored.finished;
+    int64_t group_offset = facts->group_offset;
+    /* Of a commit that was half ended the group may have heard and the snapshots not, or the other
+     * way round. The abort took one half away; the checkpoint decides, and the group follows it. */
+    if (task->mend.done) facts->group_offset = STELE_OFFSET_NONE;
     status = stele_restore_validate(checkpoint, facts, &task->resume, err);
     if (status == STELE_E_CONFLICT) stele_worker_stop_all(task->worker, err);
     if (status < 0) return status;
 
     mark_unburied(task);
     task->writing.stored = stored;
+    task->writing.owes_offset = task->mend.done && group_offset != STELE_OFFSET_NONE &&
+                                group_offset != task->resume.position;
     task->at = (fold_mark){task->resume.position, task->resume.last_offset, task->resume.last_hash};
     task->unverified = task->resume.read_from < task->resume.position;
     fold_writing_begin(task);

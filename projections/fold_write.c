@@ -4,6 +4,7 @@
  * which some are missing is noticed. */
 #include "projections/fold_internal.h"
 
+#include <assert.h>
 #include <inttypes.h>
 
 #include <stele/codec.h>
@@ -16,7 +17,6 @@ enum {
     PIECE_NS = 1000000,         /* how long a worker stands still for writing at a time */
     URGENT_PIECE_NS = 20000000, /* while draining */
     LOOK_AT_CLOCK = 16,         /* states between two looks */
-    OUTCOME_MS = 10,            /* while draining */
     BEHIND_EVENTS = 100,        /* for each state to be written, while behind */
     AGAIN_MS = 100,             /* between an abort and the next attempt */
     ABORTS_TO_TELL = 3
@@ -45,6 +45,7 @@ static void clear_chunk(fold_chunk *chunk)
 
 static void end_cycle(fold_task *task)
 {
+    assert(!task->writing.active || task->fold->cycles > 0);
     if (task->writing.active) task->fold->cycles--;
     task->writing.active = false;
 }
@@ -116,6 +117,7 @@ static void put_tombstone(fold_task *task, stele_entry *entry)
     put(task, entry, (stele_bytes){0}, false);
     stele_value_clear(task->fold->options.projection->state, stele_entry_state(entry));
     if ((entry->flags & STELE_ENTRY_STORED) != 0) writing->stored.aggregates--;
+    assert(writing->stored.aggregates >= 0);
     writing->stored.finished++;
     entry->flags = STELE_ENTRY_FINISHED | STELE_ENTRY_BURIED;
 }
@@ -182,7 +184,7 @@ static stele_status put_checkpoint(fold_task *task, const fold_mark *mark, stele
     stele_wire_begin(&writing->scratch, fold->checkpoint_schema);
     stele_status status = stele_encode(&stele_checkpoint_type, &checkpoint, &writing->scratch, err);
     if (status < 0) return status;
-    STELE_AUTO(char) key = stele_checkpoint_key(task->source.topic, task->source.index);
+    STELE_AUTO(char) key = stele_checkpoint_key(task->source);
     stele_transaction_put(writing->building.transaction, task->snapshots, stele_text(key),
                           stele_buffer_view(&writing->scratch), NULL, 0);
     return STELE_OK;
@@ -213,11 +215,17 @@ static bool add_offset(fold_task *task)
     return true;
 }
 
+/* By the log's clock, as a drain has no other one. */
+static stele_deadline in_a_while(const fold_task *task)
+{
+    return stele_deadline_after(stele_log_clock(stele_worker_log(task->worker)), AGAIN_MS);
+}
+
 static stele_status submit(fold_task *task, bool urgent, stele_error *err)
 {
     fold_writing *writing = &task->writing;
     if (!add_offset(task)) { /* the group is about to say why: this may be nobody's any more */
-        writing->again_ns = now_of(task) + (int64_t)AGAIN_MS * 1000000;
+        writing->again = in_a_while(task);
         if (!urgent) return STELE_OK;
         /* A drain is the last chance, and while it lasts nobody joins. */
         return stele_fail(err, STELE_E_NOT_OWNER, STELE_NEXT_ABORT,
@@ -261,7 +269,9 @@ static void end_chunk(fold_task *task)
 {
     fold_writing *writing = &task->writing;
     if (writing->flying.closing) {
+        assert(writing->mark.position >= writing->committed.position);
         writing->committed = writing->mark;
+        writing->owes_offset = false;
         end_cycle(task);
     }
     writing->abort_count = 0;
@@ -297,7 +307,7 @@ static stele_status answer(fold_task *task, const stele_outcome *outcome, stele_
         /* Nothing of it is visible, and we still own the partition: the very same records again. */
         writing->aborted = outcome->error;
         writing->abort_count++;
-        writing->again_ns = now_of(task) + (int64_t)AGAIN_MS * 1000000;
+        writing->again = in_a_while(task);
         return STELE_OK;
     case STELE_NEXT_STOP:
         break;
@@ -305,10 +315,10 @@ static stele_status answer(fold_task *task, const stele_outcome *outcome, stele_
     return fold_fail_dead(&outcome->error, err);
 }
 
-static stele_status collect(fold_task *task, int timeout_ms, stele_error *err)
+static stele_status collect(fold_task *task, stele_error *err)
 {
     stele_outcome outcome;
-    if (task->writing.in_flight && stele_fenced_outcome(task->fenced, timeout_ms, &outcome))
+    if (task->writing.in_flight && stele_fenced_outcome(task->fenced, 0, &outcome))
         return answer(task, &outcome, err);
     stele_error failure;
     if (stele_fenced_poll(task->fenced, &failure) != STELE_FENCED_DEAD) return STELE_OK;
@@ -320,7 +330,8 @@ static stele_status collect(fold_task *task, int timeout_ms, stele_error *err)
 bool fold_is_written(const fold_task *task)
 {
     const fold_writing *writing = &task->writing;
-    return !writing->active && stele_states_dirty_count(task->states) == 0 &&
+    return !writing->active && !writing->owes_offset &&
+           stele_states_dirty_count(task->states) == 0 &&
            task->at.position == writing->committed.position;
 }
 
@@ -333,6 +344,7 @@ static bool is_due(const fold_task *task)
     const fold_writing *writing = &task->writing;
     const stele_fold_options *options = &task->fold->options;
     int64_t elapsed_ms = (now_of(task) - writing->cycle_ns) / 1000000;
+    if (writing->owes_offset) return true;
     if (elapsed_ms >= options->snapshot_interval_ms) return true;
     int64_t events = stele_states_applied(task->states) - writing->cycle_events;
     if (events < options->snapshot_events) return false;
@@ -352,23 +364,14 @@ static void begin_cycle(fold_task *task)
     writing->cycle_events = stele_states_applied(task->states);
 }
 
-/* While an attempt failed and waits for its next one. */
-static stele_status submit_again(fold_task *task, bool urgent, stele_error *err)
-{
-    const fold_writing *writing = &task->writing;
-    if (urgent || now_of(task) >= writing->again_ns) return submit(task, urgent, err);
-    if (writing->abort_count < ABORTS_TO_TELL) return STELE_OK;
-    return stele_fail(err, writing->aborted.status, STELE_NEXT_RETRY,
-                      "snapshots cannot be committed, trying again: %s", writing->aborted.text);
-}
-
-stele_status fold_write(fold_task *task, bool urgent, stele_error *err)
+/* One piece of the cycle that is under way, or the beginning of one that is due. */
+static stele_status go_on(fold_task *task, bool urgent, stele_error *err)
 {
     fold_writing *writing = &task->writing;
-    stele_status status = collect(task, urgent ? OUTCOME_MS : 0, err);
+    stele_status status = collect(task, err);
     if (status < 0) return status;
     if (writing->flying.transaction != NULL && !writing->in_flight)
-        return submit_again(task, urgent, err);
+        return stele_deadline_passed(writing->again) ? submit(task, urgent, err) : STELE_OK;
     if (!writing->active) {
         if (fold_is_written(task) || !(urgent || is_due(task))) return STELE_OK;
         begin_cycle(task);
@@ -384,4 +387,14 @@ stele_status fold_write(fold_task *task, bool urgent, stele_error *err)
     }
     if (!is_built || writing->in_flight) return STELE_OK;
     return submit_built(task, urgent, err);
+}
+
+stele_status fold_write(fold_task *task, bool urgent, stele_error *err)
+{
+    const fold_writing *writing = &task->writing;
+    stele_status status = go_on(task, urgent, err);
+    if (status < 0 || writing->abort_count < ABORTS_TO_TELL) return status;
+    /* Also while the next attempt is in flight: the reason stays until one succeeds. */
+    return stele_fail(err, writing->aborted.status, STELE_NEXT_RETRY,
+                      "snapshots cannot be committed, trying again: %s", writing->aborted.text);
 }

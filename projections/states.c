@@ -12,15 +12,17 @@
 #include "schemas/upcast.h"
 
 enum {
-    SLOT_AHEAD = 8,    /* how many events ahead their slot is fetched … */
-    ENTRY_AHEAD = 4,   /* … and their entry */
-    LOOK_AT_CLOCK = 64 /* events between two looks; a power of two */
+    SLOT_AHEAD = 8,   /* how many events ahead their slot is fetched … */
+    ENTRY_AHEAD = 4,  /* … and their entry */
+    LOOK_MAX = 16,    /* events between two looks at the clock, at most; a power of two */
+    SLOW_NS = 1000000 /* between two looks: then it is looked at after each event */
 };
 
 struct stele_states {
     const stele_projection *projection;
     stele_clock clock;
     int64_t take_max_ns;
+    const atomic_bool *stop;
     const stele_type **types; /* of the handlers, NULL-terminated; owned */
     const stele_type *state_types[2];
     stele_decoder *events;
@@ -82,6 +84,7 @@ stele_status stele_states_new(const stele_states_options *options, stele_states 
     states->projection = projection;
     states->clock = options->clock;
     states->take_max_ns = (int64_t)options->take_max_ms * 1000000;
+    states->stop = options->stop;
     states->types = list_types(projection->handlers);
     states->state_types[0] = projection->state;
     states->dirty_end = &states->dirty;
@@ -305,12 +308,44 @@ static void fetch_ahead(const stele_states *states, const uint32_t *hashes, size
         stele_table_prefetch_entry(states->table, hashes[at + ENTRY_AHEAD]);
 }
 
+/* How long a take may last. Events are quick, and then the clock costs more than they do: it is
+ * looked at after the first, the second, the fourth … and then every LOOK_MAX. Where they turn out
+ * to be slow, after each. */
+typedef struct patience {
+    int64_t end_ns; /* INT64_MAX: never */
+    int64_t looked_ns;
+    uint32_t stride; /* events between two looks */
+    uint32_t left;   /* until the next */
+} patience;
+
+static patience patience_of(const stele_states *states)
+{
+    patience of = {.end_ns = INT64_MAX, .stride = 1, .left = 1};
+    if (states->take_max_ns == 0) return of;
+    of.looked_ns = stele_clock_monotonic_ns(states->clock);
+    of.end_ns = of.looked_ns + states->take_max_ns;
+    return of;
+}
+
+/* After an event: has the thread to be given back before the next one? */
+static bool is_over(const stele_states *states, patience *of)
+{
+    if (states->stop != NULL && atomic_load_explicit(states->stop, memory_order_relaxed))
+        return true;
+    if (of->end_ns == INT64_MAX || --of->left > 0) return false;
+    int64_t now_ns = stele_clock_monotonic_ns(states->clock);
+    of->stride = now_ns - of->looked_ns >= SLOW_NS ? 1
+                 : of->stride < LOOK_MAX           ? 2 * of->stride
+                                                   : LOOK_MAX;
+    of->left = of->stride;
+    of->looked_ns = now_ns;
+    return now_ns >= of->end_ns;
+}
+
 stele_status stele_states_take(stele_states *states, const stele_batch *batch, int64_t *position,
                                const stele_record **last, stele_error *err)
 {
-    int64_t end_ns = states->take_max_ns == 0
-                         ? INT64_MAX
-                         : stele_clock_monotonic_ns(states->clock) + states->take_max_ns;
+    patience until = patience_of(states);
     stele_error failure;
     size_t at = 0;
     while (at < batch->count && batch->records[at].offset < *position)
@@ -326,8 +361,7 @@ stele_status stele_states_take(stele_states *states, const stele_batch *batch, i
         if (status < 0) return fail_at(batch, record, &failure, err);
         *position = record->offset + 1;
         *last = record;
-        if (at % LOOK_AT_CLOCK == LOOK_AT_CLOCK - 1 && end_ns != INT64_MAX &&
-            at + 1 < batch->count && stele_clock_monotonic_ns(states->clock) >= end_ns)
+        if (is_over(states, &until) && at + 1 < batch->count)
             return stele_fail(err, STELE_E_TIMED_OUT, STELE_NEXT_RETRY, "%s", "");
     }
     if (batch->next_offset > *position) *position = batch->next_offset;

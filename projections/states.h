@@ -38,7 +38,8 @@ typedef struct stele_states_options {
     const stele_projection *projection; /* borrowed, outlives the states */
     stele_registry *registry;           /* likewise */
     stele_clock clock;
-    int take_max_ms; /* a call of _take gives the thread back after that long; 0: never */
+    int take_max_ms;         /* a call of _take gives the thread back after that long; 0: never */
+    const atomic_bool *stop; /* and before the next event once this is set; NULL: never */
 } stele_states_options;
 
 /**
@@ -58,7 +59,8 @@ STELE_SCOPE(stele_states, stele_states_free);
  *
  * @param position  in and out; past the batch when all of it is done
  * @param last      the last record below *position in this batch; untouched if there is none
- * @return next = RETRY  waiting for a schema, or (empty text) the time is up: the same call again
+ * @return next = RETRY  waiting for a schema, or (empty text) the time is up, or it is to stop: the
+ *                       same call again, or none
  *         next = STOP   this event cannot be applied; the text has its position and the way out
  */
 stele_status stele_states_take(stele_states *states, const stele_batch *batch, int64_t *position,

@@ -119,10 +119,10 @@ static stele_status prepare_task(stele_task *task, int64_t *start, stele_error *
     return stele_fold_tasks.prepare(task, start, err);
 }
 
-static void close_task(stele_task *task, bool lost)
+static void close_task(stele_task *task, stele_deadline by)
 {
     atomic_fetch_sub(&owned[mine.thread], 1);
-    stele_fold_tasks.close(task, lost);
+    stele_fold_tasks.close(task, by);
 }
 
 static void set_tasks(const replay_share *share)

@@ -26,7 +26,8 @@ typedef enum stele_status {
     STELE_E_FULL = -11, /* a bounded queue is full: serve deliveries, then call again       */
     STELE_E_HOLE = -12, /* the log does not hold what is needed: going on would skip events */
     STELE_E_INTERRUPTED = -13, /* a signal or a stop request came first */
-    STELE_E_INTERNAL = -14 /* a bug in Stele or in a library below it                          */
+    STELE_E_INTERNAL = -14, /* a bug in Stele or in a library below it                          */
+    STELE_E_STOPPED = -15   /* every partition that a worker owns is stopped                    */
 } stele_status;
 
 /** What the caller does next. Exactly one; zero is the safe one. */
@@ -37,16 +38,12 @@ typedef enum stele_next {
     STELE_NEXT_REJECT    /* this one event or command is bad: set it aside        */
 } stele_next;
 
-enum { STELE_ERROR_TEXT_MAX = 1023 };
-
 /** A failure, held by the caller. Plain data: copy it freely, nothing is owned. */
 typedef struct stele_error {
     stele_status status;
     stele_next next;
-    int cause; /* errno or librdkafka's code; 0 if none */
-    /* For people: what, where, what to do; UTF-8, NUL-terminated. Where a name or another text that
-     * was inserted is too long for the room, its middle is left out, never the message's end. */
-    char text[STELE_ERROR_TEXT_MAX + 1];
+    int cause;      /* errno or librdkafka's code; 0 if none */
+    char text[240]; /* for people: what, where, what to do; UTF-8, NUL-terminated, cut if longer */
 } stele_error;
 
 /**

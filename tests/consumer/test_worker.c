@@ -31,12 +31,15 @@ typedef struct world {
     int closed[8];
     int lost[8];
     int drained[8];
+    int ended;
+    int ended_before_close; /* how many had been asked to close when the first was waited for */
     order prepare;
     order take;
     order tick;
     order drain;
     int prepare_calls;
     int take_calls;
+    int drain_calls;
     stele_worker *workers[2];
     int worker_count;
 } world;
@@ -109,6 +112,7 @@ static stele_status tick_task(stele_task *base, stele_error *err)
 static stele_status drain_task(stele_task *base, stele_error *err)
 {
     task *self = (task *)base;
+    self->of->drain_calls++;
     stele_status status = obey(&self->of->drain, err);
     if (status < 0) return status;
     self->of->position[self->index] = self->position;
@@ -116,11 +120,19 @@ static stele_status drain_task(stele_task *base, stele_error *err)
     return STELE_OK;
 }
 
-static void close_task(stele_task *base, bool lost)
+static void end_task(stele_task *base, bool lost)
 {
     task *self = (task *)base;
-    self->of->closed[self->index]++;
+    self->of->ended++;
     if (lost) self->of->lost[self->index]++;
+}
+
+static void close_task(stele_task *base, stele_deadline by)
+{
+    task *self = (task *)base;
+    (void)by;
+    self->of->closed[self->index]++;
+    if (self->of->ended_before_close == 0) self->of->ended_before_close = self->of->ended;
     free(self);
 }
 
@@ -136,6 +148,7 @@ const stele_task_ops task_ops = {.open = open_task,
                                  .take = take_batch,
                                  .tick = tick_task,
                                  .drain = drain_task,
+                                 .end = end_task,
                                  .close = close_task,
                                  .progress = progress_of};
 
@@ -349,7 +362,7 @@ static void a_worker_ends_when_every_partition_is_stopped(void **state)
     atomic_bool stop = false;
     stele_error err;
 
-    assert_int_equal(stele_worker_run(worker, &stop, &err), STELE_E_INTERNAL);
+    assert_int_equal(stele_worker_run(worker, &stop, &err), STELE_E_STOPPED);
 
     assert_non_null(strstr(err.text, "every partition is stopped: offset reset"));
 }
@@ -372,7 +385,7 @@ static void why_a_worker_ended_stands_in_its_status(void **state)
     assert_int_equal(stele_worker_open(of->log, &options, &worker, NULL), STELE_OK);
     atomic_bool stop = false;
 
-    assert_int_equal(stele_worker_run(worker, &stop, NULL), STELE_E_INTERNAL);
+    assert_int_equal(stele_worker_run(worker, &stop, NULL), STELE_E_STOPPED);
     stele_worker_close(worker);
 
     int stopped = 0;
@@ -525,6 +538,46 @@ static void what_failed_is_said_at_once_also_after_an_answer_on_its_way(void **s
     assert_string_equal(reason_of(worker, 0), "registry is away");
 }
 
+static void a_call_that_waits_is_not_hidden_by_another_that_does_not(void **state)
+{
+    world *of = *state;
+    append(of, 0, 5);
+    of->take = (order){STELE_E_UNAVAILABLE, STELE_NEXT_RETRY, "schema 7: registry is away", false};
+    of->tick = (order){STELE_E_TIMED_OUT, STELE_NEXT_RETRY, "", false};
+    stele_worker *worker = new_worker(of);
+    turn_until(worker, 0, STELE_STATE_WAITING);
+    turn_until(worker, 1, STELE_STATE_WAITING);
+
+    int calls = of->take_calls;
+    turns(worker, 1000);
+    assert_int_equal(of->take_calls, calls); /* not before the back-off is over */
+
+    pass(of, worker, 40000);
+    assert_int_equal(state_of(worker, 0), STELE_STATE_WAITING); /* not stalled: it has a reason */
+    assert_string_equal(reason_of(worker, 0), "schema 7: registry is away");
+}
+
+static void what_cannot_be_written_is_shown_while_events_are_applied(void **state)
+{
+    world *of = *state;
+    stele_worker *worker = new_worker(of);
+    turn_until_running(worker);
+    of->tick =
+        (order){STELE_E_UNAVAILABLE, STELE_NEXT_RETRY, "snapshots cannot be committed", false};
+
+    for (int i = 0; i < 20; i++) {
+        append(of, 0, 1);
+        turn(worker);
+        assert_int_equal(state_of(worker, 0), STELE_STATE_WAITING);
+        assert_string_equal(reason_of(worker, 0), "snapshots cannot be committed");
+    }
+
+    assert_true(of->taken[0] >= 10);
+    of->tick = (order){0};
+    turns(worker, 2);
+    assert_int_equal(state_of(worker, 0), STELE_STATE_RUNNING);
+}
+
 /* ---- stalling ---- */
 
 static void a_restore_without_progress_is_stalled_and_begun_again(void **state)
@@ -588,6 +641,72 @@ static void a_reader_that_gives_nothing_is_replaced(void **state)
     assert_int_equal(of->opened[0], 1);
 }
 
+static void a_reader_that_cannot_be_replaced_serves_on(void **state)
+{
+    world *of = *state;
+    append(of, 0, 5);
+    stele_worker *worker = new_worker(of);
+    turn_until_running(worker);
+    turns(worker, 10);
+    append(of, 0, 5);
+    stele_log_reader_hold(stele_worker_reader(worker), (stele_partition){TOPIC, 0}, true);
+    stele_log_memory_refuse_readers(of->log, true);
+
+    pass(of, worker, 32000);
+    assert_int_equal(state_of(worker, 0), STELE_STATE_STALLED);
+    append(of, 1, 5);
+    turns(worker, 10);
+    assert_int_equal(of->taken[1], 5); /* the others go on */
+
+    stele_log_memory_refuse_readers(of->log, false);
+    pass(of, worker, 32000);
+    assert_int_equal(of->taken[0], 10);
+    assert_int_equal(state_of(worker, 0), STELE_STATE_RUNNING);
+}
+
+static void a_worker_that_gets_no_reader_ends_its_process(void **state)
+{
+    world *of = *state;
+    stele_log_memory_refuse_readers(of->log, true);
+    stele_worker *worker = new_worker(of);
+    atomic_bool stop = false;
+    stele_error err;
+
+    stele_status status = stele_worker_run(worker, &stop, &err);
+
+    assert_int_equal(status, STELE_E_INTERNAL); /* which is not STELE_E_STOPPED */
+    assert_string_equal(err.text, "too many open files");
+}
+
+static void records_that_a_transaction_holds_back_are_a_reason(void **state)
+{
+    world *of = *state;
+    stele_worker *worker = new_worker(of);
+    turn_until_running(worker);
+    stele_log_producer *other;
+    stele_log_producer_options options = {.transactional_id = "other",
+                                          .transaction_timeout_ms = 900000};
+    assert_int_equal(stele_log_producer_open(of->log, &options, &other, NULL), STELE_OK);
+    assert_int_equal(stele_log_producer_init(other, TOPIC, 1000, NULL), STELE_OK);
+    assert_int_equal(stele_log_producer_begin(other, NULL), STELE_OK);
+    stele_log_entry entry = {
+        .partition = {TOPIC, 0}, .key = stele_text("a"), .value = stele_text("v")};
+    assert_int_equal(stele_log_producer_put(other, &entry, NULL), STELE_OK);
+    assert_int_equal(stele_log_producer_flush(other, 1000, NULL), STELE_OK);
+    append(of, 0, 2);
+
+    pass(of, worker, 31000);
+
+    assert_int_equal(state_of(worker, 0), STELE_STATE_STALLED);
+    assert_non_null(strstr(reason_of(worker, 0), "3 records from offset 0 on are held back"));
+    assert_int_equal(state_of(worker, 1), STELE_STATE_RUNNING);
+    assert_int_equal(stele_log_producer_abort(other, 1000, NULL), STELE_OK);
+    stele_log_producer_close(other);
+    pass(of, worker, 2000);
+    assert_int_equal(of->taken[0], 2);
+    assert_int_equal(state_of(worker, 0), STELE_STATE_RUNNING);
+}
+
 /* ---- tasks that die ---- */
 
 static void a_task_whose_state_cannot_be_trusted_is_opened_anew(void **state)
@@ -609,7 +728,7 @@ static void a_task_whose_state_cannot_be_trusted_is_opened_anew(void **state)
     assert_int_equal(of->taken[0], 10); /* from where it was durable */
 }
 
-static void a_fenced_partition_is_opened_by_a_new_assignment_only(void **state)
+static void a_fenced_partition_that_the_group_leaves_here_is_opened_again(void **state)
 {
     world *of = *state;
     stele_worker *worker = new_worker(of);
@@ -623,9 +742,25 @@ static void a_fenced_partition_is_opened_by_a_new_assignment_only(void **state)
     assert_int_equal(of->opened[0], 1);
     assert_int_equal(state_of(worker, 0), STELE_STATE_WAITING);
 
-    pass(of, worker, 5000); /* the group did not take it away: leave, and come back */
+    pass(of, worker, 3000); /* a session is over, and the group did not take it away */
     assert_int_equal(of->opened[0], 2);
     assert_int_equal(state_of(worker, 0), STELE_STATE_RUNNING);
+    assert_int_equal(of->opened[1], 1); /* it did not leave */
+}
+
+static void a_partition_that_is_fenced_again_makes_its_worker_join_again(void **state)
+{
+    world *of = *state;
+    stele_worker *worker = new_worker(of);
+    turn_until_running(worker);
+    for (int i = 0; i < 2; i++) {
+        of->tick = (order){STELE_E_FENCED, STELE_NEXT_STOP, "another owner has taken over", true};
+        turn(worker);
+        pass(of, worker, SESSION_MS + 5000);
+    }
+
+    assert_int_equal(of->opened[1], 2);
+    turn_until_running(worker);
 }
 
 /* ---- moving ---- */
@@ -687,6 +822,19 @@ static void what_is_lost_is_not_drained(void **state)
     assert_int_equal(of->opened[0], 2);
 }
 
+static void all_are_asked_to_close_before_one_is_waited_for(void **state)
+{
+    world *of = *state;
+    stele_worker *worker = new_worker(of);
+    turn_until_running(worker);
+
+    stele_manual_clock_advance(&of->time, 10 * SESSION_MS);
+    turn(worker);
+
+    assert_int_equal(of->lost[0] + of->lost[1], PARTITIONS);
+    assert_int_equal(of->ended_before_close, PARTITIONS);
+}
+
 static void a_stop_drains_and_leaves(void **state)
 {
     world *of = *state;
@@ -718,6 +866,20 @@ static void a_drain_that_does_not_end_is_cut_off(void **state)
     assert_int_equal(of->closed[0], 1);
 }
 
+static void a_worker_that_is_to_write_no_last_snapshot_drains_nothing(void **state)
+{
+    world *of = *state;
+    stele_worker *worker = new_worker_with(of, (stele_worker_options){.drain_timeout_ms = -1});
+    turn_until_running(worker);
+    of->drain = (order){STELE_E_TIMED_OUT, STELE_NEXT_RETRY, "", false};
+    atomic_bool stop = true;
+
+    assert_int_equal(stele_worker_run(worker, &stop, NULL), STELE_OK);
+
+    assert_int_equal(of->drain_calls, 0);
+    assert_int_equal(of->closed[0], 1);
+}
+
 #define CASE(test) cmocka_unit_test_setup_teardown(test, begin, end)
 
 int main(void)
@@ -737,15 +899,23 @@ int main(void)
         CASE(a_restore_that_waits_says_for_what),
         CASE(an_answer_on_its_way_is_said_when_it_takes_long),
         CASE(what_failed_is_said_at_once_also_after_an_answer_on_its_way),
+        CASE(a_call_that_waits_is_not_hidden_by_another_that_does_not),
+        CASE(what_cannot_be_written_is_shown_while_events_are_applied),
         CASE(a_restore_without_progress_is_stalled_and_begun_again),
         CASE(a_partition_that_is_behind_and_does_not_move_is_stalled),
         CASE(a_reader_that_gives_nothing_is_replaced),
+        CASE(a_reader_that_cannot_be_replaced_serves_on),
+        CASE(a_worker_that_gets_no_reader_ends_its_process),
+        CASE(records_that_a_transaction_holds_back_are_a_reason),
         CASE(a_task_whose_state_cannot_be_trusted_is_opened_anew),
-        CASE(a_fenced_partition_is_opened_by_a_new_assignment_only),
+        CASE(a_fenced_partition_that_the_group_leaves_here_is_opened_again),
+        CASE(a_partition_that_is_fenced_again_makes_its_worker_join_again),
         CASE(cooperative_partitions_move_with_a_drain),
         CASE(eager_partitions_move_with_a_drain),
         CASE(what_is_lost_is_not_drained),
+        CASE(all_are_asked_to_close_before_one_is_waited_for),
         CASE(a_stop_drains_and_leaves),
+        CASE(a_worker_that_is_to_write_no_last_snapshot_drains_nothing),
         CASE(a_drain_that_does_not_end_is_cut_off),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -189,7 +189,7 @@ static void an_event_that_does_not_come_is_stalled(void **state)
     while ((now = read_status(of, 0)).state != STELE_STATE_STALLED)
         assert_false(stele_deadline_passed(until));
     assert_non_null(strstr(now.reason, "no event came for 30 s at account.events/0/0, the log ends "
-                                       "at 1; reading anew"));
+                                       "at 1; reading again"));
     await_status(&worker, 0, STELE_STATE_RUNNING, ""); /* the new reader reads */
     teller_catch_up(&worker);
     teller_close(&worker);

@@ -170,6 +170,51 @@ static void what_hangs_is_ended_by_whoever_takes_the_partition(void **state)
     bank_free(of);
 }
 
+/* The group has heard of the commit and the snapshots have not: their abort takes half away. */
+static void after_half_a_commit_was_aborted_the_checkpoint_decides(void **state)
+{
+    (void)state;
+    bank *of = bank_new(1);
+    deposit_to_many(of, 5);
+    bank_run(of, (teller_options){0});
+    bank_deposit(of, 0, "a001", 100, "y");
+    stele_log_memory_lose_half_the_markers(of->log);
+    bank_run(of, (teller_options){0});
+    assert_int_equal(bank_group_offset(of, 0), 6);
+
+    teller worker = teller_open(of, (teller_options){.snapshot_interval_ms = 1000000});
+    teller_until(&worker, 0, STELE_STATE_RUNNING);
+    turn_until_has(&worker, "next=6 "); /* at once: whoever comes next must not find two answers */
+    teller_close(&worker);
+
+    assert_int_equal(bank_group_offset(of, 0), 6);
+    assert_written(of);
+    bank_run(of, (teller_options){0});
+    bank_free(of);
+}
+
+static void a_drain_that_is_refused_pauses_between_attempts(void **state)
+{
+    (void)state;
+    bank *of = bank_new(1);
+    teller worker = teller_open(of, (teller_options){.snapshot_interval_ms = 1000000});
+    deposit_to_many(of, 5);
+    teller_catch_up(&worker);
+    stele_log_memory_refuse_appends(of->log, true);
+
+    teller_close(&worker); /* two seconds */
+
+    stele_partition snapshots = {BANK_SNAPSHOTS, 0};
+    int64_t start;
+    int64_t end;
+    assert_int_equal(
+        stele_log_bounds(of->log, snapshots, STELE_READ_UNCOMMITTED, 1000, &start, &end, NULL),
+        STELE_OK);
+    assert_true(end <= 2 * 2000 / 100); /* a marker for each attempt, or two */
+    stele_log_memory_refuse_appends(of->log, false);
+    bank_free(of);
+}
+
 static void what_another_program_left_open_is_said_and_waited_for(void **state)
 {
     (void)state;
@@ -614,6 +659,8 @@ int main(void)
         cmocka_unit_test(an_aborted_transaction_is_written_again_from_the_same_states),
         cmocka_unit_test(what_changes_while_its_snapshot_is_in_doubt_is_written_too),
         cmocka_unit_test(what_hangs_is_ended_by_whoever_takes_the_partition),
+        cmocka_unit_test(after_half_a_commit_was_aborted_the_checkpoint_decides),
+        cmocka_unit_test(a_drain_that_is_refused_pauses_between_attempts),
         cmocka_unit_test(what_another_program_left_open_is_said_and_waited_for),
         cmocka_unit_test(a_commit_that_hangs_is_not_built_upon_after_an_abort),
         cmocka_unit_test(an_end_that_nobody_answered_opens_the_partition_anew),

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT
+ * The lines in log and status. */
+#include "consumer/report.h"
+
+#include <stdlib.h>
+
+#include "core/alloc.h"
+
+void report_clear(report *self)
+{
+    free(self->lines);
+    *self = (report){0};
+}
+
+static report_line *line_of(report *self, int32_t partition)
+{
+    if (partition >= self->count) {
+        size_t count = (size_t)partition + 1;
+        self->lines = stele_realloc_array(self->lines, count, sizeof(report_line));
+        memset(&self->lines[self->count], 0, (count - (size_t)self->count) * sizeof(report_line));
+        self->count = (int32_t)count;
+    }
+    return &self->lines[partition];
+}
+
+static void log_state(const slot_host *host, const slot *of, stele_partition_state state,
+                      const char *reason)
+{
+    bool is_bad = state == STELE_STATE_STALLED || state == STELE_STATE_WAITING;
+    stele_logger_level level = state == STELE_STATE_STOPPED ? STELE_LOGGER_ERROR
+                               : is_bad                     ? STELE_LOGGER_WARN
+                                                            : STELE_LOGGER_INFO;
+    stele_logger_write(host->options->logger, level, stele_partition_state_name(state),
+                       STELE_LOGGER_FIELDS(stele_logger_text("worker", host->options->name),
+                                           stele_logger_text("topic", host->options->topic),
+                                           stele_logger_int("partition", of->index),
+                                           stele_logger_int("position", of->progress.position),
+                                           stele_logger_text("reason", reason)));
+}
+
+void report_slot(report *self, const slot_host *host, const slot *of)
+{
+    if (of->phase == SLOT_FREE) return;
+    report_line *line = line_of(self, of->index);
+    const char *reason;
+    stele_partition_state state = slot_state(host, of, &reason);
+    bool is_new = !line->is_known || state != line->state || strcmp(reason, line->reason.text) != 0;
+    bool has_progress = of->progress.position != line->progress.position ||
+                        of->progress.applied != line->progress.applied;
+    if (!is_new && !has_progress) return;
+    if (is_new) {
+        log_state(host, of, state, reason);
+        stele_fail(&line->reason, STELE_OK, STELE_NEXT_STOP, "%s", reason);
+    }
+    line->is_known = true;
+    line->state = state;
+    line->progress = of->progress;
+    stele_status_board_set(host->board, of->index, state, reason, of->progress.position,
+                           of->progress.applied);
+}
+
+void report_gone(report *self, const slot_host *host, const slot *of)
+{
+    if (of->index < self->count) self->lines[of->index] = (report_line){0};
+    if (!of->keeps_line) stele_status_board_drop(host->board, of->index);
+}

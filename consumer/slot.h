@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT
+ * One partition in a worker: opened, prepared, fed, waiting, stopped, drained, closed. It knows
+ * what its host lends it, and neither the group nor who is told about it. */
+#ifndef STELE_CONSUMER_SLOT_H
+#define STELE_CONSUMER_SLOT_H
+
+#include "consumer/worker.h"
+
+typedef enum slot_phase {
+    SLOT_FREE = 0,  /* not ours */
+    SLOT_PREPARING, /* `task` may be NULL: it is to be opened (again) */
+    SLOT_RUNNING,
+    SLOT_FENCED, /* another owner wrote */
+    SLOT_STOPPED
+} slot_phase;
+
+/** The calls of a task that can wait, each for a reason of its own. */
+typedef enum slot_call { SLOT_PREPARE = 0, SLOT_TAKE, SLOT_TICK, SLOT_CALLS } slot_call;
+
+/** What a failure of a task means for its partition. */
+typedef enum slot_verdict {
+    SLOT_ON_ITS_WAY = 0, /* nothing is wrong: the call is made again */
+    SLOT_WAIT,           /* the call is made again after a back-off */
+    SLOT_REOPEN,         /* the state can no longer be trusted */
+    SLOT_GIVE_WAY,       /* another owner has fenced it */
+    SLOT_GIVE_UP         /* it needs a person */
+} slot_verdict;
+
+/** Why a call is not made now. All zero: it may be made. */
+typedef struct slot_wait {
+    int backoff_ms;
+    int64_t retry_ns;    /* no call before it */
+    int64_t reported_ns; /* log and status do not hear of it before then */
+    stele_error why;     /* STELE_OK: no reason */
+} slot_wait;
+
+typedef struct slot {
+    int32_t index;
+    slot_phase phase;
+    stele_task *task;
+    bool prepared_once; /* `prepare` was called: it restores, before that it starts */
+    bool draining;
+    bool keeps_line; /* its line in status stays when it is released: the last word of a worker */
+
+    stele_batch batch; /* was not taken whole; its partition is held meanwhile */
+    bool has_batch;
+
+    slot_wait waits[SLOT_CALLS];
+    stele_error ended; /* why it is fenced or stopped */
+    int64_t fenced_ns;
+    bool fenced_before; /* since it was assigned */
+
+    stele_progress progress; /* as seen last */
+    int64_t progress_ns;     /* when it moved, or there was nothing to do */
+    int64_t looked_ns;       /* when the broker was asked why it does not move */
+    stele_error stalled;     /* why it is stalled; STELE_OK if it is not */
+    stele_error held_back;   /* what keeps its events back; STELE_OK: nothing does */
+} slot;
+
+/** What slots use of their worker. */
+typedef struct slot_host {
+    stele_worker *worker; /* for tasks */
+    stele_log *log;
+    stele_log_reader *reader; /* NULL: there is none */
+    stele_status_board *board;
+    const stele_worker_options *options;
+    const atomic_bool *stop;
+    bool at_once;  /* something wants to be called again at once … */
+    bool soon;     /* … or in a millisecond */
+    bool stopping; /* the last drain */
+} slot_host;
+
+static inline int64_t slot_now(const slot_host *host)
+{
+    return stele_clock_monotonic_ns(host->options->clock);
+}
+
+static inline int64_t after_ms(int64_t now_ns, int64_t elapsed_ms)
+{
+    return now_ns + elapsed_ms * 1000000;
+}
+
+/** What follows from a failure. Changes nothing. */
+slot_verdict slot_judge(const stele_error *failure);
+
+/** A new assignment. `task` of an earlier one is closed. */
+void slot_assign(slot_host *host, slot *self);
+
+/** Stop it: it needs a person. The task is closed. */
+void slot_stop(slot_host *host, slot *self, const stele_error *why);
+
+/** Close the task, to be opened again. */
+void slot_reopen(slot_host *host, slot *self);
+
+/** Forget the batch that was not taken whole. */
+void slot_drop_batch(slot *self);
+
+/** Open the task and let it prepare, as far as that goes now. */
+void slot_prepare(slot_host *host, slot *self);
+
+/** Hand it a batch, which is taken over. `self` may be NULL. */
+void slot_offer(slot_host *host, slot *self, stele_batch *batch);
+void slot_offer_again(slot_host *host, slot *self);
+
+void slot_tick(slot_host *host, slot *self);
+
+/** One bounded piece of the last snapshot; `draining` goes when it is done. */
+void slot_drain(slot_host *host, slot *self);
+
+/**
+ * Take partitions away: all tasks are asked to close, then all are waited for under one deadline.
+ * The slots are free then.
+ */
+void slots_release(slot_host *host, slot *const *slots, size_t count, bool lost);
+
+/** How far it is now. */
+stele_progress slot_progress(const slot *self);
+
+/** What to say of it. @param reason  "" where there is nothing to say; valid until the next call */
+stele_partition_state slot_state(const slot_host *host, const slot *self, const char **reason);
+
+#endif
