@@ -8,6 +8,7 @@
 #include "cli/event_line.h"
 #include "consumer/read.h"
 #include "core/alloc.h"
+#include "core/names.h"
 #include "kafka/partitioner.h"
 #include "registry/client.h"
 
@@ -40,7 +41,7 @@ stele_exit stele_cmd_history(stele_cli *cli, const stele_arguments *arguments)
     if (client == NULL) return STELE_EXIT_FAILED;
     stele_log *log = stele_client_log(client);
     STELE_AUTO(char)
-    topic = stele_strdup_format("%s.events", stele_arguments_operand(arguments, 0));
+    topic = stele_events_topic(stele_arguments_operand(arguments, 0));
     stele_error err = {0};
     stele_log_topic found;
     if (stele_log_topic_describe(log, topic, cli->timeout_ms, &found, &err) < 0)

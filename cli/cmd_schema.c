@@ -9,7 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "cli/json_text.h"
+#include "core/text.h"
 #include "core/alloc.h"
 #include "schemas/generate.h"
 
@@ -24,9 +24,9 @@ static void print_finding(void *context, const stele_finding *finding)
     STELE_AUTO_VALUE(stele_buffer) line = {0};
     stele_buffer_format(&line, "{\"kind\":\"%s\",\"direction\":\"%s\",\"path\":", finding->kind,
                         finding->forward ? "forward" : "backward");
-    stele_json_text(&line, stele_text(finding->path));
+    stele_show_json(&line, stele_text(finding->path));
     stele_buffer_format(&line, ",\"text\":");
-    stele_json_text(&line, stele_text(finding->text));
+    stele_show_json(&line, stele_text(finding->text));
     fprintf(cli->out, "%s}\n", stele_buffer_text(&line));
 }
 

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/json_text.h"
 #include "core/alloc.h"
+#include "core/names.h"
 #include "core/text.h"
 #include "registry/client.h"
 #include "registry/entry.h"
@@ -115,7 +115,7 @@ static char *subject_of(const stele_arguments *arguments, const stele_schema *sc
     const char *aggregate = stele_arguments_text(arguments, "aggregate", NULL);
     if ((subject == NULL) == (aggregate == NULL)) return NULL;
     if (subject != NULL) return stele_strdup(subject);
-    STELE_AUTO(char) topic = stele_strdup_format("%s.events", aggregate);
+    STELE_AUTO(char) topic = stele_events_topic(aggregate);
     return stele_registry_subject(topic, stele_schema_name(schema));
 }
 
@@ -127,7 +127,7 @@ static void print_registered(stele_cli *cli, const char *subject, int32_t id)
     }
     STELE_AUTO_VALUE(stele_buffer) line = {0};
     stele_buffer_format(&line, "{\"subject\":");
-    stele_json_text(&line, stele_text(subject));
+    stele_show_json(&line, stele_text(subject));
     fprintf(cli->out, "%s,\"id\":%d}\n", stele_buffer_text(&line), (int)id);
 }
 
@@ -166,7 +166,7 @@ static stele_status print_subject(stele_cli *cli, stele_registry *registry, cons
     if (status < 0) return status;
     if (cli->json) {
         stele_buffer_format(&line, "{\"subject\":");
-        stele_json_text(&line, stele_text(subject));
+        stele_show_json(&line, stele_text(subject));
         stele_buffer_format(&line, ",\"versions\":[");
     } else {
         stele_buffer_format(&line, "%s ", subject);
@@ -233,7 +233,7 @@ static void print_schema(stele_cli *cli, int32_t id, stele_bytes text)
     STELE_AUTO_VALUE(stele_buffer) line = {0};
     if (cli->json) {
         stele_buffer_format(&line, "{\"id\":%d,\"schema\":", (int)id);
-        stele_json_text(&line, text);
+        stele_show_json(&line, text);
         stele_buffer_push(&line, '}');
     } else {
         stele_buffer_append(&line, text);

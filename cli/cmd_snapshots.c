@@ -7,11 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/json_text.h"
+#include "core/text.h"
 #include "cli/stored_states.h"
 #include "cli/value_reader.h"
 #include "consumer/read.h"
 #include "core/alloc.h"
+#include "core/names.h"
 #include "core/table.h"
 #include "projections/verify.h"
 #include "registry/client.h"
@@ -60,13 +61,13 @@ static void print_record(listing *l, stele_partition partition, const stele_reco
     size_t count = stele_log_record_headers(l->log, record, headers, 8);
     stele_buffer_format(&line, "{\"partition\":%" PRId32 ",\"offset\":%" PRId64 ",\"key\":",
                         partition.index, record->offset);
-    stele_json_text(&line, record->key);
+    stele_show_json(&line, record->key);
     stele_buffer_append(&line, stele_text(",\"headers\":{"));
     for (size_t i = 0; i < count && i < 8; i++) {
         if (i > 0) stele_buffer_push(&line, ',');
-        stele_json_text(&line, stele_text(headers[i].name));
+        stele_show_json(&line, stele_text(headers[i].name));
         stele_buffer_push(&line, ':');
-        stele_json_text(&line, headers[i].value);
+        stele_show_json(&line, headers[i].value);
     }
     stele_buffer_append(&line, stele_text("},\"value\":"));
     append_hex(&line, record->value);
@@ -206,7 +207,8 @@ stele_exit stele_cmd_snapshots_list(stele_cli *cli, const stele_arguments *argum
                            &err) < 0 ||
         stele_log_topic_describe(l.log, l.topic, cli->timeout_ms, &topic, &err) < 0)
         return stele_cli_fail_error(cli, &err);
-    l.group = stele_strndup(l.topic, strlen(l.topic) - strlen(".snapshots"));
+    stele_bytes group = stele_snapshots_topic_parse(l.topic, NULL);
+    l.group = stele_strndup((const char *)group.data, group.size);
     for (int32_t i = 0; i < topic.partitions; i++)
         if (list_partition(&l, i, &err) < 0) return stele_cli_fail_error(cli, &err);
     return STELE_EXIT_DONE;
@@ -222,9 +224,9 @@ static void print_finding(void *context, const stele_verify_finding *finding)
     }
     STELE_AUTO_VALUE(stele_buffer) line = {0};
     stele_buffer_format(&line, "{\"partition\":%" PRId32 ",\"id\":", finding->partition);
-    stele_json_text(&line, finding->id);
+    stele_show_json(&line, finding->id);
     stele_buffer_append(&line, stele_text(",\"text\":"));
-    stele_json_text(&line, stele_text(finding->text));
+    stele_show_json(&line, stele_text(finding->text));
     fprintf(cli->out, "%s}\n", stele_buffer_text(&line));
 }
 

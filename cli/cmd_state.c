@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/json_text.h"
 #include "cli/stored_states.h"
 #include "core/alloc.h"
 #include "core/date.h"
@@ -68,7 +67,7 @@ static stele_status print_line(printer *p, const stele_query_state *state, const
     stele_status status = STELE_OK;
     stele_buffer_reset(line);
     stele_buffer_append(line, stele_text("{\"id\":"));
-    stele_json_text(line, state->id);
+    stele_show_json(line, state->id);
     stele_buffer_format(line, ",\"version\":%" PRId64 ",\"offset\":%" PRId64 ",\"state\":",
                         state->version, state->offset);
     if (state->state == NULL)

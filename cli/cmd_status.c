@@ -7,10 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/json_text.h"
+#include "core/text.h"
 #include "consumer/read.h"
 #include "consumer/status.h"
 #include "core/alloc.h"
+#include "core/names.h"
 #include "registry/client.h"
 
 enum { ASK_MS = 1000 /* one question to the broker, before it is asked again */ };
@@ -46,16 +47,6 @@ static void board_clear(board *b)
 }
 STELE_VALUE_SCOPE(board, board_clear);
 
-/* "customers" names "customers.v1" and "customers.v2"; "customers.v1" only itself. */
-static bool is_asked_for(const char *projection, const char *name)
-{
-    if (projection == NULL || strcmp(projection, name) == 0) return true;
-    size_t size = strlen(projection);
-    if (strncmp(projection, name, size) != 0 || strncmp(name + size, ".v", 2) != 0) return false;
-    const char *digits = name + size + 2;
-    return *digits != '\0' && digits[strspn(digits, "0123456789")] == '\0';
-}
-
 static row *add_row(board *b, const char *name, const char *topic, int32_t partition)
 {
     b->rows = stele_realloc_array(b->rows, b->count + 1, sizeof *b->rows);
@@ -70,7 +61,7 @@ static row *add_row(board *b, const char *name, const char *topic, int32_t parti
 static void take_line(void *context, const stele_status_line *line)
 {
     board *b = context;
-    if (!is_asked_for(b->projection, line->name)) return;
+    if (b->projection != NULL && !stele_projection_group_is_of(line->name, b->projection)) return;
     row *r = add_row(b, line->name, line->topic, line->partition);
     r->instance = stele_strdup(line->instance);
     r->reason = stele_strdup(line->reason);
@@ -188,17 +179,17 @@ static void print_json(FILE *out, const row *r, int64_t now_ms)
 {
     STELE_AUTO_VALUE(stele_buffer) line = {0};
     stele_buffer_append(&line, stele_text("{\"projection\":"));
-    stele_json_text(&line, stele_text(r->name));
+    stele_show_json(&line, stele_text(r->name));
     stele_buffer_append(&line, stele_text(",\"topic\":"));
-    stele_json_text(&line, stele_text(r->topic));
+    stele_show_json(&line, stele_text(r->topic));
     stele_buffer_format(&line, ",\"partition\":%" PRId32 ",\"instance\":", r->partition);
     if (r->instance != NULL)
-        stele_json_text(&line, stele_text(r->instance));
+        stele_show_json(&line, stele_text(r->instance));
     else
         stele_buffer_append(&line, stele_text("null"));
     stele_buffer_format(&line,
                         ",\"state\":\"%s\",\"reason\":", stele_partition_state_name(r->state));
-    stele_json_text(&line, stele_text(r->reason != NULL ? r->reason : ""));
+    stele_show_json(&line, stele_text(r->reason != NULL ? r->reason : ""));
     append_number(&line, "position", r->position);
     append_number(&line, "end", r->end);
     append_number(&line, "lag", lag_of(r));

@@ -11,6 +11,7 @@
 #include "consumer/read.h"
 #include "core/alloc.h"
 #include "core/date.h"
+#include "core/names.h"
 #include "core/text.h"
 #include "registry/client.h"
 
@@ -174,7 +175,7 @@ stele_exit stele_cmd_tail(stele_cli *cli, const stele_arguments *arguments)
     stele_client *client = stele_cli_client(cli);
     if (client == NULL) return STELE_EXIT_FAILED;
     STELE_AUTO(char)
-    topic = stele_strdup_format("%s.events", stele_arguments_operand(arguments, 0));
+    topic = stele_events_topic(stele_arguments_operand(arguments, 0));
     STELE_AUTO_VALUE(tail)
     t = {
         .cli = cli,

@@ -7,60 +7,50 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/json_text.h"
+#include "core/text.h"
 #include "core/alloc.h"
+#include "core/names.h"
+#include "kafka/topic_spec.h"
 #include "registry/client.h"
 #include "snapshots/format.h"
 
-typedef struct wanted_setting {
-    const char *name, *value;
-} wanted_setting;
-
 /* Events are kept for ever: neither time nor size nor compaction may remove one. */
-static const wanted_setting events_settings[] = {
-    {"cleanup.policy", "delete"},
-    {"retention.ms", "-1"},
-    {"retention.bytes", "-1"},
-    {"message.timestamp.type", "CreateTime"},
+static const stele_topic_setting events_settings[] = {
+    {.name = "cleanup.policy", .value = "delete"},
+    {.name = "retention.ms", .value = "-1"},
+    {.name = "retention.bytes", .value = "-1"},
+    {.name = "message.timestamp.type", .value = "CreateTime"},
 };
 #define EVENTS_SETTINGS (sizeof events_settings / sizeof events_settings[0])
-
-static char *events_topic(const char *aggregate)
-{
-    return stele_strdup_format("%s.events", aggregate);
-}
 
 stele_exit stele_cmd_topics_create(stele_cli *cli, const stele_arguments *arguments)
 {
     stele_error err = {0};
     stele_client *client = stele_cli_client(cli);
     if (client == NULL) return STELE_EXIT_FAILED;
-    STELE_AUTO(char) topic = events_topic(stele_arguments_operand(arguments, 0));
-    stele_header settings[EVENTS_SETTINGS];
-    for (size_t i = 0; i < EVENTS_SETTINGS; i++)
-        settings[i] = (stele_header){events_settings[i].name, stele_text(events_settings[i].value)};
-    stele_log_topic_options options = {
+    STELE_AUTO(char) topic = stele_events_topic(stele_arguments_operand(arguments, 0));
+    stele_topic_spec spec = {
         .name = topic,
         .partitions = (int32_t)stele_arguments_int(arguments, "partitions", 4),
         .replication = (int16_t)stele_arguments_int(arguments, "replication", 0),
-        .settings = settings,
+        .settings = events_settings,
         .setting_count = EVENTS_SETTINGS,
     };
     stele_status status =
-        stele_log_topic_create(stele_client_log(client), &options, cli->timeout_ms, &err);
+        stele_topic_create(stele_client_log(client), &spec, cli->timeout_ms, &err);
     if (status == STELE_E_EXISTS)
         return stele_cli_fail(cli, STELE_EXIT_FAILED,
                               "%s is there already: %s topics describe %s shows it", topic,
                               cli->app->name, stele_arguments_operand(arguments, 0));
     if (status < 0) return stele_cli_fail_error(cli, &err);
     fprintf(cli->err, "created %s with %d partitions; their number is for ever\n", topic,
-            (int)options.partitions);
+            (int)spec.partitions);
     return STELE_EXIT_DONE;
 }
 
 stele_exit stele_cmd_topics_delete(stele_cli *cli, const stele_arguments *arguments)
 {
-    STELE_AUTO(char) topic = events_topic(stele_arguments_operand(arguments, 0));
+    STELE_AUTO(char) topic = stele_events_topic(stele_arguments_operand(arguments, 0));
     if (!stele_arguments_flag(arguments, "yes"))
         return stele_cli_fail(cli, STELE_EXIT_USAGE,
                               "topics delete: %s and all its events would be gone for ever; say so "
@@ -89,20 +79,19 @@ stele_exit stele_cmd_topics_delete(stele_cli *cli, const stele_arguments *argume
 /* One setting of a topic; prints it where it differs. @return 1 if it differs, 0 if not, -1 failed
  */
 static int compare_setting(stele_cli *cli, stele_log *log, const char *topic,
-                           const wanted_setting *wanted, stele_buffer *json, stele_error *err)
+                           const stele_topic_setting *wanted, stele_buffer *json, stele_error *err)
 {
     STELE_AUTO(char) value = NULL;
-    if (stele_log_topic_setting(log, topic, wanted->name, cli->timeout_ms, &value, err) < 0)
-        return -1;
-    if (strcmp(value, wanted->value) == 0) return 0;
+    if (stele_topic_compare(log, topic, wanted, cli->timeout_ms, &value, err) < 0) return -1;
+    if (value == NULL) return 0;
     if (!cli->json) {
         fprintf(cli->out, "  %s = %s, wanted %s\n", wanted->name, value, wanted->value);
         return 1;
     }
     if (json->size > 0) stele_buffer_push(json, ',');
-    stele_json_text(json, stele_text(wanted->name));
+    stele_show_json(json, stele_text(wanted->name));
     stele_buffer_format(json, ":{\"is\":");
-    stele_json_text(json, stele_text(value));
+    stele_show_json(json, stele_text(value));
     stele_buffer_format(json, ",\"wanted\":\"%s\"}", wanted->value);
     return 1;
 }
@@ -113,7 +102,9 @@ static int describe_topic(stele_cli *cli, stele_log *log, const char *topic)
     stele_error err = {0};
     stele_log_topic found;
     if (stele_log_topic_describe(log, topic, cli->timeout_ms, &found, &err) < 0) {
-        STELE_AUTO(char) aggregate = stele_strndup(topic, strlen(topic) - strlen(".events"));
+        stele_bytes name = stele_text(topic);
+        stele_events_topic_parse(topic, &name);
+        STELE_AUTO(char) aggregate = stele_strndup((const char *)name.data, name.size);
         stele_cli_fail_topic(cli, aggregate, &err);
         return -1;
     }
@@ -146,7 +137,7 @@ stele_exit stele_cmd_topics_describe(stele_cli *cli, const stele_arguments *argu
     const char *aggregate = stele_arguments_operand(arguments, 0);
     int differences = 0;
     if (aggregate != NULL) {
-        STELE_AUTO(char) topic = events_topic(aggregate);
+        STELE_AUTO(char) topic = stele_events_topic(aggregate);
         differences = describe_topic(cli, log, topic);
     } else {
         stele_error err = {0};
@@ -154,8 +145,8 @@ stele_exit stele_cmd_topics_describe(stele_cli *cli, const stele_arguments *argu
         if (stele_log_topics(log, "", cli->timeout_ms, &topics, &err) < 0)
             return stele_cli_fail_error(cli, &err);
         for (char **topic = topics; *topic != NULL && differences >= 0; topic++) {
-            size_t size = strlen(*topic);
-            if (size <= 7 || strcmp(*topic + size - 7, ".events") != 0) continue;
+            stele_bytes name;
+            if (!stele_events_topic_parse(*topic, &name)) continue;
             int found = describe_topic(cli, log, *topic);
             differences = found < 0 ? -1 : differences + found;
         }

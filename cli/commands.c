@@ -177,6 +177,12 @@ static const stele_option schema_register_options[] = {
     WITH,
     {0}};
 
+static const stele_option schema_level_options[] = {
+    {.name = "default",
+     .kind = STELE_OPTION_FLAG,
+     .help = "of all subjects that have no level of their own"},
+    {0}};
+
 static const stele_option registry_serve_options[] = {
     {.name = "listen",
      .kind = STELE_OPTION_TEXT,
@@ -368,6 +374,19 @@ const stele_command stele_commands[] = {
      .details = "Without VERSION the latest. A subject that is a number wants one: latest.",
      .example = "stele schema get customer.events-shop.Purchase 2",
      .run = stele_cmd_schema_get},
+    {.name = "schema level",
+     .operands = "SUBJECT|--default [LEVEL]",
+     .operand_min = 0,
+     .operand_max = 2,
+     .summary = "show or set what new versions of a subject are checked for",
+     .details =
+         "LEVEL is NONE, BACKWARD, FORWARD, FULL, or one of the last three with _TRANSITIVE; or\n"
+         "\"default\", which takes a level back. A registry begins with BACKWARD: the new version "
+         "reads\n"
+         "what the last one wrote. docs/changing-an-event.md says when to choose which.",
+     .example = "stele schema level account.events-bank.Deposited FULL",
+     .options = schema_level_options,
+     .run = stele_cmd_schema_level},
     {.name = "registry serve",
      .operands = "",
      .operand_min = 0,

@@ -7,7 +7,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "cli/json_text.h"
+#include "core/text.h"
 #include "cli/value_reader.h"
 #include "core/alloc.h"
 #include "core/date.h"
@@ -46,7 +46,7 @@ static void append_header(stele_event_lines *lines, const stele_record *record, 
     if (number && digits)
         stele_buffer_append(out, value);
     else
-        stele_json_text(out, value);
+        stele_show_json(out, value);
 }
 
 static void append_time(int64_t time_ms, stele_buffer *out)
@@ -68,7 +68,7 @@ static void append_head(stele_event_lines *lines, stele_partition partition,
     stele_buffer_format(out, "{\"type\":\"%s\",\"event_id\":", type);
     append_header(lines, record, "ce_id", false, out);
     stele_buffer_append(out, stele_text(",\"id\":"));
-    stele_json_text(out, record->key);
+    stele_show_json(out, record->key);
     stele_buffer_append(out, stele_text(",\"version\":"));
     if (version > 0)
         stele_buffer_format(out, "%" PRId64, version);

@@ -3,19 +3,18 @@
 #include "cli/stored_states.h"
 
 #include <inttypes.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cli/value_reader.h"
 #include "consumer/read.h"
 #include "core/alloc.h"
+#include "core/names.h"
 #include "core/table.h"
 #include "core/text.h"
 #include "kafka/partitioner.h"
 #include "snapshots/format.h"
-
-#define SNAPSHOTS_SUFFIX  ".snapshots"
-#define CHECKPOINT_PREFIX STELE_RESERVED_PREFIX "checkpoint:"
 
 typedef struct stored {
     int64_t version;
@@ -59,31 +58,21 @@ static int time_left_ms(const stored_read *r)
     return stele_deadline_remaining_ms(r->options->deadline, 60000);
 }
 
-/* The n of "<projection>.v<n>.snapshots"; 0 if the name is another one. */
-static int64_t version_in(const char *topic, const char *projection)
-{
-    size_t size = strlen(projection), all = strlen(topic);
-    size_t suffix = strlen(SNAPSHOTS_SUFFIX);
-    if (all <= size + 2 + suffix || strncmp(topic, projection, size) != 0) return 0;
-    if (strncmp(topic + size, ".v", 2) != 0) return 0;
-    if (strcmp(topic + all - suffix, SNAPSHOTS_SUFFIX) != 0) return 0;
-    int64_t version = 0;
-    stele_bytes digits = stele_bytes_of(topic + size + 2, all - size - 2 - suffix);
-    if (stele_parse_int64(digits, 1, INT32_MAX, &version, NULL) < 0) return 0;
-    return version;
-}
-
 stele_status stele_stored_topic(stele_log *log, const char *projection, int timeout_ms, char **out,
                                 stele_error *err)
 {
-    STELE_AUTO(char) exact = stele_strdup_format("%s" SNAPSHOTS_SUFFIX, projection);
     char **topics = NULL;
     stele_status status = stele_log_topics(log, projection, timeout_ms, &topics, err);
     if (status < 0) return status;
     const char *best = NULL;
-    int64_t best_version = 0;
+    int best_version = 0;
     for (char **topic = topics; *topic != NULL; topic++) {
-        int64_t version = strcmp(*topic, exact) == 0 ? INT64_MAX : version_in(*topic, projection);
+        stele_projection_name name;
+        stele_bytes group = stele_snapshots_topic_parse(*topic, &name);
+        if (group.data == NULL) continue;
+        bool exact = stele_bytes_equal(group, stele_text(projection));
+        if (!exact && !stele_bytes_equal(name.projection, stele_text(projection))) continue;
+        int version = exact ? INT_MAX : name.version;
         if (version <= best_version) continue;
         best_version = version;
         best = *topic;
@@ -91,22 +80,18 @@ stele_status stele_stored_topic(stele_log *log, const char *projection, int time
     if (best != NULL) *out = stele_strdup(best);
     free(topics);
     if (best != NULL) return STELE_OK;
-    return stele_fail(err, STELE_E_NOT_FOUND, STELE_NEXT_STOP,
-                      "there is no topic %s.v<n>" SNAPSHOTS_SUFFIX
-                      ": no worker of that projection has written snapshots",
-                      projection);
+    return stele_fail(
+        err, STELE_E_NOT_FOUND, STELE_NEXT_STOP,
+        "there is no topic %s.v<n>.snapshots: no worker of that projection has written snapshots",
+        projection);
 }
 
 static void learn_source(stored_read *r, stele_bytes key)
 {
-    size_t prefix = strlen(CHECKPOINT_PREFIX);
-    if (r->source != NULL || key.size <= prefix) return;
-    if (memcmp(key.data, CHECKPOINT_PREFIX, prefix) != 0) return;
-    size_t size = key.size;
-    while (size > prefix && key.data[size - 1] != '/')
-        size--;
-    if (size > prefix + 1)
-        r->source = stele_strndup((const char *)key.data + prefix, size - 1 - prefix);
+    stele_bytes topic;
+    int32_t partition;
+    if (r->source == NULL && stele_checkpoint_key_parse(key, &topic, &partition))
+        r->source = stele_strndup((const char *)topic.data, topic.size);
 }
 
 static void keep(stored_read *r, const stele_snapshot *snapshot)
@@ -202,7 +187,7 @@ stele_status stele_stored_states(const stele_stored_options *options, stele_erro
     if (status == STELE_OK)
         status = stele_log_topic_describe(options->log, r.topic, time_left_ms(&r), &topic, err);
     if (status < 0) return status;
-    r.group = stele_strndup(r.topic, strlen(r.topic) - strlen(SNAPSHOTS_SUFFIX));
+    r.group = stele_strndup(r.topic, strlen(r.topic) - strlen(".snapshots"));
 
     bool one = options->id.data != NULL;
     int32_t first = one ? stele_log_partition_of(options->id, topic.partitions) : 0;

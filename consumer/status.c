@@ -9,7 +9,10 @@
 
 #include "core/alloc.h"
 #include "core/date.h"
+#include "core/message.h"
 #include "core/monitor.h"
+#include "core/names.h"
+#include "kafka/topic_spec.h"
 
 enum {
     LOOK_MS = 100,
@@ -38,7 +41,7 @@ typedef struct entry {
     bool is_ours;
     bool changed;
     stele_partition_state state;
-    char reason[240];
+    char reason[STELE_ERROR_TEXT_MAX + 1];
     int64_t position;
     int64_t applied;
     int64_t since_ms;
@@ -116,13 +119,14 @@ static void write_line(stele_status_board *board, int32_t partition, entry *of)
     int64_t now_ns = stele_clock_monotonic_ns(board->options.clock);
     stele_partition_state state = of->state;
     const char *reason = of->reason;
-    char hanging[200];
+    char hanging[STELE_ERROR_TEXT_MAX + 1];
     int64_t busy_ms = busy_ms_of(board, now_ns);
     if (busy_ms >= board->options.stall_timeout_ms && claims_to_go_on(state)) {
         const entry *at = &board->entries[board->busy];
-        snprintf(hanging, sizeof hanging,
-                 "the worker has been busy with one batch of %s/%d/%" PRId64 " for %" PRId64 " s",
-                 board->topic, (int)board->busy, at->position, busy_ms / 1000);
+        stele_message_format(hanging, sizeof hanging,
+                             "the worker has been busy with one batch of %s/%d/%" PRId64
+                             " for %" PRId64 " s",
+                             board->topic, (int)board->busy, at->position, busy_ms / 1000);
         state = STELE_STATE_STALLED;
         reason = hanging;
     }
@@ -130,8 +134,7 @@ static void write_line(stele_status_board *board, int32_t partition, entry *of)
     measure_rate(of, now_ns);
     char *json = to_json(board, of, state, reason, stele_clock_now_ms(board->options.clock));
     if (json == NULL) return;
-    char key[512];
-    snprintf(key, sizeof key, "%s/%s/%d", board->name, board->topic, (int)partition);
+    STELE_AUTO(char) key = stele_status_key(board->name, board->topic, partition);
     stele_log_entry record = {
         .partition = {STELE_STATUS_TOPIC, 0}, .key = stele_text(key), .value = stele_text(json)};
     /* Full: the broker is away or slow, and a newer line will follow. */
@@ -167,16 +170,16 @@ static void write_due(stele_status_board *board)
 
 static stele_status make_topic(stele_log *log)
 {
-    const stele_header settings[] = {
-        {"cleanup.policy", stele_text("compact")},
-        {"min.cleanable.dirty.ratio", stele_text("0.1")},
-        {"segment.ms", stele_text("3600000")},
+    static const stele_topic_setting settings[] = {
+        {.name = "cleanup.policy", .value = "compact"},
+        {.name = "min.cleanable.dirty.ratio", .value = "0.1"},
+        {.name = "segment.ms", .value = "3600000"},
     };
-    stele_log_topic_options options = {.name = STELE_STATUS_TOPIC,
-                                       .partitions = 1,
-                                       .settings = settings,
-                                       .setting_count = sizeof settings / sizeof settings[0]};
-    stele_status status = stele_log_topic_create(log, &options, ASK_MS, NULL);
+    stele_topic_spec spec = {.name = STELE_STATUS_TOPIC,
+                             .partitions = 1,
+                             .settings = settings,
+                             .setting_count = sizeof settings / sizeof settings[0]};
+    stele_status status = stele_topic_create(log, &spec, ASK_MS, NULL);
     return status == STELE_E_EXISTS ? STELE_OK : status;
 }
 
@@ -277,7 +280,7 @@ void stele_status_board_set(stele_status_board *board, int32_t partition,
     of->is_ours = true;
     of->changed = true;
     of->state = state;
-    snprintf(of->reason, sizeof of->reason, "%s", reason);
+    stele_message_format(of->reason, sizeof of->reason, "%s", reason);
     of->position = position;
     of->applied = applied;
     if (is_new) {

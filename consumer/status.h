@@ -14,7 +14,6 @@
 #include "core/scope.h"
 #include "kafka/log.h"
 
-#define STELE_STATUS_TOPIC  "_stele.status"
 #define STELE_STATUS_AGE_MS 15000 /* older lines read as unknown */
 
 typedef enum stele_partition_state {

@@ -4,11 +4,12 @@
 #include "consumer/status.h"
 
 #include <jansson.h>
-#include <stdio.h>
 
 #include "consumer/read.h"
 #include "core/alloc.h"
 #include "core/date.h"
+#include "core/names.h"
+#include "core/message.h"
 #include "core/table.h"
 #include "core/text.h"
 
@@ -34,19 +35,13 @@ static int keep_last(void *context, const stele_batch *batch, stele_error *err)
     return STELE_OK;
 }
 
-/* "customers.v1/customer.events/3" in three; the projection's name holds no '/'. */
 static bool split_key(char *key, stele_status_line *line)
 {
-    char *topic = strchr(key, '/');
-    char *partition = strrchr(key, '/');
-    if (topic == NULL || partition == topic) return false;
-    *topic++ = '\0';
-    *partition++ = '\0';
-    int64_t index;
-    if (stele_parse_int64(stele_text(partition), 0, INT32_MAX, &index, NULL) < 0) return false;
-    line->name = key;
-    line->topic = topic;
-    line->partition = (int32_t)index;
+    stele_status_row name;
+    if (!stele_status_key_parse(key, &name)) return false;
+    line->name = name.group;
+    line->topic = name.topic;
+    line->partition = name.partition;
     return true;
 }
 
@@ -83,8 +78,8 @@ static void make_unknown(stele_status_line *line, char *text, size_t size)
 {
     text[0] = '\0';
     if (line->reason[0] != '\0')
-        snprintf(text, size, "last said: %s: %s", stele_partition_state_name(line->state),
-                 line->reason);
+        stele_message_format(text, size, "last said: %s: %s",
+                             stele_partition_state_name(line->state), line->reason);
     line->reason = text;
     line->state = STELE_STATE_UNKNOWN;
 }
@@ -102,7 +97,7 @@ static void hand_out(const stele_table *lines, const char *name, int64_t now_ms,
         json_t *json = json_loads(last->json, 0, NULL);
         if (split_key(text, &line) && (name == NULL || strcmp(name, line.name) == 0) &&
             json != NULL && parse_line(json, &line)) {
-            char last_said[320];
+            char last_said[2 * STELE_ERROR_TEXT_MAX];
             if (now_ms - line.time_ms > STELE_STATUS_AGE_MS)
                 make_unknown(&line, last_said, sizeof last_said);
             each(context, &line);

@@ -9,6 +9,7 @@
 #include "core/alloc.h"
 #include "core/config_store.h"
 #include "core/file.h"
+#include "core/message.h"
 #include "core/suggest.h"
 #include "core/text.h"
 
@@ -72,7 +73,8 @@ static stele_status unknown_section(const stele_config_entry *entry, stele_error
         stele_suggestion_offer(&suggestion, s->name);
     }
     char text[120];
-    snprintf(text, sizeof text, "there is no section %s", stele_quote(entry->section).text);
+    stele_message_format(text, sizeof text, "there is no section %s",
+                         stele_quote(entry->section).text);
     return fail_suggesting(entry, text, &suggestion, err);
 }
 
@@ -84,8 +86,8 @@ static stele_status unknown_key(const stele_config_entry *entry,
         if (strcmp(k->section, section->name) == 0) stele_suggestion_offer(&suggestion, k->key);
     }
     char text[160];
-    snprintf(text, sizeof text, "section [%s] has no key %s", section->name,
-             stele_quote(entry->key).text);
+    stele_message_format(text, sizeof text, "section [%s] has no key %s", section->name,
+                         stele_quote(entry->key).text);
     return fail_suggesting(entry, text, &suggestion, err);
 }
 
@@ -104,15 +106,17 @@ static stele_status check_name(const stele_config_entry *entry, const stele_conf
 {
     char text[160];
     if (section->is_repeated && !is_name(entry->name, "._-")) {
-        snprintf(text, sizeof text,
-                 entry->name.data == NULL ? "[%s] needs a name: [%s NAME]"
-                                          : "the name in [%s NAME] has letters, digits, . _ and -",
-                 section->name, section->name);
+        stele_message_format(text, sizeof text,
+                             entry->name.data == NULL
+                                 ? "[%s] needs a name: [%s NAME]"
+                                 : "the name in [%s NAME] has letters, digits, . _ and -",
+                             section->name, section->name);
         return fail(entry, err, text);
     }
     if (!section->is_repeated && entry->name.data != NULL) {
-        snprintf(text, sizeof text, "section [%s] has no name behind it, but there is %s",
-                 section->name, stele_quote(entry->name).text);
+        stele_message_format(text, sizeof text,
+                             "section [%s] has no name behind it, but there is %s", section->name,
+                             stele_quote(entry->name).text);
         return fail(entry, err, text);
     }
     return STELE_OK;
@@ -122,13 +126,14 @@ static stele_status check_free_key(const stele_config_entry *entry, stele_error 
 {
     char text[200];
     if (!is_name(entry->key, "._-")) {
-        snprintf(text, sizeof text, "%s is no key of librdkafka", stele_quote(entry->key).text);
+        stele_message_format(text, sizeof text, "%s is no key of librdkafka",
+                             stele_quote(entry->key).text);
         return fail(entry, err, text);
     }
     STELE_AUTO(char) key = stele_strndup((const char *)entry->key.data, entry->key.size);
     const char *reason = stele_config_owned_reason(key);
     if (reason == NULL) return STELE_OK;
-    snprintf(text, sizeof text, "Stele sets %s itself: %s; remove it", key, reason);
+    stele_message_format(text, sizeof text, "Stele sets %s itself: %s; remove it", key, reason);
     return fail(entry, err, text);
 }
 
@@ -174,8 +179,8 @@ static stele_status check_choice(const stele_config_entry *entry, const stele_co
 {
     if (has_choice(key->choices, entry->value)) return STELE_OK;
     char text[200];
-    snprintf(text, sizeof text, "%s is not one of %s", stele_quote(entry->value).text,
-             key->choices);
+    stele_message_format(text, sizeof text, "%s is not one of %s", stele_quote(entry->value).text,
+                         key->choices);
     return fail_value(entry, key, text, err);
 }
 

@@ -3,23 +3,9 @@
 #include <stele/error.h>
 
 #include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
-/* A text that was cut must not end within a UTF-8 sequence: it goes into JSON and onto terminals.
- */
-static void drop_partial_character(char *text)
-{
-    size_t size = strlen(text);
-    size_t lead = size;
-    while (lead > 0 && size - lead < 3 && ((unsigned char)text[lead - 1] & 0xC0) == 0x80)
-        lead--;
-    if (lead == 0) return;
-
-    unsigned char first = (unsigned char)text[lead - 1];
-    size_t expected = first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : first >= 0xC0 ? 2 : 1;
-    if (size - (lead - 1) < expected) text[lead - 1] = '\0';
-}
+#include "core/message.h"
 
 static stele_status fill(stele_error *err, stele_status status, stele_next next, int cause,
                          const char *format, va_list arguments)
@@ -28,9 +14,7 @@ static stele_status fill(stele_error *err, stele_status status, stele_next next,
 
     /* Not straight into err->text: an argument may be the text of that same error. */
     char text[sizeof err->text];
-    int size = vsnprintf(text, sizeof text, format, arguments);
-    if (size < 0) text[0] = '\0';
-    if (size >= (int)sizeof text) drop_partial_character(text);
+    stele_message_vformat(text, sizeof text, format, arguments);
 
     *err = (stele_error){.status = status, .next = next, .cause = cause};
     memcpy(err->text, text, strlen(text) + 1);

@@ -20,33 +20,18 @@ const char *stele_logger_level_name(stele_logger_level level)
     return names[level];
 }
 
-/* One character within quotes, escaped as JSON does; what is not UTF-8 becomes U+FFFD. */
-static void append_character(stele_buffer *line, stele_bytes text, size_t *at)
-{
-    uint8_t first = text.data[*at];
-    size_t size = stele_utf8_size(text, *at);
-    *at += size == 0 ? 1 : size;
-    if (size == 0) {
-        stele_buffer_append(line, stele_text("\xEF\xBF\xBD"));
-    } else if (first == '"' || first == '\\') {
-        stele_buffer_format(line, "\\%c", first);
-    } else if (first == '\n') {
-        stele_buffer_append(line, stele_text("\\n"));
-    } else if (first < 0x20 || first == 0x7F) {
-        stele_buffer_format(line, "\\u%04x", first);
-    } else {
-        stele_buffer_append(line, stele_bytes_of(text.data + *at - size, size));
-    }
-}
-
 static void append_quoted(stele_buffer *line, stele_bytes text)
 {
-    stele_buffer_push(line, '"');
-    size_t at = 0;
-    while (at < text.size && at < TEXT_SIZE_MAX)
-        append_character(line, text, &at);
-    if (at < text.size) stele_buffer_append(line, stele_text("…"));
-    stele_buffer_push(line, '"');
+    if (text.size <= TEXT_SIZE_MAX) {
+        stele_show_json(line, text);
+        return;
+    }
+    size_t kept = TEXT_SIZE_MAX;
+    for (int i = 0; i < 3 && stele_utf8_size(text, kept) == 0; i++)
+        kept--;
+    stele_show_json(line, stele_bytes_of(text.data, kept));
+    line->size--;
+    stele_buffer_append(line, stele_text("…\""));
 }
 
 /* May it stand in a key=value line without quotes? */

@@ -61,19 +61,115 @@ bool stele_utf8_is_valid(stele_bytes text)
 
 /* Quoting */
 
-/* One character of `text` as it stands in quotes; at most 4 bytes. */
-static size_t quote_character(stele_bytes text, size_t *at, char piece[5])
+/* `character` is one, and whole. */
+static uint32_t code_point(stele_bytes character)
+{
+    static const uint8_t lead_bits[] = {0, 0x7F, 0x1F, 0x0F, 0x07};
+    uint32_t code = character.data[0] & lead_bits[character.size];
+    for (size_t i = 1; i < character.size; i++)
+        code = code << 6 | (character.data[i] & 0x3FU);
+    return code;
+}
+
+/* False for what a terminal acts on or what hides other text: controls (C0, DEL, C1), marks that
+ * turn the direction of writing, line separators, and what has no width. */
+static bool is_visible(stele_bytes text, size_t at, size_t size)
+{
+    static const struct {
+        uint32_t first, last;
+    } hidden[] = {{0, 0x1F},        {0x7F, 0x9F},      {0xAD, 0xAD},     {0x61C, 0x61C},
+                  {0x200B, 0x200F}, {0x2028, 0x202E},  {0x2060, 0x206F}, {0xFEFF, 0xFEFF},
+                  {0xFFF9, 0xFFFB}, {0xE0000, 0xE0FFF}};
+    uint32_t code = code_point(stele_bytes_of(text.data + at, size));
+    for (size_t i = 0; i < sizeof hidden / sizeof hidden[0]; i++)
+        if (code >= hidden[i].first && code <= hidden[i].last) return false;
+    return true;
+}
+
+enum { PIECE_MAX = 4 };
+
+/* One character of `text` as people may see it; what they may not see, byte by byte as \xNN.
+ * @param is_quoted  it is within quotes: `"` and `\` have a `\` before them */
+static size_t show_character(stele_bytes text, size_t *at, bool is_quoted,
+                             char piece[PIECE_MAX + 1])
 {
     size_t size = stele_utf8_size(text, *at);
     uint8_t first = text.data[*at];
-    bool is_plain = size > 1 || (size == 1 && first >= 0x20 && first != 0x7F && first != '"');
-    if (is_plain) {
-        memcpy(piece, text.data + *at, size);
-        *at += size;
-        return size;
+    if (size == 0 || !is_visible(text, *at, size)) {
+        *at += 1;
+        return (size_t)snprintf(piece, PIECE_MAX + 1, "\\x%02x", first);
     }
-    *at += 1;
-    return (size_t)snprintf(piece, 5, first == '"' ? "\\\"" : "\\x%02x", first);
+    *at += size;
+    if (is_quoted && (first == '"' || first == '\\')) {
+        memcpy(piece, (const char[]){'\\', (char)first}, 2);
+        return 2;
+    }
+    memcpy(piece, text.data + *at - size, size);
+    return size;
+}
+
+void stele_show(stele_buffer *out, stele_bytes text)
+{
+    for (size_t at = 0; at < text.size;) {
+        char piece[PIECE_MAX + 1];
+        size_t size = show_character(text, &at, false, piece);
+        stele_buffer_append(out, stele_bytes_of(piece, size));
+    }
+}
+
+/* One character of `text` within a JSON string. */
+static void append_json(stele_buffer *out, stele_bytes text, size_t *at)
+{
+    uint8_t first = text.data[*at];
+    size_t size = stele_utf8_size(text, *at);
+    stele_bytes character = stele_bytes_of(text.data + *at, size);
+    *at += size == 0 ? 1 : size;
+    if (size == 0) {
+        stele_buffer_format(out, "\\\\x%02x", first);
+    } else if (first == '"' || first == '\\') {
+        stele_buffer_format(out, "\\%c", first);
+    } else if (first == '\n') {
+        stele_buffer_append(out, stele_text("\\n"));
+    } else if (is_visible(character, 0, size)) {
+        stele_buffer_append(out, character);
+    } else {
+        uint32_t code = code_point(character);
+        if (code < 0x10000)
+            stele_buffer_format(out, "\\u%04" PRIx32, code);
+        else
+            stele_buffer_format(out, "\\u%04" PRIx32 "\\u%04" PRIx32, 0xD7C0 + (code >> 10),
+                                0xDC00 + (code & 0x3FF));
+    }
+}
+
+void stele_show_json(stele_buffer *out, stele_bytes text)
+{
+    stele_buffer_push(out, '"');
+    for (size_t at = 0; at < text.size;)
+        append_json(out, text, &at);
+    stele_buffer_push(out, '"');
+}
+
+/* Bytes that `text` takes in quotes from `at` on; counting stops past `limit`. */
+static size_t quoted_size(stele_bytes text, size_t at, size_t limit)
+{
+    size_t size = 0;
+    char piece[PIECE_MAX + 1];
+    while (at < text.size && size <= limit)
+        size += show_character(text, &at, true, piece);
+    return size;
+}
+
+/* Where the last characters of `text` begin that take at most `room` bytes in quotes. */
+static size_t find_tail(stele_bytes text, size_t room)
+{
+    size_t at = text.size > room ? text.size - room : 0;
+    for (int i = 0; i < 3 && at < text.size && stele_utf8_size(text, at) == 0; i++)
+        at++;
+    char piece[PIECE_MAX + 1];
+    while (quoted_size(text, at, room) > room)
+        show_character(text, &at, true, piece);
+    return at;
 }
 
 stele_quoted stele_quote(stele_bytes text)
@@ -81,15 +177,22 @@ stele_quoted stele_quote(stele_bytes text)
     stele_quoted quoted = {"null"};
     if (text.data == NULL) return quoted;
 
-    static const char cut[] = "…\"";
+    static const char cut[] = "…";
+    const size_t most = STELE_QUOTED_MAX - 2;
+    const size_t half = (most - (sizeof cut - 1)) / 2;
+    bool fits = quoted_size(text, 0, most) <= most;
+    size_t tail = fits ? text.size : find_tail(text, half);
     size_t used = 0;
     quoted.text[used++] = '"';
     for (size_t at = 0; at < text.size;) {
-        char piece[5];
-        size_t size = quote_character(text, &at, piece);
-        if (used + size + sizeof cut > sizeof quoted.text) {
-            memcpy(quoted.text + used, cut, sizeof cut);
-            return quoted;
+        char piece[PIECE_MAX + 1];
+        size_t size = show_character(text, &at, true, piece);
+        if (!fits && used - 1 + size > half && at < tail) {
+            memcpy(quoted.text + used, cut, sizeof cut - 1);
+            used += sizeof cut - 1;
+            at = tail;
+            fits = true;
+            continue;
         }
         memcpy(quoted.text + used, piece, size);
         used += size;

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <stele/buffer.h>
 #include <stele/bytes.h>
 #include <stele/error.h>
 
@@ -31,10 +32,25 @@ typedef struct stele_quoted {
 } stele_quoted;
 
 /**
- * `text` in double quotes: control characters and bytes that are not UTF-8 as \xNN, cut with "…" if
- * it is long; null without quotes for a null view. Use at once: stele_quote(cell).text.
+ * `text` in double quotes, as stele_show has it and with `"` and `\` escaped, so that two texts
+ * that differ are shown differently; without its middle ("cust…4711") if it is long; null without
+ * quotes for a null view. Use at once: stele_quote(cell).text.
  */
 stele_quoted stele_quote(stele_bytes text);
+
+/**
+ * Append `text` as it may be printed for people, on one line: what a terminal acts on (escape
+ * sequences, line feeds, other control characters), what hides or turns other text, and bytes that
+ * are not UTF-8 appear as \xNN. For everything from outside that is printed or logged and is not
+ * quoted: names of topics, reasons, what a broker says.
+ */
+void stele_show(stele_buffer *out, stele_bytes text);
+
+/**
+ * Append `text` as a JSON string with its quotes (RFC 8259, section 7). What stele_show does not
+ * show is escaped as \uNNNN and so kept; a byte that is not UTF-8 becomes the four characters \xNN.
+ */
+void stele_show_json(stele_buffer *out, stele_bytes text);
 
 /** A whole number from `min` to `max`: digits with an optional sign. */
 stele_status stele_parse_int64(stele_bytes text, int64_t min, int64_t max, int64_t *value,

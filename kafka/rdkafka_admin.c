@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Questions to the cluster and topics: asked over the log's own clients, which any thread may use.
  */
+#include "core/message.h"
 #include "kafka/rdkafka_log.h"
 
 #include <stdio.h>
@@ -106,7 +107,7 @@ stele_status stele_rdkafka_topic_create(stele_log *base, const stele_log_topic_o
 {
     rdkafka_log *log = (rdkafka_log *)base;
     char what[160];
-    snprintf(what, sizeof what, "creating topic %s", options->name);
+    stele_message_format(what, sizeof what, "creating topic %s", options->name);
     stele_deadline until = stele_deadline_after(stele_clock_system(), bounded(timeout_ms));
     stele_error own;
     if (err == NULL) err = &own;
@@ -141,7 +142,7 @@ stele_status stele_rdkafka_topic_delete(stele_log *base, const char *name, int t
 {
     rdkafka_log *log = (rdkafka_log *)base;
     char what[160];
-    snprintf(what, sizeof what, "deleting topic %s", name);
+    stele_message_format(what, sizeof what, "deleting topic %s", name);
     STELE_AUTO_VALUE(request) ask = {0};
     stele_status status = prepare(log, RD_KAFKA_ADMIN_OP_DELETETOPICS, timeout_ms, &ask, err);
     if (status < 0) return status;
@@ -193,7 +194,7 @@ stele_status stele_rdkafka_topic_describe(stele_log *base, const char *name, int
 {
     rdkafka_log *log = (rdkafka_log *)base;
     char what[160];
-    snprintf(what, sizeof what, "topic %s", name);
+    stele_message_format(what, sizeof what, "topic %s", name);
     STELE_AUTO(metadata) answer = NULL;
     stele_status status = ask_metadata(log, name, timeout_ms, &answer, what, err);
     if (status < 0) return status;
@@ -272,7 +273,7 @@ stele_status stele_rdkafka_topic_setting(stele_log *base, const char *name, cons
 {
     rdkafka_log *log = (rdkafka_log *)base;
     char what[160];
-    snprintf(what, sizeof what, "settings of topic %s", name);
+    stele_message_format(what, sizeof what, "settings of topic %s", name);
     STELE_AUTO_VALUE(request) ask = {0};
     stele_status status = prepare(log, RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS, timeout_ms, &ask, err);
     if (status < 0) return status;
@@ -305,7 +306,8 @@ stele_status stele_rdkafka_topic_setting(stele_log *base, const char *name, cons
 
 static void name_partition(char *what, size_t size, const char *question, stele_partition partition)
 {
-    snprintf(what, size, "%s of %s/%d", question, partition.topic, (int)partition.index);
+    stele_message_format(what, size, "%s of %s/%d", question, partition.topic,
+                         (int)partition.index);
 }
 
 stele_status stele_rdkafka_bounds(stele_log *base, stele_partition partition,
@@ -419,8 +421,8 @@ stele_status stele_rdkafka_group_offset(stele_log *base, const char *group,
     if (pending) return stele_log_fail_pending(err, group, partition);
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
         char what[200];
-        snprintf(what, sizeof what, "offset of group %s in %s/%d", group, partition.topic,
-                 (int)partition.index);
+        stele_message_format(what, sizeof what, "offset of group %s in %s/%d", group,
+                             partition.topic, (int)partition.index);
         return stele_rdkafka_fail_question(err, log, code, NULL, what);
     }
     *out = offset < 0 ? STELE_OFFSET_NONE : offset;
@@ -433,8 +435,8 @@ stele_status stele_rdkafka_group_offset_set(stele_log *base, const char *group,
 {
     rdkafka_log *log = (rdkafka_log *)base;
     char what[200];
-    snprintf(what, sizeof what, "setting the offset of group %s in %s/%d", group, partition.topic,
-             (int)partition.index);
+    stele_message_format(what, sizeof what, "setting the offset of group %s in %s/%d", group,
+                         partition.topic, (int)partition.index);
     STELE_AUTO_VALUE(request) ask = {0};
     stele_status status =
         prepare(log, RD_KAFKA_ADMIN_OP_ALTERCONSUMERGROUPOFFSETS, timeout_ms, &ask, err);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "core/alloc.h"
+#include "core/message.h"
 
 enum {
     QUEUE_DEFAULT = 64 << 20,
@@ -269,7 +270,7 @@ static stele_status fail_put(rdkafka_producer *self, const stele_log_entry *entr
                                 "%s: the transaction has failed and can only be aborted",
                                 self->transactional_id);
     char what[160];
-    snprintf(what, sizeof what, "%s/%d", topic, (int)entry->partition.index);
+    stele_message_format(what, sizeof what, "%s/%d", topic, (int)entry->partition.index);
     return stele_rdkafka_fail(err, (rdkafka_verdict){.code = code}, what);
 }
 

@@ -2,6 +2,7 @@
  * Reading partitions by librdkafka's simple consumer: no group, one queue for each partition, all
  * of them waking one eventfd. Nothing is allocated for a record: views are filled into the arrays
  * of a batch box, and boxes are used again. */
+#include "core/message.h"
 #include "kafka/rdkafka_log.h"
 
 #include <inttypes.h>
@@ -303,8 +304,8 @@ static void fail_source(reader *self, source *from, const rd_kafka_message_t *me
         return;
     }
     char what[160];
-    snprintf(what, sizeof what, "%s/%d at offset %" PRId64, rd_kafka_topic_name(from->topic),
-             (int)from->index, from->position);
+    stele_message_format(what, sizeof what, "%s/%d at offset %" PRId64,
+                         rd_kafka_topic_name(from->topic), (int)from->index, from->position);
     stele_rdkafka_fail(
         &from->failure,
         (rdkafka_verdict){.code = message->err, .text = rd_kafka_message_errstr(message)}, what);

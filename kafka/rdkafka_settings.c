@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * The caller's settings for librdkafka: which of them are taken, and what was meant by a name that
  * nobody knows. */
+#include "core/message.h"
 #include "kafka/rdkafka_log.h"
 
 #include <stdio.h>
@@ -55,7 +56,8 @@ static stele_status fail_unknown(const stele_log_setting *setting, stele_error *
     char what[80];
     char way_out[96] = "; see its CONFIGURATION.md";
     find_near(setting->name, near, sizeof near);
-    snprintf(what, sizeof what, "librdkafka %s has no such key", rd_kafka_version_str());
+    stele_message_format(what, sizeof what, "librdkafka %s has no such key",
+                         rd_kafka_version_str());
     if (near[0] != '\0') snprintf(way_out, sizeof way_out, "; did you mean %s?", near);
     return fail_setting(setting, what, way_out, err);
 }

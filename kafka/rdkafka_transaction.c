@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Transactions (KIP-98) of one producer, with librdkafka's traps kept inside: the pause that the
  * markers of the last transaction need, and an end whose outcome nobody knows. */
+#include "core/message.h"
 #include "kafka/rdkafka_producer.h"
 
 #include <stdio.h>
@@ -64,7 +65,7 @@ static stele_status fail_call(rdkafka_producer *self, rd_kafka_error_t *error, c
 {
     char what[160];
     stele_error failure;
-    snprintf(what, sizeof what, "%s of %s", call, self->transactional_id);
+    stele_message_format(what, sizeof what, "%s of %s", call, self->transactional_id);
     stele_status status = stele_rdkafka_fail_error(&failure, error, what);
     if (failure.next == STELE_NEXT_STOP) self->death = failure;
     if (err != NULL) *err = failure;
@@ -87,7 +88,7 @@ static stele_status fetch_topic(rdkafka_producer *self, const char *name, int ti
 {
     char what[160];
     const struct rd_kafka_metadata *metadata;
-    snprintf(what, sizeof what, "metadata of %s", name);
+    stele_message_format(what, sizeof what, "metadata of %s", name);
     rd_kafka_topic_t *topic = stele_rdkafka_client_topic(&self->client, name);
     if (topic == NULL)
         return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP, "\"%s\" cannot be a topic", name);

@@ -6,6 +6,7 @@
 
 #include "core/alloc.h"
 #include "core/config.h"
+#include "core/names.h"
 #include "core/text.h"
 #include "kafka/partitioner.h"
 #include "producer/publisher_inside.h"
@@ -213,7 +214,7 @@ stele_status stele_publisher_open(stele_client *client, const stele_publisher_op
     take_options(publisher, stele_client_config(client), options);
     publisher->log = stele_client_log(client);
     publisher->registry = stele_client_registry(client);
-    publisher->topic = stele_strdup_format("%s.events", options->aggregate);
+    publisher->topic = stele_events_topic(options->aggregate);
     publisher->source = stele_event_source(stele_client_name(client));
     publisher->replace_pause_ms = REPLACE_PAUSE_MIN_MS;
     publisher->partitions_checked_ns = now_ns(publisher);
@@ -231,15 +232,13 @@ stele_status stele_publisher_open(stele_client *client, const stele_publisher_op
 
 static stele_status check_id(stele_bytes id, stele_error *err)
 {
-    static const char reserved[] = "stele:";
-    size_t size = sizeof reserved - 1;
     if (id.size == 0 || id.size > KEY_MAX || !stele_utf8_is_valid(id)) {
         return stele_fail(err, STELE_E_INVALID, STELE_NEXT_REJECT,
                           "aggregate id %s: 1 to %d bytes of UTF-8", stele_quote(id).text, KEY_MAX);
     }
-    if (id.size >= size && memcmp(id.data, reserved, size) == 0) {
+    if (stele_id_is_reserved(id)) {
         return stele_fail(err, STELE_E_INVALID, STELE_NEXT_REJECT,
-                          "aggregate id %s: the beginning stele: is reserved",
+                          "aggregate id %s: the beginning " STELE_RESERVED_PREFIX " is reserved",
                           stele_quote(id).text);
     }
     return STELE_OK;

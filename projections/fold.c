@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * The tasks of a fold: opened, fed, ticked, drained and closed by the worker. */
+#include "core/names.h"
 #include "projections/fold_internal.h"
 
 #include <inttypes.h>
@@ -33,7 +34,7 @@ stele_status stele_fold_open(const stele_fold_options *options, stele_fold **out
         fold->options.transaction_snapshots = TRANSACTION_SNAPSHOTS;
     fold->group = stele_projection_group(projection->name, projection->version);
     fold->snapshots = stele_snapshots_topic(projection->name, projection->version);
-    fold->events = stele_strdup_format("%s.events", projection->source->name);
+    fold->events = stele_events_topic(projection->source->name);
     *out = fold;
     return STELE_OK;
 }

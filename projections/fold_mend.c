@@ -18,7 +18,7 @@ static stele_status submit(fold_task *task, stele_error *err)
     stele_log_group *group = stele_log_member_group(stele_worker_member(task->worker));
     if (group == NULL) return fold_not_yet(err); /* a poll of the member says why */
     STELE_AUTO(stele_transaction) transaction = stele_transaction_new();
-    STELE_AUTO(char) key = stele_checkpoint_key(task->source);
+    STELE_AUTO(char) key = stele_checkpoint_key(task->source.topic, task->source.index);
     stele_transaction_put(transaction, task->snapshots, stele_text(key), (stele_bytes){0}, NULL, 0);
     stele_transaction_offset(transaction, group, task->source, 0);
     stele_transaction_abort(transaction);

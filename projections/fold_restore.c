@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Taking a partition: fence first, then the snapshots up to the high watermark that they had after
  * the fence, then the checks. In pieces, for the worker's thread has other partitions too. */
+#include "core/names.h"
 #include "projections/fold_internal.h"
 
 #include <stdio.h>
@@ -54,8 +55,7 @@ static stele_status prepare_shared(fold_task *task, stele_error *err)
 static stele_status open_fence(fold_task *task, stele_error *err)
 {
     STELE_AUTO(char)
-    id = stele_strdup_format("%s-%s-%d", task->fold->group, task->source.topic,
-                             (int)task->source.index);
+    id = stele_transactional_id(task->fold->group, task->source.topic, task->source.index);
     stele_fenced_options options = {.transactional_id = id,
                                     .topic = task->fold->snapshots,
                                     .batch_max = task->fold->batch_max,

@@ -184,7 +184,7 @@ static stele_status put_checkpoint(fold_task *task, const fold_mark *mark, stele
     stele_wire_begin(&writing->scratch, fold->checkpoint_schema);
     stele_status status = stele_encode(&stele_checkpoint_type, &checkpoint, &writing->scratch, err);
     if (status < 0) return status;
-    STELE_AUTO(char) key = stele_checkpoint_key(task->source);
+    STELE_AUTO(char) key = stele_checkpoint_key(task->source.topic, task->source.index);
     stele_transaction_put(writing->building.transaction, task->snapshots, stele_text(key),
                           stele_buffer_view(&writing->scratch), NULL, 0);
     return STELE_OK;

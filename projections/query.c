@@ -8,6 +8,7 @@
 
 #include "consumer/read.h"
 #include "core/alloc.h"
+#include "core/names.h"
 #include "core/text.h"
 #include "kafka/partitioner.h"
 #include "projections/states.h"
@@ -230,7 +231,7 @@ stele_status stele_query(const stele_query_options *options, stele_error *err)
 {
     const stele_projection *projection = options->projection;
     STELE_AUTO_VALUE(query) q = {.options = options};
-    q.events = stele_strdup_format("%s.events", projection->source->name);
+    q.events = stele_events_topic(projection->source->name);
     q.snapshots = stele_snapshots_topic(projection->name, projection->version);
     stele_log_topic topic;
     stele_status status =

@@ -12,6 +12,7 @@
 
 #include "consumer/read.h"
 #include "core/alloc.h"
+#include "core/names.h"
 #include "projections/states.h"
 #include "registry/wire.h"
 #include "snapshots/restore.h"
@@ -253,7 +254,7 @@ stele_status stele_verify(const stele_verify_options *options, stele_verify_coun
 {
     *out = (stele_verify_counts){0};
     const stele_projection *projection = options->projection;
-    STELE_AUTO(char) events = stele_strdup_format("%s.events", projection->source->name);
+    STELE_AUTO(char) events = stele_events_topic(projection->source->name);
     STELE_AUTO(char) topic = stele_snapshots_topic(projection->name, projection->version);
     STELE_AUTO_VALUE(verification) v = {.options = options, .counts = out};
     stele_log_topic found;

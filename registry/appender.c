@@ -3,6 +3,8 @@
 #include "registry/appender.h"
 
 #include "core/alloc.h"
+#include "core/names.h"
+#include "kafka/topic_spec.h"
 #include "registry/follower.h"
 
 enum { WAIT_MAX_MS = 60000, PAUSE_MS = 20 };
@@ -35,63 +37,29 @@ void stele_appender_free(stele_appender *appender)
 
 /* ---- the topic ---- */
 
-static const struct {
-    const char *name;
-    const char *value;
-} wanted[] = {
-    {"cleanup.policy", "delete"},
-    {"retention.ms", "-1"},
-    {"retention.bytes", "-1"},
-};
-enum { WANTED_COUNT = sizeof wanted / sizeof wanted[0] };
+#define LOST "schemas would be deleted"
 
-static stele_status create_topic(stele_appender *appender, stele_deadline until, stele_error *err)
-{
-    stele_header settings[WANTED_COUNT];
-    for (size_t i = 0; i < WANTED_COUNT; i++)
-        settings[i] = (stele_header){wanted[i].name, stele_text(wanted[i].value)};
-    stele_log_topic_options options = {.name = STELE_REGISTRY_TOPIC,
-                                       .partitions = 1,
-                                       .replication = (int16_t)appender->replication,
-                                       .settings = settings,
-                                       .setting_count = WANTED_COUNT};
-    stele_status status = stele_log_topic_create(
-        appender->log, &options, stele_deadline_remaining_ms(until, WAIT_MAX_MS), err);
-    return status == STELE_E_EXISTS ? STELE_OK : status;
-}
+static const stele_topic_setting settings[] = {
+    {.name = "cleanup.policy", .value = "delete", .danger = LOST},
+    {.name = "retention.ms", .value = "-1", .danger = LOST},
+    {.name = "retention.bytes", .value = "-1", .danger = LOST},
+};
 
 /* A topic just made is not known to every broker at once. */
-static stele_status describe_topic(stele_appender *appender, stele_deadline until,
-                                   stele_log_topic *topic, stele_error *err)
+static stele_status ensure_topic(stele_appender *appender, stele_deadline until,
+                                 stele_log_topic *topic, stele_error *err)
 {
-    bool created = false;
+    stele_topic_spec spec = {.name = STELE_REGISTRY_TOPIC,
+                             .partitions = 1,
+                             .replication = (int16_t)appender->replication,
+                             .settings = settings,
+                             .setting_count = sizeof settings / sizeof settings[0]};
     for (;;) {
-        stele_status status =
-            stele_log_topic_describe(appender->log, STELE_REGISTRY_TOPIC,
-                                     stele_deadline_remaining_ms(until, WAIT_MAX_MS), topic, err);
+        stele_status status = stele_topic_ensure(
+            appender->log, &spec, stele_deadline_remaining_ms(until, WAIT_MAX_MS), topic, err);
         if (status != STELE_E_NOT_FOUND || stele_deadline_passed(until)) return status;
-        if (!created && (status = create_topic(appender, until, err)) < 0) return status;
-        if (created) stele_sleep_ms(stele_log_runtime(appender->log), PAUSE_MS);
-        created = true;
+        stele_sleep_ms(stele_log_runtime(appender->log), PAUSE_MS);
     }
-}
-
-static stele_status check_settings(stele_appender *appender, stele_deadline until, stele_error *err)
-{
-    for (size_t i = 0; i < WANTED_COUNT; i++) {
-        STELE_AUTO(char) value = NULL;
-        stele_status status =
-            stele_log_topic_setting(appender->log, STELE_REGISTRY_TOPIC, wanted[i].name,
-                                    stele_deadline_remaining_ms(until, WAIT_MAX_MS), &value, err);
-        if (status < 0) return status;
-        if (strcmp(value, wanted[i].value) == 0) continue;
-        return stele_fail(err, STELE_E_INCOMPATIBLE, STELE_NEXT_STOP,
-                          "%s has %s=%s, which loses schemas: kafka-configs --alter --topic %s "
-                          "--add-config %s=%s",
-                          STELE_REGISTRY_TOPIC, wanted[i].name, value, STELE_REGISTRY_TOPIC,
-                          wanted[i].name, wanted[i].value);
-    }
-    return STELE_OK;
 }
 
 stele_status stele_appender_prepare(stele_appender *appender, stele_deadline until,
@@ -99,14 +67,13 @@ stele_status stele_appender_prepare(stele_appender *appender, stele_deadline unt
 {
     if (appender->is_prepared) return STELE_OK;
     stele_log_topic topic;
-    stele_status status = describe_topic(appender, until, &topic, err);
+    stele_status status = ensure_topic(appender, until, &topic, err);
     if (status < 0) return status;
     if (topic.partitions != 1) {
         return stele_fail(err, STELE_E_INCOMPATIBLE, STELE_NEXT_STOP,
                           "%s has %d partitions, but ids come from the order of one",
                           STELE_REGISTRY_TOPIC, (int)topic.partitions);
     }
-    if ((status = check_settings(appender, until, err)) < 0) return status;
     appender->is_prepared = true;
     return STELE_OK;
 }

@@ -5,6 +5,7 @@
 
 #include "core/alloc.h"
 #include "core/monitor.h"
+#include "core/names.h"
 
 enum {
     CALL_MS = 500,   /* longest call, so longest wait of a free */

@@ -8,8 +8,6 @@
 #include "kafka/log.h"
 #include "registry/catalog.h"
 
-#define STELE_REGISTRY_TOPIC "_stele.schemas"
-
 typedef struct stele_follower stele_follower;
 
 /** @param log borrowed. @return owned; release with stele_follower_free. The thread starts with the

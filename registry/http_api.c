@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/alloc.h"
+#include "core/message.h"
 #include "core/text.h"
 #include "core/uuid.h"
 #include "registry/record.h"
@@ -17,7 +18,7 @@ STELE_SCOPE(json_t, json_decref);
 
 typedef struct answer_error {
     json_int_t code; /* 0: the answer is not a registry's error */
-    char message[160];
+    char message[STELE_ERROR_TEXT_MAX + 1];
 } answer_error;
 
 static answer_error read_error(stele_bytes answer)
@@ -28,7 +29,7 @@ static answer_error read_error(stele_bytes answer)
     if (!json_is_object(json)) return found;
     found.code = json_integer_value(json_object_get(json, "error_code"));
     const char *message = json_string_value(json_object_get(json, "message"));
-    snprintf(found.message, sizeof found.message, "%s", message == NULL ? "" : message);
+    stele_message_format(found.message, sizeof found.message, "%s", message == NULL ? "" : message);
     return found;
 }
 
@@ -62,8 +63,9 @@ static stele_status fail_code(const char *url, const char *what, long code, stel
                                 url, what);
     }
     if (code == 409) {
-        return stele_fail_cause(err, STELE_E_INCOMPATIBLE, STELE_NEXT_STOP, (int)code, "%s: %s",
-                                what, said.message);
+        return stele_fail_cause(err, STELE_E_INCOMPATIBLE, STELE_NEXT_STOP, (int)code,
+                                "%s (`stele schema level` shows and sets its level): %s", what,
+                                said.message);
     }
     if (code == 422) {
         return stele_fail_cause(err, STELE_E_INVALID, STELE_NEXT_REJECT,
@@ -82,22 +84,28 @@ static stele_status fail_answer(const char *url, const char *what, const char *w
 }
 
 /* One request. @param what  for messages. @param out  the JSON of a 2xx answer, owned */
-static stele_status ask(stele_http *http, const char *what, const char *path, stele_bytes body,
-                        stele_deadline until, json_t **out, stele_error *err)
+static stele_status send(stele_http *http, const char *method, const char *what, const char *path,
+                         stele_bytes body, stele_deadline until, json_t **out, stele_error *err)
 {
     STELE_AUTO_VALUE(stele_buffer) answer = {0};
     long code;
     const char *url = stele_http_url(http);
-    stele_status status = stele_http_ask(http, path, body, until, &answer, &code, err);
+    stele_status status = stele_http_ask(http, method, path, body, until, &answer, &code, err);
     if (status < 0) return status;
     if (code < 200 || code > 299)
         return fail_code(url, what, code, stele_buffer_view(&answer), err);
     json_error_t where;
     json_t *json = json_loadb((const char *)answer.data, answer.size,
-                              JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &where);
+                              JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL | JSON_DECODE_ANY, &where);
     if (json == NULL) return fail_answer(url, what, where.text, err);
     *out = json;
     return STELE_OK;
+}
+
+static stele_status ask(stele_http *http, const char *what, const char *path, stele_deadline until,
+                        json_t **out, stele_error *err)
+{
+    return send(http, "GET", what, path, stele_text(NULL), until, out, err);
 }
 
 /* ---- parts of answers ---- */
@@ -163,7 +171,7 @@ static stele_status ask_entry(stele_http *http, const char *what, const char *pa
                               stele_deadline until, stele_registry_entry *out, stele_error *err)
 {
     STELE_AUTO(json_t) json = NULL;
-    stele_status status = ask(http, what, path, stele_text(NULL), until, &json, err);
+    stele_status status = ask(http, what, path, until, &json, err);
     if (status < 0) return status;
     STELE_AUTO_VALUE(stele_registry_entry) entry = {0};
     const char *why = read_entry(json, &entry);
@@ -218,7 +226,7 @@ stele_status stele_http_api_version(stele_http *http, const char *subject, int32
 static stele_status ask_types(stele_http *http, stele_deadline until, stele_error *err)
 {
     STELE_AUTO(json_t) json = NULL;
-    return ask(http, "list of types", "/schemas/types", stele_text(NULL), until, &json, err);
+    return ask(http, "list of types", "/schemas/types", until, &json, err);
 }
 
 stele_status stele_http_api_genesis(stele_http *http, stele_deadline until, char out[37],
@@ -228,8 +236,7 @@ stele_status stele_http_api_genesis(stele_http *http, stele_deadline until, char
     stele_uuid uuid;
     stele_error failure = {0};
     char genesis[37] = "";
-    stele_status status =
-        ask(http, "its name", "/v1/metadata/id", stele_text(NULL), until, &json, &failure);
+    stele_status status = ask(http, "its name", "/v1/metadata/id", until, &json, &failure);
     if (status == STELE_E_NOT_FOUND || (status == STELE_E_UNAVAILABLE && failure.cause == 404)) {
         if ((status = ask_types(http, until, err)) < 0) return status;
     } else if (status < 0) {
@@ -268,8 +275,7 @@ stele_status stele_http_api_subjects(stele_http *http, stele_deadline until, cha
                                      stele_error *err)
 {
     STELE_AUTO(json_t) json = NULL;
-    stele_status status =
-        ask(http, "list of subjects", "/subjects", stele_text(NULL), until, &json, err);
+    stele_status status = ask(http, "list of subjects", "/subjects", until, &json, err);
     if (status < 0) return status;
     char **names = json_is_array(json) ? copy_names(json) : NULL;
     if (names == NULL)
@@ -285,7 +291,7 @@ stele_status stele_http_api_versions(stele_http *http, const char *subject, stel
     STELE_AUTO(char) path = stele_strdup_format("/subjects/%s/versions", segment);
     STELE_AUTO(char) what = stele_strdup_format("subject %s", subject);
     STELE_AUTO(json_t) json = NULL;
-    stele_status status = ask(http, what, path, stele_text(NULL), until, &json, err);
+    stele_status status = ask(http, what, path, until, &json, err);
     if (status < 0) return status;
     size_t size = json_array_size(json);
     int32_t *versions = stele_alloc_array(size, sizeof *versions);
@@ -331,11 +337,57 @@ stele_status stele_http_api_register(stele_http *http, const char *subject, stel
     STELE_AUTO(char) path = stele_strdup_format("/subjects/%s/versions", segment);
     STELE_AUTO(char) what = stele_strdup_format("subject %s", subject);
     STELE_AUTO(json_t) json = NULL;
-    stele_status status = ask(http, what, path, stele_text(body), until, &json, err);
+    stele_status status = send(http, "POST", what, path, stele_text(body), until, &json, err);
     if (status < 0) return status;
     int32_t given;
     if (!json_is_object(json) || !read_number(json, "id", &given) || given == 0)
         return fail_answer(stele_http_url(http), what, "it has no \"id\"", err);
     *id = given;
     return STELE_OK;
+}
+
+/* ---- compatibility levels ---- */
+
+/* Of a subject, or with NULL of all that have none of their own. Caller owns. */
+static char *config_path(const char *subject)
+{
+    if (subject == NULL) return stele_strdup("/config");
+    STELE_AUTO(char) segment = stele_http_segment(subject);
+    return stele_strdup_format("/config/%s", segment);
+}
+
+static char *config_name(const char *subject)
+{
+    if (subject == NULL) return stele_strdup("the default level");
+    return stele_strdup_format("the level of subject %s", subject);
+}
+
+stele_status stele_http_api_level(stele_http *http, const char *subject, stele_deadline until,
+                                  stele_compatibility *out, stele_error *err)
+{
+    STELE_AUTO(char) path = config_path(subject);
+    STELE_AUTO(char) what = config_name(subject);
+    STELE_AUTO(json_t) json = NULL;
+    stele_status status = ask(http, what, path, until, &json, err);
+    if (status < 0) return status;
+    const char *name = read_text(json, "compatibilityLevel");
+    if (name == NULL || stele_compatibility_parse(stele_text(name), out, NULL) < 0)
+        return fail_answer(stele_http_url(http), what, "it is none of the seven levels", err);
+    return STELE_OK;
+}
+
+stele_status stele_http_api_set_level(stele_http *http, const char *subject,
+                                      const stele_compatibility *level, stele_deadline until,
+                                      stele_error *err)
+{
+    STELE_AUTO(char) path = config_path(subject);
+    STELE_AUTO(char) what = config_name(subject);
+    STELE_AUTO(json_t) json = NULL;
+    if (level == NULL) {
+        stele_status status = send(http, "DELETE", what, path, stele_text(NULL), until, &json, err);
+        return status == STELE_E_NOT_FOUND ? STELE_OK : status; /* it had none of its own */
+    }
+    STELE_AUTO(char)
+    body = stele_strdup_format("{\"compatibility\":\"%s\"}", stele_compatibility_name(*level));
+    return send(http, "PUT", what, path, stele_text(body), until, &json, err);
 }

@@ -48,4 +48,13 @@ stele_status stele_http_api_register(stele_http *http, const char *subject, stel
                                      const stele_registry_reference *references, size_t count,
                                      stele_deadline until, int32_t *id, stele_error *err);
 
+/** GET /config[/{subject}]: what is set there. @param subject NULL: for all without one */
+stele_status stele_http_api_level(stele_http *http, const char *subject, stele_deadline until,
+                                  stele_compatibility *out, stele_error *err);
+
+/** PUT /config[/{subject}]; with NULL for a level DELETE, which is fine if there is none. */
+stele_status stele_http_api_set_level(stele_http *http, const char *subject,
+                                      const stele_compatibility *level, stele_deadline until,
+                                      stele_error *err);
+
 #endif

@@ -166,9 +166,9 @@ static stele_status transfer(stele_http *http, stele_error *err)
     }
 }
 
-stele_status stele_http_ask(stele_http *http, const char *path, stele_bytes body,
-                            stele_deadline until, stele_buffer *answer, long *code,
-                            stele_error *err)
+stele_status stele_http_ask(stele_http *http, const char *method, const char *path,
+                            stele_bytes body, stele_deadline until, stele_buffer *answer,
+                            long *code, stele_error *err)
 {
     if (atomic_load(&http->cancelled)) return cancelled(http, err);
     int timeout_ms = stele_deadline_remaining_ms(until, http->options->timeout_ms);
@@ -188,6 +188,7 @@ stele_status stele_http_ask(stele_http *http, const char *path, stele_bytes body
         curl_easy_setopt(http->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body.size);
         curl_easy_setopt(http->easy, CURLOPT_POSTFIELDS, (const char *)body.data);
     }
+    curl_easy_setopt(http->easy, CURLOPT_CUSTOMREQUEST, method);
     stele_buffer_reset(answer);
     http->answer = answer;
     http->too_large = false;

@@ -24,8 +24,9 @@ STELE_SCOPE(stele_http, stele_http_free);
 /**
  * Send one request and wait for the whole answer, whatever its status code.
  *
+ * @param method  GET, POST, PUT or DELETE
  * @param path    what follows registry.url, beginning with '/', percent-encoded
- * @param body    JSON to be posted; null: GET
+ * @param body    JSON for POST and PUT; null for the others
  * @param answer  cleared by the caller; what it held is dropped
  * @param code    HTTP status code
  * @return STELE_E_UNAVAILABLE, STELE_E_TIMED_OUT  no answer; the text says why (next = RETRY)
@@ -33,9 +34,9 @@ STELE_SCOPE(stele_http, stele_http_free);
  *         STELE_E_INTERRUPTED  cancelled (next = STOP)
  *         STELE_E_INVALID      TLS or URL are not as they must be (next = STOP)
  */
-stele_status stele_http_ask(stele_http *http, const char *path, stele_bytes body,
-                            stele_deadline until, stele_buffer *answer, long *code,
-                            stele_error *err);
+stele_status stele_http_ask(stele_http *http, const char *method, const char *path,
+                            stele_bytes body, stele_deadline until, stele_buffer *answer,
+                            long *code, stele_error *err);
 
 /** End the request in flight, and every later one at once. Any thread. */
 void stele_http_cancel(stele_http *http);

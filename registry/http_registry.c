@@ -441,6 +441,51 @@ static stele_status find_version(stele_registry *self, const char *subject, int3
     return status;
 }
 
+typedef struct level_question {
+    const char *subject;
+    stele_compatibility level;
+    bool is_own;
+    const stele_compatibility *set; /* when it is to be set; NULL: to be taken away */
+} level_question;
+
+static stele_status get_level(stele_http *http, void *context, stele_deadline until,
+                              stele_error *err)
+{
+    level_question *q = context;
+    stele_status status = stele_http_api_level(http, q->subject, until, &q->level, err);
+    q->is_own = status == STELE_OK && q->subject != NULL;
+    if (status != STELE_E_NOT_FOUND || q->subject == NULL) return status;
+    return stele_http_api_level(http, NULL, until, &q->level, err);
+}
+
+static stele_status find_level(stele_registry *self, const char *subject, int timeout_ms,
+                               stele_compatibility *out, bool *is_own, stele_error *err)
+{
+    http_registry *registry = (http_registry *)self;
+    level_question q = {.subject = subject};
+    stele_status status =
+        ask_patiently(registry, get_level, &q, deadline_of(registry, timeout_ms), err);
+    if (status < 0) return status;
+    *out = q.level;
+    *is_own = q.is_own;
+    return STELE_OK;
+}
+
+static stele_status put_level(stele_http *http, void *context, stele_deadline until,
+                              stele_error *err)
+{
+    const level_question *q = context;
+    return stele_http_api_set_level(http, q->subject, q->set, until, err);
+}
+
+static stele_status set_level(stele_registry *self, const char *subject,
+                              const stele_compatibility *level, int timeout_ms, stele_error *err)
+{
+    http_registry *registry = (http_registry *)self;
+    level_question q = {.subject = subject, .set = level};
+    return ask_patiently(registry, put_level, &q, deadline_of(registry, timeout_ms), err);
+}
+
 /* ---- opening and closing ---- */
 
 static void stop_fetchers(http_registry *registry)
@@ -508,7 +553,9 @@ stele_status stele_http_registry_open(const stele_registry_options *options, ste
                                            .genesis = genesis,
                                            .subjects = list_subjects,
                                            .versions = list_versions,
-                                           .version = find_version};
+                                           .version = find_version,
+                                           .level = find_level,
+                                           .set_level = set_level};
     stele_status status = check_options(options, err);
     if (status < 0) return status;
     size_t size = strlen(options->url);

@@ -9,7 +9,8 @@ stele_status stele_kafka_list_subjects(stele_registry *registry, int timeout_ms,
                                        stele_error *err)
 {
     const char **names;
-    stele_status status = stele_kafka_registry_subjects(registry, false, timeout_ms, &names, err);
+    stele_status status =
+        stele_kafka_registry_subjects(registry, STELE_REGISTRY_LIVE, timeout_ms, &names, err);
     if (status == STELE_OK) *out = (char **)names;
     return status;
 }
@@ -18,7 +19,8 @@ stele_status stele_kafka_list_versions(stele_registry *registry, const char *sub
                                        int timeout_ms, int32_t **out, size_t *count,
                                        stele_error *err)
 {
-    return stele_kafka_registry_versions(registry, subject, false, timeout_ms, out, count, err);
+    return stele_kafka_registry_versions(registry, subject, STELE_REGISTRY_LIVE, timeout_ms, out,
+                                         count, err);
 }
 
 stele_status stele_kafka_find_version(stele_registry *registry, const char *subject,
@@ -40,4 +42,14 @@ stele_status stele_kafka_find_version(stele_registry *registry, const char *subj
     }
     *out = entry;
     return STELE_OK;
+}
+
+stele_status stele_kafka_find_level(stele_registry *registry, const char *subject, int timeout_ms,
+                                    stele_compatibility *out, bool *is_own, stele_error *err)
+{
+    stele_status status =
+        stele_kafka_registry_level(registry, subject, false, timeout_ms, out, err);
+    *is_own = status == STELE_OK && subject != NULL;
+    if (status != STELE_E_NOT_FOUND) return status;
+    return stele_kafka_registry_level(registry, NULL, true, timeout_ms, out, err);
 }

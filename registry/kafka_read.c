@@ -32,17 +32,31 @@ static stele_status no_subject(const char *subject, stele_error *err)
                             "subject %s does not exist", stele_quote(stele_text(subject)).text);
 }
 
-static bool is_seen(stele_version_state state, bool with_deleted)
+static stele_registry_filter filter_of(bool with_deleted)
 {
-    return state == STELE_VERSION_LIVE || (with_deleted && state == STELE_VERSION_DELETED);
+    return with_deleted ? STELE_REGISTRY_ALL : STELE_REGISTRY_LIVE;
 }
 
-static size_t count_seen(const stele_catalog_subject *subject, bool with_deleted)
+static bool is_seen(stele_version_state state, stele_registry_filter filter)
+{
+    if (state == STELE_VERSION_LIVE) return filter != STELE_REGISTRY_DELETED_ONLY;
+    return state == STELE_VERSION_DELETED && filter != STELE_REGISTRY_LIVE;
+}
+
+static size_t count_seen(const stele_catalog_subject *subject, stele_registry_filter filter)
 {
     size_t count = 0;
     for (size_t i = 0; i < subject->count; i++)
-        count += is_seen(subject->versions[i].state, with_deleted);
+        count += is_seen(subject->versions[i].state, filter);
     return count;
+}
+
+/* A subject is deleted if all its versions are. */
+static bool is_subject_seen(const stele_catalog_subject *subject, stele_registry_filter filter)
+{
+    bool is_live = count_seen(subject, STELE_REGISTRY_LIVE) > 0;
+    if (is_live) return filter != STELE_REGISTRY_DELETED_ONLY;
+    return count_seen(subject, filter) > 0;
 }
 
 static stele_registered describe_schema(const stele_catalog_schema *schema)
@@ -67,7 +81,7 @@ static stele_registered describe_version(const stele_catalog *catalog,
 /* ---- subjects and their versions ---- */
 
 typedef struct subjects_request {
-    bool with_deleted;
+    stele_registry_filter filter;
     const char **names;
 } subjects_request;
 
@@ -83,15 +97,15 @@ static stele_status look_subjects(const stele_catalog *catalog, void *context, s
     free(request->names);
     request->names = stele_alloc_array(total + 1, sizeof *request->names);
     for (size_t i = 0; (subject = stele_catalog_subject_at(catalog, i)) != NULL; i++) {
-        if (count_seen(subject, request->with_deleted) > 0) request->names[count++] = subject->name;
+        if (is_subject_seen(subject, request->filter)) request->names[count++] = subject->name;
     }
     return STELE_OK;
 }
 
-stele_status stele_kafka_registry_subjects(stele_registry *registry, bool with_deleted,
+stele_status stele_kafka_registry_subjects(stele_registry *registry, stele_registry_filter filter,
                                            int timeout_ms, const char ***out, stele_error *err)
 {
-    subjects_request request = {.with_deleted = with_deleted};
+    subjects_request request = {.filter = filter};
     stele_status status = look_up(registry, look_subjects, &request, timeout_ms, err);
     if (status == STELE_OK) *out = request.names;
     return status;
@@ -99,7 +113,7 @@ stele_status stele_kafka_registry_subjects(stele_registry *registry, bool with_d
 
 typedef struct versions_request {
     const char *subject;
-    bool with_deleted;
+    stele_registry_filter filter;
     int32_t *versions;
     size_t count;
 } versions_request;
@@ -108,21 +122,21 @@ static stele_status look_versions(const stele_catalog *catalog, void *context, s
 {
     versions_request *request = context;
     const stele_catalog_subject *subject = stele_catalog_subject_of(catalog, request->subject);
-    if (subject == NULL || count_seen(subject, request->with_deleted) == 0)
+    if (subject == NULL || count_seen(subject, request->filter) == 0)
         return no_subject(request->subject, err);
     request->versions = stele_alloc_array(subject->count, sizeof *request->versions);
     for (size_t i = 0; i < subject->count; i++) {
-        if (is_seen(subject->versions[i].state, request->with_deleted))
+        if (is_seen(subject->versions[i].state, request->filter))
             request->versions[request->count++] = (int32_t)i + 1;
     }
     return STELE_OK;
 }
 
 stele_status stele_kafka_registry_versions(stele_registry *registry, const char *subject,
-                                           bool with_deleted, int timeout_ms, int32_t **out,
-                                           size_t *count, stele_error *err)
+                                           stele_registry_filter filter, int timeout_ms,
+                                           int32_t **out, size_t *count, stele_error *err)
 {
-    versions_request request = {.subject = subject, .with_deleted = with_deleted};
+    versions_request request = {.subject = subject, .filter = filter};
     stele_status status = look_up(registry, look_versions, &request, timeout_ms, err);
     if (status < 0) return status;
     *out = request.versions;
@@ -141,11 +155,11 @@ static stele_status look_version(const stele_catalog *catalog, void *context, st
 {
     version_request *request = context;
     const stele_catalog_subject *subject = stele_catalog_subject_of(catalog, request->subject);
-    if (subject == NULL || count_seen(subject, request->with_deleted) == 0)
+    if (subject == NULL || count_seen(subject, filter_of(request->with_deleted)) == 0)
         return no_subject(request->subject, err);
     for (size_t i = subject->count; i-- > 0;) {
         if (request->version > 0 && i != (size_t)request->version - 1) continue;
-        if (!is_seen(subject->versions[i].state, request->with_deleted)) continue;
+        if (!is_seen(subject->versions[i].state, filter_of(request->with_deleted))) continue;
         request->found = describe_version(catalog, subject, i);
         return STELE_OK;
     }
@@ -216,7 +230,8 @@ static stele_status look_uses(const stele_catalog *catalog, void *context, stele
     for (size_t i = 0; (subject = stele_catalog_subject_at(catalog, i)) != NULL; i++) {
         for (size_t n = 0; n < subject->count; n++) {
             const stele_catalog_version *version = &subject->versions[n];
-            if (version->id == request->id && is_seen(version->state, request->with_deleted))
+            if (version->id == request->id &&
+                is_seen(version->state, filter_of(request->with_deleted)))
                 add_use(request, describe_version(catalog, subject, n));
         }
     }
@@ -342,7 +357,7 @@ static stele_status look_schema(const stele_catalog *catalog, void *context, ste
     find_request *request = context;
     const char *name = request->proposal->subject;
     const stele_catalog_subject *subject = stele_catalog_subject_of(catalog, name);
-    if (subject == NULL || count_seen(subject, request->with_deleted) == 0)
+    if (subject == NULL || count_seen(subject, filter_of(request->with_deleted)) == 0)
         return no_subject(name, err);
 
     uint8_t identity[32];

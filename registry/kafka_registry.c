@@ -151,12 +151,15 @@ void stele_kafka_links_free(stele_registry_link *links, size_t count)
     free(links);
 }
 
-static int32_t id_of_version(const stele_catalog *catalog, const char *name, int32_t version)
+/* The number of a live version of a subject; -1 is the latest. 0: there is none. */
+static int32_t live_version(const stele_catalog_subject *subject, int32_t version)
 {
-    const stele_catalog_subject *subject = stele_catalog_subject_of(catalog, name);
-    if (subject == NULL || version < 1 || (size_t)version > subject->count) return 0;
-    const stele_catalog_version *found = &subject->versions[version - 1];
-    return found->state == STELE_VERSION_LIVE ? found->id : 0;
+    if (subject == NULL || version == 0 || version < -1) return 0;
+    for (size_t i = subject->count; i-- > 0;) {
+        if (version > 0 && i != (size_t)version - 1) continue;
+        if (subject->versions[i].state == STELE_VERSION_LIVE) return (int32_t)i + 1;
+    }
+    return 0;
 }
 
 stele_status stele_kafka_resolve(const stele_catalog *catalog, const stele_proposal *proposal,
@@ -171,16 +174,19 @@ stele_status stele_kafka_resolve(const stele_catalog *catalog, const stele_propo
     stele_registry_link *links = stele_alloc_array(count, sizeof *links);
     for (size_t i = 0; i < count; i++) {
         const stele_registry_reference *reference = &proposal->references[i];
-        int32_t id = id_of_version(catalog, reference->subject, reference->version);
-        if (id == 0) {
+        const stele_catalog_subject *subject =
+            stele_catalog_subject_of(catalog, reference->subject);
+        int32_t version = live_version(subject, reference->version);
+        if (version == 0) {
             stele_kafka_links_free(links, count);
             return stele_fail_cause(
                 err, STELE_E_INVALID, STELE_NEXT_REJECT, STELE_API_BAD_SCHEMA,
                 "reference \"%s\": subject %s has no version %d", reference->name,
                 stele_quote(stele_text(reference->subject)).text, (int)reference->version);
         }
-        links[i] = (stele_registry_link){stele_strdup(reference->name),
-                                         stele_strdup(reference->subject), reference->version, id};
+        links[i] =
+            (stele_registry_link){stele_strdup(reference->name), stele_strdup(reference->subject),
+                                  version, subject->versions[version - 1].id};
     }
     *out = links;
     return STELE_OK;
@@ -253,7 +259,9 @@ stele_status stele_kafka_registry_open(const stele_registry_options *options, st
                                            .genesis = stele_kafka_genesis,
                                            .subjects = stele_kafka_list_subjects,
                                            .versions = stele_kafka_list_versions,
-                                           .version = stele_kafka_find_version};
+                                           .version = stele_kafka_find_version,
+                                           .level = stele_kafka_find_level,
+                                           .set_level = stele_kafka_registry_set_level};
     if (strcmp(options->url, "kafka:") != 0) {
         return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
                           "registry %s: nothing may follow kafka:, it is the cluster of [kafka]",

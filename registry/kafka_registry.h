@@ -41,7 +41,8 @@ typedef struct stele_registered {
     size_t reference_count;
 } stele_registered;
 
-/** A schema as a client sends it. Borrowed for the call. */
+/** A schema as a client sends it. Borrowed for the call. Version -1 of a reference is the latest.
+ */
 typedef struct stele_proposal {
     const char *subject;
     stele_bytes text;
@@ -49,15 +50,23 @@ typedef struct stele_proposal {
     size_t reference_count;
 } stele_proposal;
 
+/** What a list shows of what has been deleted softly. A subject is deleted if all its versions are.
+ */
+typedef enum stele_registry_filter {
+    STELE_REGISTRY_LIVE = 0,
+    STELE_REGISTRY_ALL,         /* deleted=true */
+    STELE_REGISTRY_DELETED_ONLY /* deletedOnly=true */
+} stele_registry_filter;
+
 /** Names of subjects, in order of their first registration. @param out NULL-terminated; one free()
  */
-stele_status stele_kafka_registry_subjects(stele_registry *registry, bool with_deleted,
+stele_status stele_kafka_registry_subjects(stele_registry *registry, stele_registry_filter filter,
                                            int timeout_ms, const char ***out, stele_error *err);
 
 /** Versions of a subject, ascending. @param out caller owns; free() */
 stele_status stele_kafka_registry_versions(stele_registry *registry, const char *subject,
-                                           bool with_deleted, int timeout_ms, int32_t **out,
-                                           size_t *count, stele_error *err);
+                                           stele_registry_filter filter, int timeout_ms,
+                                           int32_t **out, size_t *count, stele_error *err);
 
 /** One version. @param version  0: the latest */
 stele_status stele_kafka_registry_version(stele_registry *registry, const char *subject,

@@ -2,6 +2,7 @@
  * How the `kafka:` registry is written to: read to the end, decide, append with the offset that the
  * decision rests on, and see whether the log's order let it stand; if not, begin again. */
 #include "core/alloc.h"
+#include "core/message.h"
 #include "core/text.h"
 #include "core/uuid.h"
 #include "registry/kafka_inside.h"
@@ -191,7 +192,7 @@ static versions_seen see_versions(const stele_catalog *catalog, const char *name
 
 typedef struct first_finding {
     bool has;
-    char text[200];
+    char text[STELE_ERROR_TEXT_MAX + 1];
 } first_finding;
 
 static void keep_first(void *context, const stele_finding *finding)
@@ -199,8 +200,8 @@ static void keep_first(void *context, const stele_finding *finding)
     first_finding *first = context;
     if (first->has) return;
     first->has = true;
-    snprintf(first->text, sizeof first->text, "%s%s%s", finding->path,
-             finding->path[0] == '\0' ? "" : ": ", finding->text);
+    stele_message_format(first->text, sizeof first->text, "%s%s%s", finding->path,
+                         finding->path[0] == '\0' ? "" : ": ", finding->text);
 }
 
 static stele_status check_candidate(stele_kafka_registry *registry, const char *subject,
@@ -213,8 +214,8 @@ static stele_status check_candidate(stele_kafka_registry *registry, const char *
                                                 seen->level, keep_first, &first, &findings, err);
     if (status < 0 || findings == 0) return status;
     return stele_fail_cause(err, STELE_E_INCOMPATIBLE, STELE_NEXT_STOP, STELE_API_INCOMPATIBLE,
-                            "subject %s (%s): %s", subject, stele_compatibility_name(seen->level),
-                            first.text);
+                            "subject %s (level %s; `stele schema level` sets another): %s", subject,
+                            stele_compatibility_name(seen->level), first.text);
 }
 
 static stele_status read_only(const char *subject, stele_error *err)

@@ -79,6 +79,30 @@ stele_status stele_registry_version(stele_registry *registry, const char *subjec
     return registry->ops->version(registry, subject, version, timeout_ms, out, err);
 }
 
+static stele_status no_levels(stele_error *err)
+{
+    return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
+                      "a folder of schemas (dir:) has no compatibility levels; compare versions "
+                      "with `stele schema check`");
+}
+
+stele_status stele_registry_level(stele_registry *registry, const char *subject, int timeout_ms,
+                                  stele_compatibility *out, bool *is_own, stele_error *err)
+{
+    bool unused;
+    if (registry->ops->level == NULL) return no_levels(err);
+    return registry->ops->level(registry, subject, timeout_ms, out,
+                                is_own == NULL ? &unused : is_own, err);
+}
+
+stele_status stele_registry_set_level(stele_registry *registry, const char *subject,
+                                      const stele_compatibility *level, int timeout_ms,
+                                      stele_error *err)
+{
+    if (registry->ops->set_level == NULL) return no_levels(err);
+    return registry->ops->set_level(registry, subject, level, timeout_ms, err);
+}
+
 char *stele_registry_subject(const char *topic, const char *record_name)
 {
     return stele_strdup_format("%s-%s", topic, record_name);

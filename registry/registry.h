@@ -104,6 +104,25 @@ stele_status stele_registry_versions(stele_registry *registry, const char *subje
 stele_status stele_registry_version(stele_registry *registry, const char *subject, int32_t version,
                                     int timeout_ms, stele_registry_entry *out, stele_error *err);
 
+/*
+ * Compatibility levels: what a new version of a subject is checked for. A folder has none
+ * (STELE_E_INVALID, next = STOP).
+ */
+
+/**
+ * The level that holds for a subject.
+ *
+ * @param subject  NULL: the default, for subjects without a level of their own
+ * @param is_own   is it set for the subject itself? NULL if that does not matter
+ */
+stele_status stele_registry_level(stele_registry *registry, const char *subject, int timeout_ms,
+                                  stele_compatibility *out, bool *is_own, stele_error *err);
+
+/** Set the level of a subject, or with NULL the default. @param level NULL: none of its own */
+stele_status stele_registry_set_level(stele_registry *registry, const char *subject,
+                                      const stele_compatibility *level, int timeout_ms,
+                                      stele_error *err);
+
 /** Subject of an event type by TopicRecordNameStrategy: "<topic>-<record name>". Caller frees. */
 char *stele_registry_subject(const char *topic, const char *record_name);
 

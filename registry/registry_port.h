@@ -21,6 +21,11 @@ typedef struct stele_registry_ops {
                              int32_t **out, size_t *count, stele_error *err);
     stele_status (*version)(stele_registry *registry, const char *subject, int32_t version,
                             int timeout_ms, stele_registry_entry *out, stele_error *err);
+    /* Both NULL: this kind of registry has no levels. */
+    stele_status (*level)(stele_registry *registry, const char *subject, int timeout_ms,
+                          stele_compatibility *out, bool *is_own, stele_error *err);
+    stele_status (*set_level)(stele_registry *registry, const char *subject,
+                              const stele_compatibility *level, int timeout_ms, stele_error *err);
 } stele_registry_ops;
 
 /* Every implementation begins with it. */
@@ -52,5 +57,7 @@ stele_status stele_kafka_list_versions(stele_registry *registry, const char *sub
 stele_status stele_kafka_find_version(stele_registry *registry, const char *subject,
                                       int32_t version, int timeout_ms, stele_registry_entry *out,
                                       stele_error *err);
+stele_status stele_kafka_find_level(stele_registry *registry, const char *subject, int timeout_ms,
+                                    stele_compatibility *out, bool *is_own, stele_error *err);
 
 #endif

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "core/alloc.h"
+#include "core/message.h"
 #include "core/table.h"
 #include "core/text.h"
 #include "schemas/resolve.h"
@@ -53,7 +54,7 @@ static STELE_PRINTF(3, 4) bool find(check *c, const char *kind, const char *form
     char text[512];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
+    stele_message_vformat(text, sizeof text, format, arguments);
     va_end(arguments);
     c->count++;
     if (c->each == NULL) return false;

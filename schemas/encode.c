@@ -11,6 +11,7 @@
 #include <stele/generated.h>
 
 #include "core/alloc.h"
+#include "core/message.h"
 #include "core/text.h"
 #include "schemas/layout.h"
 #include "schemas/value_path.h"
@@ -52,7 +53,7 @@ static COLD STELE_PRINTF(3, 4) uint8_t *refuse(writer *w, stele_status status, c
 {
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(w->why, sizeof w->why, format, arguments);
+    stele_message_vformat(w->why, sizeof w->why, format, arguments);
     va_end(arguments);
     w->status = status;
     return NULL;

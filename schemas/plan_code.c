@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/message.h"
 #include "schemas/plan_compiler.h"
 
 enum { WIRE_MIN_DEPTH = 3 };
@@ -90,7 +91,7 @@ const char *stele_compiler_text(stele_compiler *c, const char *format, ...)
     char text[sizeof c->err->text];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
+    stele_message_vformat(text, sizeof text, format, arguments);
     va_end(arguments);
     char *kept = stele_compiler_take(c, strlen(text) + 1, 1);
     memcpy(kept, text, strlen(text));

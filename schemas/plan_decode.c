@@ -9,6 +9,7 @@
 #include <stele/generated.h>
 
 #include "core/alloc.h"
+#include "core/message.h"
 #include "core/text.h"
 #include "schemas/plan.h"
 #include "schemas/value_path.h"
@@ -40,7 +41,7 @@ static COLD STELE_PRINTF(3, 4) const uint8_t *refuse(decoder *d, stele_status st
 {
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(d->why, sizeof d->why, format, arguments);
+    stele_message_vformat(d->why, sizeof d->why, format, arguments);
     va_end(arguments);
     d->status = status;
     return NULL;

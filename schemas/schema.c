@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "core/alloc.h"
+#include "core/message.h"
 #include "schemas/schema_object.h"
 #include "schemas/scopes.h"
 
@@ -65,7 +66,7 @@ stele_status stele_parser_fail(stele_parser *parser, stele_status status, const 
     char text[sizeof parser->err->text];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
+    stele_message_vformat(text, sizeof text, format, arguments);
     va_end(arguments);
 
     const stele_schema *schema = parser->schema;

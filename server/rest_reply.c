@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "core/alloc.h"
+#include "core/message.h"
 #include "registry/kafka_registry.h"
 
 enum { STORE_FAILED = 50001, STORE_TIMED_OUT = 50002 };
@@ -34,10 +35,10 @@ void stele_rest_reply_text(stele_rest_reply *reply, const char *text, size_t siz
 
 void stele_rest_reply_error(stele_rest_reply *reply, int error_code, const char *format, ...)
 {
-    char message[512];
+    char message[2 * STELE_ERROR_TEXT_MAX];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(message, sizeof message, format, arguments);
+    stele_message_vformat(message, sizeof message, format, arguments);
     va_end(arguments);
 
     json_t *text = json_string(message); /* NULL: cut within a character */

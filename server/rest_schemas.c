@@ -49,9 +49,10 @@ static bool read_references(stele_rest_schema *schema, stele_rest_reply *reply)
         stele_registry_reference *reference = &schema->references[i];
         reference->name = json_string_value(json_object_get(item, "name"));
         reference->subject = json_string_value(json_object_get(item, "subject"));
-        if (reference->name == NULL || reference->subject == NULL || version < 1 ||
+        if (reference->name == NULL || reference->subject == NULL || version < -1 || version == 0 ||
             version > INT32_MAX)
-            return bad_schema(reply, "a reference has a name, a subject and a version");
+            return bad_schema(reply, "a reference has a name, a subject and a version, -1 for the "
+                                     "latest");
         reference->version = (int32_t)version;
     }
     schema->proposal.references = schema->references;

@@ -11,6 +11,13 @@ static bool wants_deleted(const stele_rest_request *request)
     return stele_rest_is_true(request, "deleted");
 }
 
+/* deletedOnly wins over deleted, as in Confluent's. */
+static stele_registry_filter filter_of(const stele_rest_request *request)
+{
+    if (stele_rest_is_true(request, "deletedOnly")) return STELE_REGISTRY_DELETED_ONLY;
+    return wants_deleted(request) ? STELE_REGISTRY_ALL : STELE_REGISTRY_LIVE;
+}
+
 static json_t *numbers(const int32_t *values, size_t count)
 {
     json_t *list = json_array();
@@ -48,7 +55,7 @@ void stele_rest_subjects(stele_registry *registry, const stele_rest_request *req
     const char **names;
     stele_error err = {0};
     const char *prefix = stele_rest_parameter_of(request, "subjectPrefix");
-    if (stele_kafka_registry_subjects(registry, wants_deleted(request), STELE_REST_REGISTRY_TIMEOUT,
+    if (stele_kafka_registry_subjects(registry, filter_of(request), STELE_REST_REGISTRY_TIMEOUT,
                                       &names, &err) < 0) {
         stele_rest_reply_failure(reply, &err);
         return;
@@ -101,7 +108,7 @@ void stele_rest_versions(stele_registry *registry, const stele_rest_request *req
     int32_t *versions;
     size_t count;
     stele_error err = {0};
-    if (stele_kafka_registry_versions(registry, request->segments[1], wants_deleted(request),
+    if (stele_kafka_registry_versions(registry, request->segments[1], filter_of(request),
                                       STELE_REST_REGISTRY_TIMEOUT, &versions, &count, &err) < 0) {
         stele_rest_reply_failure(reply, &err);
         return;

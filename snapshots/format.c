@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Names, headers and hashes of the records of a snapshots topic. */
+ * Headers and hashes of the records of a snapshots topic. */
 #include "snapshots/format.h"
 
 #include <inttypes.h>
@@ -7,34 +7,11 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-#include "core/alloc.h"
 #include "core/text.h"
 
 static const char version_header[] = "stele_version";
 static const char offset_header[] = "stele_offset";
 static const char finished_header[] = "stele_finished";
-
-bool stele_id_is_reserved(stele_bytes id)
-{
-    size_t size = sizeof STELE_RESERVED_PREFIX - 1;
-    return id.size >= size && memcmp(id.data, STELE_RESERVED_PREFIX, size) == 0;
-}
-
-char *stele_projection_group(const char *projection, int version)
-{
-    return stele_strdup_format("%s.v%d", projection, version);
-}
-
-char *stele_snapshots_topic(const char *projection, int version)
-{
-    return stele_strdup_format("%s.v%d.snapshots", projection, version);
-}
-
-char *stele_checkpoint_key(stele_partition source)
-{
-    return stele_strdup_format(STELE_RESERVED_PREFIX "checkpoint:%s/%d", source.topic,
-                               (int)source.index);
-}
 
 /* ---- hash ---- */
 

@@ -13,21 +13,8 @@
 
 #include <checkpoint.h> /* generated from schemas/stele/checkpoint.avsc */
 
+#include "core/names.h"
 #include "kafka/log.h"
-
-#define STELE_RESERVED_PREFIX "stele:" /* aggregate ids must not begin so */
-
-/** Is this an id that no aggregate may have? */
-bool stele_id_is_reserved(stele_bytes id);
-
-/** "<projection>.v<n>": group, status key, prefix of all names. Caller frees. */
-char *stele_projection_group(const char *projection, int version);
-
-/** "<projection>.v<n>.snapshots". Caller frees. */
-char *stele_snapshots_topic(const char *projection, int version);
-
-/** Key of the checkpoint of a source partition. Caller frees. */
-char *stele_checkpoint_key(stele_partition source);
 
 /** What a checkpoint says of its last event: XXH64 of timestamp, sizes, key and value. */
 int64_t stele_event_hash(const stele_record *record);

@@ -11,6 +11,8 @@
 
 #include "core/alloc.h"
 #include "core/deadline.h"
+#include "core/names.h"
+#include "core/message.h"
 #include "core/text.h"
 #include "kafka/memory_log.h"
 #include "projections/states.h"
@@ -45,7 +47,7 @@ static bool fail(stele_test *test, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(test->failure, sizeof test->failure, format, arguments);
+    stele_message_vformat(test->failure, sizeof test->failure, format, arguments);
     va_end(arguments);
     fprintf(stderr, "%s: %s\n", test->projection->name, test->failure);
     return false;
@@ -80,7 +82,7 @@ static stele_status open_log(stele_test *test, stele_error *err)
 {
     stele_status status = stele_log_memory_new(NULL, &test->log, err);
     if (status < 0) return status;
-    test->topic = stele_strdup_format("%s.events", test->projection->source->name);
+    test->topic = stele_events_topic(test->projection->source->name);
     stele_log_topic_options topic = {.name = test->topic, .partitions = 1};
     if ((status = stele_log_topic_create(test->log, &topic, PATIENCE_MS, err)) < 0) return status;
     if ((status = stele_log_reader_open(test->log, &(stele_log_reader_options){.batch_max = 1},

@@ -38,12 +38,16 @@ typedef enum stele_next {
     STELE_NEXT_REJECT    /* this one event or command is bad: set it aside        */
 } stele_next;
 
+enum { STELE_ERROR_TEXT_MAX = 1023 };
+
 /** A failure, held by the caller. Plain data: copy it freely, nothing is owned. */
 typedef struct stele_error {
     stele_status status;
     stele_next next;
-    int cause;      /* errno or librdkafka's code; 0 if none */
-    char text[240]; /* for people: what, where, what to do; UTF-8, NUL-terminated, cut if longer */
+    int cause; /* errno or librdkafka's code; 0 if none */
+    /* For people: what, where, what to do; UTF-8, NUL-terminated. Where a name or another text that
+     * was inserted is too long for the room, its middle is left out, never the message's end. */
+    char text[STELE_ERROR_TEXT_MAX + 1];
 } stele_error;
 
 /**

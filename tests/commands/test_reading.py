@@ -227,5 +227,27 @@ def schemas_are_registered_and_read_back():
         program.call("schema", "get", f"{subject}x").exits(1).says(f"{subject}x")
 
 
+@case
+def a_level_decides_what_is_registered():
+    """schema level shows and sets what a subject's versions are checked for, and the refusal names the command."""
+    with stele() as program:
+        subject = f"{unique('level')}-probe.Probed"
+        record = '{"type": "record", "name": "R", "fields": [{"name": "%s", "type": "int"}]}'
+        first, other = (program.file(f"{name}.avsc", record % name) for name in ("a", "b"))
+        register = lambda path: program.call("schema", "register", path, "--subject", subject)
+        assert program.call("schema", "level", subject).exits(0).out == "BACKWARD (the default)\n"
+        assert program.call("schema", "level", "--default").exits(0).out == "BACKWARD\n"
+        register(first).exits(0)
+        register(other).exits(1).says("BACKWARD").says("stele schema level")
+        assert program.call("schema", "level", subject, "none").exits(0).out == "NONE\n"
+        register(other).exits(0)
+        row = program.call("schema", "level", subject, "--json").exits(0).rows()[0]
+        assert row == {"subject": subject, "level": "NONE", "default": False}, row
+        assert program.call("schema", "level", subject, "default").exits(0).out == "BACKWARD (the default)\n"
+        program.call("schema", "level").exits(2).says("want a SUBJECT, or --default")
+        program.call("schema", "level", subject, "BACKWARDS").exits(2).says("BACKWARD_TRANSITIVE").says("default")
+        program.call("schema", "level", "--default", subject, "FULL").exits(2).says("leave the SUBJECT out")
+
+
 if __name__ == "__main__":
     run_cases(globals())

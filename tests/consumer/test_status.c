@@ -4,6 +4,7 @@
 #include "consumer/status.h"
 
 #include "core/alloc.h"
+#include "core/names.h"
 #include "kafka/memory_log.h"
 #include "tests/support/test.h"
 

@@ -82,8 +82,8 @@ static void foreign_text_cannot_break_a_line(void **state)
         {"say \"hi\" \\", "\"say \\\"hi\\\" \\\\\""},
         {"a=b", "\"a=b\""},
         {"é", "\"é\""},
-        {"\xFFz", "\"\xEF\xBF\xBDz\""},
-        {"\xE2\x82", "\"\xEF\xBF\xBD\xEF\xBF\xBD\""},
+        {"\xFFz", "\"\\\\xffz\""},
+        {"\xE2\x82", "\"\\\\xe2\\\\x82\""},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         for (stele_logger_format format = STELE_LOGGER_TEXT; format <= STELE_LOGGER_JSON;

@@ -7,6 +7,7 @@
 #include <locale.h>
 #include <math.h>
 
+#include "core/alloc.h"
 #include "core/text.h"
 
 static void utf8_is_checked_strictly(void **state)
@@ -63,12 +64,87 @@ static void quoted_text_is_safe_in_a_message(void **state)
         {"a\nb\x1b[31m", "\"a\\x0ab\\x1b[31m\""},
         {"say \"hi\"", "\"say \\\"hi\\\"\""},
         {"\xFF\xC3", "\"\\xff\\xc3\""},
+        {"\\xff", "\"\\\\xff\""},
+        {"a\xE2\x80\xAE"
+         "b",
+         "\"a\\xe2\\x80\\xaeb\""},
         {"1234567890123456789012345678901234567890123456789012345678901234567890123456789",
-         "\"123456789012345678901234567890123456789012345678901234567890123456789012345…\""},
+         "\"1234567890123456789012345678901234567…3456789012345678901234567890123456789\""},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         assert_string_equal(stele_quote(stele_text(cases[i].text)).text, cases[i].expected);
     }
+}
+
+static void long_texts_that_differ_at_either_end_are_quoted_differently(void **state)
+{
+    (void)state;
+    char a[300], b[300];
+    memset(a, 'x', sizeof a);
+    memcpy(b, a, sizeof a);
+    b[sizeof b - 1] = 'y';
+    stele_quoted last_differs = stele_quote(stele_bytes_of(b, sizeof b));
+    memcpy(b, a, sizeof a);
+    b[0] = '\xFF';
+    stele_quoted first_differs = stele_quote(stele_bytes_of(b, sizeof b));
+    stele_quoted plain = stele_quote(stele_bytes_of(a, sizeof a));
+
+    assert_string_not_equal(plain.text, last_differs.text);
+    assert_string_not_equal(plain.text, first_differs.text);
+}
+
+static void what_people_see_can_do_nothing_to_a_terminal(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *expected;
+    } cases[] = {
+        {"", ""},
+        {"Zürich \\ \"x\" €𝄞", "Zürich \\ \"x\" €𝄞"},
+        {"a\x1b]0;x\x07", "a\\x1b]0;x\\x07"},
+        {"one\ntwo\r\t\x7f", "one\\x0atwo\\x0d\\x09\\x7f"},
+        {"\xC2\x9B"
+         "31m",
+         "\\xc2\\x9b31m"}, /* CSI in one character */
+        {"\xE2\x80\x8B\xEF\xBB\xBF",
+         "\\xe2\\x80\\x8b\\xef\\xbb\\xbf"}, /* no width, a mark of order */
+        {"\xE2\x81\xA6\xE2\x80\xA8",
+         "\\xe2\\x81\\xa6\\xe2\\x80\\xa8"}, /* direction, line separator */
+        {"\xFF\xC3", "\\xff\\xc3"},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        STELE_AUTO_VALUE(stele_buffer) shown = {0};
+        stele_show(&shown, stele_text(cases[i].text));
+        assert_string_equal(stele_buffer_text(&shown), cases[i].expected);
+    }
+}
+
+static void text_becomes_a_json_string(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *expected;
+    } cases[] = {
+        {"", "\"\""},
+        {"plain", "\"plain\""},
+        {"a \"quote\" and a \\", "\"a \\\"quote\\\" and a \\\\\""},
+        {"a\tb\nc", "\"a\\u0009b\\nc\""},
+        {"\x1F\x7F\xC2\x9B", "\"\\u001f\\u007f\\u009b\""},
+        {"Zürich € 🚀", "\"Zürich € 🚀\""},
+        {"a\xE2\x80\xAE\xF3\xA0\x80\x81", "\"a\\u202e\\udb40\\udc01\""},
+        {"a\xFFz", "\"a\\\\xffz\""},
+        {"\xC3", "\"\\\\xc3\""},
+        {"\xC0\xAF", "\"\\\\xc0\\\\xaf\""},            /* overlong */
+        {"\xED\xA0\x80", "\"\\\\xed\\\\xa0\\\\x80\""}, /* a surrogate */
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        STELE_AUTO_VALUE(stele_buffer) out = {0};
+        stele_show_json(&out, stele_text(cases[i].text));
+        assert_string_equal(stele_buffer_text(&out), cases[i].expected);
+    }
+    STELE_AUTO_VALUE(stele_buffer) with_nul = {0};
+    stele_show_json(&with_nul, stele_bytes_of("a\0b", 3));
+    assert_string_equal(stele_buffer_text(&with_nul), "\"a\\u0000b\"");
 }
 
 static void quoted_text_of_any_length_is_whole_utf8(void **state)
@@ -356,6 +432,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(utf8_is_checked_strictly),
         cmocka_unit_test(quoted_text_is_safe_in_a_message),
+        cmocka_unit_test(long_texts_that_differ_at_either_end_are_quoted_differently),
+        cmocka_unit_test(what_people_see_can_do_nothing_to_a_terminal),
+        cmocka_unit_test(text_becomes_a_json_string),
         cmocka_unit_test(quoted_text_of_any_length_is_whole_utf8),
         cmocka_unit_test(whole_numbers_are_parsed),
         cmocka_unit_test(what_is_no_whole_number_is_refused),

@@ -271,13 +271,14 @@ char *registry_dump(stele_registry *registry, const char *prefix)
     stele_status status =
         stele_registry_schema(registry, INT32_MAX - 7, REGISTRY_WAIT_MS, &none, &err);
     assert_int_equal(status, STELE_E_NOT_FOUND);
-    assert_int_equal(
-        stele_kafka_registry_subjects(registry, true, REGISTRY_WAIT_MS, &subjects, &err), STELE_OK);
+    assert_int_equal(stele_kafka_registry_subjects(registry, STELE_REGISTRY_ALL, REGISTRY_WAIT_MS,
+                                                   &subjects, &err),
+                     STELE_OK);
     for (size_t i = 0; subjects[i] != NULL; i++) {
         int32_t *versions;
         size_t count;
         if (strncmp(subjects[i], prefix, strlen(prefix)) != 0) continue;
-        assert_int_equal(stele_kafka_registry_versions(registry, subjects[i], true,
+        assert_int_equal(stele_kafka_registry_versions(registry, subjects[i], STELE_REGISTRY_ALL,
                                                        REGISTRY_WAIT_MS, &versions, &count, &err),
                          STELE_OK);
         for (size_t n = 0; n < count; n++)
@@ -335,6 +336,44 @@ static void writers_at_the_same_time_end_with_one_catalog(void **state)
     }
 }
 
+static stele_compatibility level_of(stele_registry *registry, const char *subject, bool *is_own)
+{
+    stele_compatibility level = STELE_COMPATIBILITY_NONE;
+    stele_error err = {0};
+    if (stele_registry_level(registry, subject, REGISTRY_WAIT_MS, &level, is_own, &err) < 0)
+        fail_msg("%s", err.text);
+    return level;
+}
+
+static void a_level_of_its_own_decides_for_a_subject_until_it_is_taken_back(void **state)
+{
+    STELE_AUTO(stele_registry) registry = opened(state);
+    STELE_AUTO(char) subject = registry_new_subject("level");
+    static const stele_compatibility none = STELE_COMPATIBILITY_NONE;
+    bool is_own = true;
+    int32_t id;
+    stele_error err = {0};
+    stele_compatibility standard = level_of(registry, NULL, NULL);
+    registry_registered(registry, subject, V1);
+
+    assert_int_equal(level_of(registry, subject, &is_own), standard);
+    assert_false(is_own);
+    assert_int_equal(try_register(registry, subject, NOT_BACKWARD, &id, &err),
+                     STELE_E_INCOMPATIBLE);
+    assert_non_null(strstr(err.text, "stele schema level"));
+    assert_int_equal(stele_registry_set_level(registry, subject, &none, REGISTRY_WAIT_MS, &err),
+                     STELE_OK);
+    assert_int_equal(level_of(registry, subject, &is_own), STELE_COMPATIBILITY_NONE);
+    assert_true(is_own);
+    registry_registered(registry, subject, NOT_BACKWARD);
+    assert_int_equal(stele_registry_set_level(registry, subject, NULL, REGISTRY_WAIT_MS, &err),
+                     STELE_OK);
+    assert_int_equal(level_of(registry, subject, &is_own), standard);
+    assert_false(is_own);
+    assert_int_equal(stele_registry_set_level(registry, subject, NULL, REGISTRY_WAIT_MS, &err),
+                     STELE_OK);
+}
+
 int registry_cases_run(const char *name, registry_fixture *fixture)
 {
     const struct CMUnitTest tests[] = {
@@ -346,6 +385,8 @@ int registry_cases_run(const char *name, registry_fixture *fixture)
         cmocka_unit_test_prestate(a_caller_that_does_not_wait_gets_its_answer_later, fixture),
         cmocka_unit_test_prestate(a_schema_may_refer_to_a_version_of_another_subject, fixture),
         cmocka_unit_test_prestate(everybody_reads_one_genesis, fixture),
+        cmocka_unit_test_prestate(a_level_of_its_own_decides_for_a_subject_until_it_is_taken_back,
+                                  fixture),
         cmocka_unit_test_prestate(writers_at_the_same_time_end_with_one_catalog, fixture),
     };
     return cmocka_run_group_tests_name(name, tests, NULL, NULL);

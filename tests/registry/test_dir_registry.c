@@ -184,6 +184,21 @@ static void registering_finds_what_is_there_and_writes_nothing(void **state)
     assert_int_equal(err.next, STELE_NEXT_STOP);
 }
 
+static void a_folder_has_no_levels_and_says_what_to_do_instead(void **state)
+{
+    folder *own = *state;
+    STELE_AUTO(stele_registry) registry = opened(own);
+    stele_compatibility level = STELE_COMPATIBILITY_FULL;
+    bool is_own;
+    stele_error err;
+
+    assert_int_equal(stele_registry_level(registry, "s", 0, &level, &is_own, &err),
+                     STELE_E_INVALID);
+    assert_non_null(strstr(err.text, "stele schema check"));
+    assert_int_equal(stele_registry_set_level(registry, NULL, &level, 0, &err), STELE_E_INVALID);
+    assert_int_equal(err.next, STELE_NEXT_STOP);
+}
+
 #define FOLDER(test) cmocka_unit_test_setup_teardown(test, folder_made, folder_removed)
 
 int main(void)
@@ -195,6 +210,7 @@ int main(void)
         FOLDER(a_bad_file_is_said_when_it_is_asked_for),
         FOLDER(a_folder_that_cannot_be_is_refused),
         FOLDER(registering_finds_what_is_there_and_writes_nothing),
+        FOLDER(a_folder_has_no_levels_and_says_what_to_do_instead),
     };
     return cmocka_run_group_tests_name("registry/dir", tests, NULL, NULL);
 }

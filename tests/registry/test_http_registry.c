@@ -90,7 +90,7 @@ static void count_requests(const bad_server *server, int *requests, int *most)
     long code;
     stele_error err = {0};
     stele_deadline until = stele_deadline_after(stele_clock_system(), PATIENCE_MS);
-    if (stele_http_ask(http, "/count", stele_text(NULL), until, &answer, &code, &err) < 0)
+    if (stele_http_ask(http, "GET", "/count", stele_text(NULL), until, &answer, &code, &err) < 0)
         fail_msg("%s", err.text);
     assert_int_equal(sscanf(stele_buffer_text(&answer), "[%d, %d]", requests, most), 2);
 }

@@ -4,6 +4,7 @@
 #include "registry/kafka_registry.h"
 
 #include "core/alloc.h"
+#include "core/names.h"
 #include "kafka/memory_log.h"
 #include "registry/follower.h"
 #include "registry_cases.h"
@@ -297,7 +298,8 @@ static void deleting_is_soft_first_and_never_takes_an_id(void **state)
     assert_int_equal(found.id, first);
     assert_deleted(registry, 0, false, 1);
     assert_not_deleted(registry, 0, false, STELE_API_SUBJECT_DELETED);
-    assert_int_equal(stele_kafka_registry_subjects(registry, false, WAIT_MS, &subjects, &err), 0);
+    assert_int_equal(
+        stele_kafka_registry_subjects(registry, STELE_REGISTRY_LIVE, WAIT_MS, &subjects, &err), 0);
     assert_null(subjects[0]);
     free(subjects);
     assert_deleted(registry, 0, true, 2);
@@ -310,6 +312,94 @@ static void deleting_is_soft_first_and_never_takes_an_id(void **state)
     assert_int_equal(registry_registered(later, "s", RECORD(FIELD("a"))), first);
     assert_int_equal(stele_kafka_registry_version(later, "s", 0, false, WAIT_MS, &found, &err), 0);
     assert_int_equal(found.version, 3);
+}
+
+static void assert_subjects(stele_registry *registry, stele_registry_filter filter,
+                            const char *first, const char *second)
+{
+    const char **names;
+    const char *const expected[] = {first, second, NULL};
+    stele_error err;
+    assert_int_equal(stele_kafka_registry_subjects(registry, filter, WAIT_MS, &names, &err),
+                     STELE_OK);
+    size_t i = 0;
+    for (; expected[i] != NULL; i++)
+        assert_string_equal(names[i], expected[i]);
+    assert_null(names[i]);
+    free(names);
+}
+
+static void assert_versions(stele_registry *registry, stele_registry_filter filter, size_t count,
+                            int32_t first)
+{
+    int32_t *versions = NULL;
+    size_t found = 0;
+    stele_error err;
+    stele_status status =
+        stele_kafka_registry_versions(registry, "s", filter, WAIT_MS, &versions, &found, &err);
+    assert_int_equal(status, count == 0 ? STELE_E_NOT_FOUND : STELE_OK);
+    assert_int_equal(found, count);
+    if (count > 0) assert_int_equal(versions[0], first);
+    free(versions);
+}
+
+static void what_is_deleted_can_be_listed_alone(void **state)
+{
+    (void)state;
+    STELE_AUTO(stele_log) log = new_log();
+    STELE_AUTO(stele_registry) registry = open_on(log);
+    registry_registered(registry, "s", RECORD(FIELD("a")));
+    registry_registered(registry, "s", RECORD(FIELD("a") "," FIELD("b")));
+    registry_registered(registry, "t", RECORD(FIELD("a")));
+
+    assert_versions(registry, STELE_REGISTRY_DELETED_ONLY, 0, 0);
+    assert_deleted(registry, 1, false, 1);
+    assert_versions(registry, STELE_REGISTRY_LIVE, 1, 2);
+    assert_versions(registry, STELE_REGISTRY_ALL, 2, 1);
+    assert_versions(registry, STELE_REGISTRY_DELETED_ONLY, 1, 1);
+    assert_subjects(registry, STELE_REGISTRY_DELETED_ONLY, NULL, NULL); /* one version is left */
+    assert_deleted(registry, 0, false, 1);
+    assert_versions(registry, STELE_REGISTRY_DELETED_ONLY, 2, 1);
+    assert_subjects(registry, STELE_REGISTRY_DELETED_ONLY, "s", NULL);
+    assert_subjects(registry, STELE_REGISTRY_LIVE, "t", NULL);
+    assert_subjects(registry, STELE_REGISTRY_ALL, "s", "t");
+    assert_deleted(registry, 0, true, 2);
+    assert_versions(registry, STELE_REGISTRY_DELETED_ONLY, 0, 0);
+    assert_subjects(registry, STELE_REGISTRY_DELETED_ONLY, NULL, NULL);
+}
+
+static void a_reference_to_version_minus_one_is_to_the_latest_that_there_is(void **state)
+{
+    (void)state;
+    STELE_AUTO(stele_log) log = new_log();
+    STELE_AUTO(stele_registry) registry = open_on(log);
+    const char *user =
+        "{\"type\":\"record\",\"name\":\"U\",\"fields\":[{\"name\":\"r\",\"type\":\"R\"}]}";
+    stele_registry_reference latest = {"R", "s", -1};
+    stele_registered found;
+    int32_t id;
+    stele_error err;
+    assert_int_equal(
+        stele_registry_register(registry, "user", stele_text(user), &latest, 1, WAIT_MS, &id, &err),
+        STELE_E_INVALID);
+    registry_registered(registry, "s", RECORD(FIELD("a")));
+    int32_t second = registry_registered(registry, "s", RECORD(FIELD("a") "," FIELD("b")));
+    registry_registered(registry, "s", RECORD(FIELD("a") "," FIELD("b") "," FIELD("c")));
+    assert_deleted(registry, 3, false, 1);
+
+    assert_int_equal(
+        stele_registry_register(registry, "user", stele_text(user), &latest, 1, WAIT_MS, &id, &err),
+        STELE_OK);
+
+    assert_int_equal(stele_kafka_registry_by_id(registry, id, WAIT_MS, &found, &err), STELE_OK);
+    assert_int_equal(found.references[0].version, 2);
+    assert_int_equal(found.references[0].id, second);
+    for (int32_t version = -2; version <= 0; version += 2) {
+        latest.version = version;
+        assert_int_equal(stele_registry_register(registry, "user", stele_text(user), &latest, 1,
+                                                 WAIT_MS, &id, &err),
+                         STELE_E_INVALID);
+    }
 }
 
 static void what_is_referred_to_is_not_deleted(void **state)
@@ -428,6 +518,8 @@ int main(void)
         cmocka_unit_test(levels_decide_what_is_taken),
         cmocka_unit_test(a_subject_that_is_read_only_takes_nothing),
         cmocka_unit_test(deleting_is_soft_first_and_never_takes_an_id),
+        cmocka_unit_test(what_is_deleted_can_be_listed_alone),
+        cmocka_unit_test(a_reference_to_version_minus_one_is_to_the_latest_that_there_is),
         cmocka_unit_test(what_is_referred_to_is_not_deleted),
         cmocka_unit_test(a_schema_is_checked_and_found_without_being_registered),
         cmocka_unit_test(a_url_that_names_nothing_is_refused),

@@ -14,27 +14,6 @@
 #include "core/alloc.h"
 #include "kafka/memory_log.h"
 
-static void names_carry_projection_and_version(void **state)
-{
-    (void)state;
-    STELE_AUTO(char) group = stele_projection_group("customers", 2);
-    STELE_AUTO(char) topic = stele_snapshots_topic("customers", 2);
-    STELE_AUTO(char) key = stele_checkpoint_key((stele_partition){"customer.events", 3});
-    assert_string_equal(group, "customers.v2");
-    assert_string_equal(topic, "customers.v2.snapshots");
-    assert_string_equal(key, "stele:checkpoint:customer.events/3");
-}
-
-static void reserved_ids_begin_with_the_prefix(void **state)
-{
-    (void)state;
-    assert_true(stele_id_is_reserved(stele_text("stele:")));
-    assert_true(stele_id_is_reserved(stele_text("stele:checkpoint:a/1")));
-    assert_false(stele_id_is_reserved(stele_text("stele")));
-    assert_false(stele_id_is_reserved(stele_text("Stele:x")));
-    assert_false(stele_id_is_reserved(stele_text("")));
-}
-
 static void a_checkpoint_has_golden_bytes(void **state)
 {
     (void)state;
@@ -197,8 +176,6 @@ static void a_snapshot_without_its_headers_is_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(names_carry_projection_and_version),
-        cmocka_unit_test(reserved_ids_begin_with_the_prefix),
         cmocka_unit_test(a_checkpoint_has_golden_bytes),
         cmocka_unit_test(an_events_hash_takes_in_time_key_and_value),
         cmocka_unit_test(headers_come_back),

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT
+ * Names of what is on Kafka, made and taken apart. */
+#include "core/names.h"
+
+#include <string.h>
+
+#include "core/alloc.h"
+#include "core/text.h"
+
+#define EVENTS_SUFFIX     ".events"
+#define SNAPSHOTS_SUFFIX  ".snapshots"
+#define VERSION_MARK      ".v"
+#define CHECKPOINT_PREFIX STELE_RESERVED_PREFIX "checkpoint:"
+
+static bool begins_with(stele_bytes text, const char *prefix)
+{
+    size_t size = strlen(prefix);
+    return text.size >= size && memcmp(text.data, prefix, size) == 0;
+}
+
+/* What is left in front of the suffix: no data if the text does not end so, or is nothing else. */
+static stele_bytes before_suffix(stele_bytes text, const char *suffix)
+{
+    size_t size = strlen(suffix);
+    if (text.size <= size || memcmp(text.data + text.size - size, suffix, size) != 0)
+        return (stele_bytes){0};
+    return stele_bytes_of(text.data, text.size - size);
+}
+
+/* The number after the last `mark`, and what is in front of it. */
+static bool split_number(stele_bytes text, char mark, int64_t min, stele_bytes *front,
+                         int32_t *number)
+{
+    size_t at = text.size;
+    while (at > 0 && text.data[at - 1] != (uint8_t)mark)
+        at--;
+    if (at < 2 || at == text.size) return false;
+    if (text.data[at] < '0' || text.data[at] > '9') return false; /* a sign */
+    if (text.data[at] == '0' && text.size - at > 1) return false;
+    int64_t value;
+    stele_bytes digits = stele_bytes_of(text.data + at, text.size - at);
+    if (stele_parse_int64(digits, min, INT32_MAX, &value, NULL) < 0) return false;
+    *front = stele_bytes_of(text.data, at - 1);
+    *number = (int32_t)value;
+    return true;
+}
+
+bool stele_id_is_reserved(stele_bytes id)
+{
+    return begins_with(id, STELE_RESERVED_PREFIX);
+}
+
+/* ---- topics and groups ---- */
+
+char *stele_events_topic(const char *aggregate)
+{
+    return stele_strdup_format("%s" EVENTS_SUFFIX, aggregate);
+}
+
+bool stele_events_topic_parse(const char *topic, stele_bytes *aggregate)
+{
+    stele_bytes front = before_suffix(stele_text(topic), EVENTS_SUFFIX);
+    if (front.data == NULL) return false;
+    *aggregate = front;
+    return true;
+}
+
+char *stele_projection_group(const char *projection, int version)
+{
+    return stele_strdup_format("%s" VERSION_MARK "%d", projection, version);
+}
+
+char *stele_snapshots_topic(const char *projection, int version)
+{
+    return stele_strdup_format("%s" VERSION_MARK "%d" SNAPSHOTS_SUFFIX, projection, version);
+}
+
+bool stele_projection_group_parse(stele_bytes group, stele_projection_name *out)
+{
+    stele_bytes front, name;
+    int32_t version;
+    if (!split_number(group, 'v', 1, &front, &version)) return false;
+    name = before_suffix(front, ".");
+    if (name.data == NULL) return false;
+    *out = (stele_projection_name){name, version};
+    return true;
+}
+
+stele_bytes stele_snapshots_topic_parse(const char *topic, stele_projection_name *out)
+{
+    stele_projection_name name;
+    stele_bytes group = before_suffix(stele_text(topic), SNAPSHOTS_SUFFIX);
+    if (group.data == NULL || !stele_projection_group_parse(group, &name)) return (stele_bytes){0};
+    if (out != NULL) *out = name;
+    return group;
+}
+
+bool stele_projection_group_is_of(const char *group, const char *projection)
+{
+    if (strcmp(group, projection) == 0) return true;
+    stele_projection_name name;
+    return stele_projection_group_parse(stele_text(group), &name) &&
+           stele_bytes_equal(name.projection, stele_text(projection));
+}
+
+/* ---- transactional ids and keys ---- */
+
+char *stele_transactional_id(const char *group, const char *topic, int32_t partition)
+{
+    return stele_strdup_format("%s-%s-%d", group, topic, (int)partition);
+}
+
+char *stele_status_key(const char *group, const char *topic, int32_t partition)
+{
+    return stele_strdup_format("%s/%s/%d", group, topic, (int)partition);
+}
+
+bool stele_status_key_parse(char *key, stele_status_row *out)
+{
+    stele_bytes front;
+    int32_t partition;
+    if (!split_number(stele_text(key), '/', 0, &front, &partition)) return false;
+    char *slash = memchr(key, '/', front.size);
+    if (slash == NULL || slash == key || slash + 1 == key + front.size) return false;
+    *slash = '\0';
+    key[front.size] = '\0';
+    *out = (stele_status_row){key, slash + 1, partition};
+    return true;
+}
+
+char *stele_checkpoint_key(const char *topic, int32_t partition)
+{
+    return stele_strdup_format(CHECKPOINT_PREFIX "%s/%d", topic, (int)partition);
+}
+
+bool stele_checkpoint_key_parse(stele_bytes key, stele_bytes *topic, int32_t *partition)
+{
+    size_t prefix = sizeof CHECKPOINT_PREFIX - 1;
+    if (!begins_with(key, CHECKPOINT_PREFIX)) return false;
+    return split_number(stele_bytes_of(key.data + prefix, key.size - prefix), '/', 0, topic,
+                        partition);
+}

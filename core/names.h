@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT
+ * Names of everything that Stele has on Kafka: topics, groups, transactional ids, reserved keys.
+ * Each is made here and taken apart here, and nowhere else.
+ *
+ *   <aggregate>.events                     topic      events
+ *   <projection>.v<n>                      group      of a projection; the beginning of its names
+ *   <projection>.v<n>.snapshots            topic      states and checkpoints
+ *   <projection>.v<n>-<topic>-<partition>  id         of the owner's transactional producer
+ *   <projection>.v<n>/<topic>/<partition>  key        in _stele.status
+ *   stele:checkpoint:<topic>/<partition>   key        in a snapshots topic
+ *
+ * Every function that makes a name returns text that the caller frees. */
+#ifndef STELE_CORE_NAMES_H
+#define STELE_CORE_NAMES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <stele/bytes.h>
+
+#define STELE_REGISTRY_TOPIC "_stele.schemas"
+#define STELE_STATUS_TOPIC   "_stele.status"
+
+#define STELE_RESERVED_PREFIX "stele:" /* aggregate ids must not begin so */
+
+/** Is this an id that no aggregate may have? */
+bool stele_id_is_reserved(stele_bytes id);
+
+/* ---- topics and groups ---- */
+
+char *stele_events_topic(const char *aggregate);
+
+/** @param aggregate  view into `topic`
+ * @return false: it is not a topic of events */
+bool stele_events_topic_parse(const char *topic, stele_bytes *aggregate);
+
+char *stele_projection_group(const char *projection, int version);
+char *stele_snapshots_topic(const char *projection, int version);
+
+/** A projection's name, taken apart: "customers.v2". */
+typedef struct stele_projection_name {
+    stele_bytes projection; /* view: "customers" */
+    int version;            /* 2 */
+} stele_projection_name;
+
+/** @return false: it is no "<projection>.v<n>", n from 1, written without leading zeros */
+bool stele_projection_group_parse(stele_bytes group, stele_projection_name *out);
+
+/**
+ * @param out  may be NULL
+ * @return view of the group in the name of a snapshots topic; no data: it is another topic
+ */
+stele_bytes stele_snapshots_topic_parse(const char *topic, stele_projection_name *out);
+
+/** Does the group belong to what a user calls `projection`: its name, or its name with a version?
+ */
+bool stele_projection_group_is_of(const char *group, const char *projection);
+
+/* ---- transactional ids and keys ---- */
+
+char *stele_transactional_id(const char *group, const char *topic, int32_t partition);
+
+char *stele_status_key(const char *group, const char *topic, int32_t partition);
+
+/** A key of _stele.status, taken apart in place: its slashes become NULs. */
+typedef struct stele_status_row {
+    const char *group;
+    const char *topic;
+    int32_t partition;
+} stele_status_row;
+
+bool stele_status_key_parse(char *key, stele_status_row *out);
+
+char *stele_checkpoint_key(const char *topic, int32_t partition);
+
+/** @param topic  view into `key` @return false: it is not the key of a checkpoint */
+bool stele_checkpoint_key_parse(stele_bytes key, stele_bytes *topic, int32_t *partition);
+
+#endif

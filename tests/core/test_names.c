@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT
+ * Names on Kafka: what is made is taken apart again, and what is not ours is not taken for ours. */
+#include "core/names.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "core/alloc.h"
+
+static void assert_bytes(stele_bytes got, const char *wanted)
+{
+    assert_true(stele_bytes_equal(got, stele_text(wanted)));
+}
+
+static void names_are_as_the_contract_has_them(void **state)
+{
+    (void)state;
+    STELE_AUTO(char) events = stele_events_topic("customer");
+    STELE_AUTO(char) group = stele_projection_group("customers", 2);
+    STELE_AUTO(char) snapshots = stele_snapshots_topic("customers", 2);
+    STELE_AUTO(char) id = stele_transactional_id(group, events, 3);
+    STELE_AUTO(char) status = stele_status_key(group, events, 3);
+    STELE_AUTO(char) checkpoint = stele_checkpoint_key(events, 3);
+
+    assert_string_equal(events, "customer.events");
+    assert_string_equal(group, "customers.v2");
+    assert_string_equal(snapshots, "customers.v2.snapshots");
+    assert_string_equal(id, "customers.v2-customer.events-3");
+    assert_string_equal(status, "customers.v2/customer.events/3");
+    assert_string_equal(checkpoint, "stele:checkpoint:customer.events/3");
+}
+
+static void what_is_made_is_taken_apart(void **state)
+{
+    (void)state;
+    stele_bytes aggregate, topic;
+    stele_projection_name name;
+    int32_t partition;
+    stele_status_row status;
+    char key[] = "a.b.v12/x.events/7";
+
+    assert_true(stele_events_topic_parse("a.events.events", &aggregate));
+    assert_bytes(aggregate, "a.events");
+    assert_true(stele_projection_group_parse(stele_text("a.v1.v12"), &name));
+    assert_bytes(name.projection, "a.v1");
+    assert_int_equal(name.version, 12);
+    assert_bytes(stele_snapshots_topic_parse("a.v3.snapshots", &name), "a.v3");
+    assert_bytes(name.projection, "a");
+    assert_int_equal(name.version, 3);
+    assert_true(stele_status_key_parse(key, &status));
+    assert_string_equal(status.group, "a.b.v12");
+    assert_string_equal(status.topic, "x.events");
+    assert_int_equal(status.partition, 7);
+    assert_true(
+        stele_checkpoint_key_parse(stele_text("stele:checkpoint:x.events/0"), &topic, &partition));
+    assert_bytes(topic, "x.events");
+    assert_int_equal(partition, 0);
+}
+
+static void what_is_not_ours_is_not_taken_for_ours(void **state)
+{
+    (void)state;
+    static const char *const topics[] = {"",         ".events", "events",      "a.event",
+                                         "a.Events", "a.evens", "a.snapshots", "a.events "};
+    static const char *const groups[] = {
+        "",       "a",    ".v1", "a.v", "a.v0", "a.v01", "a.v-1", "a.v+1",         "a.v1 ",
+        "a.v1.2", "a.V1", "av1", "v1",  "a.v",  "a.v1x", "a..",   "a.v99999999999"};
+    static const char *const keys[] = {"",       "/",      "//",   "a.v1",   "a.v1/b",
+                                       "/b/1",   "a//1",   "a/b/", "a/b/-1", "a/b/x",
+                                       "a/b/+1", "a/b/01", "a/1",  "a/b/1 ", "a/b/2147483648"};
+    static const char *const checkpoints[] = {"",
+                                              "stele:",
+                                              "stele:checkpoint:",
+                                              "stele:checkpoint:/1",
+                                              "stele:checkpoint:a",
+                                              "stele:checkpoint:a/",
+                                              "checkpoint:a/1"};
+    for (size_t i = 0; i < sizeof topics / sizeof topics[0]; i++) {
+        stele_bytes aggregate;
+        assert_false(stele_events_topic_parse(topics[i], &aggregate));
+    }
+    for (size_t i = 0; i < sizeof groups / sizeof groups[0]; i++) {
+        stele_projection_name name;
+        STELE_AUTO(char) topic = stele_strdup_format("%s.snapshots", groups[i]);
+        assert_false(stele_projection_group_parse(stele_text(groups[i]), &name));
+        assert_null(stele_snapshots_topic_parse(topic, &name).data);
+    }
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        stele_status_row name;
+        STELE_AUTO(char) key = stele_strdup(keys[i]);
+        assert_false(stele_status_key_parse(key, &name));
+        assert_string_equal(key, keys[i]);
+    }
+    for (size_t i = 0; i < sizeof checkpoints / sizeof checkpoints[0]; i++) {
+        stele_bytes topic;
+        int32_t partition;
+        assert_false(stele_checkpoint_key_parse(stele_text(checkpoints[i]), &topic, &partition));
+    }
+}
+
+static void a_projection_is_named_with_or_without_its_version(void **state)
+{
+    (void)state;
+    assert_true(stele_projection_group_is_of("customers.v1", "customers"));
+    assert_true(stele_projection_group_is_of("customers.v1", "customers.v1"));
+    assert_false(stele_projection_group_is_of("customers.v12", "customers.v1"));
+    assert_false(stele_projection_group_is_of("customers.v1", "customer"));
+    assert_false(stele_projection_group_is_of("customers.v1", "customers.v2"));
+    assert_false(stele_projection_group_is_of("customers.vip", "customers"));
+}
+
+static void reserved_ids_begin_with_the_prefix(void **state)
+{
+    (void)state;
+    assert_true(stele_id_is_reserved(stele_text("stele:")));
+    assert_true(stele_id_is_reserved(stele_text("stele:checkpoint:a/1")));
+    assert_false(stele_id_is_reserved(stele_text("stele")));
+    assert_false(stele_id_is_reserved(stele_text("Stele:x")));
+    assert_false(stele_id_is_reserved(stele_text("")));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(names_are_as_the_contract_has_them),
+        cmocka_unit_test(what_is_made_is_taken_apart),
+        cmocka_unit_test(what_is_not_ours_is_not_taken_for_ours),
+        cmocka_unit_test(a_projection_is_named_with_or_without_its_version),
+        cmocka_unit_test(reserved_ids_begin_with_the_prefix),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
