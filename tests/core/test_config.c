@@ -153,7 +153,7 @@ static void every_key_of_librdkafka_that_is_ours_is_refused(void **state)
 {
     (void)state;
     for (const stele_config_owned *owned = stele_config_owned_keys; owned->key != NULL; owned++) {
-        char override[100];
+        char override[300];
         snprintf(override, sizeof override, "kafka.%s=x", owned->key);
         stele_config *config = NULL;
         stele_error err = {0};
@@ -257,7 +257,7 @@ static void a_secret_comes_from_its_file(void **state)
 {
     (void)state;
     temporary file = temporary_write("hunter2 ;#\r\n", 12);
-    char override[100];
+    char override[300];
     snprintf(override, sizeof override, "kafka.sasl.password=file:%s", file.path);
 
     STELE_AUTO(stele_config) config = load_good(NULL, NULL, (const char *[]){override, NULL});
@@ -287,7 +287,7 @@ static void a_secret_that_cannot_be_read_is_refused(void **state)
         {"/dev/zero", "is larger than 65536 bytes", STELE_E_LIMIT},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
-        char override[100];
+        char override[300];
         snprintf(override, sizeof override, "kafka.sasl.password=file:%s", cases[i].path);
         stele_config *config = NULL;
         stele_error err = {0};

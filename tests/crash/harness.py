@@ -35,7 +35,8 @@ class Shop:
         self.address = address
         self.overrides = [word for override in overrides for word in ("-o", override)]
         self.env = dict(os.environ, STELE_KAFKA=address)
-        self.folder = tempfile.mkdtemp(prefix="stele-crash-")
+        self._temporary = tempfile.TemporaryDirectory(prefix="stele-crash-")
+        self.folder = self._temporary.name
         self.processes = []
 
     def start(self, *words, log=None, **more):

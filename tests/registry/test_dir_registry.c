@@ -6,6 +6,7 @@
 
 #include "core/alloc.h"
 #include "schemas/scopes.h"
+#include "tests/support/temporary.h"
 #include "tests/support/test.h"
 
 #define LINE_V1 "{\"type\":\"record\",\"name\":\"shop.Line\",\"fields\":[]}"
@@ -17,7 +18,7 @@
     "\"shop.Line\"}]}"
 
 typedef struct folder {
-    char path[64];
+    temporary path;
     char *files[8];
     size_t count;
 } folder;
@@ -25,8 +26,7 @@ typedef struct folder {
 static int folder_made(void **state)
 {
     folder *own = stele_alloc(sizeof *own);
-    snprintf(own->path, sizeof own->path, "/tmp/stele-dir-XXXXXX");
-    assert_non_null(mkdtemp(own->path));
+    own->path = temporary_folder();
     *state = own;
     return 0;
 }
@@ -38,14 +38,14 @@ static int folder_removed(void **state)
         unlink(own->files[i]);
         free(own->files[i]);
     }
-    rmdir(own->path);
+    rmdir(own->path.path);
     free(own);
     return 0;
 }
 
 static void put_file(folder *own, const char *name, const char *text)
 {
-    char *path = stele_strdup_format("%s/%s", own->path, name);
+    char *path = stele_strdup_format("%s/%s", own->path.path, name);
     FILE *file = fopen(path, "w");
     assert_non_null(file);
     fputs(text, file);
@@ -64,7 +64,7 @@ static stele_registry *opened(const folder *own)
 {
     stele_registry *registry;
     stele_error err = {0};
-    if (try_open(own->path, &registry, &err) < 0) fail_msg("%s", err.text);
+    if (try_open(own->path.path, &registry, &err) < 0) fail_msg("%s", err.text);
     return registry;
 }
 
@@ -159,7 +159,7 @@ static void a_folder_that_cannot_be_is_refused(void **state)
 
     put_file(own, "1-a.avsc", LINE_V1);
     put_file(own, "01-b.avsc", LINE_V2);
-    assert_int_equal(try_open(own->path, &registry, &err), STELE_E_INVALID);
+    assert_int_equal(try_open(own->path.path, &registry, &err), STELE_E_INVALID);
     assert_non_null(strstr(err.text, "1-a.avsc"));
 }
 

@@ -13,6 +13,7 @@
 #include "core/deadline.h"
 #include "registry/http_exchange.h"
 #include "schemas/scopes.h"
+#include "tests/support/temporary.h"
 #include "tests/support/test.h"
 
 #define SERVER "tests/registry/bad_server.py"
@@ -489,8 +490,8 @@ static void a_token_is_sent(void **state)
 static void a_registry_is_known_by_its_certificate(void **state)
 {
     (void)state;
-    char folder[] = "/tmp/stele-test-XXXXXX";
-    assert_non_null(mkdtemp(folder));
+    temporary made = temporary_folder();
+    char *folder = made.path;
     char *make[] = {"tests/registry/certificates", folder, NULL};
     int code;
     assert_int_equal(waitpid(spawn(make, -1), &code, 0) > 0 && code == 0, 1);

@@ -100,7 +100,8 @@ class Running:
 
     def __init__(self, words, env, stdin):
         self.words = words
-        self.paths = [tempfile.mkstemp(prefix="stele-")[1] for _ in range(2)]
+        self._temporary = tempfile.TemporaryDirectory(prefix="stele-")
+        self.paths = [os.path.join(self._temporary.name, name) for name in ("out", "err")]
         with open(self.paths[0], "wb") as out, open(self.paths[1], "wb") as err:
             self.process = subprocess.Popen(words, env=env, stdin=stdin, stdout=out, stderr=err)
 
@@ -143,8 +144,7 @@ class Running:
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait()
-        for path in self.paths:
-            os.unlink(path)
+        self._temporary.cleanup()
 
 
 class Program:
