@@ -81,7 +81,6 @@ static stele_status run_worker(const runner *r, stele_error *err)
         .memory_max = (size_t)stele_config_int(config, "worker", NULL, "memory_max_mb") << 20,
         .ops = &stele_fold_tasks,
         .self = fold,
-        .clock = r->logger->clock,
         .logger = r->logger,
     };
     stele_worker *worker = NULL;

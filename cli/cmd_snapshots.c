@@ -243,14 +243,12 @@ stele_exit stele_cmd_snapshots_verify(stele_cli *cli, const stele_arguments *arg
                 : ", and a replay wants its fold: use the application's own program");
     stele_client *client = stele_cli_client(cli);
     if (client == NULL) return STELE_EXIT_FAILED;
-    stele_clock clock = stele_clock_system();
     stele_projection configured = stele_cli_configured(cli, projection);
     stele_verify_options options = {
         .projection = &configured,
         .log = stele_client_log(client),
         .registry = stele_client_registry(client),
-        .clock = clock,
-        .deadline = stele_deadline_after(clock, -1), /* as long as the log is; a signal ends it */
+        .deadline = stele_deadline_after(stele_clock_system(), -1), /* as long as the log is */
         .patience_ms = cli->timeout_ms,
         .stop = cli->stop,
         .each = print_finding,

@@ -167,8 +167,7 @@ stele_exit stele_cmd_state(stele_cli *cli, const stele_arguments *arguments)
     if (client == NULL) return STELE_EXIT_FAILED;
     options.log = stele_client_log(client);
     options.registry = stele_client_registry(client);
-    options.clock = stele_clock_system();
-    options.deadline = stele_deadline_after(options.clock, cli->timeout_ms);
+    options.deadline = stele_deadline_after(stele_clock_system(), cli->timeout_ms);
     options.stop = cli->stop;
 
     STELE_AUTO_VALUE(printer) p = {.cli = cli, .sorted = stele_arguments_flag(arguments, "sort")};

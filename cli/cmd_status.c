@@ -254,7 +254,7 @@ stele_exit stele_cmd_status(stele_cli *cli, const stele_arguments *arguments)
     stele_error err = {0};
     stele_clock clock = stele_clock_system();
     stele_deadline deadline = stele_deadline_after(clock, cli->timeout_ms);
-    if (stele_status_read(log, NULL, clock, deadline, take_line, &b, &err) < 0)
+    if (stele_status_read(log, NULL, deadline, take_line, &b, &err) < 0)
         return stele_cli_fail_error(cli, &err);
     if (b.count > 0) qsort(b.rows, b.count, sizeof *b.rows, compare_rows);
     if (add_silent(&b, log, cli->timeout_ms, &err) < 0 ||

@@ -98,7 +98,7 @@ static stele_status make_route(const stele_decoder *decoder, int32_t id, const s
 /* The registry's answer was no. Only for how long it has been no decides whether that is final. */
 static stele_status wait_for_missing(stele_decoder *decoder, int32_t id, stele_error *err)
 {
-    int64_t now_ns = stele_clock_monotonic_ns(decoder->options.clock);
+    int64_t now_ns = stele_clock_monotonic_ns(stele_registry_clock(decoder->options.registry));
     if (decoder->missing_id != id) {
         decoder->missing_id = id;
         decoder->missing_ns = now_ns;

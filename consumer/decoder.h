@@ -15,7 +15,6 @@ typedef struct stele_decoder stele_decoder;
 /** All of it is borrowed and must outlive the decoder. */
 typedef struct stele_decoder_options {
     stele_registry *registry;
-    stele_clock clock;
     const stele_type *const *types;  /* NULL-terminated: what values are decoded to */
     const stele_upcaster *upcasters; /* ends with .from == NULL; NULL: none */
     int missing_timeout_ms; /* how long an id that the registry does not know is waited for;

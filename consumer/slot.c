@@ -88,7 +88,6 @@ static void await_close(slot *self, stele_deadline by)
     self->task = NULL;
 }
 
-/* By the log's clock: the threads that write do not follow another one. */
 static stele_deadline closing_deadline(const slot_host *host)
 {
     return stele_deadline_after(stele_log_clock(host->log), CLOSE_MS);

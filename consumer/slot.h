@@ -72,7 +72,7 @@ typedef struct slot_host {
 
 static inline int64_t slot_now(const slot_host *host)
 {
-    return stele_clock_monotonic_ns(host->options->clock);
+    return stele_clock_monotonic_ns(stele_log_clock(host->log));
 }
 
 static inline int64_t after_ms(int64_t now_ns, int64_t elapsed_ms)

@@ -15,7 +15,7 @@
 #include "kafka/topic_spec.h"
 
 enum {
-    LOOK_MS = 100,
+    AGAIN_SOON_MS = 100, /* after a turn that could not write what was due */
     REPEAT_MS = 5000,
     RATE_MS = 1000,   /* a rate is measured over at least this long */
     AGAIN_MS = 10000, /* between two attempts to make topic or producer */
@@ -70,6 +70,7 @@ struct stele_status_board {
     int32_t count;
     int32_t busy; /* partition of a call that the worker is in, or IDLE */
     int64_t busy_ns;
+    bool due_sooner; /* than the thread knows that waits */
     bool closing;
 };
 
@@ -116,7 +117,7 @@ static int64_t busy_ms_of(const stele_status_board *board, int64_t now_ns)
 
 static void write_line(stele_status_board *board, int32_t partition, entry *of)
 {
-    int64_t now_ns = stele_clock_monotonic_ns(board->options.clock);
+    int64_t now_ns = stele_clock_monotonic_ns(stele_log_clock(board->log));
     stele_partition_state state = of->state;
     const char *reason = of->reason;
     char hanging[STELE_ERROR_TEXT_MAX + 1];
@@ -130,9 +131,9 @@ static void write_line(stele_status_board *board, int32_t partition, entry *of)
         state = STELE_STATE_STALLED;
         reason = hanging;
     }
-    if (state != of->written_state) of->since_ms = stele_clock_now_ms(board->options.clock);
+    if (state != of->written_state) of->since_ms = stele_clock_now_ms(stele_log_clock(board->log));
     measure_rate(of, now_ns);
-    char *json = to_json(board, of, state, reason, stele_clock_now_ms(board->options.clock));
+    char *json = to_json(board, of, state, reason, stele_clock_now_ms(stele_log_clock(board->log)));
     if (json == NULL) return;
     STELE_AUTO(char) key = stele_status_key(board->name, board->topic, partition);
     stele_log_entry record = {
@@ -156,10 +157,39 @@ static bool is_due(const stele_status_board *board, const entry *of, int64_t now
            (hangs && claims_to_go_on(of->written_state));
 }
 
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static int64_t later(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* When there is something to do next, if no one wakes the thread before. The monitor is held. */
+static int64_t next_due_ns(const stele_status_board *board)
+{
+    const int64_t ms = 1000000;
+    int64_t now_ns = stele_clock_monotonic_ns(stele_log_clock(board->log));
+    int64_t due_ns = INT64_MAX;
+    for (int32_t i = 0; i < board->count; i++) {
+        const entry *of = &board->entries[i];
+        if (!of->is_ours) continue;
+        if (board->producer == NULL) return board->attempt_ns;
+        /* A worker that hangs tells nobody that it does. */
+        due_ns = earlier(due_ns, now_ns + board->options.stall_timeout_ms * ms);
+        due_ns = earlier(due_ns, of->written_ns + (of->changed ? RATE_MS : REPEAT_MS) * ms);
+    }
+    if (board->busy != IDLE && busy_ms_of(board, now_ns) < board->options.stall_timeout_ms)
+        due_ns = earlier(due_ns, board->busy_ns + board->options.stall_timeout_ms * ms);
+    return due_ns;
+}
+
 static void write_due(stele_status_board *board)
 {
     stele_monitor_lock(&board->monitor);
-    int64_t now_ns = stele_clock_monotonic_ns(board->options.clock);
+    int64_t now_ns = stele_clock_monotonic_ns(stele_log_clock(board->log));
     for (int32_t i = 0; i < board->count; i++) {
         if (is_due(board, &board->entries[i], now_ns)) write_line(board, i, &board->entries[i]);
     }
@@ -210,14 +240,20 @@ static void run(void *context)
 {
     stele_status_board *board = context;
     bool closing = false;
+    int64_t soon_ns = INT64_MIN;
     while (!closing) {
         stele_monitor_lock(&board->monitor);
-        if (!board->closing)
-            stele_monitor_wait(&board->monitor,
-                               stele_deadline_after(stele_log_clock(board->log), LOOK_MS));
+        int64_t due_ns = later(next_due_ns(board), soon_ns);
+        while (!board->closing && !board->due_sooner &&
+               stele_monitor_wait(&board->monitor,
+                                  (stele_deadline){stele_log_clock(board->log), due_ns})) {
+        }
+        board->due_sooner = false;
         closing = board->closing;
         stele_monitor_unlock(&board->monitor);
         turn(board);
+        soon_ns = stele_clock_monotonic_ns(stele_log_clock(board->log)) +
+                  (int64_t)AGAIN_SOON_MS * 1000000;
     }
     if (board->producer != NULL) stele_log_producer_flush(board->producer, ASK_MS, NULL);
     stele_log_producer_close(board->producer);
@@ -274,19 +310,18 @@ void stele_status_board_set(stele_status_board *board, int32_t partition,
     bool is_new = !of->is_ours || of->state != state || strcmp(of->reason, reason) != 0;
     if (!of->is_ours || applied < of->rate_applied) {
         of->rate_applied = applied;
-        of->rate_ns = stele_clock_monotonic_ns(board->options.clock);
+        of->rate_ns = stele_clock_monotonic_ns(stele_log_clock(board->log));
         of->rate = 0;
     }
+    board->due_sooner = board->due_sooner || is_new || !of->changed;
     of->is_ours = true;
     of->changed = true;
     of->state = state;
     stele_message_format(of->reason, sizeof of->reason, "%s", reason);
     of->position = position;
     of->applied = applied;
-    if (is_new) {
-        of->written_ns = 0; /* due at once */
-        stele_monitor_wake(&board->monitor);
-    }
+    if (is_new) of->written_ns = 0; /* due at once */
+    if (board->due_sooner) stele_monitor_wake(&board->monitor);
     stele_monitor_unlock(&board->monitor);
 }
 
@@ -305,7 +340,7 @@ void stele_status_board_busy(stele_status_board *board, int32_t partition)
     board->busy = partition < 0 ? IDLE : partition;
     if (partition >= 0) {
         entry_of(board, partition);
-        board->busy_ns = stele_clock_monotonic_ns(board->options.clock);
+        board->busy_ns = stele_clock_monotonic_ns(stele_log_clock(board->log));
     }
     stele_monitor_unlock(&board->monitor);
 }

@@ -52,7 +52,6 @@ typedef struct stele_status_board_options {
     const char *name;
     const char *topic;
     const char *instance;
-    stele_clock clock;
     int stall_timeout_ms; /* a worker busy with one batch for longer is stalled */
 } stele_status_board_options;
 
@@ -89,8 +88,7 @@ typedef void stele_status_each(void *context, const stele_status_line *line);
  * @param name  of one projection with its version; NULL: all
  * @return STELE_OK also if the topic does not exist: nobody has written
  */
-stele_status stele_status_read(stele_log *log, const char *name, stele_clock clock,
-                               stele_deadline deadline, stele_status_each *each, void *context,
-                               stele_error *err);
+stele_status stele_status_read(stele_log *log, const char *name, stele_deadline deadline,
+                               stele_status_each *each, void *context, stele_error *err);
 
 #endif

@@ -115,9 +115,8 @@ static void free_lines(stele_table *lines)
     stele_table_free(lines);
 }
 
-stele_status stele_status_read(stele_log *log, const char *name, stele_clock clock,
-                               stele_deadline deadline, stele_status_each *each, void *context,
-                               stele_error *err)
+stele_status stele_status_read(stele_log *log, const char *name, stele_deadline deadline,
+                               stele_status_each *each, void *context, stele_error *err)
 {
     stele_table *lines = stele_table_new(sizeof(last_line), 0);
     stele_read_start start = {{STELE_STATUS_TOPIC, 0}, STELE_OFFSET_NONE};
@@ -127,7 +126,8 @@ stele_status stele_status_read(stele_log *log, const char *name, stele_clock clo
     if (err == NULL) err = &own;
     stele_status status = stele_bounded_read(log, &options, err);
     if (status == STELE_E_NOT_FOUND) status = STELE_OK;
-    if (status == STELE_OK) hand_out(lines, name, stele_clock_now_ms(clock), each, context);
+    if (status == STELE_OK)
+        hand_out(lines, name, stele_clock_now_ms(stele_log_clock(log)), each, context);
     free_lines(lines);
     return status;
 }

@@ -50,7 +50,7 @@ struct stele_worker {
 
 static int64_t now_of(const stele_worker *worker)
 {
-    return stele_clock_monotonic_ns(worker->options.clock);
+    return stele_clock_monotonic_ns(stele_log_clock(worker->host.log));
 }
 
 static slot *slot_at(const stele_worker *worker, int32_t partition)
@@ -90,7 +90,6 @@ stele_status stele_worker_open(stele_log *log, const stele_worker_options *optio
             &(stele_status_board_options){.name = worker->name,
                                           .topic = worker->topic,
                                           .instance = worker->instance,
-                                          .clock = options->clock,
                                           .stall_timeout_ms = worker->options.stall_timeout_ms});
     }
     *out = worker;
@@ -124,7 +123,6 @@ static void await_bell(stele_worker *worker, int timeout_ms)
 static void drain(stele_worker *worker)
 {
     int drain_ms = worker->options.drain_timeout_ms > 0 ? worker->options.drain_timeout_ms : 0;
-    /* By the log's clock: the threads that write do not follow another one. */
     stele_deadline deadline = stele_deadline_after(stele_log_clock(worker->host.log), drain_ms);
     bool left = true;
     while (left && !stele_deadline_passed(deadline)) {
@@ -572,7 +570,7 @@ const atomic_bool *stele_worker_stop(const stele_worker *worker)
 
 stele_clock stele_worker_clock(const stele_worker *worker)
 {
-    return worker->options.clock;
+    return stele_log_clock(worker->host.log);
 }
 
 void stele_worker_warn(const stele_worker *worker, int32_t partition, int64_t position,

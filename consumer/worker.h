@@ -74,8 +74,7 @@ typedef struct stele_worker_options {
     size_t memory_max;      /* bytes fetched ahead, if it owned all partitions; 0: 256 MiB */
     bool no_status;         /* do not write _stele.status */
     const stele_task_ops *ops;
-    void *self; /* handed to ops->open; borrowed */
-    stele_clock clock;
+    void *self;                 /* handed to ops->open; borrowed */
     const stele_logger *logger; /* NULL: silent */
 } stele_worker_options;
 

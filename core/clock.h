@@ -3,8 +3,6 @@
 #ifndef STELE_CORE_CLOCK_H
 #define STELE_CORE_CLOCK_H
 
-#include <stdatomic.h>
-
 #include "core/runtime.h"
 
 /** The clocks of a runtime, passed by value. Any thread may read them. */
@@ -34,20 +32,5 @@ static inline stele_clock stele_clock_system(void)
 {
     return stele_runtime_clock(stele_runtime_system());
 }
-
-/** A clock that stands still until it is moved. All zero is valid. For tests and simulation. */
-typedef struct stele_manual_clock {
-    _Atomic int64_t now_ms;
-    _Atomic int64_t monotonic_ns;
-} stele_manual_clock;
-
-/** The port of a manual clock; `manual` is borrowed and outlives every copy. */
-stele_clock stele_clock_manual(stele_manual_clock *manual);
-
-/** Let time pass on both of its scales; `elapsed_ms` is not negative. */
-void stele_manual_clock_advance(stele_manual_clock *manual, int64_t elapsed_ms);
-
-/** Jump the wall time only, as an administrator or NTP does. */
-void stele_manual_clock_set(stele_manual_clock *manual, int64_t now_ms);
 
 #endif

@@ -21,7 +21,6 @@ stele_status stele_log_memory_new(const stele_log_memory_options *options, stele
     memory_log *log = stele_alloc(sizeof *log);
     log->base.ops = &ops;
     log->base.runtime = options->runtime.ops == NULL ? stele_runtime_system() : options->runtime;
-    log->clock = options->clock.runtime.ops == NULL ? stele_log_clock(&log->base) : options->clock;
     log->message_max_bytes =
         options->message_max_bytes == 0 ? MESSAGE_MAX : options->message_max_bytes;
     log->up = true;
@@ -56,12 +55,12 @@ static void log_free(stele_log *base)
 
 int64_t stele_memory_now_ns(const memory_log *log)
 {
-    return stele_clock_monotonic_ns(log->clock);
+    return stele_clock_monotonic_ns(stele_log_clock(&log->base));
 }
 
 int64_t stele_memory_now_ms(const memory_log *log)
 {
-    return stele_clock_now_ms(log->clock);
+    return stele_clock_now_ms(stele_log_clock(&log->base));
 }
 
 /* A broker that is away gives nobody up. */

@@ -6,9 +6,7 @@
  * It differs where a contract leaves room: what is put stands in the log at once; deliveries wait
  * for the next call of the producer; reading fetches nothing ahead; a member is lost when it was
  * not polled for its session time-out (on Kafka a thread beats for it).
- *
- * Time-outs of sessions and transactions are measured on the clock that is given; waits for
- * something to happen always last by the system's. */
+ */
 #ifndef STELE_KAFKA_MEMORY_LOG_H
 #define STELE_KAFKA_MEMORY_LOG_H
 
@@ -18,7 +16,6 @@
 /** All zero means the defaults. */
 typedef struct stele_log_memory_options {
     stele_runtime runtime;    /* ops NULL: the operating system's */
-    stele_clock clock;        /* runtime.ops NULL: the runtime's */
     size_t message_max_bytes; /* key and value of a record, at most; 0: 1,000,000 */
 } stele_log_memory_options;
 

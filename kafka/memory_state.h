@@ -304,7 +304,6 @@ void stele_memory_serve(memory_producer *producer);
 
 struct memory_log {
     stele_log base;
-    stele_clock clock;
     size_t message_max_bytes;
     stele_monitor monitor;
 

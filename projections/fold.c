@@ -17,12 +17,9 @@ stele_status stele_fold_open(const stele_fold_options *options, stele_fold **out
 {
     /* Made and thrown away: what is wrong with the tables is said before a worker starts. */
     STELE_AUTO(stele_states) trial = NULL;
-    stele_status status =
-        stele_states_new(&(stele_states_options){.projection = options->projection,
-                                                 .registry = options->registry,
-                                                 .clock = stele_runtime_clock(
-                                                     stele_registry_runtime(options->registry))},
-                         &trial, err);
+    stele_status status = stele_states_new(
+        &(stele_states_options){.projection = options->projection, .registry = options->registry},
+        &trial, err);
     if (status < 0) return status;
     stele_fold *fold = stele_alloc(sizeof *fold);
     const stele_projection *projection = options->projection;
@@ -92,7 +89,6 @@ static stele_status open_task(void *self, stele_worker *worker, stele_partition 
     stele_status status =
         stele_states_new(&(stele_states_options){.projection = fold->options.projection,
                                                  .registry = fold->options.registry,
-                                                 .clock = stele_worker_clock(worker),
                                                  .take_max_ms = TAKE_MAX_MS,
                                                  .stop = stele_worker_stop(worker)},
                          &task->states, err);

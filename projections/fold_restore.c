@@ -93,7 +93,6 @@ static void begin_restore(fold_task *task)
 {
     stele_restore_new(&(stele_restore_options){.log = stele_worker_log(task->worker),
                                                .registry = task->fold->options.registry,
-                                               .clock = stele_worker_clock(task->worker),
                                                .snapshots = task->snapshots,
                                                .source = task->source,
                                                .each = restore_one,
@@ -183,7 +182,6 @@ static stele_status check_count(fold_task *task, stele_error *err)
     const stele_projection *projection = fold->options.projection;
     stele_count_options options = {.log = stele_worker_log(task->worker),
                                    .registry = fold->options.registry,
-                                   .clock = stele_worker_clock(task->worker),
                                    .snapshots = fold->snapshots,
                                    .events = fold->events,
                                    .partitions = stele_worker_partition_count(task->worker),

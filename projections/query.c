@@ -133,7 +133,6 @@ static stele_status read_snapshots(query *q, stele_error *err)
     stele_partition snapshots = {q->snapshots, q->source.index};
     stele_restore_new(&(stele_restore_options){.log = options->log,
                                                .registry = options->registry,
-                                               .clock = options->clock,
                                                .snapshots = snapshots,
                                                .source = q->source,
                                                .each = restore_one,
@@ -207,8 +206,7 @@ static stele_status query_partition(query *q, int32_t index, size_t *found, stel
     q->source = (stele_partition){q->events, index};
     stele_status status =
         stele_states_new(&(stele_states_options){.projection = q->options->projection,
-                                                 .registry = q->options->registry,
-                                                 .clock = q->options->clock},
+                                                 .registry = q->options->registry},
                          &q->states, err);
     stele_resume resume;
     if (status == STELE_OK) status = read_snapshots(q, err);

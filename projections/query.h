@@ -30,7 +30,6 @@ typedef struct stele_query_options {
     const stele_projection *projection;
     stele_log *log;
     stele_registry *registry;
-    stele_clock clock;
     stele_bytes id;     /* one aggregate; null: all */
     int64_t at_version; /* with an id: after so many events; 0: all of them */
     int64_t at_time_ms; /* with an id: before its first event later than that; 0: all of them */

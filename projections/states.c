@@ -82,7 +82,7 @@ stele_status stele_states_new(const stele_states_options *options, stele_states 
     if (status < 0) return status;
     STELE_AUTO(stele_states) states = stele_alloc(sizeof *states);
     states->projection = projection;
-    states->clock = options->clock;
+    states->clock = stele_registry_clock(options->registry);
     states->take_max_ns = (int64_t)options->take_max_ms * 1000000;
     states->stop = options->stop;
     states->types = list_types(projection->handlers);
@@ -91,14 +91,12 @@ stele_status stele_states_new(const stele_states_options *options, stele_states 
     const stele_upcaster *upcasters = projection->source->upcasters;
     if ((status = stele_upcasters_check(states->types, upcasters, err)) < 0) return status;
     stele_decoder_new(&(stele_decoder_options){.registry = options->registry,
-                                               .clock = options->clock,
                                                .types = states->types,
                                                .upcasters = upcasters},
                       &states->events);
-    stele_decoder_new(&(stele_decoder_options){.registry = options->registry,
-                                               .clock = options->clock,
-                                               .types = states->state_types},
-                      &states->snapshots);
+    stele_decoder_new(
+        &(stele_decoder_options){.registry = options->registry, .types = states->state_types},
+        &states->snapshots);
     /* Ids that collide in one run are of no use to a stranger in the next. */
     uint64_t seed;
     stele_random_bytes(stele_registry_runtime(options->registry), &seed, sizeof seed);

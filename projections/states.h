@@ -6,6 +6,8 @@
 
 #include <stele/projection.h>
 
+#include <stdatomic.h>
+
 #include "core/clock.h"
 #include "core/table.h"
 #include "registry/registry.h"
@@ -37,7 +39,6 @@ static inline void *stele_entry_state(stele_entry *entry)
 typedef struct stele_states_options {
     const stele_projection *projection; /* borrowed, outlives the states */
     stele_registry *registry;           /* likewise */
-    stele_clock clock;
     int take_max_ms;         /* a call of _take gives the thread back after that long; 0: never */
     const atomic_bool *stop; /* and before the next event once this is set; NULL: never */
 } stele_states_options;

@@ -225,8 +225,8 @@ static stele_status read_partition(verification *v, stele_partition partition, i
 static stele_status verify_partition(verification *v, stele_partition snapshots, stele_error *err)
 {
     const stele_verify_options *options = v->options;
-    stele_states_options states = {
-        .projection = options->projection, .registry = options->registry, .clock = options->clock};
+    stele_states_options states = {.projection = options->projection,
+                                   .registry = options->registry};
     stele_status status;
     if ((status = stele_states_new(&states, &v->states, err)) < 0 ||
         (status = stele_states_new(&states, &v->restored, err)) < 0)
@@ -235,7 +235,6 @@ static stele_status verify_partition(verification *v, stele_partition snapshots,
     v->position = 0;
     stele_restore_new(&(stele_restore_options){.log = options->log,
                                                .registry = options->registry,
-                                               .clock = options->clock,
                                                .snapshots = snapshots,
                                                .source = v->source,
                                                .each = expect_one,

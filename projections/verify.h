@@ -19,7 +19,6 @@ typedef struct stele_verify_options {
     const stele_projection *projection;
     stele_log *log;
     stele_registry *registry;
-    stele_clock clock;
     stele_deadline deadline; /* for all of it */
     int patience_ms;         /* how long a read may stand still; 0: as long as the deadline has */
     const atomic_bool *stop;

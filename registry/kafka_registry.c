@@ -9,7 +9,7 @@ enum { DEFAULT_TIMEOUT_MS = 5000, REFERENCE_DEPTH_MAX = 32 };
 
 stele_deadline stele_kafka_deadline(const stele_kafka_registry *registry, int timeout_ms)
 {
-    return stele_deadline_after(stele_runtime_clock(registry->base.runtime),
+    return stele_deadline_after(stele_registry_clock(&registry->base),
                                 timeout_ms < 0 ? registry->timeout_ms : timeout_ms);
 }
 
@@ -106,7 +106,7 @@ static stele_status look_for(stele_kafka_registry *registry, int32_t id, stele_d
                              stele_error *err)
 {
     stele_absent_id *absent = &registry->absent[(uint32_t)id % STELE_ABSENT_COUNT];
-    int64_t now = stele_clock_monotonic_ns(stele_runtime_clock(registry->base.runtime));
+    int64_t now = stele_clock_monotonic_ns(stele_registry_clock(&registry->base));
     bool is_old =
         absent->answered_ns != 0 && now - absent->answered_ns > (int64_t)STELE_ABSENT_MS * 1000000;
     bool is_free =

@@ -49,6 +49,12 @@ void stele_registry_close(stele_registry *registry);
 
 /** The runtime that it waits in: its log's, or the operating system's if it has none. */
 stele_runtime stele_registry_runtime(const stele_registry *registry);
+
+/** Its clocks. */
+static inline stele_clock stele_registry_clock(const stele_registry *registry)
+{
+    return stele_runtime_clock(stele_registry_runtime(registry));
+}
 STELE_SCOPE(stele_registry, stele_registry_close);
 
 /**

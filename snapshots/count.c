@@ -31,7 +31,6 @@ static stele_status read_from(const stele_count_options *options, int32_t index,
     STELE_AUTO(stele_restore) restore = NULL;
     stele_restore_new(&(stele_restore_options){.log = options->log,
                                                .registry = options->registry,
-                                               .clock = options->clock,
                                                .snapshots = snapshots,
                                                .source = {options->events, index},
                                                .each = skip},

@@ -10,7 +10,6 @@
 typedef struct stele_count_options {
     stele_log *log;
     stele_registry *registry;
-    stele_clock clock;
     const char *snapshots; /* the topic */
     const char *events;    /* the source topic */
     int32_t partitions;    /* of both */

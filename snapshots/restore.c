@@ -26,10 +26,9 @@ void stele_restore_new(const stele_restore_options *options, stele_restore **out
     restore->topic = stele_strdup(options->snapshots.topic);
     restore->options.snapshots.topic = restore->topic;
     restore->checkpoint_key = stele_checkpoint_key(options->source.topic, options->source.index);
-    stele_decoder_new(&(stele_decoder_options){.registry = options->registry,
-                                               .clock = options->clock,
-                                               .types = checkpoint_types},
-                      &restore->decoder);
+    stele_decoder_new(
+        &(stele_decoder_options){.registry = options->registry, .types = checkpoint_types},
+        &restore->decoder);
     *out = restore;
 }
 

@@ -93,10 +93,10 @@ static stele_status open_log(stele_test *test, stele_error *err)
 
 static stele_status open_states(stele_test *test, stele_states **out, stele_error *err)
 {
-    return stele_states_new(&(stele_states_options){.projection = test->projection,
-                                                    .registry = stele_client_registry(test->client),
-                                                    .clock = stele_log_clock(test->log)},
-                            out, err);
+    return stele_states_new(
+        &(stele_states_options){.projection = test->projection,
+                                .registry = stele_client_registry(test->client)},
+        out, err);
 }
 
 static stele_status register_state(stele_test *test, stele_error *err)

@@ -236,8 +236,7 @@ static replay_result replay(const replay_share *share, const stele_handler *hand
                                     .memory_max = (size_t)QUEUE_KBYTES * 1024,
                                     .no_status = true,
                                     .ops = &tasks,
-                                    .self = fold,
-                                    .clock = stele_clock_system()};
+                                    .self = fold};
     check(stele_worker_open(stele_client_log(client), &options, &worker, &err), &err);
     run_to_end(worker);
     if (handled == timed) {

@@ -37,13 +37,12 @@ static fixture *set_up(void)
 {
     fixture *of = stele_alloc(sizeof *of);
     stele_schema *schema;
-    of->registry = shelf_new("g");
+    of->registry = shelf_new("g", stele_runtime_manual(&of->time));
     assert_int_equal(stele_schema_parse(stele_text(PAID_V2), NULL, &schema, NULL), STELE_OK);
     assert_int_equal(stele_type_new(schema, &of->type, NULL), STELE_OK);
     stele_schema_free(schema);
     of->types[0] = of->type;
-    stele_decoder_options options = {
-        .registry = of->registry, .clock = stele_clock_manual(&of->time), .types = of->types};
+    stele_decoder_options options = {.registry = of->registry, .types = of->types};
     stele_decoder_new(&options, &of->decoder);
     return of;
 }

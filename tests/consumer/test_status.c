@@ -21,14 +21,11 @@ typedef struct desk {
 static desk *new_desk(void)
 {
     desk *made = stele_alloc(sizeof *made);
-    stele_clock clock = stele_clock_manual(&made->time);
     stele_manual_clock_set(&made->time, INT64_C(1700000000000));
-    assert_int_equal(stele_log_memory_new(NULL, &made->log, NULL), STELE_OK);
-    stele_status_board_options options = {.name = NAME,
-                                          .topic = TOPIC,
-                                          .instance = "host-1",
-                                          .clock = clock,
-                                          .stall_timeout_ms = STALL_MS};
+    stele_log_memory_options log = {.runtime = stele_runtime_manual(&made->time)};
+    assert_int_equal(stele_log_memory_new(&log, &made->log, NULL), STELE_OK);
+    stele_status_board_options options = {
+        .name = NAME, .topic = TOPIC, .instance = "host-1", .stall_timeout_ms = STALL_MS};
     made->board = stele_status_board_open(made->log, &options);
     assert_non_null(made->board);
     return made;
@@ -67,7 +64,7 @@ static void keep(void *context, const stele_status_line *line)
 static found read_line(desk *of, const char *name, int32_t partition)
 {
     found result = {.partition = partition};
-    assert_int_equal(stele_status_read(of->log, name, stele_clock_manual(&of->time),
+    assert_int_equal(stele_status_read(of->log, name,
                                        stele_deadline_after(stele_clock_system(), WAIT_MS), keep,
                                        &result, NULL),
                      STELE_OK);
@@ -243,12 +240,10 @@ static void nobody_has_written_is_no_failure(void **state)
 {
     (void)state;
     stele_log *log;
-    stele_manual_clock time = {0};
     found none = {0};
     assert_int_equal(stele_log_memory_new(NULL, &log, NULL), STELE_OK);
-    assert_int_equal(stele_status_read(log, NULL, stele_clock_manual(&time),
-                                       stele_deadline_after(stele_clock_system(), 1000), keep,
-                                       &none, NULL),
+    assert_int_equal(stele_status_read(log, NULL, stele_deadline_after(stele_clock_system(), 1000),
+                                       keep, &none, NULL),
                      STELE_OK);
     assert_false(none.is_there);
     stele_log_free(log);

@@ -163,7 +163,7 @@ static void make_topic(world *of)
 static int begin_without_topic(void **state)
 {
     world *of = stele_alloc(sizeof *of);
-    stele_log_memory_options options = {.clock = stele_clock_manual(&of->time)};
+    stele_log_memory_options options = {.runtime = stele_runtime_manual(&of->time)};
     assert_int_equal(stele_log_memory_new(&options, &of->log, NULL), STELE_OK);
     *state = of;
     return 0;
@@ -209,7 +209,6 @@ static stele_worker *new_worker_with(world *of, stele_worker_options options)
     options.ops = &task_ops;
     options.self = of;
     options.no_status = true;
-    options.clock = stele_clock_manual(&of->time);
     assert_int_equal(stele_worker_open(of->log, &options, &worker, NULL), STELE_OK);
     of->workers[of->worker_count++] = worker;
     return worker;
@@ -376,11 +375,7 @@ static void why_a_worker_ended_stands_in_its_status(void **state)
 {
     world *of = *state;
     of->prepare = (order){STELE_E_HOLE, STELE_NEXT_STOP, "a hole", false};
-    stele_worker_options options = {.name = GROUP,
-                                    .topic = TOPIC,
-                                    .ops = &task_ops,
-                                    .self = of,
-                                    .clock = stele_clock_manual(&of->time)};
+    stele_worker_options options = {.name = GROUP, .topic = TOPIC, .ops = &task_ops, .self = of};
     stele_worker *worker;
     assert_int_equal(stele_worker_open(of->log, &options, &worker, NULL), STELE_OK);
     atomic_bool stop = false;
@@ -389,7 +384,7 @@ static void why_a_worker_ended_stands_in_its_status(void **state)
     stele_worker_close(worker);
 
     int stopped = 0;
-    assert_int_equal(stele_status_read(of->log, GROUP, stele_clock_manual(&of->time),
+    assert_int_equal(stele_status_read(of->log, GROUP,
                                        stele_deadline_after(stele_clock_system(), 20000),
                                        take_stopped, &stopped, NULL),
                      STELE_OK);

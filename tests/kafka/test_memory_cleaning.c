@@ -9,7 +9,7 @@ static stele_manual_clock time_of_log;
 static int set_up(void **state)
 {
     stele_log *log = NULL;
-    stele_log_memory_options options = {.clock = stele_clock_manual(&time_of_log)};
+    stele_log_memory_options options = {.runtime = stele_runtime_manual(&time_of_log)};
     MUST(stele_log_memory_new(&options, &log, &err));
     *state = log;
     return 0;

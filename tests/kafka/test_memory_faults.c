@@ -19,7 +19,7 @@ static int set_up(void **state)
     static world fresh;
     fresh = (world){0};
     stele_manual_clock_set(&fresh.clock, 1000000);
-    stele_log_memory_options options = {.clock = stele_clock_manual(&fresh.clock)};
+    stele_log_memory_options options = {.runtime = stele_runtime_manual(&fresh.clock)};
     MUST(stele_log_memory_new(&options, &fresh.log, &err));
     fresh.topic = make_topic(fresh.log, 2);
     *state = &fresh;

@@ -183,7 +183,7 @@ static void members_share_whatever_they_do(void **state)
     for (size_t round = 0; round < ROUNDS; round++) {
         w = (world){
             .random = {stele_random_next(&random)}, .eager = round % 2 == 1, .partitions = 5};
-        stele_log_memory_options options = {.clock = stele_clock_manual(&w.clock)};
+        stele_log_memory_options options = {.runtime = stele_runtime_manual(&w.clock)};
         MUST(stele_log_memory_new(&options, &w.log, &err));
         stele_log_topic_options made = {.name = topic, .partitions = w.partitions};
         MUST(stele_log_topic_create(w.log, &made, 0, &err));

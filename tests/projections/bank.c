@@ -8,6 +8,7 @@
 
 #include "consumer/read.h"
 #include "core/text.h"
+#include "kafka/log_port.h"
 #include "projections/states.h"
 #include "registry/wire.h"
 #include "tests/support/shelf.h"
@@ -105,9 +106,9 @@ bank *bank_new(int32_t partitions)
 {
     bank *self = stele_alloc(sizeof *self);
     stele_manual_clock_set(&self->time, INT64_C(1700000000000));
-    stele_log_memory_options log = {.clock = bank_clock(self)};
+    stele_log_memory_options log = {.runtime = stele_runtime_manual(&self->time)};
     assert_int_equal(stele_log_memory_new(&log, &self->log, NULL), STELE_OK);
-    self->registry = shelf_new("8d4f3c52-0000-7000-8000-000000000001");
+    self->registry = shelf_new("8d4f3c52-0000-7000-8000-000000000001", log.runtime);
     return open_bank(self, partitions);
 }
 
@@ -115,6 +116,7 @@ bank *bank_new_on(stele_log *log, int32_t partitions)
 {
     bank *self = stele_alloc(sizeof *self);
     self->log = log;
+    log->runtime = stele_runtime_manual(&self->time);
     stele_registry_options registry = {.log = log};
     stele_error err;
     if (stele_registry_open(&registry, &self->registry, &err) < 0) fail_msg("%s", err.text);
@@ -198,8 +200,7 @@ teller teller_open(bank *of, teller_options options)
                                    .no_status = !options.status,
                                    .drain_timeout_ms = 2000,
                                    .ops = &stele_fold_tasks,
-                                   .self = self.fold,
-                                   .clock = bank_clock(of)};
+                                   .self = self.fold};
     if (stele_worker_open(of->log, &worker, &self.worker, &err) < 0) fail_msg("%s", err.text);
     return self;
 }
@@ -475,9 +476,7 @@ static int replay_batch(void *context, const stele_batch *batch, stele_error *er
     replay *to = context;
     stele_states **states = &to->states[batch->partition.index];
     if (*states == NULL) {
-        stele_states_options options = {.projection = to->projection,
-                                        .registry = to->of->registry,
-                                        .clock = bank_clock(to->of)};
+        stele_states_options options = {.projection = to->projection, .registry = to->of->registry};
         assert_int_equal(stele_states_new(&options, states, err), STELE_OK);
     }
     int64_t position = batch->records[0].offset;

@@ -17,6 +17,7 @@
 #include "projections/fold.h"
 #include "registry/registry.h"
 #include "snapshots/format.h"
+#include "tests/support/manual_time.h"
 
 #include "account.h"
 #include "closed.h"

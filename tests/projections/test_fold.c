@@ -750,7 +750,8 @@ static void another_registry_behind_the_topics_is_noticed(void **state)
     (void)state;
     bank *of = bank_with_snapshots();
     stele_registry_close(of->registry);
-    of->registry = shelf_new("8d4f3c52-0000-7000-8000-000000000002");
+    of->registry =
+        shelf_new("8d4f3c52-0000-7000-8000-000000000002", stele_runtime_manual(&of->time));
     /* Ids that happen to be the same. */
     bank_register(of, test_deposited_type.schema);
     bank_register(of, test_named_type.schema);

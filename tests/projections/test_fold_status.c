@@ -31,7 +31,7 @@ static void read_one(void *context, const stele_status_line *line)
 static reading read_status(bank *of, int32_t partition)
 {
     reading to = {.partition = partition, .state = STELE_STATE_UNKNOWN};
-    assert_int_equal(stele_status_read(of->log, BANK_GROUP, bank_clock(of),
+    assert_int_equal(stele_status_read(of->log, BANK_GROUP,
                                        stele_deadline_after(stele_clock_system(), WAIT_MS),
                                        read_one, &to, NULL),
                      STELE_OK);

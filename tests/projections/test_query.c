@@ -27,7 +27,6 @@ static stele_status ask(bank *of, stele_query_options options, stele_buffer *lin
     options.projection = &bank_balances;
     options.log = of->log;
     options.registry = of->registry;
-    options.clock = bank_clock(of);
     options.deadline = stele_deadline_after(stele_clock_system(), 20000);
     options.each = add_line;
     options.context = lines;

@@ -75,7 +75,7 @@ static stele_status say_genesis(stele_registry *base, int timeout_ms, char out[3
     return STELE_OK;
 }
 
-stele_registry *shelf_new(const char *genesis)
+stele_registry *shelf_new(const char *genesis, stele_runtime runtime)
 {
     static const stele_registry_ops ops = {.close = close_shelf,
                                            .schema = find_schema,
@@ -83,7 +83,7 @@ stele_registry *shelf_new(const char *genesis)
                                            .genesis = say_genesis};
     shelf *self = stele_alloc(sizeof *self);
     self->base.ops = &ops;
-    self->base.runtime = stele_runtime_system();
+    self->base.runtime = runtime;
     self->genesis = genesis;
     return &self->base;
 }

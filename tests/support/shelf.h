@@ -6,7 +6,7 @@
 #include "registry/registry.h"
 
 /** @param genesis  borrowed @return released with stele_registry_close */
-stele_registry *shelf_new(const char *genesis);
+stele_registry *shelf_new(const char *genesis, stele_runtime runtime);
 
 /** Leave that many ids out. */
 void shelf_skip(stele_registry *registry, int32_t count);

@@ -13,6 +13,8 @@
 
 #include <cmocka.h>
 
+#include "tests/support/manual_time.h"
+
 #define COUNT_OF(array) (sizeof(array) / sizeof(array)[0])
 
 #endif
