@@ -84,10 +84,10 @@ stele_status stele_listen(const char *text, stele_listener *out, stele_error *er
         return stele_fail_cause(err, STELE_E_UNAVAILABLE, STELE_NEXT_STOP, code, "%s: %s", text,
                                 gai_strerror(code));
     }
-    int fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     int yes = 1;
     if (fd >= 0) setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
-    if (fd < 0 || bind(fd, found->ai_addr, found->ai_addrlen) < 0 || listen(fd, 128) < 0) {
+    if (fd < 0 || bind(fd, found->ai_addr, found->ai_addrlen) < 0 || listen(fd, SOMAXCONN) < 0) {
         int failure = errno;
         if (fd >= 0) close(fd);
         return bind_failed(text, failure, err);

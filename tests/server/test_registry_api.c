@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * The REST API as a client sees it: what is asked and what is answered, to the byte. */
-#include "server/rest.h"
+#include "server/registry_api.h"
 
 #include "core/alloc.h"
 #include "kafka/memory_log.h"
@@ -21,14 +21,14 @@
 #define USER_BODY   "{\"schema\":\"" USER "\"," REFERENCES "}"
 #define LEVEL(name) "{\"compatibilityLevel\":\"" name "\"}"
 
-#define GET    STELE_REST_GET
-#define POST   STELE_REST_POST
-#define PUT    STELE_REST_PUT
-#define DELETE STELE_REST_DELETE
+#define GET    STELE_HTTP_GET
+#define POST   STELE_HTTP_POST
+#define PUT    STELE_HTTP_PUT
+#define DELETE STELE_HTTP_DELETE
 
 /* One request and its answer; "…" at the end of the answer: how it begins. */
 typedef struct exchange {
-    stele_rest_method method;
+    stele_http_method method;
     const char *target;
     const char *body;
     unsigned code;
@@ -37,14 +37,17 @@ typedef struct exchange {
 
 static void check(stele_registry *registry, const exchange *expected)
 {
-    STELE_AUTO_VALUE(stele_rest_request) request = {0};
-    STELE_AUTO_VALUE(stele_rest_reply) reply = {0};
+    STELE_AUTO_VALUE(stele_http_request) request = {0};
+    STELE_AUTO_VALUE(stele_http_reply) reply = {0};
     stele_error err = {0};
-    if (stele_rest_request_parse(expected->method, expected->target, &request, &err) < 0)
+    if (stele_http_request_parse(expected->method, expected->target, &request, &err) < 0)
         fail_msg("%s: %s", expected->target, err.text);
     request.body = stele_text(expected->body == NULL ? "" : expected->body);
 
-    stele_rest_answer(registry, &request, &reply);
+    const stele_http_api api = stele_registry_api(registry);
+    const stele_http_api *found;
+    const stele_http_route *route = stele_http_route_find(&api, 1, &request, &found, &reply);
+    if (route != NULL) route->handler(api.context, &request, &reply);
 
     size_t size = strlen(expected->answer);
     bool is_beginning = size > 3 && strcmp(expected->answer + size - 3, "…") == 0;

@@ -1,12 +1,40 @@
 /* SPDX-License-Identifier: MIT
- * Taking a target apart comes before decoding, so that an escaped slash stays within its segment.
+ * A target is taken apart before it is decoded, so that an escaped slash stays within its segment.
  */
-#include "server/rest_request.h"
+#include "server/http_request.h"
 
 #include <string.h>
 
 #include "core/alloc.h"
 #include "core/text.h"
+
+static const struct {
+    const char *name;
+    stele_http_method method;
+} methods[] = {{"GET", STELE_HTTP_GET},
+               {"HEAD", STELE_HTTP_GET},
+               {"POST", STELE_HTTP_POST},
+               {"PUT", STELE_HTTP_PUT},
+               {"DELETE", STELE_HTTP_DELETE}};
+
+bool stele_http_method_parse(const char *name, stele_http_method *out)
+{
+    for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++) {
+        if (strcmp(name, methods[i].name) != 0) continue;
+        *out = methods[i].method;
+        return true;
+    }
+    return false;
+}
+
+const char *stele_http_method_name(stele_http_method method)
+{
+    if (method == STELE_HTTP_GET) return "GET, HEAD";
+    for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++) {
+        if (methods[i].method == method) return methods[i].name;
+    }
+    return "";
+}
 
 static int hex_digit(char c)
 {
@@ -46,38 +74,36 @@ static stele_status bad_escape(const char *target, stele_error *err)
                       stele_quote(stele_text(target)).text);
 }
 
-static stele_status parse_path(const char *path, size_t size, stele_rest_request *out,
+/* @param path  begins with "/" */
+static stele_status parse_path(const char *path, size_t size, stele_http_request *out,
                                stele_error *err)
 {
+    if (size == 1) return STELE_OK;
     for (size_t at = 0; at < size;) {
-        if (path[at] == '/') {
-            at++;
-            continue;
-        }
-        size_t length = strcspn(path + at, "/?");
-        if (out->segment_count == STELE_REST_SEGMENTS_MAX) {
+        size_t length = strcspn(path + at + 1, "/?");
+        if (out->segment_count == STELE_HTTP_SEGMENTS_MAX) {
             return stele_fail(err, STELE_E_LIMIT, STELE_NEXT_REJECT, "the path has too many parts");
         }
-        char *segment = decode(path + at, length, false);
+        char *segment = decode(path + at + 1, length, false);
         if (segment == NULL) return bad_escape(path, err);
         out->segments[out->segment_count++] = segment;
-        at += length;
+        at += 1 + length;
     }
     return STELE_OK;
 }
 
-static stele_status parse_query(const char *query, stele_rest_request *out, stele_error *err)
+static stele_status parse_query(const char *query, stele_http_request *out, stele_error *err)
 {
     while (*query != '\0') {
         size_t size = strcspn(query, "&");
         size_t name_size = strcspn(query, "=&");
         if (size > 0) {
-            if (out->parameter_count == STELE_REST_PARAMETERS_MAX) {
+            if (out->parameter_count == STELE_HTTP_PARAMETERS_MAX) {
                 return stele_fail(err, STELE_E_LIMIT, STELE_NEXT_REJECT,
                                   "the query has too many parameters");
             }
             size_t value_at = name_size < size ? name_size + 1 : size;
-            stele_rest_parameter *parameter = &out->parameters[out->parameter_count++];
+            stele_http_parameter *parameter = &out->parameters[out->parameter_count++];
             parameter->name = decode(query, name_size, true);
             parameter->value = decode(query + value_at, size - value_at, true);
             if (parameter->name == NULL || parameter->value == NULL) return bad_escape(query, err);
@@ -87,21 +113,24 @@ static stele_status parse_query(const char *query, stele_rest_request *out, stel
     return STELE_OK;
 }
 
-stele_status stele_rest_request_parse(stele_rest_method method, const char *target,
-                                      stele_rest_request *out, stele_error *err)
+stele_status stele_http_request_parse(stele_http_method method, const char *target,
+                                      stele_http_request *out, stele_error *err)
 {
-    STELE_AUTO_VALUE(stele_rest_request) request = {.method = method};
+    STELE_AUTO_VALUE(stele_http_request) request = {.method = method};
     size_t path_size = strcspn(target, "?");
+    if (target[0] != '/') {
+        return stele_fail(err, STELE_E_INVALID, STELE_NEXT_REJECT, "a path begins with \"/\"");
+    }
     stele_status status = parse_path(target, path_size, &request, err);
     if (status == STELE_OK && target[path_size] == '?')
         status = parse_query(target + path_size + 1, &request, err);
     if (status < 0) return status;
     *out = request;
-    request = (stele_rest_request){0};
+    request = (stele_http_request){0};
     return STELE_OK;
 }
 
-void stele_rest_request_clear(stele_rest_request *request)
+void stele_http_request_clear(stele_http_request *request)
 {
     for (size_t i = 0; i < request->segment_count; i++)
         free(request->segments[i]);
@@ -109,10 +138,10 @@ void stele_rest_request_clear(stele_rest_request *request)
         free(request->parameters[i].name);
         free(request->parameters[i].value);
     }
-    *request = (stele_rest_request){0};
+    *request = (stele_http_request){0};
 }
 
-const char *stele_rest_parameter_of(const stele_rest_request *request, const char *name)
+const char *stele_http_request_parameter(const stele_http_request *request, const char *name)
 {
     for (size_t i = 0; i < request->parameter_count; i++) {
         if (strcmp(request->parameters[i].name, name) == 0) return request->parameters[i].value;
@@ -120,8 +149,8 @@ const char *stele_rest_parameter_of(const stele_rest_request *request, const cha
     return NULL;
 }
 
-bool stele_rest_is_true(const stele_rest_request *request, const char *name)
+bool stele_http_request_is_true(const stele_http_request *request, const char *name)
 {
-    const char *value = stele_rest_parameter_of(request, name);
+    const char *value = stele_http_request_parameter(request, name);
     return value != NULL && (strcmp(value, "true") == 0 || strcmp(value, "True") == 0);
 }

@@ -5,37 +5,37 @@
 #include "core/alloc.h"
 #include "core/text.h"
 #include "registry/record.h"
-#include "server/rest_inside.h"
+#include "server/registry_inside.h"
 
 /* ---- schemas as they come and go ---- */
 
-json_t *stele_rest_body(const stele_rest_request *request, stele_rest_reply *reply)
+json_t *stele_registry_api_body(const stele_http_request *request, stele_http_reply *reply)
 {
     json_error_t where;
     json_t *json = json_loadb((const char *)request->body.data, request->body.size,
                               JSON_REJECT_DUPLICATES, &where);
     if (json_is_object(json)) return json;
-    stele_rest_reply_error(reply, json == NULL ? 400 : 422,
+    stele_http_reply_error(reply, json == NULL ? 400 : 422,
                            "the body must be a JSON object: line %d: %s", where.line,
                            json == NULL ? where.text : "it is another value");
     json_decref(json);
     return NULL;
 }
 
-void stele_rest_schema_clear(stele_rest_schema *schema)
+void stele_registry_api_schema_clear(stele_registry_api_schema *schema)
 {
     json_decref(schema->body);
     free(schema->references);
-    *schema = (stele_rest_schema){0};
+    *schema = (stele_registry_api_schema){0};
 }
 
-static bool bad_schema(stele_rest_reply *reply, const char *why)
+static bool bad_schema(stele_http_reply *reply, const char *why)
 {
-    stele_rest_reply_error(reply, STELE_API_BAD_SCHEMA, "%s", why);
+    stele_http_reply_error(reply, STELE_API_BAD_SCHEMA, "%s", why);
     return false;
 }
 
-static bool read_references(stele_rest_schema *schema, stele_rest_reply *reply)
+static bool read_references(stele_registry_api_schema *schema, stele_http_reply *reply)
 {
     const json_t *list = json_object_get(schema->body, "references");
     if (list == NULL || json_is_null(list)) return true;
@@ -61,7 +61,7 @@ static bool read_references(stele_rest_schema *schema, stele_rest_reply *reply)
 }
 
 /* What would be lost without a word is refused. */
-static bool check_rest(const json_t *body, stele_rest_reply *reply)
+static bool check_rest(const json_t *body, stele_http_reply *reply)
 {
     const json_t *type = json_object_get(body, "schemaType");
     if (type != NULL && !json_is_null(type) &&
@@ -74,29 +74,29 @@ static bool check_rest(const json_t *body, stele_rest_reply *reply)
             return bad_schema(reply, "metadata and rule sets are not kept by this registry");
     }
     if (json_integer_value(json_object_get(body, "id")) > 0) {
-        stele_rest_reply_error(reply, STELE_API_READ_ONLY,
+        stele_http_reply_error(reply, STELE_API_READ_ONLY,
                                "an id cannot be chosen: there is no mode IMPORT");
         return false;
     }
     return true;
 }
 
-bool stele_rest_schema_read(const stele_rest_request *request, const char *subject,
-                            stele_rest_schema *out, stele_rest_reply *reply)
+bool stele_registry_api_schema_read(const stele_http_request *request, const char *subject,
+                                    stele_registry_api_schema *out, stele_http_reply *reply)
 {
-    STELE_AUTO_VALUE(stele_rest_schema)
-    schema = {.body = stele_rest_body(request, reply), .proposal = {.subject = subject}};
+    STELE_AUTO_VALUE(stele_registry_api_schema)
+    schema = {.body = stele_registry_api_body(request, reply), .proposal = {.subject = subject}};
     if (schema.body == NULL) return false;
     const json_t *text = json_object_get(schema.body, "schema");
     if (!json_is_string(text)) return bad_schema(reply, "the body has no \"schema\"");
     schema.proposal.text = stele_bytes_of(json_string_value(text), json_string_length(text));
     if (!check_rest(schema.body, reply) || !read_references(&schema, reply)) return false;
     *out = schema;
-    schema = (stele_rest_schema){0};
+    schema = (stele_registry_api_schema){0};
     return true;
 }
 
-json_t *stele_rest_schema_json(json_t *extra, const stele_registered *schema)
+json_t *stele_registry_api_schema_json(json_t *extra, const stele_registered *schema)
 {
     json_object_set_new(extra, "schema",
                         json_stringn((const char *)schema->text.data, schema->text.size));
@@ -114,19 +114,19 @@ json_t *stele_rest_schema_json(json_t *extra, const stele_registered *schema)
 
 /* ---- /schemas ---- */
 
-void stele_rest_types(stele_registry *registry, const stele_rest_request *request,
-                      stele_rest_reply *reply)
+void stele_registry_api_types(void *registry, const stele_http_request *request,
+                              stele_http_reply *reply)
 {
     (void)registry, (void)request;
-    stele_rest_reply_json(reply, json_pack("[s]", "AVRO"));
+    stele_http_reply_json(reply, json_pack("[s]", "AVRO"));
 }
 
-static bool parse_id(const stele_rest_request *request, int32_t *out, stele_rest_reply *reply)
+static bool parse_id(const stele_http_request *request, int32_t *out, stele_http_reply *reply)
 {
     int64_t id;
     const char *text = request->segments[2];
     if (stele_parse_int64(stele_text(text), 0, INT32_MAX, &id, NULL) < 0) {
-        stele_rest_reply_error(reply, STELE_API_NO_SCHEMA, "%s is not an id",
+        stele_http_reply_error(reply, STELE_API_NO_SCHEMA, "%s is not an id",
                                stele_quote(stele_text(text)).text);
         return false;
     }
@@ -134,50 +134,49 @@ static bool parse_id(const stele_rest_request *request, int32_t *out, stele_rest
     return true;
 }
 
-static bool find_id(stele_registry *registry, const stele_rest_request *request,
-                    stele_registered *out, stele_rest_reply *reply)
+static bool find_id(void *registry, const stele_http_request *request, stele_registered *out,
+                    stele_http_reply *reply)
 {
     int32_t id;
     stele_error err = {0};
     if (!parse_id(request, &id, reply)) return false;
-    if (stele_kafka_registry_by_id(registry, id, STELE_REST_REGISTRY_TIMEOUT, out, &err) ==
-        STELE_OK)
+    if (stele_kafka_registry_by_id(registry, id, STELE_REGISTRY_API_TIMEOUT, out, &err) == STELE_OK)
         return true;
-    stele_rest_reply_failure(reply, &err);
+    stele_registry_api_failure(reply, &err);
     return false;
 }
 
-void stele_rest_id(stele_registry *registry, const stele_rest_request *request,
-                   stele_rest_reply *reply)
+void stele_registry_api_id(void *registry, const stele_http_request *request,
+                           stele_http_reply *reply)
 {
     stele_registered found;
     if (!find_id(registry, request, &found, reply)) return;
-    stele_rest_reply_json(reply, stele_rest_schema_json(json_object(), &found));
+    stele_http_reply_json(reply, stele_registry_api_schema_json(json_object(), &found));
 }
 
-void stele_rest_id_schema(stele_registry *registry, const stele_rest_request *request,
-                          stele_rest_reply *reply)
+void stele_registry_api_id_schema(void *registry, const stele_http_request *request,
+                                  stele_http_reply *reply)
 {
     stele_registered found;
     if (!find_id(registry, request, &found, reply)) return;
-    stele_rest_reply_text(reply, (const char *)found.text.data, found.text.size);
+    stele_http_reply_text(reply, (const char *)found.text.data, found.text.size);
 }
 
-static bool find_uses(stele_registry *registry, const stele_rest_request *request,
-                      stele_registered **out, size_t *count, stele_rest_reply *reply)
+static bool find_uses(void *registry, const stele_http_request *request, stele_registered **out,
+                      size_t *count, stele_http_reply *reply)
 {
     int32_t id;
     stele_error err = {0};
     if (!parse_id(request, &id, reply)) return false;
-    if (stele_kafka_registry_uses(registry, id, stele_rest_is_true(request, "deleted"),
-                                  STELE_REST_REGISTRY_TIMEOUT, out, count, &err) == STELE_OK)
+    if (stele_kafka_registry_uses(registry, id, stele_http_request_is_true(request, "deleted"),
+                                  STELE_REGISTRY_API_TIMEOUT, out, count, &err) == STELE_OK)
         return true;
-    stele_rest_reply_failure(reply, &err);
+    stele_registry_api_failure(reply, &err);
     return false;
 }
 
-void stele_rest_id_subjects(stele_registry *registry, const stele_rest_request *request,
-                            stele_rest_reply *reply)
+void stele_registry_api_id_subjects(void *registry, const stele_http_request *request,
+                                    stele_http_reply *reply)
 {
     stele_registered *uses;
     size_t count;
@@ -188,11 +187,11 @@ void stele_rest_id_subjects(stele_registry *registry, const stele_rest_request *
             json_array_append_new(subjects, json_string(uses[i].subject));
     }
     free(uses);
-    stele_rest_reply_json(reply, subjects);
+    stele_http_reply_json(reply, subjects);
 }
 
-void stele_rest_id_versions(stele_registry *registry, const stele_rest_request *request,
-                            stele_rest_reply *reply)
+void stele_registry_api_id_versions(void *registry, const stele_http_request *request,
+                                    stele_http_reply *reply)
 {
     stele_registered *uses;
     size_t count;
@@ -203,5 +202,5 @@ void stele_rest_id_versions(stele_registry *registry, const stele_rest_request *
                                                   "version", (int)uses[i].version));
     }
     free(uses);
-    stele_rest_reply_json(reply, versions);
+    stele_http_reply_json(reply, versions);
 }

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT
+ * What the files of the HTTP server share. All of it belongs to the loop's thread but where a
+ * comment says otherwise. */
+#ifndef STELE_SERVER_HTTP_INSIDE_H
+#define STELE_SERVER_HTTP_INSIDE_H
+
+#include "core/monitor.h"
+#include "server/http_connection.h"
+#include "server/http_server.h"
+#include "server/listen.h"
+#include "server/work_pool.h"
+
+/** A connection in the server's list, which is in the order of their last request. */
+typedef struct stele_http_client {
+    stele_http_connection connection;
+    struct stele_http_client *previous, *next;
+    struct stele_http_asked *asked; /* what a worker has of it; NULL: nothing */
+    size_t body_counted;            /* of the server's body_size */
+    uint32_t events;                /* that epoll is asked for */
+} stele_http_client;
+
+/** A request that is with a worker, or on its way there or back. */
+typedef struct stele_http_asked {
+    stele_work work;
+    stele_http_server *server;
+    stele_http_client *client; /* NULL: it has gone, nobody waits for the reply */
+    const stele_http_route *route;
+    const stele_http_api *api;
+    stele_http_request request;
+    stele_http_reply reply;
+    stele_buffer body;
+    char *method;
+    char *target;
+} stele_http_asked;
+
+struct stele_http_server {
+    stele_http_server_options options; /* defaults filled in */
+    stele_listener listener;
+    int epoll;
+    int wake; /* eventfd: something below the lock has changed */
+    stele_thread thread;
+    stele_work_pool *pool;
+
+    stele_http_client *first, *last;
+    stele_http_client *doomed; /* closed; freed at the end of a turn, as events may still name it */
+    size_t count;              /* connections, those that were refused apart */
+    size_t refused_count;
+    size_t busy_count; /* with a worker or being written */
+    size_t body_size;  /* bytes of bodies in memory */
+    int64_t look_ns;   /* when to look at the stages' ends again */
+    int64_t accept_ns; /* when to accept again; 0: now */
+    int64_t logged_ns; /* when a refused connection was logged last */
+    size_t unlogged;   /* refused since then */
+
+    stele_monitor monitor; /* for the rest */
+    stele_work *finished;
+    bool is_stopping;
+    stele_deadline stop_until;
+};
+
+/** The loop: serves until it is stopped. @param server  a stele_http_server */
+void stele_http_loop(void *server);
+
+/** What has come on a connection, or can be written: go on with it as far as it goes. */
+void stele_http_advance(stele_http_server *server, stele_http_client *client);
+
+/** Take over the reply of a request, and release the request. */
+void stele_http_finish(stele_http_server *server, stele_http_asked *asked);
+
+/** Answer with an error, the last reply of the connection. */
+void stele_http_deny(stele_http_server *server, stele_http_client *client, unsigned code,
+                     const char *text);
+
+/** Accept who waits at the door. */
+void stele_http_accept(stele_http_server *server);
+
+/** Close a connection. What a worker has of it is answered to nobody. */
+void stele_http_drop(stele_http_server *server, stele_http_client *client);
+
+/** Enter a stage, with its end. */
+void stele_http_enter(stele_http_server *server, stele_http_client *client, stele_http_stage stage);
+
+/** Tell epoll what the stage waits for. */
+void stele_http_watch(stele_http_server *server, stele_http_client *client);
+
+#endif

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT
+ * Replies, as JSON and as bytes. */
+#include "server/http_reply.h"
+
+#include <stdarg.h>
+#include <string.h>
+#include <time.h>
+
+#include "core/alloc.h"
+#include "core/message.h"
+#include "server/http_request.h"
+
+void stele_http_reply_clear(stele_http_reply *reply)
+{
+    free(reply->body);
+    *reply = (stele_http_reply){0};
+}
+
+void stele_http_reply_json(stele_http_reply *reply, json_t *json)
+{
+    stele_http_reply_clear(reply);
+    reply->code = 200;
+    reply->body = json_dumps(json, JSON_COMPACT | JSON_ENCODE_ANY);
+    json_decref(json);
+    if (reply->body == NULL) stele_out_of_memory(0);
+}
+
+void stele_http_reply_text(stele_http_reply *reply, const char *text, size_t size)
+{
+    stele_http_reply_clear(reply);
+    reply->code = 200;
+    reply->body = stele_strndup(text, size);
+}
+
+void stele_http_reply_error(stele_http_reply *reply, int error_code, const char *format, ...)
+{
+    char message[2 * STELE_ERROR_TEXT_MAX];
+    va_list arguments;
+    va_start(arguments, format);
+    stele_message_vformat(message, sizeof message, format, arguments);
+    va_end(arguments);
+
+    json_t *text = json_string(message); /* NULL: cut within a character */
+    if (text == NULL) text = json_string("(not UTF-8)");
+    stele_http_reply_json(reply,
+                          json_pack("{s:i, s:o}", "error_code", error_code, "message", text));
+    reply->code = (unsigned)(error_code >= 1000 ? error_code / 100 : error_code);
+}
+
+static const char *phrase_of(unsigned code)
+{
+    static const struct {
+        unsigned code;
+        const char *phrase;
+    } phrases[] = {
+        {200, "OK"},
+        {400, "Bad Request"},
+        {403, "Forbidden"},
+        {404, "Not Found"},
+        {405, "Method Not Allowed"},
+        {408, "Request Timeout"},
+        {409, "Conflict"},
+        {413, "Content Too Large"},
+        {414, "URI Too Long"},
+        {415, "Unsupported Media Type"},
+        {417, "Expectation Failed"},
+        {422, "Unprocessable Content"},
+        {429, "Too Many Requests"},
+        {431, "Request Header Fields Too Large"},
+        {500, "Internal Server Error"},
+        {501, "Not Implemented"},
+        {503, "Service Unavailable"},
+        {505, "HTTP Version Not Supported"},
+    };
+    for (size_t i = 0; i < sizeof phrases / sizeof phrases[0]; i++) {
+        if (phrases[i].code == code) return phrases[i].phrase;
+    }
+    return "";
+}
+
+static void write_date(int64_t now_s, stele_buffer *out)
+{
+    static const char days[] = "SunMonTueWedThuFriSat";
+    static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    time_t now = (time_t)now_s;
+    struct tm parts = {0};
+    gmtime_r(&now, &parts);
+    stele_buffer_format(out, "Date: %.3s, %02d %.3s %04d %02d:%02d:%02d GMT\r\n",
+                        days + parts.tm_wday * 3, parts.tm_mday, months + parts.tm_mon * 3,
+                        parts.tm_year + 1900, parts.tm_hour, parts.tm_min, parts.tm_sec);
+}
+
+static void write_allowed(unsigned allowed, stele_buffer *out)
+{
+    const char *separator = "Allow: ";
+    for (unsigned method = STELE_HTTP_GET; method <= STELE_HTTP_DELETE; method <<= 1) {
+        if ((allowed & method) == 0) continue;
+        stele_buffer_format(out, "%s%s", separator, stele_http_method_name(method));
+        separator = ", ";
+    }
+    stele_buffer_format(out, "\r\n");
+}
+
+void stele_http_reply_write(const stele_http_reply *reply, const stele_http_sending *sending,
+                            stele_buffer *out)
+{
+    stele_bytes body = stele_text(reply->body == NULL ? "" : reply->body);
+    stele_buffer_format(out, "HTTP/1.1 %u %s\r\n", reply->code, phrase_of(reply->code));
+    write_date(sending->now_s, out);
+    stele_buffer_format(out,
+                        "Content-Type: %s\r\nContent-Length: %zu\r\n"
+                        "X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\n",
+                        sending->content_type == NULL ? "application/json" : sending->content_type,
+                        body.size);
+    if (reply->allowed != 0) write_allowed(reply->allowed, out);
+    if (reply->retry_after_s > 0)
+        stele_buffer_format(out, "Retry-After: %d\r\n", reply->retry_after_s);
+    stele_buffer_format(out, "%s\r\n", sending->closes ? "Connection: close\r\n" : "");
+    if (!sending->head_only) stele_buffer_append(out, body);
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT
+ * A reply: a status code, JSON, and how it is written on a connection. */
+#ifndef STELE_SERVER_HTTP_REPLY_H
+#define STELE_SERVER_HTTP_REPLY_H
+
+#include <jansson.h>
+
+#include <stele/buffer.h>
+#include <stele/error.h>
+
+#include "schemas/scopes.h"
+
+/** Owns its body; all zero is valid. Release with stele_http_reply_clear. */
+typedef struct stele_http_reply {
+    unsigned code;     /* HTTP status */
+    char *body;        /* JSON; by malloc */
+    unsigned allowed;  /* methods of the path, for 405 */
+    int retry_after_s; /* for 429 and 503; 0: not said */
+} stele_http_reply;
+
+void stele_http_reply_clear(stele_http_reply *reply);
+STELE_VALUE_SCOPE(stele_http_reply, stele_http_reply_clear);
+
+/** 200 with this JSON. @param json  taken over */
+void stele_http_reply_json(stele_http_reply *reply, json_t *json);
+
+/** 200 with this text, which is JSON already. */
+void stele_http_reply_text(stele_http_reply *reply, const char *text, size_t size);
+
+/** {"error_code": …, "message": …}; the HTTP status is `error_code`, or its first three digits. */
+void stele_http_reply_error(stele_http_reply *reply, int error_code, const char *format, ...)
+    STELE_PRINTF(3, 4);
+
+/** How it goes out. */
+typedef struct stele_http_sending {
+    const char *content_type; /* NULL: application/json */
+    int64_t now_s;            /* since 1970, for the Date field */
+    bool head_only;           /* an answer to HEAD */
+    bool closes;              /* the connection ends behind it */
+} stele_http_sending;
+
+/** Append the reply as it is written on a connection. */
+void stele_http_reply_write(const stele_http_reply *reply, const stele_http_sending *sending,
+                            stele_buffer *out);
+
+#endif
