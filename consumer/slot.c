@@ -175,7 +175,6 @@ static void answer(slot_host *host, slot *self, slot_call call, const stele_erro
     switch (slot_judge(failure)) {
     case SLOT_ON_ITS_WAY:
         go_on(self, call);
-        host->soon = true;
         break;
     case SLOT_WAIT:
         back_off(host, self, call, failure);
@@ -207,8 +206,8 @@ void slot_prepare(slot_host *host, slot *self)
 {
     if (self->phase != SLOT_PREPARING) return;
     if (self->has_batch) slot_offer_again(host, self); /* of what it restores from */
-    if (self->phase != SLOT_PREPARING || self->has_batch || !may_call(host, self, SLOT_PREPARE))
-        return;
+    if (self->phase != SLOT_PREPARING || self->has_batch) return;
+    if (self->task == NULL && !may_call(host, self, SLOT_PREPARE)) return;
 
     stele_error failure = {0};
     int64_t start;

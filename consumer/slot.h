@@ -20,7 +20,7 @@ typedef enum slot_call { SLOT_PREPARE = 0, SLOT_TAKE, SLOT_TICK, SLOT_CALLS } sl
 /** What a failure of a task means for its partition. */
 typedef enum slot_verdict {
     SLOT_ON_ITS_WAY = 0, /* nothing is wrong: the call is made again */
-    SLOT_WAIT,           /* the call is made again after a back-off */
+    SLOT_WAIT,           /* for a reason; the call is made again */
     SLOT_REOPEN,         /* the state can no longer be trusted */
     SLOT_GIVE_WAY,       /* another owner has fenced it */
     SLOT_GIVE_UP         /* it needs a person */
@@ -65,8 +65,7 @@ typedef struct slot_host {
     stele_status_board *board;
     const stele_worker_options *options;
     const atomic_bool *stop;
-    bool at_once;  /* something wants to be called again at once … */
-    bool soon;     /* … or in a millisecond */
+    bool at_once;  /* something wants to be called again at once */
     bool stopping; /* the last drain */
 } slot_host;
 

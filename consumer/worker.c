@@ -18,8 +18,8 @@ enum {
     REFRESH_MS = 30000,  /* how often the partition count is asked for */
     ASK_MS = 1000,       /* one question to the broker */
     LEAVE_MS = 3000,     /* leaving the group */
-    DRAIN_LOOK_MS = 10,
-    PAUSE_MS = 500, /* between two attempts to connect */
+    DRAIN_LOOK_MS = 100, /* and whenever something comes */
+    PAUSE_MS = 500,      /* between two attempts to connect */
     MEMORY_MAX = 256 << 20
 };
 
@@ -103,6 +103,20 @@ void stele_worker_wake(stele_worker *worker)
     stele_monitor_lock(&worker->bell);
     worker->rung = true;
     stele_monitor_wake(&worker->bell);
+    if (worker->host.reader != NULL) stele_log_reader_wake(worker->host.reader);
+    stele_monitor_unlock(&worker->bell);
+}
+
+void stele_worker_call_again(stele_worker *worker)
+{
+    worker->host.at_once = true;
+}
+
+/* Whoever wakes the worker wakes its reader. */
+static void set_reader(stele_worker *worker, stele_log_reader *reader)
+{
+    stele_monitor_lock(&worker->bell);
+    worker->host.reader = reader;
     stele_monitor_unlock(&worker->bell);
 }
 
@@ -132,7 +146,9 @@ static void drain(stele_worker *worker)
             if (each->draining && each->phase == SLOT_RUNNING) slot_drain(&worker->host, each);
             left = left || (each->draining && each->phase == SLOT_RUNNING);
         }
-        if (left) await_bell(worker, stele_deadline_remaining_ms(deadline, DRAIN_LOOK_MS));
+        if (left && !worker->host.at_once)
+            await_bell(worker, stele_deadline_remaining_ms(deadline, DRAIN_LOOK_MS));
+        worker->host.at_once = false;
     }
 }
 
@@ -374,8 +390,9 @@ static void replace_reader(stele_worker *worker)
         slot_drop_batch(each);
         if (each->phase == SLOT_PREPARING && each->task != NULL) begin_again(worker, each);
     }
-    stele_log_reader_close(worker->host.reader);
-    worker->host.reader = opened;
+    stele_log_reader *replaced = worker->host.reader;
+    set_reader(worker, opened);
+    stele_log_reader_close(replaced);
     for (int32_t i = 0; i < worker->slot_count; i++)
         read_on(worker, worker->slots[i]);
 }
@@ -410,8 +427,11 @@ static stele_status connect(stele_worker *worker, bool *connected, stele_error *
         if (worker->partition_count < 0) worker->partition_count = topic.partitions;
         worker->refresh_ns = after_ms(now_of(worker), REFRESH_MS);
         compare_count(worker, topic.partitions);
-        if (worker->host.reader == NULL)
-            status = open_reader(worker, &worker->host.reader, &failure);
+        if (worker->host.reader == NULL) {
+            stele_log_reader *opened = NULL;
+            status = open_reader(worker, &opened, &failure);
+            set_reader(worker, opened);
+        }
     }
     if (status == STELE_OK) {
         status = join_group(worker, &failure);
@@ -460,10 +480,9 @@ stele_status stele_worker_step(stele_worker *worker, int timeout_ms, stele_error
         if (!worker->count_unconfirmed) slot_prepare(host, each);
         if (each->phase == SLOT_RUNNING) slot_offer_again(host, each);
     }
-    int most_ms = host->at_once ? 0 : host->soon ? 1 : timeout_ms;
-    host->at_once = host->soon = false;
-    if ((status = read_batch(worker, most_ms < timeout_ms ? most_ms : timeout_ms, err)) < 0)
-        return status;
+    int most_ms = host->at_once ? 0 : timeout_ms;
+    host->at_once = false;
+    if ((status = read_batch(worker, most_ms, err)) < 0) return status;
     for (int32_t i = 0; i < worker->slot_count; i++)
         slot_tick(host, worker->slots[i]);
     stop_all(worker);

@@ -22,25 +22,27 @@ typedef struct stele_progress {
 } stele_progress;
 
 /**
- * What a partition's task does. All calls come from the worker's thread; none may block for longer
- * than some milliseconds, or than one question to the broker. What a failure means:
+ * What a partition's task does. All calls come from the worker's thread, and none asks a broker or
+ * a registry anything that blocks: for that a task has a thread. What a failure means:
  *
- *   next = RETRY         the partition waits (reason: the error's text) and the call is made again
- *                        after a back-off; with an empty text nothing is wrong and it is made again
- *                        at once. A batch is offered again whole: the task skips what it has done.
- *                        Each of `prepare`, `take` and `tick` waits by itself
+ *   next = RETRY         the partition waits (reason: the error's text); with an empty text nothing
+ *                        is wrong. The call is made again: a batch is offered again whole, after a
+ *                        back-off or (empty text) at once, and the task skips what it has done;
+ *                        the other calls are made in each turn, and a task that waits for something
+ *                        wakes its worker. Each of `prepare`, `take` and `tick` waits by itself
  *   next = ABORT         the state can no longer be trusted: the task is closed and opened again
  *   STELE_E_FENCED       another owner wrote: the task is closed, and opened again when the group
  *                        assigns the partition again, or has not taken it away for a whole session
  *   next = STOP, REJECT  the partition stops with the error's text; the others go on
  */
 typedef struct stele_task_ops {
-    /** A partition of the source topic became ours. Local and quick. */
+    /** A partition of the source topic became ours. Local and quick. A failure that passes is tried
+     * again after a back-off. */
     stele_status (*open)(void *self, stele_worker *worker, stele_partition source, stele_task **out,
                          stele_error *err);
     /**
-     * Fence and restore, a bounded piece per call. It may start other topics' partitions of the
-     * same number in the worker's reader: their batches are handed to `take`.
+     * Fence and restore; not to be waited for. It may start other topics' partitions of the same
+     * number in the worker's reader: their batches are handed to `take`.
      * @param start  the offset to read the source from, when it returns STELE_OK
      */
     stele_status (*prepare)(stele_task *task, int64_t *start, stele_error *err);
@@ -98,6 +100,9 @@ stele_worker_partition_count(const stele_worker *worker); /* of the source, as s
 /** Call the worker's tasks again soon: something that one of them waits for is there. From any
  * thread, until the worker is closed. */
 void stele_worker_wake(stele_worker *worker);
+
+/** For a task, within a call: it has more to do, and is called again in the next turn, at once. */
+void stele_worker_call_again(stele_worker *worker);
 
 /** Set when the worker is to stop: whatever takes long in a call looks at it and comes back. */
 const atomic_bool *stele_worker_stop(const stele_worker *worker);

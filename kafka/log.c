@@ -71,6 +71,11 @@ stele_status stele_log_reader_next(stele_log_reader *reader, int timeout_ms, ste
 }
 
 /* What a batch's self points to begins with the operations, as every object does. */
+void stele_log_reader_wake(stele_log_reader *reader)
+{
+    reader->ops->reader_wake(reader);
+}
+
 void stele_log_batch_release(stele_batch *batch)
 {
     if (batch->self != NULL) (*(const stele_log_ops *const *)batch->self)->batch_release(batch);

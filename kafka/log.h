@@ -134,6 +134,12 @@ void stele_log_reader_hold(stele_log_reader *reader, stele_partition partition, 
 stele_status stele_log_reader_next(stele_log_reader *reader, int timeout_ms, stele_batch *out,
                                    stele_error *err);
 
+/**
+ * End the wait of the stele_log_reader_next that is under way, or else of the next one, with
+ * STELE_E_TIMED_OUT if there is no batch. From any thread, until the reader is closed.
+ */
+void stele_log_reader_wake(stele_log_reader *reader);
+
 /** Release the memory of a batch; its views end. An all-zero batch is fine. */
 void stele_log_batch_release(stele_batch *batch);
 

@@ -17,6 +17,7 @@ typedef struct stele_log_ops {
     stele_status (*reader_start)(stele_log_reader *, stele_partition, int64_t, stele_error *);
     void (*reader_stop)(stele_log_reader *, stele_partition);
     void (*reader_hold)(stele_log_reader *, stele_partition, bool);
+    void (*reader_wake)(stele_log_reader *);
     stele_status (*reader_next)(stele_log_reader *, int, stele_batch *, stele_error *);
     void (*batch_release)(stele_batch *);
     size_t (*record_headers)(stele_log *, const stele_record *, stele_header *, size_t);

@@ -194,6 +194,7 @@ static const stele_log_ops ops = {
     .reader_start = stele_memory_reader_start,
     .reader_stop = stele_memory_reader_stop,
     .reader_hold = stele_memory_reader_hold,
+    .reader_wake = stele_memory_reader_wake,
     .reader_next = stele_memory_reader_next,
     .batch_release = stele_memory_batch_release,
     .record_headers = stele_memory_record_headers,

@@ -32,6 +32,7 @@ typedef struct reader {
     size_t batch_max;
     source *sources;
     size_t count;
+    bool woken;    /* by stele_log_reader_wake: the wait is over */
     size_t turn;   /* index of the source that is asked first */
     char **topics; /* kept until the reader closes: batches name them */
     size_t topic_count;
@@ -120,6 +121,15 @@ void stele_memory_reader_stop(stele_log_reader *base, stele_partition partition)
     reader *self = (reader *)base;
     source *found = find_source(self, partition);
     if (found != NULL) stop_source(self, found);
+}
+
+void stele_memory_reader_wake(stele_log_reader *base)
+{
+    reader *self = (reader *)base;
+    stele_monitor_lock(&self->log->monitor);
+    self->woken = true;
+    stele_monitor_wake(&self->log->monitor);
+    stele_monitor_unlock(&self->log->monitor);
 }
 
 void stele_memory_reader_hold(stele_log_reader *base, stele_partition partition, bool held)
@@ -263,8 +273,9 @@ stele_status stele_memory_reader_next(stele_log_reader *base, int timeout_ms, st
     stele_deadline deadline = stele_memory_deadline(self->log, timeout_ms);
     stele_memory_enter(self->log);
     bool taken = take_any(self, out);
-    while (!taken && stele_memory_wait(self->log, deadline))
+    while (!taken && !self->woken && stele_memory_wait(self->log, deadline))
         taken = take_any(self, out);
+    self->woken = false;
     stele_memory_exit(self->log);
     return taken ? STELE_OK : STELE_E_TIMED_OUT;
 }

@@ -381,6 +381,7 @@ stele_status stele_memory_reader_start(stele_log_reader *reader, stele_partition
                                        int64_t offset, stele_error *err);
 void stele_memory_reader_stop(stele_log_reader *reader, stele_partition partition);
 void stele_memory_reader_hold(stele_log_reader *reader, stele_partition partition, bool held);
+void stele_memory_reader_wake(stele_log_reader *reader);
 stele_status stele_memory_reader_next(stele_log_reader *reader, int timeout_ms, stele_batch *out,
                                       stele_error *err);
 void stele_memory_batch_release(stele_batch *batch);

@@ -321,6 +321,7 @@ const stele_log_ops stele_rdkafka_ops = {
     .reader_start = stele_rdkafka_reader_start,
     .reader_stop = stele_rdkafka_reader_stop,
     .reader_hold = stele_rdkafka_reader_hold,
+    .reader_wake = stele_rdkafka_reader_wake,
     .reader_next = stele_rdkafka_reader_next,
     .batch_release = stele_rdkafka_batch_release,
     .record_headers = stele_rdkafka_record_headers,

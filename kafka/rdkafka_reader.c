@@ -7,6 +7,7 @@
 
 #include <inttypes.h>
 #include <poll.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -48,6 +49,7 @@ typedef struct reader {
     stele_log_reader base;
     rdkafka_client client;
     int wakeup;
+    atomic_bool woken; /* by stele_log_reader_wake: the wait is over */
     size_t batch_max;
     source **sources;
     size_t count;
@@ -255,6 +257,16 @@ void stele_rdkafka_reader_hold(stele_log_reader *base, stele_partition partition
     if (found != NULL) found->held = held;
 }
 
+void stele_rdkafka_reader_wake(stele_log_reader *base)
+{
+    static const uint64_t one = 1;
+    reader *self = (reader *)base;
+    atomic_store(&self->woken, true);
+    /* It fails only where the counter is full, and then the reader is awake. */
+    ssize_t written = write(self->wakeup, &one, sizeof one);
+    (void)written;
+}
+
 void stele_rdkafka_reader_close(stele_log_reader *base)
 {
     reader *self = (reader *)base;
@@ -445,7 +457,10 @@ stele_status stele_rdkafka_reader_next(stele_log_reader *base, int timeout_ms, s
 {
     (void)err;
     reader *self = (reader *)base;
-    if (take_any(self, out)) return STELE_OK;
+    if (take_any(self, out)) {
+        atomic_store(&self->woken, false); /* its owner has its turn now */
+        return STELE_OK;
+    }
 
     stele_deadline deadline = stele_deadline_after(stele_clock_system(), timeout_ms);
     for (;;) {
@@ -454,6 +469,7 @@ stele_status stele_rdkafka_reader_next(stele_log_reader *base, int timeout_ms, s
         if (read(self->wakeup, &wakeups, sizeof wakeups) < 0) wakeups = 0;
         rd_kafka_poll(self->client.rk, 0);
         if (take_any(self, out)) return STELE_OK;
+        if (atomic_exchange(&self->woken, false)) return STELE_E_TIMED_OUT;
 
         int wait_ms = stele_deadline_remaining_ms(deadline, LOOK_MS);
         if (wait_ms == 0) return STELE_E_TIMED_OUT;

@@ -23,6 +23,8 @@ struct stele_fenced {
     int timeout_ms;
     int patience_ms;
     char *topic;
+    void (*wake)(void *context);
+    void *context;
 
     /* Of the thread. */
     stele_log *log;
@@ -63,6 +65,13 @@ static void release(stele_fenced *fenced)
 
 /* ---- outcomes; the monitor is held ---- */
 
+/* Something is new for the owner, and for whoever waits within a call. */
+static void announce(stele_fenced *fenced)
+{
+    stele_monitor_wake(&fenced->monitor);
+    if (fenced->wake != NULL && !fenced->closing) fenced->wake(fenced->context);
+}
+
 static void add_outcome(stele_fenced *fenced, stele_transaction *transaction,
                         const stele_error *failure, size_t rejected)
 {
@@ -74,7 +83,7 @@ static void add_outcome(stele_fenced *fenced, stele_transaction *transaction,
     *fenced->outcomes_end = transaction;
     fenced->outcomes_end = &transaction->next;
     if (failure != NULL) fenced->not_committed++;
-    stele_monitor_wake(&fenced->monitor);
+    announce(fenced);
 }
 
 /* What was built while the one before was in flight may rest on it: versions, offsets, keys that
@@ -94,7 +103,7 @@ static void die(stele_fenced *fenced, const stele_error *failure)
     fenced->failure.next = STELE_NEXT_STOP;
     if (fenced->waiting != NULL) add_outcome(fenced, fenced->waiting, &fenced->failure, 0);
     fenced->waiting = NULL;
-    stele_monitor_wake(&fenced->monitor);
+    announce(fenced);
 }
 
 /* ---- the thread ---- */
@@ -144,7 +153,7 @@ static void become(stele_fenced *fenced, stele_fenced_state state, const stele_e
     } else {
         fenced->state = state;
         fenced->failure = failure == NULL ? (stele_error){0} : *failure;
-        stele_monitor_wake(&fenced->monitor);
+        announce(fenced);
     }
     stele_monitor_unlock(&fenced->monitor);
 }
@@ -410,6 +419,8 @@ stele_status stele_fenced_open(stele_log *log, const stele_fenced_options *optio
     fenced->patience_ms = options->patience_ms == 0 ? DEFAULT_PATIENCE_MS : options->patience_ms;
     fenced->log = log;
     fenced->topic = stele_strdup(options->topic);
+    fenced->wake = options->wake;
+    fenced->context = options->context;
     fenced->outcomes_end = &fenced->outcomes;
     stele_monitor_init(&fenced->monitor, stele_log_runtime(log));
 
@@ -446,6 +457,17 @@ stele_fenced_state stele_fenced_poll(stele_fenced *fenced, stele_error *failure)
     if (failure != NULL) *failure = fenced->failure;
     stele_monitor_unlock(&fenced->monitor);
     return state;
+}
+
+stele_fenced_state stele_fenced_await(stele_fenced *fenced, int timeout_ms, stele_error *failure)
+{
+    stele_deadline until = stele_deadline_after(stele_log_clock(fenced->log), timeout_ms);
+    stele_monitor_lock(&fenced->monitor);
+    while (fenced->state == STELE_FENCED_INIT && fenced->failure.status == STELE_OK &&
+           !fenced->closing && stele_monitor_wait(&fenced->monitor, until)) {
+    }
+    stele_monitor_unlock(&fenced->monitor);
+    return stele_fenced_poll(fenced, failure);
 }
 
 stele_status stele_fenced_submit(stele_fenced *fenced, stele_transaction *transaction,

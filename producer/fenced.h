@@ -20,6 +20,12 @@ typedef struct stele_fenced_options {
     size_t batch_max;             /* what that topic takes as one batch; 0: not known */
     int timeout_ms;               /* transaction.timeout.ms; 0: 10,000 */
     int patience_ms;              /* fencing that lasts longer is said as a failure; 0: 5,000 */
+    /**
+     * Called from the writer's thread whenever there is an outcome, or the state has changed; not
+     * after stele_fenced_end or _close. It may not call the writer. NULL: nobody waits.
+     */
+    void (*wake)(void *context);
+    void *context;
 } stele_fenced_options;
 
 typedef enum stele_fenced_state {
@@ -37,6 +43,9 @@ stele_status stele_fenced_open(stele_log *log, const stele_fenced_options *optio
 /** Where it stands. @param failure  filled when DEAD, and while INIT lasts longer than it should;
  * or NULL */
 stele_fenced_state stele_fenced_poll(stele_fenced *fenced, stele_error *failure);
+
+/** As _poll, after waiting up to timeout_ms while it is INIT and nothing is to be said of it. */
+stele_fenced_state stele_fenced_await(stele_fenced *fenced, int timeout_ms, stele_error *failure);
 
 /** One transaction's content. Used by one thread at a time. */
 typedef struct stele_transaction stele_transaction;
@@ -100,15 +109,16 @@ typedef struct stele_outcome {
 bool stele_fenced_outcome(stele_fenced *fenced, int timeout_ms, stele_outcome *out);
 
 /**
- * The first step of closing, without waiting: abort what is in flight (or wait for the commit under
- * way) and destroy the producer, within timeout_ms. Only a close may follow. NULL is fine.
+ * The first step of closing, from any thread, without waiting: abort what is in flight (or wait for
+ * the commit under way) and destroy the producer, within timeout_ms. Only a close may follow. NULL
+ * is fine.
  */
 void stele_fenced_end(stele_fenced *fenced, int timeout_ms);
 
 /**
- * End it, join the thread; outcomes not taken are dropped. Bounded by timeout_ms, for it is called in the
- * rebalance callback: a thread that is still within a commit then ends by itself once that is
- * answered, at the latest after the transaction's time-out, and the log must outlive it. What it
+ * End it, join the thread; outcomes not taken are dropped. Bounded by timeout_ms, for it is called
+ * in the rebalance callback: a thread that is still within a commit then ends by itself once that
+ * is answered, at the latest after the transaction's time-out, and the log must outlive it. What it
  * left open is the broker's to time out, fenced by whoever comes next. NULL is fine.
  */
 void stele_fenced_close(stele_fenced *fenced, int timeout_ms);

@@ -9,8 +9,7 @@ enum {
     SNAPSHOT_EVENTS = 10000,
     SNAPSHOT_INTERVAL_MS = 10000,
     TRANSACTION_SNAPSHOTS = 4000,
-    TAKE_MAX_MS = 100, /* the worker gets its thread back for the group that often */
-    CLOSE_MS = 1000
+    TAKE_MAX_MS = 100 /* the worker gets its thread back for the group that often */
 };
 
 stele_status stele_fold_open(const stele_fold_options *options, stele_fold **out, stele_error *err)
@@ -31,6 +30,7 @@ stele_status stele_fold_open(const stele_fold_options *options, stele_fold **out
         fold->options.transaction_snapshots = TRANSACTION_SNAPSHOTS;
     fold->group = stele_projection_group(projection->name, projection->version);
     fold->snapshots = stele_snapshots_topic(projection->name, projection->version);
+    stele_monitor_init(&fold->monitor, stele_registry_runtime(options->registry));
     fold->events = stele_events_topic(projection->source->name);
     *out = fold;
     return STELE_OK;
@@ -39,6 +39,12 @@ stele_status stele_fold_open(const stele_fold_options *options, stele_fold **out
 void stele_fold_close(stele_fold *fold)
 {
     if (fold == NULL) return;
+    stele_deadline never = stele_deadline_after(stele_clock_system(), -1);
+    stele_monitor_lock(&fold->monitor);
+    while (fold->left_behind > 0)
+        stele_monitor_wait(&fold->monitor, never);
+    stele_monitor_unlock(&fold->monitor);
+    stele_monitor_clear(&fold->monitor);
     free(fold->group);
     free(fold->events);
     free(fold->snapshots);
@@ -57,22 +63,30 @@ const char *stele_fold_topic(const stele_fold *fold)
 
 /* ---- the task ---- */
 
+void fold_free_task(fold_task *task, int timeout_ms)
+{
+    stele_fenced_close(task->fenced, timeout_ms);
+    fold_writing_clear(task);
+    stele_log_group_free(task->taking.group);
+    stele_restore_free(task->taking.restore);
+    stele_states_free(task->states);
+    stele_monitor_clear(&task->taking.monitor);
+    free(task);
+}
+
 static void end_task(stele_task *base, bool lost)
 {
     fold_task *task = (fold_task *)base;
     (void)lost; /* either way, what is open is aborted and the states are dropped */
     fold_stop_reading(task);
-    stele_fenced_end(task->fenced, CLOSE_MS);
+    fold_take_cancel(task);
 }
 
 static void close_task(stele_task *base, stele_deadline by)
 {
     fold_task *task = (fold_task *)base;
-    stele_fenced_close(task->fenced, stele_deadline_remaining_ms(by, CLOSE_MS));
-    fold_writing_clear(task);
-    stele_restore_free(task->restore);
-    stele_states_free(task->states);
-    free(task);
+    fold_end_cycle(task);
+    if (fold_take_join(task, by)) fold_free_task(task, stele_deadline_remaining_ms(by, CLOSE_MS));
 }
 
 static stele_status open_task(void *self, stele_worker *worker, stele_partition source,
@@ -96,6 +110,10 @@ static stele_status open_task(void *self, stele_worker *worker, stele_partition 
         free(task);
         return status;
     }
+    fold_taking *taking = &task->taking;
+    taking->log = stele_worker_log(worker);
+    taking->partitions = stele_worker_partition_count(worker);
+    stele_monitor_init(&taking->monitor, stele_log_runtime(taking->log));
     *out = &task->base;
     return STELE_OK;
 }
@@ -109,11 +127,11 @@ static stele_status prepare_task(stele_task *base, int64_t *start, stele_error *
  * is another one. */
 static stele_status verify_last(fold_task *task, const stele_batch *batch, stele_error *err)
 {
-    int64_t last_offset = task->resume.last_offset;
+    int64_t last_offset = task->at.last_offset;
     const stele_record *found = batch->count > 0 ? &batch->records[0] : NULL;
     if (found == NULL && batch->next_offset <= last_offset) return STELE_OK;
     if (found == NULL || found->offset != last_offset ||
-        stele_event_hash(found) != task->resume.last_hash)
+        stele_event_hash(found) != task->at.last_hash)
         return stele_fail(err, STELE_E_HOLE, STELE_NEXT_STOP,
                           "%s/%d/%" PRId64
                           ": another record than the one that the checkpoint of %s was made after: "
@@ -159,8 +177,12 @@ static stele_status tick_task(stele_task *base, stele_error *err)
     fold_task *task = (fold_task *)base;
     if (task->unverified)
         return STELE_OK; /* nothing was applied, and nothing is to be said of it */
-    stele_status status = fold_write(task, false, err);
-    return status == STELE_OK && task->writing.active ? fold_not_yet(err) : status;
+    return fold_write(task, false, err);
+}
+
+stele_status fold_not_yet(stele_error *err)
+{
+    return stele_fail(err, STELE_E_TIMED_OUT, STELE_NEXT_RETRY, "%s", "");
 }
 
 static stele_status drain_task(stele_task *base, stele_error *err)
@@ -176,7 +198,7 @@ static stele_progress progress_of(const stele_task *base)
 {
     const fold_task *task = (const fold_task *)base;
     /* Until the last event is compared, reading has to begin with it. */
-    int64_t position = task->unverified ? task->resume.read_from : task->at.position;
+    int64_t position = task->unverified ? task->verify_from : task->at.position;
     return (stele_progress){.position = position,
                             .applied = task->restored + stele_states_applied(task->states)};
 }

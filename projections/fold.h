@@ -2,7 +2,8 @@
  * A fold projection at work: what the tasks of a worker do with their partitions. Restores states
  * from snapshots, applies events, writes snapshots and checkpoints through the fenced transaction.
  *
- * Threads and memory: a partition has the fenced writer's thread and its producer's; states live in
+ * Threads and memory: a partition has the fenced writer's thread and its producer's, and one more
+ * while it is taken; states live in
  * memory, sizeof(stele_entry) and the table's own cost above key and struct. */
 #ifndef STELE_PROJECTIONS_FOLD_H
 #define STELE_PROJECTIONS_FOLD_H

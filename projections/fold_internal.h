@@ -4,6 +4,7 @@
 #define STELE_PROJECTIONS_FOLD_INTERNAL_H
 
 #include "core/alloc.h"
+#include "core/monitor.h"
 #include "producer/fenced.h"
 #include "projections/fold.h"
 #include "projections/states.h"
@@ -11,13 +12,19 @@
 #include "snapshots/restore.h"
 #include "snapshots/topic.h"
 
-enum { ASK_MS = 1000 /* one question to broker or registry, in the worker's thread */ };
+enum {
+    ASK_MS = 1000,  /* one question to broker or registry */
+    CLOSE_MS = 1000 /* for what is open to be aborted */
+};
 
 struct stele_fold {
     stele_fold_options options;
     char *group;
     char *events;    /* the source topic */
     char *snapshots; /* the snapshots topic */
+    stele_monitor monitor;
+    bool preparing;  /* a partition's thread asks for what follows */
+    int left_behind; /* tasks whose threads were not waited for */
     /* Asked for once, before the first partition is restored. */
     bool prepared;
     size_t batch_max; /* what the snapshots topic takes as one batch; 0: not known */
@@ -70,22 +77,48 @@ typedef struct fold_writing {
     stele_buffer scratch;
 } fold_writing;
 
-typedef enum fold_step {
-    FOLD_SHARED = 0, /* topics, schemas, genesis */
-    FOLD_FENCE,
-    FOLD_BOUNDS,
-    FOLD_MEND, /* a transaction hangs; then the bounds again */
-    FOLD_READ,
-    FOLD_READY
-} fold_step;
+/** What the partition's thread wants of the worker's. */
+typedef enum fold_want {
+    FOLD_WANTS_NOTHING = 0,
+    FOLD_WANTS_SNAPSHOTS, /* read the snapshots up to `snapshots_end` */
+    FOLD_WANTS_GROUP      /* the member's group */
+} fold_want;
 
-/** Ending a transaction that hangs (fold_mend.c). */
-typedef struct fold_mending {
-    bool seen;            /* something is open, */
-    stele_deadline until; /* and it may be on its way until then */
-    bool in_flight;
-    bool done;
-} fold_mending;
+/**
+ * Taking a partition: straight-line code in a thread of its own (fold_take.c), for whatever asks
+ * the broker blocks. What is read goes through the worker's reader and so through the worker's
+ * thread. Under the monitor, but for what only one of the two has in its hands.
+ */
+typedef struct fold_taking {
+    bool started;
+    stele_thread thread;
+    stele_monitor monitor;
+    stele_log *log;
+    int32_t partitions; /* of the source */
+
+    bool cancelled; /* the task ends */
+    bool abandoned; /* nobody waits for the thread: it releases the task */
+    bool ended;
+    stele_error waits;  /* why it waits; STELE_OK */
+    stele_error result; /* once it has ended */
+    bool stops_all;     /* and it holds for all partitions */
+    bool ended_hanging; /* to be logged by the worker's thread */
+
+    fold_want want;
+    stele_log_group *group; /* the answer */
+    int64_t snapshots_start;
+    int64_t snapshots_end; /* their high watermark after the fence */
+    bool reading;          /* the worker's reader reads them */
+
+    stele_restore *restore;
+    stele_restore_facts facts;
+    bool hangs;             /* something is open that should not be, */
+    stele_deadline settles; /* and may be on its way to its end until then */
+    bool is_mended;         /* the abort of our own was written */
+    stele_resume resume;
+    stele_states_stored stored;
+    bool owes_offset;
+} fold_taking;
 
 typedef struct fold_task {
     stele_task base;
@@ -96,34 +129,45 @@ typedef struct fold_task {
     stele_fenced *fenced;
     stele_states *states;
 
-    fold_step step;
-    fold_mending mend;
-    stele_restore *restore; /* until READY */
-    bool reading;           /* the snapshots are read by the worker's reader */
-    int64_t snapshots_end;  /* their high watermark after the fence */
+    fold_taking taking;
+    bool is_ours; /* taken */
     int64_t restored;
-    stele_restore_facts facts;
-    stele_resume resume;
-    bool unverified; /* the checkpoint's last event is to be compared first */
+    int64_t verify_from; /* reading begins here until the checkpoint's last event was compared */
+    bool unverified;
 
     fold_mark at;    /* where it stands */
     int64_t log_end; /* as the last batch had it */
     fold_writing writing;
 } fold_task;
 
-/* ---- fold_restore.c ---- */
+/* ---- fold.c ---- */
+/* Nothing is wrong: called again when something has come for it. */
+stele_status fold_not_yet(stele_error *err);
+void fold_free_task(fold_task *task, int timeout_ms);
+
+/* ---- fold_take.c: the partition's thread ---- */
+stele_status fold_take_start(fold_task *task, stele_error *err);
+void fold_take_cancel(fold_task *task);
+/* @return false: the thread is left behind, and releases the task */
+bool fold_take_join(fold_task *task, stele_deadline by);
+
+/* Call again until it succeeds, or fails for good, or the task ends. */
+typedef stele_status fold_question(fold_task *task, stele_error *err);
+stele_status fold_insist(fold_task *task, fold_question *ask, stele_error *err);
+/* @return false: the task ends */
+bool fold_pause(fold_task *task, int timeout_ms);
+/* Wait for what the worker's thread does. @return false: the task ends */
+bool fold_want_of_worker(fold_task *task, fold_want want);
+stele_status fold_fail_cancelled(stele_error *err);
+
+/* ---- fold_mend.c: likewise ---- */
+/* Ask for the ends of all that this partition restores from; end what hangs there. */
+stele_status fold_agree_on_ends(fold_task *task, stele_error *err);
+
+/* ---- fold_restore.c: the worker's thread ---- */
 stele_status fold_prepare(fold_task *task, int64_t *start, stele_error *err);
 stele_status fold_take_snapshots(fold_task *task, const stele_batch *batch, stele_error *err);
 void fold_stop_reading(fold_task *task);
-/* Nothing is wrong: call again soon. */
-stele_status fold_not_yet(stele_error *err);
-
-/* ---- fold_mend.c ---- */
-/* Something is open that nobody has open. @return a failure: call again, for the bounds or to mend
- */
-stele_status fold_hangs(fold_task *task, stele_error *err);
-/* End it. @return STELE_OK: look again whether it is gone */
-stele_status fold_mend(fold_task *task, stele_error *err);
 
 /* ---- fold_write.c ---- */
 void fold_writing_begin(fold_task *task);
@@ -134,5 +178,7 @@ bool fold_is_written(const fold_task *task);
 /* A writer that cannot go on: fenced by another owner, or else the partition is begun anew. */
 stele_status fold_fail_dead(const stele_error *why, stele_error *err);
 void fold_writing_clear(fold_task *task);
+/* The cycle that is under way, if any, is over. */
+void fold_end_cycle(fold_task *task);
 
 #endif

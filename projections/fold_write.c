@@ -43,7 +43,7 @@ static void clear_chunk(fold_chunk *chunk)
     chunk->closing = false;
 }
 
-static void end_cycle(fold_task *task)
+void fold_end_cycle(fold_task *task)
 {
     assert(!task->writing.active || task->fold->cycles > 0);
     if (task->writing.active) task->fold->cycles--;
@@ -53,7 +53,7 @@ static void end_cycle(fold_task *task)
 void fold_writing_clear(fold_task *task)
 {
     fold_writing *writing = &task->writing;
-    end_cycle(task);
+    fold_end_cycle(task);
     clear_chunk(&writing->building);
     if (!writing->in_flight) clear_chunk(&writing->flying);
     free(writing->building.entries);
@@ -272,7 +272,7 @@ static void end_chunk(fold_task *task)
         assert(writing->mark.position >= writing->committed.position);
         writing->committed = writing->mark;
         writing->owes_offset = false;
-        end_cycle(task);
+        fold_end_cycle(task);
     }
     writing->abort_count = 0;
     clear_chunk(&writing->flying);
@@ -364,6 +364,12 @@ static void begin_cycle(fold_task *task)
     writing->cycle_events = stele_states_applied(task->states);
 }
 
+static bool is_built(const fold_task *task)
+{
+    const fold_writing *writing = &task->writing;
+    return writing->building.transaction != NULL && (writing->list == NULL || is_full(task));
+}
+
 /* One piece of the cycle that is under way, or the beginning of one that is due. */
 static stele_status go_on(fold_task *task, bool urgent, stele_error *err)
 {
@@ -377,15 +383,13 @@ static stele_status go_on(fold_task *task, bool urgent, stele_error *err)
         begin_cycle(task);
     }
     if (writing->flying.transaction != NULL && writing->flying.closing) return STELE_OK;
-    bool is_built =
-        writing->building.transaction != NULL && (writing->list == NULL || is_full(task));
-    if (!is_built) {
-        if ((status = fill(task, urgent ? URGENT_PIECE_NS : PIECE_NS / task->fold->cycles, err)) <
-            0)
-            return status;
-        is_built = writing->list == NULL || is_full(task);
+    if (!is_built(task)) {
+        status = fill(task, urgent ? URGENT_PIECE_NS : PIECE_NS / task->fold->cycles, err);
+        if (status < 0) return status;
     }
-    if (!is_built || writing->in_flight) return STELE_OK;
+    /* What is in flight wakes the worker; for the rest there is no reason to wait. */
+    if (!is_built(task) || !writing->in_flight) stele_worker_call_again(task->worker);
+    if (!is_built(task) || writing->in_flight) return STELE_OK;
     return submit_built(task, urgent, err);
 }
 

@@ -43,6 +43,7 @@ int run_log_contract(const contract_subject *subject);
     CASE(a_partition_is_started_once_and_at_an_offset)                                             \
     CASE(an_offset_past_the_end_is_a_hole)                                                         \
     CASE(an_offset_below_the_start_is_a_hole)                                                      \
+    CASE(a_reader_that_waits_is_woken_by_another_thread)                                           \
     CASE(an_unknown_topic_ends_the_reading)                                                        \
     CASE(a_deleted_topic_ends_the_reading)                                                         \
     /* producer_cases.c */                                                                         \

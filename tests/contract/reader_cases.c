@@ -445,6 +445,35 @@ void an_offset_below_the_start_is_a_hole(void)
     stele_log_reader_close(reader);
 }
 
+static void wake(void *reader)
+{
+    stele_log_reader_wake(reader);
+}
+
+void a_reader_that_waits_is_woken_by_another_thread(void)
+{
+    const char *topic = make_topic(the_log, 1);
+    put_many(topic, 0, 1);
+    stele_log_reader *reader = open_reader(topic, STELE_READ_COMMITTED);
+    read_to(reader, 1);
+    stele_clock clock = stele_log_clock(the_log);
+    stele_thread waker;
+    assert_int_equal(stele_thread_start(stele_log_runtime(the_log), &waker, "wake", wake, reader),
+                     0);
+
+    /* Whether it waits by then or not. */
+    stele_batch batch;
+    int64_t begun_ns = stele_clock_monotonic_ns(clock);
+    while (stele_log_reader_next(reader, PATIENCE_MS, &batch, &err) == STELE_OK)
+        stele_log_batch_release(&batch); /* the end of the partition, at most */
+    assert_true(stele_clock_monotonic_ns(clock) - begun_ns < (int64_t)PATIENCE_MS * 900000);
+    stele_thread_join(waker);
+
+    put_many(topic, 0, 1); /* it reads as before */
+    read_to(reader, 2);
+    stele_log_reader_close(reader);
+}
+
 void an_unknown_topic_ends_the_reading(void)
 {
     expect_failure_at(fresh_name("unknown"), 0, 0, STELE_E_NOT_FOUND);

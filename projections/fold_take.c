@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: MIT
+ * Taking a partition: fence first, end what hangs, ask for ends and offsets, restore the snapshots
+ * up to the high watermark that they had after the fence, then the checks. Straight-line code in
+ * the partition's own thread, so that many partitions are taken in the time of one. */
+#include "core/names.h"
+#include "projections/fold_internal.h"
+
+enum {
+    PAUSE_MIN_MS = 20, /* between two attempts of a question */
+    PAUSE_MAX_MS = 2000,
+    LOOK_MS = 100 /* how often a fence that lasts is looked at */
+};
+
+stele_status fold_fail_cancelled(stele_error *err)
+{
+    return stele_fail(err, STELE_E_INTERRUPTED, STELE_NEXT_ABORT, "the partition is given up");
+}
+
+/* ---- waiting ---- */
+
+static stele_deadline after(const fold_task *task, int timeout_ms)
+{
+    return stele_deadline_after(stele_log_clock(task->taking.log), timeout_ms);
+}
+
+/* The monitor is held. */
+static void wake_worker(fold_task *task)
+{
+    if (!task->taking.abandoned && !task->taking.cancelled) stele_worker_wake(task->worker);
+}
+
+static void set_waits(fold_task *task, const stele_error *why)
+{
+    fold_taking *self = &task->taking;
+    stele_monitor_lock(&self->monitor);
+    bool is_new = why == NULL ? self->waits.status < 0 : self->waits.status == STELE_OK;
+    self->waits = why == NULL ? (stele_error){0} : *why;
+    if (is_new) wake_worker(task);
+    stele_monitor_unlock(&self->monitor);
+}
+
+bool fold_pause(fold_task *task, int timeout_ms)
+{
+    fold_taking *self = &task->taking;
+    stele_deadline until = after(task, timeout_ms);
+    stele_monitor_lock(&self->monitor);
+    while (!self->cancelled && stele_monitor_wait(&self->monitor, until)) {
+    }
+    bool goes_on = !self->cancelled;
+    stele_monitor_unlock(&self->monitor);
+    return goes_on;
+}
+
+stele_status fold_insist(fold_task *task, fold_question *ask, stele_error *err)
+{
+    int pause_ms = PAUSE_MIN_MS;
+    stele_error failure;
+    stele_status status;
+    while ((status = ask(task, &failure)) < 0 && failure.next == STELE_NEXT_RETRY) {
+        if (failure.text[0] != '\0') set_waits(task, &failure);
+        if (!fold_pause(task, pause_ms)) return fold_fail_cancelled(err);
+        pause_ms = pause_ms * 2 < PAUSE_MAX_MS ? pause_ms * 2 : PAUSE_MAX_MS;
+    }
+    set_waits(task, NULL);
+    if (status < 0) *err = failure;
+    return status;
+}
+
+bool fold_want_of_worker(fold_task *task, fold_want want)
+{
+    fold_taking *self = &task->taking;
+    stele_monitor_lock(&self->monitor);
+    self->want = want;
+    wake_worker(task);
+    while (!self->cancelled && self->want != FOLD_WANTS_NOTHING)
+        stele_monitor_wait(&self->monitor, after(task, -1));
+    bool goes_on = !self->cancelled;
+    stele_monitor_unlock(&self->monitor);
+    return goes_on;
+}
+
+/* ---- what all partitions share ---- */
+
+static stele_status register_type(const fold_task *task, const stele_type *type, int32_t *id,
+                                  stele_error *err)
+{
+    const stele_fold *fold = task->fold;
+    STELE_AUTO(char) subject = stele_registry_subject(fold->snapshots, type->name);
+    stele_error why;
+    stele_status status = stele_registry_register(
+        fold->options.registry, subject, stele_text(type->schema), NULL, 0, ASK_MS, id, &why);
+    if (status == STELE_E_INCOMPATIBLE)
+        return stele_fail(err, status, STELE_NEXT_STOP,
+                          "raise the version of projection %s, its state has changed too much: %s",
+                          fold->options.projection->name, why.text);
+    if (status < 0) *err = why;
+    return status;
+}
+
+static stele_status ask_shared(fold_task *task, stele_error *err)
+{
+    stele_fold *fold = task->fold;
+    fold_taking *self = &task->taking;
+    stele_status status = stele_snapshots_ensure(self->log, fold->snapshots, fold->events,
+                                                 self->partitions, ASK_MS, err);
+    self->stops_all = status == STELE_E_CONFLICT;
+    if (status < 0) return status;
+    status = stele_log_topic_batch_max(self->log, fold->snapshots, ASK_MS, &fold->batch_max, err);
+    if (status < 0) return status;
+    status = stele_registry_genesis(fold->options.registry, ASK_MS, fold->genesis, err);
+    if (status < 0) return status;
+    status = register_type(task, fold->options.projection->state, &fold->state_schema, err);
+    if (status < 0) return status;
+    return register_type(task, &stele_checkpoint_type, &fold->checkpoint_schema, err);
+}
+
+/* One partition's thread asks, the others wait for its answer. */
+static stele_status prepare_shared(fold_task *task, stele_error *err)
+{
+    stele_fold *fold = task->fold;
+    stele_deadline until = after(task, ASK_MS);
+    stele_monitor_lock(&fold->monitor);
+    while (fold->preparing && stele_monitor_wait(&fold->monitor, until)) {
+    }
+    bool prepared = fold->prepared;
+    bool mine = !prepared && !fold->preparing;
+    if (mine) fold->preparing = true;
+    stele_monitor_unlock(&fold->monitor);
+    if (prepared) return STELE_OK;
+    if (!mine) return stele_fail(err, STELE_E_TIMED_OUT, STELE_NEXT_RETRY, "%s", "");
+
+    stele_status status = ask_shared(task, err);
+    stele_monitor_lock(&fold->monitor);
+    fold->preparing = false;
+    fold->prepared = status == STELE_OK;
+    stele_monitor_wake(&fold->monitor);
+    stele_monitor_unlock(&fold->monitor);
+    return status;
+}
+
+/* ---- fence ---- */
+
+/* @locality the writer's thread; not after the writer was asked to end */
+static void on_outcome(void *context)
+{
+    stele_worker_wake(((fold_task *)context)->worker);
+}
+
+static stele_status open_fence(fold_task *task, stele_error *err)
+{
+    fold_taking *self = &task->taking;
+    STELE_AUTO(char)
+    id = stele_transactional_id(task->fold->group, task->source.topic, task->source.index);
+    stele_fenced_options options = {.transactional_id = id,
+                                    .topic = task->fold->snapshots,
+                                    .batch_max = task->fold->batch_max,
+                                    .timeout_ms = task->fold->options.transaction_timeout_ms,
+                                    .wake = on_outcome,
+                                    .context = task};
+    stele_fenced *fenced;
+    stele_status status = stele_fenced_open(self->log, &options, &fenced, err);
+    if (status < 0) return status;
+    stele_monitor_lock(&self->monitor);
+    task->fenced = fenced;
+    if (self->cancelled) stele_fenced_end(fenced, CLOSE_MS);
+    stele_monitor_unlock(&self->monitor);
+    return STELE_OK;
+}
+
+static bool is_cancelled(fold_task *task)
+{
+    stele_monitor_lock(&task->taking.monitor);
+    bool cancelled = task->taking.cancelled;
+    stele_monitor_unlock(&task->taking.monitor);
+    return cancelled;
+}
+
+static stele_status fence(fold_task *task, stele_error *err)
+{
+    stele_status status = fold_insist(task, open_fence, err);
+    if (status < 0) return status;
+    stele_error failure;
+    stele_fenced_state state;
+    while ((state = stele_fenced_await(task->fenced, LOOK_MS, &failure)) == STELE_FENCED_INIT) {
+        if (is_cancelled(task)) return fold_fail_cancelled(err);
+        failure.next = STELE_NEXT_RETRY;
+        set_waits(task, failure.status < 0 ? &failure : NULL);
+    }
+    set_waits(task, NULL);
+    if (state != STELE_FENCED_DEAD) return STELE_OK;
+    /* Dead without an answer: it has written nothing, so another one may try. */
+    if (failure.status == STELE_E_TIMED_OUT) failure.next = STELE_NEXT_ABORT;
+    *err = failure;
+    return failure.status;
+}
+
+/* ---- snapshots ---- */
+
+static stele_status restore_one(void *context, const stele_snapshot *snapshot, stele_error *err)
+{
+    fold_task *task = context;
+    stele_status status = stele_states_restore(task->states, snapshot, err);
+    if (status == STELE_OK) task->restored++;
+    return status;
+}
+
+static stele_status restore(fold_task *task, stele_error *err)
+{
+    fold_taking *self = &task->taking;
+    stele_restore_new(&(stele_restore_options){.log = self->log,
+                                               .registry = task->fold->options.registry,
+                                               .snapshots = task->snapshots,
+                                               .source = task->source,
+                                               .each = restore_one,
+                                               .context = task},
+                      &self->restore);
+    if (self->snapshots_start >= self->snapshots_end) return STELE_OK;
+    if (!fold_want_of_worker(task, FOLD_WANTS_SNAPSHOTS)) return fold_fail_cancelled(err);
+    return STELE_OK;
+}
+
+/* ---- checks ---- */
+
+/* Aggregates whose tombstone was still to be written are dirty again. */
+static void mark_unburied(fold_task *task)
+{
+    stele_table *table = stele_states_table(task->states);
+    stele_table_cursor cursor = {0};
+    stele_entry *entry;
+    while ((entry = stele_table_next(table, &cursor)) != NULL) {
+        if ((entry->flags & STELE_ENTRY_FINISHED) != 0 && (entry->flags & STELE_ENTRY_BURIED) == 0)
+            stele_states_add_dirty(task->states, entry);
+    }
+}
+
+/* A partition that came later has no checkpoint to tell of it, but others have. */
+static stele_status check_count(fold_task *task, stele_error *err)
+{
+    const stele_fold *fold = task->fold;
+    fold_taking *self = &task->taking;
+    const stele_projection *projection = fold->options.projection;
+    stele_count_options options = {.log = self->log,
+                                   .registry = fold->options.registry,
+                                   .snapshots = fold->snapshots,
+                                   .events = fold->events,
+                                   .partitions = self->partitions,
+                                   .timeout_ms = ASK_MS};
+    int32_t count;
+    stele_status status = stele_snapshots_count(&options, &count, err);
+    if (status < 0 || count == 0 || count == self->partitions) return status;
+    self->stops_all = true;
+    return stele_snapshots_fail_count(err, fold->events, projection->name, projection->version,
+                                      count, self->partitions);
+}
+
+static stele_status check(fold_task *task, stele_error *err)
+{
+    fold_taking *self = &task->taking;
+    const stele_checkpoint *checkpoint = stele_restore_checkpoint(self->restore);
+    stele_status status = checkpoint == NULL ? fold_insist(task, check_count, err) : STELE_OK;
+    if (status < 0) return status;
+    self->stored = stele_states_count_stored(task->states);
+    stele_restore_facts *facts = &self->facts;
+    facts->projection = task->fold->options.projection->name;
+    facts->version = task->fold->options.projection->version;
+    facts->source = task->source;
+    facts->partitions = self->partitions;
+    facts->genesis = task->fold->genesis;
+    facts->aggregates = self->stored.aggregates;
+    facts->finished = self->stored.finished;
+    int64_t group_offset = facts->group_offset;
+    /* Of a commit that was half ended the group may have heard and the snapshots not, or the other
+     * way round. The abort took one half away; the checkpoint decides, and the group follows it. */
+    if (self->is_mended) facts->group_offset = STELE_OFFSET_NONE;
+    status = stele_restore_validate(checkpoint, facts, &self->resume, err);
+    self->stops_all = status == STELE_E_CONFLICT;
+    if (status < 0) return status;
+    self->owes_offset = self->is_mended && group_offset != STELE_OFFSET_NONE &&
+                        group_offset != self->resume.position;
+    mark_unburied(task);
+    return STELE_OK;
+}
+
+/* ---- the thread ---- */
+
+static stele_status take(fold_task *task, stele_error *err)
+{
+    stele_status status;
+    if ((status = fold_insist(task, prepare_shared, err)) < 0) return status;
+    if ((status = fence(task, err)) < 0) return status;
+    if ((status = fold_agree_on_ends(task, err)) < 0) return status;
+    if ((status = restore(task, err)) < 0) return status;
+    return check(task, err);
+}
+
+static void leave(fold_task *task)
+{
+    stele_fold *fold = task->fold;
+    fold_free_task(task, CLOSE_MS);
+    stele_monitor_lock(&fold->monitor);
+    fold->left_behind--;
+    stele_monitor_wake(&fold->monitor);
+    stele_monitor_unlock(&fold->monitor);
+}
+
+static void run(void *context)
+{
+    fold_task *task = context;
+    fold_taking *self = &task->taking;
+    stele_error failure = {0};
+    take(task, &failure);
+    stele_monitor_lock(&self->monitor);
+    self->result = failure;
+    self->ended = true;
+    stele_monitor_wake(&self->monitor);
+    wake_worker(task);
+    bool abandoned = self->abandoned;
+    stele_monitor_unlock(&self->monitor);
+    if (abandoned) leave(task);
+}
+
+stele_status fold_take_start(fold_task *task, stele_error *err)
+{
+    fold_taking *self = &task->taking;
+    int cause =
+        stele_thread_start(stele_log_runtime(self->log), &self->thread, "stele-take", run, task);
+    if (cause != 0)
+        return stele_fail_cause(err, STELE_E_UNAVAILABLE, STELE_NEXT_RETRY, cause,
+                                "no thread to take %s/%d: raise the limit of threads",
+                                task->source.topic, (int)task->source.index);
+    self->started = true;
+    return STELE_OK;
+}
+
+void fold_take_cancel(fold_task *task)
+{
+    fold_taking *self = &task->taking;
+    stele_monitor_lock(&self->monitor);
+    self->cancelled = true;
+    stele_monitor_wake(&self->monitor);
+    stele_fenced_end(task->fenced, CLOSE_MS);
+    stele_monitor_unlock(&self->monitor);
+}
+
+bool fold_take_join(fold_task *task, stele_deadline by)
+{
+    fold_taking *self = &task->taking;
+    if (!self->started) return true;
+    stele_monitor_lock(&self->monitor);
+    while (!self->ended && stele_monitor_wait(&self->monitor, by)) {
+    }
+    bool ended = self->ended;
+    stele_thread thread = self->thread;
+    if (!ended) {
+        self->abandoned = true;
+        stele_monitor_lock(&task->fold->monitor);
+        task->fold->left_behind++;
+        stele_monitor_unlock(&task->fold->monitor);
+    }
+    stele_monitor_unlock(&self->monitor);
+    if (!ended) {
+        stele_thread_detach(thread);
+        return false;
+    }
+    stele_thread_join(thread);
+    self->started = false;
+    return true;
+}
