@@ -4,12 +4,11 @@
 #include <dirent.h>
 #include <errno.h>
 
-#include <jansson.h>
-
 #include "core/alloc.h"
 #include "core/text.h"
 #include "registry/entry.h"
 #include "registry/registry_port.h"
+#include "schemas/schema_text.h"
 #include "schemas/scopes.h"
 
 STELE_SCOPE(DIR, closedir);
@@ -135,12 +134,14 @@ static bool may_refer_to(schema_file *file, const char *full_name)
 {
     const char *last_dot = strrchr(full_name, '.');
     const char *name = last_dot == NULL ? full_name : last_dot + 1;
-    STELE_AUTO(json_t)
-    json = json_loadb((const char *)file->text.data, file->text.size, JSON_ALLOW_NUL, NULL);
-    const char *own = json_string_value(json_object_get(json, "name"));
-    const char *space = json_string_value(json_object_get(json, "namespace"));
+    stele_tree_problem ignored;
+    STELE_AUTO(stele_arena) trees = stele_arena_new();
+    const stele_tree *json = stele_schema_tree(stele_buffer_view(&file->text), trees, &ignored);
+    const char *own = stele_tree_string(stele_tree_get(json, "name"));
+    const char *space = stele_tree_string(stele_tree_get(json, "namespace"));
     if (own == NULL) own = "";
     bool has_space = space != NULL && space[0] != '\0' && strchr(own, '.') == NULL;
+    own += own[0] == '.'; /* of no namespace */
     STELE_AUTO(char)
     own_full = has_space ? stele_strdup_format("%s.%s", space, own) : stele_strdup(own);
     if (strcmp(own_full, full_name) == 0) return false;

@@ -1,17 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * What makes two schemas one, so that they share an id. */
-#include <jansson.h>
-
 #include "core/alloc.h"
 #include "registry/record.h"
+#include "schemas/schema_text.h"
 #include "schemas/scopes.h"
 #include "schemas/sha256.h"
-
-static int append_text(const char *text, size_t size, void *context)
-{
-    stele_buffer_append(context, stele_bytes_of(text, size));
-    return 0;
-}
 
 static int compare_links(const void *a, const void *b)
 {
@@ -39,17 +32,15 @@ static void append_links(const stele_registry_link *links, size_t count, stele_b
 stele_status stele_registry_identity(stele_bytes text, const stele_registry_link *links,
                                      size_t count, uint8_t identity[32], stele_error *err)
 {
-    json_error_t where;
-    STELE_AUTO(json_t)
-    json = json_loadb((const char *)text.data, text.size,
-                      JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, &where);
+    stele_tree_problem where;
+    STELE_AUTO(stele_arena) trees = stele_arena_new();
+    const stele_tree *json = stele_schema_tree(text, trees, &where);
     if (json == NULL) {
         return stele_fail(err, STELE_E_INVALID, STELE_NEXT_REJECT,
-                          "the schema is not JSON: line %d: %s", where.line, where.text);
+                          "the schema is not JSON: line %zu: %s", where.line, where.why);
     }
     STELE_AUTO_VALUE(stele_buffer) bytes = {0};
-    json_dump_callback(json, append_text, &bytes,
-                       JSON_COMPACT | JSON_SORT_KEYS | JSON_ENCODE_ANY | JSON_REAL_PRECISION(17));
+    stele_tree_write(json, true, &bytes);
     append_links(links, count, &bytes);
     stele_sha256(stele_buffer_view(&bytes), identity);
     return STELE_OK;

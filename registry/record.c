@@ -8,7 +8,8 @@
 #include "core/alloc.h"
 #include "core/text.h"
 #include "core/uuid.h"
-#include "schemas/scopes.h"
+
+STELE_SCOPE(json_t, json_decref);
 
 static const char *const kind_names[] = {[STELE_REGISTRY_GENESIS] = "genesis",
                                          [STELE_REGISTRY_SCHEMA] = "schema",

@@ -24,7 +24,7 @@ typedef struct writer {
     stele_error *err;
 } writer;
 
-static stele_status put(writer *w, const stele_node *node, const json_t *json);
+static stele_status put(writer *w, const stele_node *node, const stele_tree *json);
 
 static stele_status refuse(writer *w, const stele_node *node)
 {
@@ -44,13 +44,31 @@ static void put_bytes(writer *w, stele_bytes bytes)
     stele_buffer_append(w->out, bytes);
 }
 
-static stele_status put_whole(writer *w, const stele_node *node, const json_t *json)
+/* Half a surrogate pair, which JSON can hold, is no character. */
+static stele_status put_string(writer *w, stele_bytes text)
 {
-    json_int_t value = json_integer_value(json);
-    if (!json_is_integer(json)) return refuse(w, node);
-    if (node->kind == STELE_KIND_INT && (value < INT32_MIN || value > INT32_MAX)) {
-        return stele_fail(w->err, STELE_E_INVALID, STELE_NEXT_REJECT, "%" PRId64 " is not an int",
-                          (int64_t)value);
+    if (!stele_utf8_is_valid(text)) {
+        return stele_fail(w->err, STELE_E_INVALID, STELE_NEXT_REJECT,
+                          "half a surrogate pair in %s is no character", stele_quote(text).text);
+    }
+    put_bytes(w, text);
+    return STELE_OK;
+}
+
+static bool is_boolean(const stele_tree *json)
+{
+    return json->kind == STELE_TREE_TRUE || json->kind == STELE_TREE_FALSE;
+}
+
+static stele_status put_whole(writer *w, const stele_node *node, const stele_tree *json)
+{
+    int64_t value;
+    if (!stele_tree_is_whole(json)) return refuse(w, node);
+    if (!stele_tree_integer(json, &value) ||
+        (node->kind == STELE_KIND_INT && (value < INT32_MIN || value > INT32_MAX))) {
+        return stele_fail(w->err, STELE_E_INVALID, STELE_NEXT_REJECT, "%s is out of range of %s",
+                          stele_quote(json->text).text,
+                          node->kind == STELE_KIND_INT ? "an int" : "a long");
     }
     put_long(w, value);
     return STELE_OK;
@@ -64,13 +82,12 @@ static float narrow(double value)
 }
 
 /* A number, or as Avro Java takes it, the text of one: JSON has no NaN and no Infinity. */
-static stele_status put_real(writer *w, const stele_node *node, const json_t *json)
+static stele_status put_real(writer *w, const stele_node *node, const stele_tree *json)
 {
-    double value = json_number_value(json);
-    if (json_is_string(json)) {
-        stele_bytes text = stele_bytes_of(json_string_value(json), json_string_length(json));
-        if (stele_parse_double(text, &value, NULL) < 0) return refuse(w, node);
-    } else if (!json_is_number(json)) {
+    double value = stele_tree_real(json);
+    if (stele_tree_is(json, STELE_TREE_STRING)) {
+        if (stele_parse_double(json->text, &value, NULL) < 0) return refuse(w, node);
+    } else if (!stele_tree_is(json, STELE_TREE_NUMBER)) {
         return refuse(w, node);
     }
     uint8_t *at = stele_buffer_reserve(w->out, 8);
@@ -81,24 +98,22 @@ static stele_status put_real(writer *w, const stele_node *node, const json_t *js
 }
 
 /* Code points 0 to 255 are the bytes. */
-static bool bytes_of(const json_t *json, stele_buffer *out)
+static bool bytes_of(stele_bytes text, stele_buffer *out)
 {
-    const uint8_t *text = (const uint8_t *)json_string_value(json);
-    size_t size = json_string_length(json);
-    for (size_t i = 0; i < size; i++) {
-        uint8_t byte = text[i];
+    for (size_t i = 0; i < text.size; i++) {
+        uint8_t byte = text.data[i];
         if (byte >= 0xc4) return false;
-        if (byte >= 0x80) byte = (uint8_t)((byte & 3) << 6 | (text[++i] & 0x3f));
+        if (byte >= 0x80) byte = (uint8_t)((byte & 3) << 6 | (text.data[++i] & 0x3f));
         stele_buffer_push(out, byte);
     }
     return true;
 }
 
-static stele_status put_binary(writer *w, const stele_node *node, const json_t *json)
+static stele_status put_binary(writer *w, const stele_node *node, const stele_tree *json)
 {
-    if (!json_is_string(json)) return refuse(w, node);
+    if (!stele_tree_is(json, STELE_TREE_STRING)) return refuse(w, node);
     STELE_AUTO_VALUE(stele_buffer) bytes = {0};
-    if (!bytes_of(json, &bytes)) {
+    if (!bytes_of(json->text, &bytes)) {
         return stele_fail(w->err, STELE_E_INVALID, STELE_NEXT_REJECT,
                           "the bytes of a default are characters up to \\u00ff");
     }
@@ -122,9 +137,9 @@ static stele_status put_binary(writer *w, const stele_node *node, const json_t *
     return STELE_OK;
 }
 
-static stele_status put_symbol(writer *w, const stele_node *node, const json_t *json)
+static stele_status put_symbol(writer *w, const stele_node *node, const stele_tree *json)
 {
-    const char *symbol = json_string_value(json);
+    const char *symbol = stele_tree_string(json);
     int64_t index = symbol == NULL ? -1 : stele_node_find(node, symbol);
     if (index < 0) {
         return stele_fail(w->err, STELE_E_INVALID, STELE_NEXT_REJECT, "not a symbol of %s",
@@ -134,28 +149,27 @@ static stele_status put_symbol(writer *w, const stele_node *node, const json_t *
     return STELE_OK;
 }
 
-static stele_status put_array(writer *w, const stele_node *node, const json_t *json)
+static stele_status put_array(writer *w, const stele_node *node, const stele_tree *json)
 {
-    if (!json_is_array(json)) return refuse(w, node);
-    size_t count = json_array_size(json);
+    if (!stele_tree_is(json, STELE_TREE_ARRAY)) return refuse(w, node);
+    size_t count = json->count;
     if (count > 0) put_long(w, (int64_t)count);
     for (size_t i = 0; i < count; i++) {
-        stele_status status = put(w, node->item, json_array_get(json, i));
+        stele_status status = put(w, node->item, stele_tree_at(json, i));
         if (status < 0) return status;
     }
     put_long(w, 0);
     return STELE_OK;
 }
 
-static stele_status put_map(writer *w, const stele_node *node, const json_t *json)
+static stele_status put_map(writer *w, const stele_node *node, const stele_tree *json)
 {
-    if (!json_is_object(json)) return refuse(w, node);
-    size_t count = json_object_size(json);
+    if (!stele_tree_is(json, STELE_TREE_OBJECT)) return refuse(w, node);
+    size_t count = json->count;
     if (count > 0) put_long(w, (int64_t)count);
-    void *place = json_object_iter((json_t *)json);
-    for (; place != NULL; place = json_object_iter_next((json_t *)json, place)) {
-        put_bytes(w, stele_text(json_object_iter_key(place)));
-        stele_status status = put(w, node->item, json_object_iter_value(place));
+    for (size_t i = 0; i < count; i++) {
+        stele_status status = put_string(w, json->names[i]);
+        if (status == STELE_OK) status = put(w, node->item, &json->items[i]);
         if (status < 0) return status;
     }
     put_long(w, 0);
@@ -163,12 +177,12 @@ static stele_status put_map(writer *w, const stele_node *node, const json_t *jso
 }
 
 /* A field that the default leaves out takes its own default, as in Avro Java. */
-static stele_status put_record(writer *w, const stele_node *node, const json_t *json)
+static stele_status put_record(writer *w, const stele_node *node, const stele_tree *json)
 {
-    if (!json_is_object(json)) return refuse(w, node);
+    if (!stele_tree_is(json, STELE_TREE_OBJECT)) return refuse(w, node);
     for (size_t i = 0; i < node->count; i++) {
         const stele_field *field = &node->fields[i];
-        const json_t *value = json_object_get(json, field->name);
+        const stele_tree *value = stele_tree_get(json, field->name);
         if (value == NULL) value = field->standard;
         if (value == NULL) {
             return stele_fail(w->err, STELE_E_INVALID, STELE_NEXT_REJECT,
@@ -180,7 +194,7 @@ static stele_status put_record(writer *w, const stele_node *node, const json_t *
     return STELE_OK;
 }
 
-static stele_status put_union(writer *w, const stele_node *node, const json_t *json)
+static stele_status put_union(writer *w, const stele_node *node, const stele_tree *json)
 {
     size_t before = w->out->size;
     for (size_t i = 0; i < node->count; i++) {
@@ -189,19 +203,23 @@ static stele_status put_union(writer *w, const stele_node *node, const json_t *j
         if (status == STELE_OK || status == STELE_E_LIMIT) return status;
         w->out->size = before;
     }
+    if (node->count == 0) {
+        return stele_fail(w->err, STELE_E_INVALID, STELE_NEXT_REJECT,
+                          "a union without branches has no values");
+    }
     return stele_fail(w->err, STELE_E_INVALID, STELE_NEXT_REJECT,
                       "it fits no branch of the union, the first of which is %s",
                       stele_node_name(node->branches[0]));
 }
 
-static stele_status put_kind(writer *w, const stele_node *node, const json_t *json)
+static stele_status put_kind(writer *w, const stele_node *node, const stele_tree *json)
 {
     switch (node->kind) {
     case STELE_KIND_NULL:
-        return json_is_null(json) ? STELE_OK : refuse(w, node);
+        return stele_tree_is(json, STELE_TREE_NULL) ? STELE_OK : refuse(w, node);
     case STELE_KIND_BOOLEAN:
-        if (!json_is_boolean(json)) return refuse(w, node);
-        stele_buffer_push(w->out, json_is_true(json));
+        if (!is_boolean(json)) return refuse(w, node);
+        stele_buffer_push(w->out, stele_tree_is(json, STELE_TREE_TRUE));
         return STELE_OK;
     case STELE_KIND_INT:
     case STELE_KIND_LONG:
@@ -210,9 +228,8 @@ static stele_status put_kind(writer *w, const stele_node *node, const json_t *js
     case STELE_KIND_DOUBLE:
         return put_real(w, node, json);
     case STELE_KIND_STRING:
-        if (!json_is_string(json)) return refuse(w, node);
-        put_bytes(w, stele_bytes_of(json_string_value(json), json_string_length(json)));
-        return STELE_OK;
+        if (!stele_tree_is(json, STELE_TREE_STRING)) return refuse(w, node);
+        return put_string(w, json->text);
     case STELE_KIND_BYTES:
     case STELE_KIND_FIXED:
         return put_binary(w, node, json);
@@ -230,7 +247,7 @@ static stele_status put_kind(writer *w, const stele_node *node, const json_t *js
     return refuse(w, node);
 }
 
-static stele_status put(writer *w, const stele_node *node, const json_t *json)
+static stele_status put(writer *w, const stele_node *node, const stele_tree *json)
 {
     if (*w->steps_left == 0 || w->out->size - w->start > BYTES_MAX || w->depth >= NESTING_MAX) {
         return stele_fail(w->err, STELE_E_LIMIT, STELE_NEXT_REJECT,
@@ -243,8 +260,8 @@ static stele_status put(writer *w, const stele_node *node, const json_t *json)
     return status;
 }
 
-stele_status stele_default_encode(const stele_node *node, const json_t *json, size_t *steps_left,
-                                  stele_buffer *out, stele_error *err)
+stele_status stele_default_encode(const stele_node *node, const stele_tree *json,
+                                  size_t *steps_left, stele_buffer *out, stele_error *err)
 {
     writer w = {.out = out, .start = out->size, .steps_left = steps_left, .err = err};
     stele_status status = put(&w, node, json);

@@ -16,7 +16,7 @@ enum { STELE_DEFAULT_STEPS_MAX = 1000000 };
  * @return STELE_E_INVALID  it is not of this type; the text says the path and why
  *         STELE_E_LIMIT    it is too large (next = REJECT in both cases)
  */
-stele_status stele_default_encode(const stele_node *node, const json_t *json, size_t *steps_left,
-                                  stele_buffer *out, stele_error *err);
+stele_status stele_default_encode(const stele_node *node, const stele_tree *json,
+                                  size_t *steps_left, stele_buffer *out, stele_error *err);
 
 #endif

@@ -38,7 +38,8 @@ static bool same_fields(comparison *c, const stele_node *a, const stele_node *b)
             return false;
         }
         if ((one->standard == NULL) != (other->standard == NULL)) return false;
-        if (one->standard != NULL && !json_equal(one->standard, other->standard)) return false;
+        if (one->standard != NULL && !stele_tree_equal(one->standard, other->standard))
+            return false;
         if (!same(c, one->type, other->type)) return false;
     }
     return true;

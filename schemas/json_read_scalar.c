@@ -20,7 +20,7 @@ stele_status stele_json_at_path(stele_json_reader *r, const stele_json_path *p, 
         if (p->name != NULL) {
             stele_value_path_field(&where, p->name);
         } else if (p->key != NULL) {
-            stele_value_path_key(&where, stele_text(p->key));
+            stele_value_path_key(&where, *p->key);
         } else {
             stele_value_path_index(&where, p->index);
         }
@@ -29,20 +29,18 @@ stele_status stele_json_at_path(stele_json_reader *r, const stele_json_path *p, 
     return stele_value_path_fail(&where, status, inner.text, r->err);
 }
 
-static const char *what_is(const json_t *json)
+static const char *what_is(const stele_tree *json)
 {
-    switch (json_typeof(json)) {
-    case JSON_OBJECT:
+    switch (json->kind) {
+    case STELE_TREE_OBJECT:
         return "an object";
-    case JSON_ARRAY:
+    case STELE_TREE_ARRAY:
         return "an array";
-    case JSON_STRING:
+    case STELE_TREE_STRING:
         return "a string";
-    case JSON_INTEGER:
-        return "a whole number";
-    case JSON_REAL:
-        return "a number with a fraction";
-    case JSON_NULL:
+    case STELE_TREE_NUMBER:
+        return stele_tree_is_whole(json) ? "a whole number" : "a number with a fraction";
+    case STELE_TREE_NULL:
         return "null";
     default:
         return "a boolean";
@@ -50,16 +48,11 @@ static const char *what_is(const json_t *json)
 }
 
 stele_status stele_json_mismatch(stele_json_reader *r, const stele_json_path *p, const char *wanted,
-                                 const json_t *json)
+                                 const stele_tree *json)
 {
     return stele_json_at_path(r, p,
                               stele_fail(r->err, STELE_E_INVALID, STELE_NEXT_REJECT,
                                          "expected %s, found %s", wanted, what_is(json)));
-}
-
-static stele_bytes string_view(const json_t *json)
-{
-    return stele_bytes_of(json_string_value(json), json_string_length(json));
 }
 
 static stele_status read_text(stele_json_reader *r, const stele_layout *layout, stele_bytes text,
@@ -68,23 +61,30 @@ static stele_status read_text(stele_json_reader *r, const stele_layout *layout, 
     return stele_json_at_path(r, p, stele_scalar_read(layout, text, value, r->arena, r->err));
 }
 
+static stele_status out_of_range(stele_json_reader *r, const stele_tree *json, const char *kind,
+                                 const stele_json_path *p)
+{
+    return stele_json_at_path(
+        r, p,
+        stele_fail(r->err, STELE_E_INVALID, STELE_NEXT_REJECT, "%.40s%s is out of range of %s",
+                   (const char *)json->text.data, json->text.size > 40 ? "…" : "", kind));
+}
+
 static stele_status read_integer(stele_json_reader *r, const stele_layout *layout,
-                                 const json_t *json, const stele_json_path *p, void *value)
+                                 const stele_tree *json, const stele_json_path *p, void *value)
 {
     bool narrow = layout->kind == STELE_KIND_INT;
-    int64_t number;
-    if (json_is_integer(json)) {
-        number = json_integer_value(json);
-    } else if (json_is_real(json) && json_real_value(json) == floor(json_real_value(json)) &&
-               fabs(json_real_value(json)) <= 9007199254740992.0) {
-        number = (int64_t)json_real_value(json);
-    } else {
-        return stele_json_mismatch(r, p, "a whole number", json);
+    int64_t number = 0;
+    bool fits = stele_tree_integer(json, &number);
+    if (!fits && !stele_tree_is_whole(json)) {
+        double real = stele_tree_real(json);
+        fits = stele_tree_is(json, STELE_TREE_NUMBER) && real == floor(real) &&
+               fabs(real) <= 9007199254740992.0;
+        if (!fits) return stele_json_mismatch(r, p, "a whole number", json);
+        number = (int64_t)real;
     }
-    if (narrow && (number < INT32_MIN || number > INT32_MAX)) {
-        return stele_json_at_path(r, p,
-                                  stele_fail(r->err, STELE_E_INVALID, STELE_NEXT_REJECT,
-                                             "%" PRId64 " is out of range of an int", number));
+    if (!fits || (narrow && (number < INT32_MIN || number > INT32_MAX))) {
+        return out_of_range(r, json, narrow ? "an int" : "a long", p);
     }
     if (narrow) {
         *(int32_t *)value = (int32_t)number;
@@ -94,19 +94,20 @@ static stele_status read_integer(stele_json_reader *r, const stele_layout *layou
     return STELE_OK;
 }
 
-static stele_status read_real(stele_json_reader *r, const stele_layout *layout, const json_t *json,
-                              const stele_json_path *p, void *value)
+static stele_status read_real(stele_json_reader *r, const stele_layout *layout,
+                              const stele_tree *json, const stele_json_path *p, void *value)
 {
     double number;
-    if (json_is_number(json)) {
-        number = json_number_value(json);
-    } else if (!json_is_string(json)) {
+    if (stele_tree_is(json, STELE_TREE_NUMBER)) {
+        number = stele_tree_real(json);
+        if (isinf(number)) return out_of_range(r, json, "a double", p);
+    } else if (!stele_tree_is(json, STELE_TREE_STRING)) {
         return stele_json_mismatch(r, p, "a number", json);
-    } else if (stele_bytes_equal(string_view(json), stele_text("NaN"))) {
+    } else if (stele_bytes_equal(json->text, stele_text("NaN"))) {
         number = (double)NAN;
-    } else if (stele_bytes_equal(string_view(json), stele_text("Infinity"))) {
+    } else if (stele_bytes_equal(json->text, stele_text("Infinity"))) {
         number = (double)INFINITY;
-    } else if (stele_bytes_equal(string_view(json), stele_text("-Infinity"))) {
+    } else if (stele_bytes_equal(json->text, stele_text("-Infinity"))) {
         number = -(double)INFINITY;
     } else {
         return stele_json_mismatch(r, p, "a number, \"NaN\", \"Infinity\" or \"-Infinity\"", json);
@@ -116,25 +117,21 @@ static stele_status read_real(stele_json_reader *r, const stele_layout *layout, 
         return STELE_OK;
     }
     *(float *)value = (float)number;
-    if (isfinite(number) && !isfinite((float)number)) {
-        return stele_json_at_path(r, p,
-                                  stele_fail(r->err, STELE_E_INVALID, STELE_NEXT_REJECT,
-                                             "%g is out of range of a float", number));
-    }
+    if (isfinite(number) && !isfinite((float)number)) return out_of_range(r, json, "a float", p);
     return STELE_OK;
 }
 
-/* A decimal that was written as a number: its text is lost, so it must be short enough to be sure.
- */
+/* A decimal that is written as a number. With an exponent it goes by way of a double, and must be
+ * short enough for it. */
 static stele_status read_decimal_number(stele_json_reader *r, const stele_layout *layout,
-                                        const json_t *json, const stele_json_path *p, void *value)
+                                        const stele_tree *json, const stele_json_path *p,
+                                        void *value)
 {
     char text[32];
-    if (json_is_integer(json)) {
-        snprintf(text, sizeof text, "%" JSON_INTEGER_FORMAT, json_integer_value(json));
-        return read_text(r, layout, stele_text(text), p, value);
+    if (strpbrk((const char *)json->text.data, "eE") == NULL) {
+        return read_text(r, layout, json->text, p, value);
     }
-    stele_double_format(json_real_value(json), text);
+    stele_double_format(stele_tree_real(json), text);
     size_t digits = strspn(text, "-0123456789.");
     if (text[digits] != '\0' || digits > 16) {
         return stele_json_at_path(r, p,
@@ -161,12 +158,18 @@ static bool bytes_of_code_points(stele_json_reader *r, stele_bytes text, stele_b
     return true;
 }
 
-static stele_status read_code_points(stele_json_reader *r, const stele_layout *layout,
-                                     const json_t *json, const stele_json_path *p, void *value)
+stele_status stele_json_read_key(stele_json_reader *r, const stele_json_path *p, stele_bytes *key)
 {
-    if (!json_is_string(json)) return stele_json_mismatch(r, p, "a string", json);
+    static const stele_layout string = {.kind = STELE_KIND_STRING};
+    return read_text(r, &string, *key, p, key);
+}
+
+static stele_status read_code_points(stele_json_reader *r, const stele_layout *layout,
+                                     const stele_tree *json, const stele_json_path *p, void *value)
+{
+    if (!stele_tree_is(json, STELE_TREE_STRING)) return stele_json_mismatch(r, p, "a string", json);
     stele_bytes bytes;
-    if (!bytes_of_code_points(r, string_view(json), &bytes)) {
+    if (!bytes_of_code_points(r, json->text, &bytes)) {
         return stele_json_at_path(r, p,
                                   stele_fail(r->err, STELE_E_INVALID, STELE_NEXT_REJECT,
                                              "a character past U+00FF is not a byte"));
@@ -185,20 +188,22 @@ static stele_status read_code_points(stele_json_reader *r, const stele_layout *l
 }
 
 stele_status stele_json_read_scalar(stele_json_reader *r, const stele_layout *layout,
-                                    const json_t *json, const stele_json_path *p, void *value)
+                                    const stele_tree *json, const stele_json_path *p, void *value)
 {
     bool plain = r->form == STELE_JSON_FORM_PLAIN;
     bool decimal = layout->logical == STELE_LOGICAL_DECIMAL;
     switch (layout->kind) {
     case STELE_KIND_NULL:
-        return json_is_null(json) ? STELE_OK : stele_json_mismatch(r, p, "null", json);
+        return stele_tree_is(json, STELE_TREE_NULL) ? STELE_OK
+                                                    : stele_json_mismatch(r, p, "null", json);
     case STELE_KIND_BOOLEAN:
-        if (!json_is_boolean(json)) return stele_json_mismatch(r, p, "true or false", json);
-        *(bool *)value = json_is_true(json);
+        if (json->kind != STELE_TREE_TRUE && json->kind != STELE_TREE_FALSE)
+            return stele_json_mismatch(r, p, "true or false", json);
+        *(bool *)value = json->kind == STELE_TREE_TRUE;
         return STELE_OK;
     case STELE_KIND_INT:
     case STELE_KIND_LONG:
-        if (!plain || !json_is_string(json) || !stele_scalar_is_text(layout)) {
+        if (!plain || !stele_tree_is(json, STELE_TREE_STRING) || !stele_scalar_is_text(layout)) {
             return read_integer(r, layout, json, p, value);
         }
         break;
@@ -210,9 +215,10 @@ stele_status stele_json_read_scalar(stele_json_reader *r, const stele_layout *la
         break;
     default:
         if (!plain) return read_code_points(r, layout, json, p, value);
-        if (decimal && json_is_number(json)) return read_decimal_number(r, layout, json, p, value);
+        if (decimal && stele_tree_is(json, STELE_TREE_NUMBER))
+            return read_decimal_number(r, layout, json, p, value);
         break;
     }
-    if (!json_is_string(json)) return stele_json_mismatch(r, p, "a string", json);
-    return read_text(r, layout, string_view(json), p, value);
+    if (!stele_tree_is(json, STELE_TREE_STRING)) return stele_json_mismatch(r, p, "a string", json);
+    return read_text(r, layout, json->text, p, value);
 }

@@ -3,9 +3,9 @@
 #ifndef STELE_SCHEMAS_JSON_READER_H
 #define STELE_SCHEMAS_JSON_READER_H
 
-#include <jansson.h>
-
 #include <stele/json.h>
+
+#include "schemas/tree.h"
 
 /** How a scalar and a union are written: the two forms of json.h, and that of a field's default. */
 typedef enum stele_json_read_form {
@@ -17,6 +17,7 @@ typedef enum stele_json_read_form {
 typedef struct stele_json_reader {
     stele_json_read_form form;
     stele_arena *arena;
+    stele_arena *trees; /* documents; released with the reader */
     stele_error *err;
     unsigned depth_left;
     size_t items_left;
@@ -26,8 +27,8 @@ typedef struct stele_json_reader {
 /** Where in the value the reader is: a chain through the callers. */
 typedef struct stele_json_path {
     const struct stele_json_path *outer;
-    const char *name; /* of a field; NULL: an item */
-    const char *key;  /* of a map's item; NULL: an array's, at `index` */
+    const char *name;       /* of a field; NULL: an item */
+    const stele_bytes *key; /* of a map's item; NULL: an array's, at `index` */
     size_t index;
 } stele_json_path;
 
@@ -37,10 +38,13 @@ stele_status stele_json_at_path(stele_json_reader *r, const stele_json_path *p,
 
 /** Fail because the document has something else than `wanted` at this place. */
 stele_status stele_json_mismatch(stele_json_reader *r, const stele_json_path *p, const char *wanted,
-                                 const json_t *json);
+                                 const stele_tree *json);
+
+/** Copy a map's key into the arena. @param key  as it stands in the document; set to the copy */
+stele_status stele_json_read_key(stele_json_reader *r, const stele_json_path *p, stele_bytes *key);
 
 /** Read a value that is no record, union, array or map. */
 stele_status stele_json_read_scalar(stele_json_reader *r, const stele_layout *layout,
-                                    const json_t *json, const stele_json_path *p, void *value);
+                                    const stele_tree *json, const stele_json_path *p, void *value);
 
 #endif

@@ -11,6 +11,7 @@
 #include "core/text.h"
 #include "schemas/json_form.h"
 #include "schemas/scalar_text.h"
+#include "schemas/tree.h"
 
 enum { DEPTH_MAX = 1000 }; /* of a value in memory, which only its program can make */
 
@@ -27,55 +28,21 @@ static void put(writer *w, const char *text)
     stele_buffer_append(w->out, stele_text(text));
 }
 
-/* One character as Jackson, which Avro Java writes with, escapes it. */
-static void put_escaped(writer *w, uint8_t c)
-{
-    static const char *const short_forms[] = {
-        ['\b'] = "\\b", ['\t'] = "\\t", ['\n'] = "\\n", ['\f'] = "\\f", ['\r'] = "\\r"};
-    if (c == '"' || c == '\\') {
-        stele_buffer_push(w->out, '\\');
-        stele_buffer_push(w->out, c);
-    } else if (c < sizeof short_forms / sizeof *short_forms && short_forms[c] != NULL) {
-        put(w, short_forms[c]);
-    } else {
-        stele_buffer_format(w->out, "\\u%04X", c);
-    }
-}
-
-static bool is_plain(uint8_t c)
-{
-    return c >= ' ' && c != '"' && c != '\\';
-}
-
 static void put_quoted(writer *w, stele_bytes text)
 {
-    stele_buffer_push(w->out, '"');
-    for (size_t i = 0; i < text.size;) {
-        size_t start = i;
-        while (i < text.size && is_plain(text.data[i]))
-            i++;
-        stele_buffer_append(w->out, stele_bytes_of(text.data + start, i - start));
-        if (i < text.size) put_escaped(w, text.data[i++]);
-    }
-    stele_buffer_push(w->out, '"');
+    stele_tree_write_string(text, w->out);
 }
 
 /* Bytes as a string of the code points 0 to 255. */
 static void put_code_points(writer *w, stele_bytes bytes)
 {
-    stele_buffer_push(w->out, '"');
+    STELE_AUTO_VALUE(stele_buffer) text = {0};
     for (size_t i = 0; i < bytes.size; i++) {
         uint8_t c = bytes.data[i];
-        if (c >= 0x80) {
-            stele_buffer_push(w->out, (uint8_t)(0xc0 | c >> 6));
-            stele_buffer_push(w->out, (uint8_t)(0x80 | (c & 0x3f)));
-        } else if (is_plain(c)) {
-            stele_buffer_push(w->out, c);
-        } else {
-            put_escaped(w, c);
-        }
+        if (c >= 0x80) stele_buffer_push(&text, (uint8_t)(0xc0 | c >> 6));
+        stele_buffer_push(&text, c < 0x80 ? c : (uint8_t)(0x80 | (c & 0x3f)));
     }
-    stele_buffer_push(w->out, '"');
+    put_quoted(w, stele_buffer_view(&text));
 }
 
 static stele_status put_string(writer *w, stele_bytes text)

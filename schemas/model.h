@@ -4,9 +4,9 @@
 #ifndef STELE_SCHEMAS_MODEL_H
 #define STELE_SCHEMAS_MODEL_H
 
-#include <jansson.h>
-
 #include <stele/codec.h>
+
+#include "schemas/tree.h"
 
 typedef struct stele_node stele_node;
 
@@ -15,10 +15,10 @@ typedef struct stele_field {
     const char *name;
     const char *doc; /* NULL: none */
     const stele_node *type;
-    const json_t *standard; /* its "default", valid for `type`; NULL: none */
+    const stele_tree *standard; /* its "default", valid for `type`; NULL: none */
     const char *const *aliases;
     size_t alias_count;
-    const json_t *source; /* the object it was read from, extra properties included */
+    const stele_tree *source; /* the object it was read from, extra properties included */
 } stele_field;
 
 /** A type. What does not belong to its kind is zero. */
@@ -50,8 +50,8 @@ struct stele_node {
      * array or map. A field whose record has the same group is held by pointer. */
     const stele_node *group;
 
-    uint32_t serial;      /* record: its place among the records that its schema declares */
-    const json_t *source; /* the object that declares it; NULL for a primitive by name */
+    uint32_t serial;          /* record: its place among the records that its schema declares */
+    const stele_tree *source; /* the object that declares it; NULL for a primitive by name */
 };
 
 /** The type at the top; valid as long as the schema. */

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "core/alloc.h"
 #include "core/text.h"
@@ -16,6 +17,16 @@ static const stele_node primitives[] = {
     {.kind = STELE_KIND_LONG},  {.kind = STELE_KIND_FLOAT},   {.kind = STELE_KIND_DOUBLE},
     {.kind = STELE_KIND_BYTES}, {.kind = STELE_KIND_STRING},
 };
+
+static bool is_array(const stele_tree *json)
+{
+    return stele_tree_is(json, STELE_TREE_ARRAY);
+}
+
+static bool is_object(const stele_tree *json)
+{
+    return stele_tree_is(json, STELE_TREE_OBJECT);
+}
 
 static const stele_node *find_primitive(const char *name)
 {
@@ -43,16 +54,15 @@ static bool is_dotted(const char *text)
     for (const char *word = text;;) {
         size_t size = strcspn(word, ".");
         if (!is_word(word, size)) return false;
-        if (word[size] == '\0') return strlen(text) <= NAME_MAX_BYTES;
+        if (word[size] == '\0') return true;
         word += size + 1;
     }
 }
 
-/* A JSON string without NUL, or NULL. */
-static const char *text_of(const json_t *json)
+/* The name of a type, with its namespace or without, or behind a dot: then it is in none. */
+static bool is_type_name(const char *text)
 {
-    const char *text = json_string_value(json);
-    return text == NULL || strlen(text) != json_string_length(json) ? NULL : text;
+    return text[0] == '.' ? is_word(text + 1, strlen(text + 1)) : is_dotted(text);
 }
 
 static const char *copy_text(stele_parser *p, const char *text, size_t size)
@@ -62,10 +72,12 @@ static const char *copy_text(stele_parser *p, const char *text, size_t size)
     return copy;
 }
 
-/* `name` as it is if it has a dot, else within `space`. */
+/* `name` as it is if it has a dot, else within `space`; without the dot if that is in front. */
 static const char *full_name(stele_parser *p, const char *name, const char *space)
 {
-    if (space[0] == '\0' || strchr(name, '.') != NULL) return copy_text(p, name, strlen(name));
+    bool is_full = strchr(name, '.') != NULL;
+    name += name[0] == '.';
+    if (space[0] == '\0' || is_full) return copy_text(p, name, strlen(name));
     size_t size = strlen(space) + 1 + strlen(name);
     char *full = stele_parser_take(p, size + 1, 1);
     memcpy(full, space, strlen(space));
@@ -87,54 +99,86 @@ static const stele_node *find_name(const stele_parser *p, const char *full)
     return found == NULL ? NULL : *found;
 }
 
-static stele_status refer(stele_parser *p, const json_t *at, const char *name, const char *space,
-                          const stele_node **out)
+static stele_status refer(stele_parser *p, const stele_tree *at, const char *name,
+                          const char *space, const stele_node **out)
 {
     if ((*out = find_primitive(name)) != NULL) return STELE_OK;
-    if (is_dotted(name)) {
+    if (is_type_name(name)) {
         if ((*out = find_name(p, full_name(p, name, space))) != NULL) return STELE_OK;
         /* Within a namespace a name without one is still found, as Avro Java does. */
         if (strchr(name, '.') == NULL && (*out = find_name(p, name)) != NULL) return STELE_OK;
     }
     return stele_parser_fail(p, STELE_E_INVALID, at, NULL,
                              "no type is called %s here; define it before it is used, or bring the "
-                             "schema that does (--with)",
+                             "schema that does (--with FILE; \"references\" in a registry)",
                              stele_quote(stele_text(name)).text);
 }
 
+/* The "doc", in which U+FFFD takes the place of half a surrogate pair; NULL if there is none. */
+static const char *read_doc(stele_parser *p, const stele_tree *json)
+{
+    const char *text = stele_tree_string(stele_tree_get(json, "doc"));
+    if (text == NULL || stele_utf8_is_valid(stele_text(text))) return text;
+    char *doc = stele_parser_take(p, strlen(text) + 1, 1);
+    for (size_t i = 0; text[i] != '\0';) {
+        size_t size = stele_utf8_size(stele_text(text), i);
+        memcpy(doc + i, size == 0 ? "\xef\xbf\xbd" : text + i, size == 0 ? 3 : size);
+        i += size == 0 ? 3 : size;
+    }
+    return doc;
+}
+
+static stele_status refuse_long_name(stele_parser *p, const stele_tree *json, const char *key,
+                                     const char *name)
+{
+    return stele_parser_fail(p, STELE_E_LIMIT, json, key,
+                             "the name %s has %zu bytes, the limit is %d; shorten it%s",
+                             stele_quote(stele_text(name)).text, strlen(name), NAME_MAX_BYTES,
+                             strchr(name, '.') == NULL ? "" : " or its namespace");
+}
+
+/* The namespace that a definition gives to a name without one; without it, or with null for it, it
+ * is that of the type around it. */
+static stele_status read_namespace(stele_parser *p, const stele_tree *json, const char *name,
+                                   const char **space)
+{
+    const stele_tree *given = stele_tree_get(json, "namespace");
+    if (strchr(name, '.') != NULL || given == NULL || stele_tree_is(given, STELE_TREE_NULL)) {
+        return STELE_OK;
+    }
+    const char *text = stele_tree_string(given);
+    if (text == NULL || (text[0] != '\0' && !is_dotted(text))) {
+        return stele_parser_fail(p, STELE_E_INVALID, json, "namespace",
+                                 "the namespace %s of %s is not names with dots between them",
+                                 stele_quote(text == NULL ? given->text : stele_text(text)).text,
+                                 stele_quote(stele_text(name)).text);
+    }
+    *space = text;
+    return STELE_OK;
+}
+
 /* Read and check the name of a record, enum or fixed, and make it known. */
-static stele_status declare(stele_parser *p, const json_t *json, const char *space,
+static stele_status declare(stele_parser *p, const stele_tree *json, const char *space,
                             stele_node *node)
 {
     const char *kind = stele_kind_name(node->kind);
-    const char *name = text_of(json_object_get(json, "name"));
+    const char *name = stele_tree_string(stele_tree_get(json, "name"));
     if (name == NULL) {
         return stele_parser_fail(p, STELE_E_INVALID, json, NULL,
                                  "this %s has no \"name\"; give it one", kind);
     }
-    if (!is_dotted(name)) {
+    if (!is_type_name(name)) {
         return stele_parser_fail(p, STELE_E_INVALID, json, "name",
                                  "%s cannot be the name of a type; take letters, digits and _, not "
                                  "a digit first",
                                  stele_quote(stele_text(name)).text);
     }
-    const json_t *given = json_object_get(json, "namespace");
-    if (given != NULL) {
-        space = text_of(given);
-        if (space == NULL || (space[0] != '\0' && !is_dotted(space))) {
-            return stele_parser_fail(p, STELE_E_INVALID, json, "namespace",
-                                     "the namespace of %s is not names with dots between them",
-                                     name);
-        }
-    }
+    stele_status status = read_namespace(p, json, name, &space);
+    if (status < 0) return status;
     node->name = full_name(p, name, space);
     const char *dot = strrchr(node->name, '.');
     node->short_name = dot == NULL ? node->name : dot + 1;
-    if (strlen(node->name) > NAME_MAX_BYTES) {
-        return stele_parser_fail(p, STELE_E_LIMIT, json, "name",
-                                 "a name of %zu bytes, the limit is %d", strlen(node->name),
-                                 NAME_MAX_BYTES);
-    }
+    if (strlen(node->name) > NAME_MAX_BYTES) return refuse_long_name(p, json, "name", node->name);
     if (find_primitive(node->short_name) != NULL) {
         return stele_parser_fail(p, STELE_E_INVALID, json, "name",
                                  "%s is the name of a primitive type; choose another one",
@@ -150,31 +194,44 @@ static stele_status declare(stele_parser *p, const json_t *json, const char *spa
                                  node->name);
     }
     *place = node;
-    node->doc = text_of(json_object_get(json, "doc"));
+    node->doc = read_doc(p, json);
+    return STELE_OK;
+}
+
+static stele_status parse_alias(stele_parser *p, const stele_tree *json, const char *space,
+                                const char **out)
+{
+    const char *name = stele_tree_string(json);
+    if (name == NULL || !(space == NULL ? is_word(name, strlen(name)) : is_type_name(name))) {
+        return stele_parser_fail(p, STELE_E_INVALID, json, NULL,
+                                 "%s cannot be an alias; take letters, digits and _, not a digit "
+                                 "first",
+                                 name == NULL ? "what is no string"
+                                              : stele_quote(stele_text(name)).text);
+    }
+    const char *full = space == NULL ? name : full_name(p, name, space);
+    if (strlen(full) > NAME_MAX_BYTES) return refuse_long_name(p, json, NULL, full);
+    *out = full;
     return STELE_OK;
 }
 
 /* Aliases of a type are in its namespace if they have none; those of a field are words. */
-static stele_status parse_aliases(stele_parser *p, const json_t *json, const char *space,
+static stele_status parse_aliases(stele_parser *p, const stele_tree *json, const char *space,
                                   const char *const **out, size_t *count)
 {
-    const json_t *aliases = json_object_get(json, "aliases");
+    const stele_tree *aliases = stele_tree_get(json, "aliases");
     if (aliases == NULL) return STELE_OK;
-    size_t size = json_array_size(aliases);
-    const char **names = stele_parser_take(p, size + 1, sizeof *names);
-    bool valid = json_is_array(aliases);
-    for (size_t i = 0; i < size && valid; i++) {
-        const char *name = text_of(json_array_get(aliases, i));
-        valid = name != NULL && strlen(name) <= NAME_MAX_BYTES &&
-                (space == NULL ? is_word(name, strlen(name)) : is_dotted(name));
-        if (valid) names[i] = space == NULL ? name : full_name(p, name, space);
-    }
-    if (!valid) {
+    if (!is_array(aliases)) {
         return stele_parser_fail(p, STELE_E_INVALID, json, "aliases",
                                  "\"aliases\" is not an array of names");
     }
+    const char **names = stele_parser_take(p, aliases->count + 1, sizeof *names);
+    for (size_t i = 0; i < aliases->count; i++) {
+        stele_status status = parse_alias(p, &aliases->items[i], space, &names[i]);
+        if (status < 0) return status;
+    }
     *out = names;
-    *count = size;
+    *count = aliases->count;
     return STELE_OK;
 }
 
@@ -207,17 +264,18 @@ static size_t sort_names(stele_parser *p, placed *names, size_t count, const uin
 
 /* Types. */
 
-static stele_status parse_field(stele_parser *p, const json_t *json, const char *space,
+static stele_status parse_field(stele_parser *p, const stele_tree *json, const char *space,
                                 stele_field *field)
 {
     field->source = json;
-    field->name = text_of(json_object_get(json, "name"));
-    if (!json_is_object(json) || field->name == NULL) {
+    field->name = stele_tree_string(stele_tree_get(json, "name"));
+    if (!is_object(json) || field->name == NULL) {
         return stele_parser_fail(p, STELE_E_INVALID, json, NULL,
                                  "a field is an object with a \"name\" and a \"type\"");
     }
     size_t size = strlen(field->name);
-    if (!is_word(field->name, size) || size > NAME_MAX_BYTES) {
+    if (size > NAME_MAX_BYTES) return refuse_long_name(p, json, "name", field->name);
+    if (!is_word(field->name, size)) {
         return stele_parser_fail(p, STELE_E_INVALID, json, "name",
                                  "%s cannot be the name of a field; take letters, digits and _, "
                                  "not a digit first",
@@ -225,23 +283,23 @@ static stele_status parse_field(stele_parser *p, const json_t *json, const char 
     }
     size_t before = p->path.size;
     stele_buffer_format(&p->path, "%s%s", before == 0 ? "" : ".", field->name);
-    const json_t *type = json_object_get(json, "type");
+    const stele_tree *type = stele_tree_get(json, "type");
     if (type == NULL) {
         return stele_parser_fail(p, STELE_E_INVALID, json, NULL,
                                  "this field has no \"type\"; give it one");
     }
     stele_status status = parse_aliases(p, json, NULL, &field->aliases, &field->alias_count);
     if (status < 0) return status;
-    const json_t *order = json_object_get(json, "order");
-    const char *word = text_of(order);
-    if (order != NULL &&
-        (word == NULL || (strcmp(word, "ascending") != 0 && strcmp(word, "descending") != 0 &&
-                          strcmp(word, "ignore") != 0))) {
+    const stele_tree *order = stele_tree_get(json, "order");
+    const char *word = stele_tree_string(order);
+    if (order != NULL && (word == NULL || (strcasecmp(word, "ascending") != 0 &&
+                                           strcasecmp(word, "descending") != 0 &&
+                                           strcasecmp(word, "ignore") != 0))) {
         return stele_parser_fail(p, STELE_E_INVALID, json, "order",
                                  "\"order\" is ascending, descending or ignore");
     }
-    field->doc = text_of(json_object_get(json, "doc"));
-    field->standard = json_object_get(json, "default");
+    field->doc = read_doc(p, json);
+    field->standard = stele_tree_get(json, "default");
     if ((status = stele_parse_type(p, type, space, &field->type)) < 0) return status;
     p->path.size = before;
     return STELE_OK;
@@ -259,23 +317,23 @@ static void remember_record(stele_parser *p, stele_node *node)
     schema->records[schema->record_count++] = node;
 }
 
-static stele_status parse_record(stele_parser *p, const json_t *json, const char *space,
+static stele_status parse_record(stele_parser *p, const stele_tree *json, const char *space,
                                  stele_node *node)
 {
     remember_record(p, node);
-    const json_t *list = json_object_get(json, "fields");
-    if (!json_is_array(list)) {
+    const stele_tree *list = stele_tree_get(json, "fields");
+    if (!is_array(list)) {
         return stele_parser_fail(p, STELE_E_INVALID, json, "fields",
                                  "the record %s has no array of \"fields\"", node->name);
     }
-    size_t count = json_array_size(list);
+    size_t count = list->count;
     if ((p->nodes += count) > p->nodes_max) {
         return stele_parser_fail(p, STELE_E_LIMIT, json, "fields", "more than %zu types and fields",
                                  p->nodes_max);
     }
     stele_field *fields = stele_parser_take(p, count, sizeof *fields);
     for (size_t i = 0; i < count; i++) {
-        stele_status status = parse_field(p, json_array_get(list, i), space, &fields[i]);
+        stele_status status = parse_field(p, stele_tree_at(list, i), space, &fields[i]);
         if (status < 0) return status;
     }
 
@@ -294,23 +352,25 @@ static stele_status parse_record(stele_parser *p, const json_t *json, const char
     return STELE_OK;
 }
 
-static stele_status parse_enum(stele_parser *p, const json_t *json, stele_node *node)
+static stele_status parse_enum(stele_parser *p, const stele_tree *json, stele_node *node)
 {
-    const json_t *list = json_object_get(json, "symbols");
-    if (!json_is_array(list)) {
+    const stele_tree *list = stele_tree_get(json, "symbols");
+    if (!is_array(list)) {
         return stele_parser_fail(p, STELE_E_INVALID, json, "symbols",
                                  "the enum %s has no array of \"symbols\"", node->name);
     }
-    size_t count = json_array_size(list);
+    size_t count = list->count;
     const char **symbols = stele_parser_take(p, count, sizeof *symbols);
     placed *names = stele_alloc_array(count, sizeof *names);
     for (size_t i = 0; i < count; i++) {
-        symbols[i] = text_of(json_array_get(list, i));
+        symbols[i] = stele_tree_string(stele_tree_at(list, i));
         if (symbols[i] == NULL || !is_word(symbols[i], strlen(symbols[i]))) {
             free(names);
-            return stele_parser_fail(p, STELE_E_INVALID, json_array_get(list, i), NULL,
-                                     "a symbol of %s is not a name: take letters, digits and _, "
+            return stele_parser_fail(p, STELE_E_INVALID, stele_tree_at(list, i), NULL,
+                                     "%s cannot be a symbol of %s; take letters, digits and _, "
                                      "not a digit first",
+                                     symbols[i] == NULL ? "what is no string"
+                                                        : stele_quote(stele_text(symbols[i])).text,
                                      node->name);
         }
         names[i] = (placed){symbols[i], (uint32_t)i};
@@ -318,7 +378,7 @@ static stele_status parse_enum(stele_parser *p, const json_t *json, stele_node *
     size_t twice = sort_names(p, names, count, &node->sorted);
     free(names);
     if (twice < count) {
-        return stele_parser_fail(p, STELE_E_INVALID, json_array_get(list, twice), NULL,
+        return stele_parser_fail(p, STELE_E_INVALID, stele_tree_at(list, twice), NULL,
                                  "%s has the symbol %s twice; take one out", node->name,
                                  symbols[twice]);
     }
@@ -326,9 +386,9 @@ static stele_status parse_enum(stele_parser *p, const json_t *json, stele_node *
     node->count = count;
     node->standard = -1;
 
-    const json_t *standard = json_object_get(json, "default");
+    const stele_tree *standard = stele_tree_get(json, "default");
     if (standard == NULL) return STELE_OK;
-    const char *symbol = text_of(standard);
+    const char *symbol = stele_tree_string(standard);
     if (symbol == NULL || (node->standard = stele_node_find(node, symbol)) < 0) {
         return stele_parser_fail(p, STELE_E_INVALID, json, "default",
                                  "the default of %s is not one of its symbols", node->name);
@@ -336,11 +396,11 @@ static stele_status parse_enum(stele_parser *p, const json_t *json, stele_node *
     return STELE_OK;
 }
 
-static stele_status parse_fixed(stele_parser *p, const json_t *json, stele_node *node)
+static stele_status parse_fixed(stele_parser *p, const stele_tree *json, stele_node *node)
 {
-    const json_t *size = json_object_get(json, "size");
-    json_int_t value = json_integer_value(size);
-    if (!json_is_integer(size) || value < 0 || value > INT32_MAX) {
+    int64_t value;
+    if (!stele_tree_integer(stele_tree_get(json, "size"), &value) || value < 0 ||
+        value > INT32_MAX) {
         return stele_parser_fail(p, STELE_E_INVALID, json, "size",
                                  "the fixed %s has no \"size\" that is a whole number from 0 to "
                                  "2147483647",
@@ -350,7 +410,7 @@ static stele_status parse_fixed(stele_parser *p, const json_t *json, stele_node 
     return STELE_OK;
 }
 
-static stele_status parse_named(stele_parser *p, const json_t *json, const char *space,
+static stele_status parse_named(stele_parser *p, const stele_tree *json, const char *space,
                                 stele_node *node)
 {
     stele_status status = declare(p, json, space, node);
@@ -365,10 +425,10 @@ static stele_status parse_named(stele_parser *p, const json_t *json, const char 
     return STELE_OK;
 }
 
-static stele_status parse_item(stele_parser *p, const json_t *json, const char *key,
+static stele_status parse_item(stele_parser *p, const stele_tree *json, const char *key,
                                const char *space, stele_node *node)
 {
-    const json_t *item = json_object_get(json, key);
+    const stele_tree *item = stele_tree_get(json, key);
     if (item == NULL) {
         return stele_parser_fail(p, STELE_E_INVALID, json, NULL,
                                  "this %s has no \"%s\"; say what it holds",
@@ -382,12 +442,12 @@ static stele_status parse_item(stele_parser *p, const json_t *json, const char *
     return STELE_OK;
 }
 
-static stele_status parse_object(stele_parser *p, const json_t *json, const char *space,
+static stele_status parse_object(stele_parser *p, const stele_tree *json, const char *space,
                                  const stele_node **out)
 {
-    const char *type = text_of(json_object_get(json, "type"));
+    const char *type = stele_tree_string(stele_tree_get(json, "type"));
     if (type == NULL) {
-        bool nested = json_object_get(json, "type") != NULL;
+        bool nested = stele_tree_get(json, "type") != NULL;
         return stele_parser_fail(p, STELE_E_INVALID, json, nested ? "type" : NULL,
                                  nested ? "\"type\" is not a name; put what it holds in place of "
                                           "the object around it"
@@ -429,19 +489,15 @@ static size_t find_twice(stele_parser *p, const stele_node *node)
     return twice;
 }
 
-static stele_status parse_union(stele_parser *p, const json_t *json, const char *space,
+static stele_status parse_union(stele_parser *p, const stele_tree *json, const char *space,
                                 const stele_node **out)
 {
-    size_t count = json_array_size(json);
-    if (count == 0) {
-        return stele_parser_fail(p, STELE_E_INVALID, json, NULL,
-                                 "a union without branches can hold nothing; give it one");
-    }
+    size_t count = json->count;
     stele_node *node = stele_parser_take(p, 1, sizeof *node);
     const stele_node **branches = stele_parser_take(p, count, sizeof *branches);
     *node = (stele_node){.kind = STELE_KIND_UNION, .branches = branches, .source = json};
     for (size_t i = 0; i < count; i++) {
-        const json_t *at = json_array_get(json, i);
+        const stele_tree *at = stele_tree_at(json, i);
         stele_status status = stele_parse_type(p, at, space, &branches[i]);
         if (status < 0) return status;
         if (branches[i]->kind == STELE_KIND_UNION) {
@@ -453,7 +509,7 @@ static stele_status parse_union(stele_parser *p, const json_t *json, const char 
     node->count = count;
     size_t twice = find_twice(p, node);
     if (twice < count) {
-        return stele_parser_fail(p, STELE_E_INVALID, json_array_get(json, twice), NULL,
+        return stele_parser_fail(p, STELE_E_INVALID, stele_tree_at(json, twice), NULL,
                                  "two branches of this union are %s; take one out, or wrap it in a "
                                  "record",
                                  stele_node_name(branches[twice]));
@@ -462,18 +518,18 @@ static stele_status parse_union(stele_parser *p, const json_t *json, const char 
     return STELE_OK;
 }
 
-static stele_status parse_any(stele_parser *p, const json_t *json, const char *space,
+static stele_status parse_any(stele_parser *p, const stele_tree *json, const char *space,
                               const stele_node **out)
 {
-    if (json_is_array(json)) return parse_union(p, json, space, out);
-    if (json_is_object(json)) return parse_object(p, json, space, out);
-    const char *name = text_of(json);
+    if (is_array(json)) return parse_union(p, json, space, out);
+    if (is_object(json)) return parse_object(p, json, space, out);
+    const char *name = stele_tree_string(json);
     if (name != NULL) return refer(p, json, name, space, out);
     return stele_parser_fail(p, STELE_E_INVALID, json, NULL,
                              "a type is a name, an object or an array of types");
 }
 
-stele_status stele_parse_type(stele_parser *p, const json_t *json, const char *space,
+stele_status stele_parse_type(stele_parser *p, const stele_tree *json, const char *space,
                               const stele_node **out)
 {
     if (++p->nodes > p->nodes_max) {

@@ -32,13 +32,13 @@ static int64_t digits_of(uint32_t size)
     return (int64_t)((8 * (uint64_t)size - 1) * UINT64_C(301029995663) / UINT64_C(1000000000000));
 }
 
-static void parse_decimal(stele_node *node, const json_t *properties)
+static void parse_decimal(stele_node *node, const stele_tree *properties)
 {
-    const json_t *precision = json_object_get(properties, "precision");
-    const json_t *scale = json_object_get(properties, "scale");
-    if (!json_is_integer(precision) || (scale != NULL && !json_is_integer(scale))) return;
-    json_int_t digits = json_integer_value(precision);
-    json_int_t after = json_integer_value(scale);
+    const stele_tree *scale = stele_tree_get(properties, "scale");
+    int64_t digits;
+    int64_t after = 0;
+    if (!stele_tree_integer(stele_tree_get(properties, "precision"), &digits)) return;
+    if (scale != NULL && !stele_tree_integer(scale, &after)) return;
     if (digits <= 0 || digits > INT32_MAX || after < 0 || after > digits) return;
     if (node->kind == STELE_KIND_FIXED && digits > digits_of(node->fixed_size)) return;
     node->logical = STELE_LOGICAL_DECIMAL;
@@ -52,9 +52,9 @@ static bool size_fits(const stele_node *node, stele_logical logical)
     return node->fixed_size == (logical == STELE_LOGICAL_UUID ? 16 : 12);
 }
 
-void stele_parse_logical(stele_node *node, const json_t *properties)
+void stele_parse_logical(stele_node *node, const stele_tree *properties)
 {
-    const char *name = json_string_value(json_object_get(properties, "logicalType"));
+    const char *name = stele_tree_string(stele_tree_get(properties, "logicalType"));
     if (name == NULL) return;
     if (strcmp(name, "decimal") == 0) {
         if (node->kind == STELE_KIND_BYTES || node->kind == STELE_KIND_FIXED) {

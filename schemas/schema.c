@@ -10,6 +10,7 @@
 #include "core/alloc.h"
 #include "core/message.h"
 #include "schemas/schema_object.h"
+#include "schemas/schema_text.h"
 #include "schemas/scopes.h"
 
 enum { TEXT_MAX = 1024 * 1024, NODES_MAX = 100000, DEPTH_MAX = 64 };
@@ -46,7 +47,6 @@ void stele_schema_free(stele_schema *schema)
     free(schema->records);
     stele_table_free(schema->names);
     stele_arena_free(schema->memory);
-    json_decref(schema->document);
     free(schema->text);
     free(schema->name);
     free(schema);
@@ -60,7 +60,7 @@ void *stele_parser_take(stele_parser *parser, size_t count, size_t size)
     return memory;
 }
 
-stele_status stele_parser_fail(stele_parser *parser, stele_status status, const json_t *at,
+stele_status stele_parser_fail(stele_parser *parser, stele_status status, const stele_tree *at,
                                const char *key, const char *format, ...)
 {
     char text[sizeof parser->err->text];
@@ -70,7 +70,8 @@ stele_status stele_parser_fail(stele_parser *parser, stele_status status, const 
     va_end(arguments);
 
     const stele_schema *schema = parser->schema;
-    size_t line = stele_json_line(stele_schema_source(schema), schema->document, at, key);
+    const stele_tree *member = key == NULL ? NULL : stele_tree_get(at, key);
+    size_t line = member != NULL ? member->line : at != NULL ? at->line : 1;
     const char *path = parser->path.size == 0 ? "" : stele_buffer_text(&parser->path);
     return stele_fail(parser->err, status, STELE_NEXT_REJECT, "%s:%zu: %s%s%s", schema->name, line,
                       path, path[0] == '\0' ? "" : ": ", text);
@@ -114,19 +115,19 @@ static stele_status take_with(stele_parser *parser, const stele_schema *const *w
     return STELE_OK;
 }
 
+const stele_tree *stele_schema_tree(stele_bytes text, stele_arena *arena,
+                                    stele_tree_problem *problem)
+{
+    return stele_tree_parse(text, &(stele_tree_options){.comments = true}, arena, problem);
+}
+
 static stele_status load(stele_schema *schema, stele_error *err)
 {
-    /* jansson passes over a NUL behind a number. */
-    if (memchr(schema->text, '\0', schema->text_size) != NULL) {
-        return stele_fail(err, STELE_E_INVALID, STELE_NEXT_REJECT,
-                          "%s:1: not JSON: a NUL byte in it", schema->name);
-    }
-    json_error_t problem;
-    size_t flags = JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL;
-    schema->document = json_loadb(schema->text, schema->text_size, flags, &problem);
+    stele_tree_problem problem;
+    schema->document = stele_schema_tree(stele_schema_source(schema), schema->memory, &problem);
     if (schema->document != NULL) return STELE_OK;
-    return stele_fail(err, STELE_E_INVALID, STELE_NEXT_REJECT, "%s:%d: not JSON: %s", schema->name,
-                      problem.line, problem.text);
+    return stele_fail(err, STELE_E_INVALID, STELE_NEXT_REJECT, "%s:%zu: not JSON: %s", schema->name,
+                      problem.line, problem.why);
 }
 
 static stele_status parse(stele_parser *parser, const stele_schema *const *with)

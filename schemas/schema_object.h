@@ -13,8 +13,8 @@ struct stele_schema {
     char *name; /* for messages */
     char *text; /* as given */
     size_t text_size;
-    json_t *document;     /* of the text; nodes point into it */
-    stele_arena *memory;  /* nodes and their names */
+    stele_arena *memory; /* nodes, their names, and the tree of the text that they point into */
+    const stele_tree *document;
     stele_table *names;   /* full name -> const stele_node *, those of `with` included */
     stele_node **records; /* that it declares, in order */
     size_t record_count;
@@ -38,23 +38,20 @@ typedef struct stele_parser {
 void *stele_parser_take(stele_parser *parser, size_t count, size_t size);
 
 /** Fail with name, line and path. The place is `at` itself, or what `at` holds under `key`. */
-stele_status stele_parser_fail(stele_parser *parser, stele_status status, const json_t *at,
+stele_status stele_parser_fail(stele_parser *parser, stele_status status, const stele_tree *at,
                                const char *key, const char *format, ...) STELE_PRINTF(5, 6);
 
 /** Parse a type. `space` is the namespace around it, "" for none. */
-stele_status stele_parse_type(stele_parser *parser, const json_t *json, const char *space,
+stele_status stele_parse_type(stele_parser *parser, const stele_tree *json, const char *space,
                               const stele_node **out);
 
 /** Set the logical type of a node from its properties; what is unknown or invalid is ignored. */
-void stele_parse_logical(stele_node *node, const json_t *properties);
+void stele_parse_logical(stele_node *node, const stele_tree *properties);
 
 /** Group the records that contain one another, and refuse what contains itself without end. */
 stele_status stele_parse_groups(stele_parser *parser);
 
 /** Check every default of the schema's records. */
 stele_status stele_parse_defaults(stele_parser *parser);
-
-/** The line, from 1, of `at`, or of what it holds under `key`; 0 if it is not in the document. */
-size_t stele_json_line(stele_bytes text, const json_t *document, const json_t *at, const char *key);
 
 #endif

@@ -4,8 +4,6 @@
 #ifndef STELE_SCHEMAS_SCHEMA_PARTS_H
 #define STELE_SCHEMAS_SCHEMA_PARTS_H
 
-#include <jansson.h>
-
 #include <stele/buffer.h>
 
 #include "core/scope.h"

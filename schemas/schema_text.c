@@ -8,65 +8,120 @@
 
 #include "core/alloc.h"
 #include "schemas/schema_object.h"
-#include "schemas/scopes.h"
 
-static json_t *write_node(stele_table *seen, const stele_node *node);
+typedef struct writer {
+    stele_table *seen; /* full names that are written out */
+    stele_buffer *out;
+} writer;
 
-static json_t *write_fields(stele_table *seen, const stele_node *node)
+static void write_node(writer *w, const stele_node *node);
+
+static void write_string(writer *w, const char *text)
 {
-    json_t *fields = json_array();
-    for (size_t i = 0; i < node->count; i++) {
-        json_t *field = json_copy((json_t *)node->fields[i].source);
-        json_object_set_new(field, "type", write_node(seen, node->fields[i].type));
-        json_array_append_new(fields, field);
-    }
-    return fields;
+    stele_tree_write_string(stele_text(text), w->out);
 }
 
-static json_t *write_named(stele_table *seen, const stele_node *node)
+/* The name of an object's member, with what stands around it. */
+static void begin_member(writer *w, stele_bytes name, bool *is_first)
+{
+    stele_buffer_push(w->out, *is_first ? '{' : ',');
+    stele_tree_write_string(name, w->out);
+    stele_buffer_push(w->out, ':');
+    *is_first = false;
+}
+
+static bool is_called(const stele_tree *object, size_t member, const char *name)
+{
+    return stele_bytes_equal(object->names[member], stele_text(name));
+}
+
+/* An object as it was written, but for the type that it holds under this name. */
+static void write_around(writer *w, const stele_tree *object, const char *name,
+                         const stele_node *type)
+{
+    bool is_first = true;
+    for (size_t i = 0; i < object->count; i++) {
+        begin_member(w, object->names[i], &is_first);
+        if (type != NULL && is_called(object, i, name)) {
+            write_node(w, type);
+        } else {
+            stele_tree_write(&object->items[i], false, w->out);
+        }
+    }
+    stele_buffer_push(w->out, '}');
+}
+
+static void write_fields(writer *w, const stele_node *node)
+{
+    stele_buffer_push(w->out, '[');
+    for (size_t i = 0; i < node->count; i++) {
+        if (i > 0) stele_buffer_push(w->out, ',');
+        write_around(w, node->fields[i].source, "type", node->fields[i].type);
+    }
+    stele_buffer_push(w->out, ']');
+}
+
+static void write_named(writer *w, const stele_node *node)
 {
     bool is_new;
-    stele_table_insert(seen, stele_text(node->name), &is_new);
-    if (!is_new) return json_string(node->name);
-    json_t *json = json_copy((json_t *)node->source);
-    json_object_set_new(json, "name", json_string(node->name));
-    json_object_del(json, "namespace");
-    /* Without one it would inherit that of the type around it. */
-    if (node->name == node->short_name) json_object_set_new(json, "namespace", json_string(""));
-    if (node->kind == STELE_KIND_RECORD) {
-        json_object_set_new(json, "fields", write_fields(seen, node));
+    stele_table_insert(w->seen, stele_text(node->name), &is_new);
+    if (!is_new) {
+        write_string(w, node->name);
+        return;
     }
-    return json;
+    const stele_tree *source = node->source;
+    bool is_first = true;
+    for (size_t i = 0; i < source->count; i++) {
+        if (is_called(source, i, "namespace")) continue;
+        begin_member(w, source->names[i], &is_first);
+        if (is_called(source, i, "name")) {
+            write_string(w, node->name);
+        } else if (is_called(source, i, "fields") && node->kind == STELE_KIND_RECORD) {
+            write_fields(w, node);
+        } else {
+            stele_tree_write(&source->items[i], false, w->out);
+        }
+    }
+    /* Without one it would inherit that of the type around it. */
+    if (node->name == node->short_name) {
+        begin_member(w, stele_text("namespace"), &is_first);
+        write_string(w, "");
+    }
+    stele_buffer_push(w->out, '}');
 }
 
 /* The parser has limited how deep this goes. */
-static json_t *write_node(stele_table *seen, const stele_node *node)
+static void write_node(writer *w, const stele_node *node)
 {
-    if (stele_node_is_named(node)) return write_named(seen, node);
-    if (node->kind == STELE_KIND_UNION) {
-        json_t *branches = json_array();
-        for (size_t i = 0; i < node->count; i++)
-            json_array_append_new(branches, write_node(seen, node->branches[i]));
-        return branches;
+    if (stele_node_is_named(node)) {
+        write_named(w, node);
+    } else if (node->kind == STELE_KIND_UNION) {
+        stele_buffer_push(w->out, '[');
+        for (size_t i = 0; i < node->count; i++) {
+            if (i > 0) stele_buffer_push(w->out, ',');
+            write_node(w, node->branches[i]);
+        }
+        stele_buffer_push(w->out, ']');
+    } else if (node->source == NULL) {
+        write_string(w, stele_kind_name(node->kind));
+    } else {
+        write_around(w, node->source, node->kind == STELE_KIND_ARRAY ? "items" : "values",
+                     node->item);
     }
-    if (node->source == NULL) return json_string(stele_kind_name(node->kind));
-    json_t *json = json_copy((json_t *)node->source);
-    if (node->item != NULL) {
-        const char *key = node->kind == STELE_KIND_ARRAY ? "items" : "values";
-        json_object_set_new(json, key, write_node(seen, node->item));
-    }
-    return json;
+}
+
+void stele_schema_write_type(const stele_node *node, stele_buffer *out)
+{
+    STELE_AUTO(stele_table) seen = stele_table_new(1, 0);
+    writer w = {.seen = seen, .out = out};
+    write_node(&w, node);
 }
 
 void stele_schema_write(const stele_schema *schema, stele_buffer *out)
 {
     if (schema->with_count == 0) {
         stele_buffer_append(out, stele_schema_source(schema));
-        return;
+    } else {
+        stele_schema_write_type(schema->root, out);
     }
-    STELE_AUTO(stele_table) seen = stele_table_new(1, 0);
-    STELE_AUTO(json_t) json = write_node(seen, schema->root);
-    STELE_AUTO(char) text = json_dumps(json, JSON_COMPACT | JSON_ENCODE_ANY);
-    if (text == NULL) stele_out_of_memory(0);
-    stele_buffer_append(out, stele_text(text));
 }

@@ -3,8 +3,6 @@
 #ifndef STELE_SCHEMAS_SCOPES_H
 #define STELE_SCHEMAS_SCOPES_H
 
-#include <jansson.h>
-
 #include <stele/codec.h>
 
 #include "core/scope.h"
@@ -12,6 +10,5 @@
 STELE_SCOPE(stele_schema, stele_schema_free);
 STELE_SCOPE(stele_type, stele_type_free);
 STELE_SCOPE(stele_plan, stele_plan_free);
-STELE_SCOPE(json_t, json_decref);
 
 #endif

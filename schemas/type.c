@@ -101,13 +101,13 @@ static void make_member(builder *b, const stele_node *node, const stele_node *gr
 }
 
 /* A default as text; NULL for none. */
-static const char *text_of(builder *b, const json_t *standard)
+static const char *text_of(builder *b, const stele_tree *standard)
 {
     if (standard == NULL) return NULL;
-    STELE_AUTO(char) text = json_dumps(standard, JSON_COMPACT | JSON_ENCODE_ANY);
-    if (text == NULL) return NULL;
-    size_t size = strlen(text) + 1;
-    return memcpy(take(b, size, 1), text, size);
+    STELE_AUTO_VALUE(stele_buffer) text = {0};
+    stele_tree_write(standard, false, &text);
+    const char *written = stele_buffer_text(&text);
+    return memcpy(take(b, text.size + 1, 1), written, text.size + 1);
 }
 
 static void make_fields(builder *b, const stele_node *node, stele_layout *layout)

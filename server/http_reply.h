@@ -8,7 +8,9 @@
 #include <stele/buffer.h>
 #include <stele/error.h>
 
-#include "schemas/scopes.h"
+#include "core/scope.h"
+
+STELE_SCOPE(json_t, json_decref);
 
 /** Owns its body; all zero is valid. Release with stele_http_reply_clear. */
 typedef struct stele_http_reply {

@@ -2,6 +2,8 @@
  * schemas/bridge.c: avro-c's values in and out, with what avro-c alone gets wrong. */
 #include "tests/support/test.h"
 
+#include <jansson.h>
+
 #include <stele/avro.h>
 
 #include "kinds.h"
@@ -11,6 +13,7 @@
 #include "schemas/scopes.h"
 #include "tests/schemas/random_value.h"
 
+STELE_SCOPE(json_t, json_decref);
 STELE_SCOPE(stele_avro, stele_avro_free);
 
 static stele_plan *plan_from(const char *writer, const stele_type *type)

@@ -57,6 +57,25 @@ static const char *const valid[] = {
     "{'type':'bytes','logicalType':'decimal'}",
     "{'type':'string','avro.java.string':'String'}",
     "{'type':'record','name':'R','fields':[{'name':'f','type':'int','order':'descending'}]}",
+    "{'type':'record','name':'R','fields':[{'name':'f','type':'int','order':'Ignore'}]}",
+    "{'type':'bytes','logicalType':'decimal','precision':100000000000000000000}",
+    "{'type':'bytes','logicalType':'decimal','precision':1e400,'scale':1e-400}",
+    "{'type':'bytes','logicalType':'decimal','precision':4,'scale':4.0}",
+    /* What no number of 64 bits holds may be in what is passed over, and in a default. */
+    "{'type':'record','name':'R','x-limit':1e400,'y':[-100000000000000000000],'fields':[]}",
+    RECORD("R", DEFAULT("f", "'double'", "100000000000000000000")),
+    RECORD("R", DEFAULT("f", "'float'", "1e400")),
+    /* Half a surrogate pair where no text is made of it. */
+    "{'type':'record','name':'R','doc':'\\ud83d','fields':[]}",
+    "{'type':'record','name':'R','x':{'\\udc00':1},'fields':[]}",
+    /* Comments, as both Javas take them. */
+    "/* a licence */\n{'type':'record','name':'R', // a remark\n 'fields':[/**/]} // the end",
+    /* A union that no value is of. */
+    "[]",
+    RECORD("R", FIELD("never", "[]")),
+    /* Names. */
+    "{'type':'record','name':'a.b.R','namespace':'not a namespace!','fields':[]}",
+    "{'type':'record','name':'.R','namespace':7,'fields':[]}",
 };
 
 static void schemas_that_are_valid_are_accepted(void **state)
@@ -75,7 +94,7 @@ static const struct {
 } invalid[] = {
     {"", "not JSON"},
     {"{", "not JSON"},
-    {"{'type':'int','type':'int'}", "duplicate object key"},
+    {"{'type':'int','type':'int'}", "the name \"type\" is there twice"},
     {"7", "a type is a name, an object or an array of types"},
     {"null", "a type is a name, an object or an array of types"},
     {"'Unknown'", "no type is called \"Unknown\" here"},
@@ -91,8 +110,9 @@ static const struct {
     {"{'type':'fixed','size':1}", "this fixed has no \"name\""},
     {"{'type':'enum','name':'E'}", "no array of \"symbols\""},
     {"{'type':'enum','name':'E','symbols':['A','B','A']}", "has the symbol A twice"},
-    {"{'type':'enum','name':'E','symbols':['A-B']}", "a symbol of E is not a name"},
-    {"{'type':'enum','name':'E','symbols':['']}", "a symbol of E is not a name"},
+    {"{'type':'enum','name':'E','symbols':['A-B']}", "\"A-B\" cannot be a symbol of E"},
+    {"{'type':'enum','name':'E','symbols':['A','']}", "\"\" cannot be a symbol of E"},
+    {"{'type':'enum','name':'E','symbols':[7]}", "what is no string cannot be a symbol of E"},
     {"{'type':'enum','name':'E','symbols':['A'],'default':'B'}", "is not one of its symbols"},
     {"{'type':'record','name':'R'}", "no array of \"fields\""},
     {"{'type':'record','name':'R','fields':['int']}", "a field is an object"},
@@ -107,16 +127,31 @@ static const struct {
      "\"order\" is ascending, descending or ignore"},
     {"{'type':'record','name':'R','fields':[{'name':'f','type':'int','aliases':'g'}]}",
      "\"aliases\" is not an array of names"},
-    {"{'type':'record','name':'R','aliases':['a b'],'fields':[]}",
-     "\"aliases\" is not an array of names"},
+    {"{'type':'record','name':'R','aliases':['Fine','a b','.a.b'],'fields':[]}",
+     "\"a b\" cannot be an alias"},
+    {"{'type':'record','name':'R','aliases':['.a.b'],'fields':[]}", "\".a.b\" cannot be an alias"},
+    {"{'type':'record','name':'R','aliases':[null],'fields':[]}", "no string cannot be an alias"},
+    {"{'type':'record','name':'R','fields':[{'name':'f','type':'int','aliases':['ok','my "
+     "favourite']}]}",
+     "f: \"my favourite\" cannot be an alias"},
+    {"{'type':'record','name':'R','fields':[{'name':'f','type':'int','aliases':['.g']}]}",
+     "f: \".g\" cannot be an alias"},
+    {"{'type':'record','name':'.','fields':[]}", "\".\" cannot be the name of a type"},
+    {"{'type':'record','name':'.a.R','fields':[]}", "\".a.R\" cannot be the name of a type"},
+    {"{'type':'record','name':'..R','fields':[]}", "\"..R\" cannot be the name of a type"},
+    {"{'type':'record','name':'.int','fields':[]}", "int is the name of a primitive type"},
+    {"'.int'", "no type is called \".int\" here"},
+    {RECORD("a.R", FIELD("f", "'.R'")), "f: no type is called \".R\" here"},
     {"{'type':'record','name':'int','fields':[]}", "int is the name of a primitive type"},
     {"{'type':'record','name':'x.string','fields':[]}", "x.string is the name of a primitive type"},
     {"{'type':'record','name':'a..b','fields':[]}", "\"a..b\" cannot be the name of a type"},
-    {"{'type':'record','name':'R','namespace':'a-b','fields':[]}", "the namespace of R is not"},
-    {"{'type':'record','name':'R','namespace':7,'fields':[]}", "the namespace of R is not"},
+    {"{'type':'record','name':'R','namespace':'a-b','fields':[]}",
+     "the namespace \"a-b\" of \"R\" is not"},
+    {"{'type':'record','name':'R','namespace':'.a','fields':[]}", "the namespace \".a\" of"},
+    {"{'type':'record','name':'R','namespace':7,'fields':[]}",
+     "the namespace \"7\" of \"R\" is not"},
     {"['null',{'type':'fixed','name':'F','size':1},{'type':'fixed','name':'F','size':1}]",
      "F is defined already"},
-    {"[]", "a union without branches"},
     {"['null',['int']]", "a union directly within a union"},
     {"['int','string','int']", "two branches of this union are int"},
     {"[{'type':'array','items':'int'},{'type':'array','items':'long'}]",
@@ -130,7 +165,14 @@ static const struct {
     {RECORD("R", DEFAULT("f", "'int'", "'1'")),
      "the default of the field f of R: not a value of type int"},
     {RECORD("R", DEFAULT("f", "'int'", "1.0")), "not a value of type int"},
-    {RECORD("R", DEFAULT("f", "'int'", "2147483648")), "2147483648 is not an int"},
+    {RECORD("R", DEFAULT("f", "'int'", "2147483648")), "2147483648\" is out of range of an int"},
+    {RECORD("R", DEFAULT("f", "'long'", "9223372036854775808")), "is out of range of a long"},
+    {RECORD("R", DEFAULT("f", "'string'", "'\\ud83d'")), "half a surrogate pair"},
+    {RECORD("R", DEFAULT("f", "{'type':'map','values':'int'}", "{'\\ud83d':1}")),
+     "half a surrogate pair"},
+    {RECORD("R", DEFAULT("f", "[]", "null")), "a union without branches has no values"},
+    {"/* no end", "a comment without its end"},
+    {"{'type':'fixed','name':'F','size':100000000000000000000}", "no \"size\""},
     {RECORD("R", DEFAULT("f", "'int'", "null")), "not a value of type int"},
     {RECORD("R", DEFAULT("f", "['null','int']", "'x'")), "it fits no branch of the union"},
     {RECORD("R", DEFAULT("f", "'bytes'", "'\\u0100'")), "characters up to"},
@@ -201,7 +243,8 @@ static void message_has_name_line_and_path(void **state)
 
     assert_string_equal(
         err.text, "orders.avsc:10: items[].price: no type is called \"Money\" here; define it "
-                  "before it is used, or bring the schema that does (--with)");
+                  "before it is used, or bring the schema that does (--with FILE; \"references\" "
+                  "in a registry)");
 }
 
 static void message_about_a_default_has_its_line(void **state)
@@ -282,7 +325,86 @@ static void an_alias_too_long_is_refused(void **state)
     stele_error err = {0};
 
     assert_int_equal(stele_schema_parse(stele_buffer_view(&text), NULL, &schema, &err),
-                     STELE_E_INVALID);
+                     STELE_E_LIMIT);
+    assert_non_null(strstr(err.text, "has 70000 bytes, the limit is 1024"));
+}
+
+static void a_name_that_its_namespace_makes_too_long_is_refused_for_that(void **state)
+{
+    (void)state;
+    STELE_AUTO_VALUE(stele_buffer) text = {0};
+    stele_buffer_format(&text,
+                        "{\"type\":\"record\",\"name\":\"Order\",\"fields\":[],\"namespace\":\"a");
+    for (int i = 0; i < 600; i++)
+        stele_buffer_format(&text, ".b");
+    stele_buffer_format(&text, "\"}");
+    STELE_AUTO(stele_schema) schema = NULL;
+    stele_error err = {0};
+
+    assert_int_equal(stele_schema_parse(stele_buffer_view(&text), NULL, &schema, &err),
+                     STELE_E_LIMIT);
+    assert_non_null(
+        strstr(err.text, "has 1207 bytes, the limit is 1024; shorten it or its namespace"));
+}
+
+/* Expected are the names that Avro Java 1.11.4 prints. */
+static void names_are_full_as_avro_java_makes_them(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        const char *canonical;
+    } rows[] = {
+        {"{'type':'fixed','name':'F','namespace':'a','size':1}", "a.F"},
+        {"{'type':'fixed','name':'b.F','namespace':'a','size':1}", "b.F"},
+        {"{'type':'fixed','name':'b.F','namespace':'not a namespace!','size':1}", "b.F"},
+        {"{'type':'fixed','name':'.F','namespace':'a','size':1}", "F"},
+        {"{'type':'fixed','name':'F','namespace':null,'size':1}", "F"},
+        {"{'type':'fixed','name':'F','namespace':'','size':1}", "F"},
+        /* null is no namespace of its own: that around it holds. */
+        {RECORD("a.R", FIELD("f", "{'type':'fixed','name':'F','namespace':null,'size':1}")), "a.F"},
+        {RECORD("a.R", FIELD("f", "{'type':'fixed','name':'F','namespace':'','size':1}")), "\"F\""},
+        {RECORD("a.R", FIELD("f", "{'type':'fixed','name':'.F','size':1}")), "\"F\""},
+        {RECORD("a.R", FIELD("f", "{'type':'fixed','name':'.F','size':1}") "," FIELD("g", "'.F'")),
+         "{\"name\":\"g\",\"type\":\"F\"}"},
+        /* A name with a dot in front is that type, whatever the namespace around it has. */
+        {RECORD(
+             "a.R",
+             FIELD("f", "{'type':'fixed','name':'.F','size':1}") "," FIELD(
+                 "h", "{'type':'fixed','name':'F','size':2}") "," FIELD("g",
+                                                                        "'.F'") "," FIELD("i",
+                                                                                          "'F'")),
+         "{\"name\":\"g\",\"type\":\"F\"},{\"name\":\"i\",\"type\":\"a.F\"}"},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        STELE_AUTO(stele_schema) schema = schema_of(rows[i].text);
+        STELE_AUTO_VALUE(stele_buffer) canonical = {0};
+        stele_schema_canonical(schema, &canonical);
+        if (strstr(stele_buffer_text(&canonical), rows[i].canonical) == NULL)
+            fail_msg("%s: %s", rows[i].text, stele_buffer_text(&canonical));
+    }
+}
+
+static void an_alias_behind_a_dot_is_of_no_namespace(void **state)
+{
+    (void)state;
+    STELE_AUTO(stele_schema)
+    schema = schema_of("{'type':'record','name':'shop.Order','aliases':['.Order','Old','a.B'],"
+                       "'fields':[]}");
+    const stele_node *root = stele_schema_root(schema);
+    assert_int_equal(root->alias_count, 3);
+    assert_string_equal(root->aliases[0], "Order");
+    assert_string_equal(root->aliases[1], "shop.Old");
+    assert_string_equal(root->aliases[2], "a.B");
+}
+
+static void half_a_pair_in_a_doc_is_a_character_of_its_own(void **state)
+{
+    (void)state;
+    STELE_AUTO(stele_schema)
+    schema = schema_of("{'type':'fixed','name':'F','doc':'a\\ud83db','size':1}");
+    assert_string_equal(stele_schema_root(schema)->doc, "a\xef\xbf\xbd"
+                                                        "b");
 }
 
 static void logical_types_are_known_where_they_fit(void **state)
@@ -412,6 +534,10 @@ int main(void)
         cmocka_unit_test(limits_hold),
         cmocka_unit_test(a_chain_of_records_is_no_nesting),
         cmocka_unit_test(an_alias_too_long_is_refused),
+        cmocka_unit_test(a_name_that_its_namespace_makes_too_long_is_refused_for_that),
+        cmocka_unit_test(names_are_full_as_avro_java_makes_them),
+        cmocka_unit_test(an_alias_behind_a_dot_is_of_no_namespace),
+        cmocka_unit_test(half_a_pair_in_a_doc_is_a_character_of_its_own),
         cmocka_unit_test(logical_types_are_known_where_they_fit),
         cmocka_unit_test(aliases_take_the_namespace_of_their_type),
         cmocka_unit_test(an_empty_namespace_is_none_and_is_inherited),

@@ -15,6 +15,8 @@
 #include "core/alloc.h"
 #include "schemas/scopes.h"
 
+STELE_SCOPE(json_t, json_decref);
+
 enum { KNOWN_MAX = 32, COLUMNS = 3, LINE_SIZE = 1024 };
 
 /* A line of differences.tsv: what differs, and a part of what each side has; "*" is anything. */
