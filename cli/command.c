@@ -79,6 +79,9 @@ stele_projection stele_cli_configured(const stele_cli *cli, const stele_projecti
     if (stele_config_is(stele_client_config(cli->client), "projection", projection->name,
                         "unknown_events", "ignore"))
         configured.ignore_other_events = true;
+    if (stele_config_is(stele_client_config(cli->client), "projection", projection->name,
+                        "on_finished", "ignore"))
+        configured.on_finished = STELE_ON_FINISHED_IGNORE;
     return configured;
 }
 

@@ -20,7 +20,7 @@ enum {
 typedef struct route {
     int32_t id;
     char *name;             /* of the writer's record; owned */
-    stele_upcast *way;      /* owned; NULL: the record is of none of our types */
+    stele_upcast *way;      /* owned; NULL: the record is of none of our types, or not decoded */
     const stele_type *type; /* that the way leads to */
     size_t index;
 } route;
@@ -33,6 +33,7 @@ struct stele_decoder {
     void *value;              /* the struct that was decoded last */
     int32_t missing_id;       /* that the registry did not know when last asked; 0: none */
     int64_t missing_ns;       /* since when */
+    bool met_newer;
 };
 
 void stele_decoder_new(const stele_decoder_options *options, stele_decoder **out)
@@ -72,25 +73,40 @@ void stele_decoder_free(stele_decoder *decoder)
     free(decoder);
 }
 
-static stele_status make_route(const stele_decoder *decoder, int32_t id, const stele_schema *writer,
+/* Not this one event: all of that schema. */
+static stele_status fail_schema(stele_decoder *decoder, int32_t id, const stele_schema *writer,
+                                const stele_error *why, stele_error *err)
+{
+    size_t index;
+    decoder->met_newer = false;
+    stele_upcast_find(writer, decoder->options.types, decoder->options.upcasters, &index,
+                      &decoder->met_newer, NULL);
+    return stele_fail(err, why->status, STELE_NEXT_STOP,
+                      "%s of schema id %" PRId32 " cannot be read: %s", stele_schema_name(writer),
+                      id, why->text);
+}
+
+static stele_status make_route(stele_decoder *decoder, int32_t id, const stele_schema *writer,
                                route **out, stele_error *err)
 {
+    const stele_decoder_options *options = &decoder->options;
+    size_t index = 0;
     stele_upcast *way = NULL;
     stele_error why;
-    stele_status status = stele_upcast_new(writer, decoder->options.types,
-                                           decoder->options.upcasters, NULL, &way, &why);
-    if (status < 0 && status != STELE_E_NOT_FOUND) /* not this one event: all of that schema */
-        return stele_fail(err, status, STELE_NEXT_STOP,
-                          "%s of schema id %" PRId32 " cannot be read: %s",
-                          stele_schema_name(writer), id, why.text);
+    stele_status status =
+        stele_upcast_find(writer, options->types, options->upcasters, &index, NULL, &why);
+    bool is_ours = status == STELE_OK;
+    bool is_decoded = is_ours && (options->by_name == NULL || !options->by_name[index]);
+    if (is_decoded)
+        status = stele_upcast_new(writer, options->types, options->upcasters, NULL, &way, &why);
+    if (status < 0 && status != STELE_E_NOT_FOUND)
+        return fail_schema(decoder, id, writer, &why, err);
     route *made = stele_alloc(sizeof *made);
     made->id = id;
     made->name = stele_strdup(stele_schema_name(writer));
     made->way = way;
-    if (way != NULL) {
-        made->index = stele_upcast_index(way);
-        made->type = decoder->options.types[made->index];
-    }
+    made->index = index;
+    made->type = is_ours ? options->types[index] : NULL;
     *out = made;
     return STELE_OK;
 }
@@ -175,4 +191,9 @@ stele_status stele_decoder_decode(stele_decoder *decoder, stele_bytes value, ste
     }
     *out = (stele_decoded){found->type, found->index, decoder->value, found->name};
     return STELE_OK;
+}
+
+bool stele_decoder_met_newer(const stele_decoder *decoder)
+{
+    return decoder->met_newer;
 }

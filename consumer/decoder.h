@@ -15,7 +15,9 @@ typedef struct stele_decoder stele_decoder;
 /** All of it is borrowed and must outlive the decoder. */
 typedef struct stele_decoder_options {
     stele_registry *registry;
-    const stele_type *const *types;  /* NULL-terminated: what values are decoded to */
+    const stele_type *const *types; /* NULL-terminated: what values are decoded to */
+    const bool *by_name; /* for each type: its values are told by their name and not decoded, so it
+                            does not matter whether they can be. NULL: all are decoded */
     const stele_upcaster *upcasters; /* ends with .from == NULL; NULL: none */
     int missing_timeout_ms; /* how long an id that the registry does not know is waited for;
                                0: 60,000 */
@@ -25,7 +27,8 @@ typedef struct stele_decoder_options {
 typedef struct stele_decoded {
     const stele_type *type; /* one of the options' types; NULL: the record is of none of them */
     size_t index;           /* of `type` among the types */
-    const void *data;       /* the struct of that type; valid until the next decode */
+    const void *data;       /* the struct of that type; valid until the next decode; not filled
+                               for a type that is told by its name */
     const char *name;       /* the writer's record name; valid as long as the decoder */
 } stele_decoded;
 
@@ -52,5 +55,9 @@ STELE_SCOPE(stele_decoder, stele_decoder_free);
  */
 stele_status stele_decoder_decode(stele_decoder *decoder, stele_bytes value, stele_decoded *out,
                                   stele_error *err);
+
+/** Was the schema of the last STELE_E_INCOMPATIBLE made after the type that it has the name of?
+ * Then a newer program reads it. */
+bool stele_decoder_met_newer(const stele_decoder *decoder);
 
 #endif

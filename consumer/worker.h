@@ -19,6 +19,7 @@ typedef struct stele_task stele_task;
 typedef struct stele_progress {
     int64_t position; /* -1 while it is not restored */
     int64_t applied;  /* events applied, or records restored, since the task was opened */
+    int64_t late;     /* events of what had ended, passed over since then */
 } stele_progress;
 
 /**

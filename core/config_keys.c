@@ -183,6 +183,13 @@ const stele_config_key stele_config_keys[] = {
      .initial = "stop",
      .choices = "stop|ignore",
      .help = "What an event type without a handler does to its partition."},
+    {.section = "projection",
+     .key = "on_finished",
+     .type = STELE_CONFIG_CHOICE,
+     .initial = "stop",
+     .choices = "stop|ignore",
+     .help = "What an event of an aggregate that is finished does to its partition. Where it is "
+             "ignored, it is counted, and changes neither state nor version."},
     {.section = NULL},
 };
 

@@ -3,8 +3,6 @@
 #include "core/names.h"
 #include "projections/fold_internal.h"
 
-#include <inttypes.h>
-
 enum {
     SNAPSHOT_EVENTS = 10000,
     SNAPSHOT_INTERVAL_MS = 10000,
@@ -103,6 +101,8 @@ static stele_status open_task(void *self, stele_worker *worker, stele_partition 
     stele_status status =
         stele_states_new(&(stele_states_options){.projection = fold->options.projection,
                                                  .registry = fold->options.registry,
+                                                 .partition = source.index,
+                                                 .partitions = stele_worker_partition_count(worker),
                                                  .take_max_ms = TAKE_MAX_MS,
                                                  .stop = stele_worker_stop(worker)},
                          &task->states, err);
@@ -123,24 +123,16 @@ static stele_status prepare_task(stele_task *base, int64_t *start, stele_error *
     return fold_prepare((fold_task *)base, start, err);
 }
 
-/* The record that the checkpoint calls its last one must still be there: else the log was cut, or
- * is another one. */
 static stele_status verify_last(fold_task *task, const stele_batch *batch, stele_error *err)
 {
-    int64_t last_offset = task->at.last_offset;
-    const stele_record *found = batch->count > 0 ? &batch->records[0] : NULL;
-    if (found == NULL && batch->next_offset <= last_offset) return STELE_OK;
-    if (found == NULL || found->offset != last_offset ||
-        stele_event_hash(found) != task->at.last_hash)
-        return stele_fail(err, STELE_E_HOLE, STELE_NEXT_STOP,
-                          "%s/%d/%" PRId64
-                          ": another record than the one that the checkpoint of %s was made after: "
-                          "the log was cut or made anew; raise the projection's version to replay "
-                          "what is there",
-                          task->source.topic, (int)task->source.index, last_offset,
-                          task->fold->group);
-    task->unverified = false;
-    return STELE_OK;
+    stele_last_event last = {.source = task->source,
+                             .offset = task->at.last_offset,
+                             .hash = task->at.last_hash,
+                             .group = task->fold->group};
+    bool compared = false;
+    stele_status status = stele_last_event_check(&last, batch, &compared, err);
+    if (compared) task->unverified = false;
+    return status;
 }
 
 static stele_status take_events(fold_task *task, const stele_batch *batch, stele_error *err)
@@ -200,7 +192,8 @@ static stele_progress progress_of(const stele_task *base)
     /* Until the last event is compared, reading has to begin with it. */
     int64_t position = task->unverified ? task->verify_from : task->at.position;
     return (stele_progress){.position = position,
-                            .applied = task->restored + stele_states_applied(task->states)};
+                            .applied = task->restored + stele_states_applied(task->states),
+                            .late = stele_states_late(task->states)};
 }
 
 const stele_task_ops stele_fold_tasks = {

@@ -9,6 +9,7 @@
 #include "projections/fold.h"
 #include "projections/states.h"
 #include "snapshots/count.h"
+#include "snapshots/last_event.h"
 #include "snapshots/restore.h"
 #include "snapshots/topic.h"
 

@@ -211,6 +211,7 @@ static stele_status restore(fold_task *task, stele_error *err)
                                                .registry = task->fold->options.registry,
                                                .snapshots = task->snapshots,
                                                .source = task->source,
+                                               .genesis = task->fold->genesis,
                                                .each = restore_one,
                                                .context = task},
                       &self->restore);
@@ -231,6 +232,12 @@ static void mark_unburied(fold_task *task)
         if ((entry->flags & STELE_ENTRY_FINISHED) != 0 && (entry->flags & STELE_ENTRY_BURIED) == 0)
             stele_states_add_dirty(task->states, entry);
     }
+}
+
+/* What is damaged and was not replaced; a schema that is on its way is waited for. */
+static stele_status finish_restore(fold_task *task, stele_error *err)
+{
+    return stele_restore_finish(task->taking.restore, err);
 }
 
 /* A partition that came later has no checkpoint to tell of it, but others have. */
@@ -256,9 +263,10 @@ static stele_status check_count(fold_task *task, stele_error *err)
 static stele_status check(fold_task *task, stele_error *err)
 {
     fold_taking *self = &task->taking;
-    const stele_checkpoint *checkpoint = stele_restore_checkpoint(self->restore);
-    stele_status status = checkpoint == NULL ? fold_insist(task, check_count, err) : STELE_OK;
+    stele_status status = fold_insist(task, finish_restore, err);
     if (status < 0) return status;
+    const stele_checkpoint *checkpoint = stele_restore_checkpoint(self->restore);
+    if (checkpoint == NULL && (status = fold_insist(task, check_count, err)) < 0) return status;
     self->stored = stele_states_count_stored(task->states);
     stele_restore_facts *facts = &self->facts;
     facts->projection = task->fold->options.projection->name;
@@ -268,6 +276,8 @@ static stele_status check(fold_task *task, stele_error *err)
     facts->genesis = task->fold->genesis;
     facts->aggregates = self->stored.aggregates;
     facts->finished = self->stored.finished;
+    facts->furthest = self->stored.furthest;
+    facts->furthest_id = self->stored.furthest_id;
     int64_t group_offset = facts->group_offset;
     /* Of a commit that was half ended the group may have heard and the snapshots not, or the other
      * way round. The abort took one half away; the checkpoint decides, and the group follows it. */

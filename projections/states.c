@@ -9,6 +9,7 @@
 #include "consumer/decoder.h"
 #include "core/alloc.h"
 #include "core/text.h"
+#include "kafka/partitioner.h"
 #include "schemas/upcast.h"
 
 enum {
@@ -23,7 +24,10 @@ struct stele_states {
     stele_clock clock;
     int64_t take_max_ns;
     const atomic_bool *stop;
+    int32_t partition;
+    int32_t partitions;
     const stele_type **types; /* of the handlers, NULL-terminated; owned */
+    bool *ignored;            /* by declaration, for each of them; owned */
     const stele_type *state_types[2];
     stele_decoder *events;
     stele_decoder *snapshots;
@@ -34,6 +38,7 @@ struct stele_states {
     uint32_t *hashes; /* of the batch's keys */
     size_t hash_max;
     int64_t applied;
+    int64_t late;
 };
 
 /* ---- making ---- */
@@ -47,6 +52,18 @@ static const stele_type **list_types(const stele_handler *handlers)
     for (size_t i = 0; i < count; i++)
         types[i] = handlers[i].event;
     return types;
+}
+
+/* What is ignored is not decoded, so that it does not matter whether it could be. */
+static bool *list_ignored(const stele_handler *handlers)
+{
+    size_t count = 0;
+    while (handlers[count].event != NULL)
+        count++;
+    bool *ignored = stele_alloc_array(count + 1, sizeof *ignored);
+    for (size_t i = 0; i < count; i++)
+        ignored[i] = handlers[i].apply == NULL;
+    return ignored;
 }
 
 static stele_status check_projection(const stele_projection *projection, stele_error *err)
@@ -85,13 +102,17 @@ stele_status stele_states_new(const stele_states_options *options, stele_states 
     states->clock = stele_registry_clock(options->registry);
     states->take_max_ns = (int64_t)options->take_max_ms * 1000000;
     states->stop = options->stop;
+    states->partition = options->partition;
+    states->partitions = options->partitions;
     states->types = list_types(projection->handlers);
+    states->ignored = list_ignored(projection->handlers);
     states->state_types[0] = projection->state;
     states->dirty_end = &states->dirty;
     const stele_upcaster *upcasters = projection->source->upcasters;
     if ((status = stele_upcasters_check(states->types, upcasters, err)) < 0) return status;
     stele_decoder_new(&(stele_decoder_options){.registry = options->registry,
                                                .types = states->types,
+                                               .by_name = states->ignored,
                                                .upcasters = upcasters},
                       &states->events);
     stele_decoder_new(
@@ -122,6 +143,7 @@ void stele_states_free(stele_states *states)
     stele_decoder_free(states->events);
     stele_decoder_free(states->snapshots);
     free(states->types);
+    free(states->ignored);
     free(states->hashes);
     free(states);
 }
@@ -161,13 +183,34 @@ static stele_status fail_at(const stele_batch *batch, const stele_record *record
                             why->text);
 }
 
-static stele_status fail_finished(const stele_entry *entry, stele_bytes id, stele_error *err)
+/* @return STELE_OK: it is passed over. The aggregate stays as it ended, and so does its version, so
+ * that nothing has to be written for it. */
+static stele_status take_late(stele_states *states, const stele_entry *entry, stele_bytes id,
+                              stele_error *err)
 {
+    if (states->projection->on_finished == STELE_ON_FINISHED_IGNORE) {
+        states->late++;
+        return STELE_OK;
+    }
     return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
                       "an event of %s, which was finished by the event before offset %" PRId64
-                      ": finished is final; the writer of this event must be mended, and the "
-                      "projection's version raised if it is to count",
-                      stele_quote(id).text, entry->offset);
+                      ": finished is final; to pass over such events set on_finished = ignore in "
+                      "[projection %s]",
+                      stele_quote(id).text, entry->offset, states->projection->name);
+}
+
+/* Producers choose an event's partition by its key. One that chooses otherwise splits an aggregate
+ * in two, half its events here and half where they belong. */
+static stele_status check_partition(const stele_states *states, stele_bytes id, stele_error *err)
+{
+    if (states->partitions == 0) return STELE_OK;
+    int32_t right = stele_log_partition_of(id, states->partitions);
+    if (right == states->partition) return STELE_OK;
+    return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
+                      "the key %s belongs to partition %" PRId32 " of %" PRId32
+                      ": its producer has another partitioner, which splits aggregates; set "
+                      "partitioner=murmur2_random there, and copy the events to a new topic",
+                      stele_quote(id).text, right, states->partitions);
 }
 
 /* A new aggregate: what no id may be is refused here, once, and not at each event. */
@@ -179,6 +222,8 @@ static stele_status add_entry(stele_states *states, stele_bytes id, uint32_t has
                           "the key %s begins with \"" STELE_RESERVED_PREFIX
                           "\", which is reserved: no aggregate may have such an id",
                           stele_quote(id).text);
+    stele_status status = check_partition(states, id, err);
+    if (status < 0) return status;
     stele_entry *entry = stele_table_insert_hashed(states->table, id, hash, NULL);
     if (entry == NULL)
         return stele_fail(err, STELE_E_LIMIT, STELE_NEXT_STOP,
@@ -239,6 +284,9 @@ static stele_status fail_apply(const stele_states *states, const stele_decoded *
 static stele_status fail_incompatible(const stele_states *states, stele_error *err)
 {
     stele_error why = *err;
+    if (stele_decoder_met_newer(states->events))
+        return stele_fail(err, why.status, STELE_NEXT_STOP,
+                          "run a newer program, this event's schema came after it: %s", why.text);
     return stele_fail(err, why.status, STELE_NEXT_STOP, "give aggregate %s an upcaster: %s",
                       states->projection->source->name, why.text);
 }
@@ -253,7 +301,7 @@ static stele_status apply_record(stele_states *states, const stele_batch *batch,
     stele_entry *entry = stele_table_find_hashed(states->table, record->key, hash);
     if (entry != NULL && record->offset < entry->offset) return STELE_OK;
     if (entry != NULL && (entry->flags & STELE_ENTRY_FINISHED) != 0)
-        return fail_finished(entry, record->key, err);
+        return take_late(states, entry, record->key, err);
     if (record->value.data == NULL)
         return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
                           "the record has no value: a tombstone is no event, and an events topic "
@@ -380,6 +428,9 @@ static stele_status decode_state(stele_states *states, const stele_snapshot *sna
     stele_status status = stele_decoder_decode(states->snapshots, snapshot->value, out, err);
     if (status == STELE_E_INCOMPATIBLE) {
         stele_error why = *err;
+        if (stele_decoder_met_newer(states->snapshots))
+            return stele_fail(err, why.status, STELE_NEXT_STOP,
+                              "run a newer program, one wrote this snapshot: %s", why.text);
         return stele_fail(err, why.status, STELE_NEXT_STOP,
                           "raise the version of projection %s, its state cannot be read any more: "
                           "%s",
@@ -398,11 +449,15 @@ stele_status stele_states_restore(stele_states *states, const stele_snapshot *sn
                                   stele_error *err)
 {
     stele_decoded decoded = {0};
-    if (snapshot->value.data != NULL) {
-        stele_status status = decode_state(states, snapshot, &decoded, err);
-        if (status < 0) return status;
-    }
-    stele_entry *entry = stele_table_insert(states->table, snapshot->id, NULL);
+    stele_status status =
+        snapshot->value.data == NULL ? STELE_OK : decode_state(states, snapshot, &decoded, err);
+    if (status < 0) return status;
+    stele_entry *entry = stele_table_find(states->table, snapshot->id);
+    status = entry == NULL
+                 ? check_partition(states, snapshot->id, err)
+                 : stele_snapshot_check_order(snapshot, entry->version, entry->offset, err);
+    if (status < 0) return status;
+    if (entry == NULL) entry = stele_table_insert(states->table, snapshot->id, NULL);
     if (entry == NULL)
         return stele_fail(err, STELE_E_LIMIT, STELE_NEXT_STOP,
                           "a key of %zu bytes, the limit is %d", snapshot->id.size,
@@ -425,9 +480,15 @@ stele_states_stored stele_states_count_stored(const stele_states *states)
     stele_states_stored stored = {0};
     stele_table_cursor cursor = {0};
     stele_entry *entry;
+    const stele_entry *furthest = NULL;
     while ((entry = stele_table_next(states->table, &cursor)) != NULL) {
         stored.aggregates += (entry->flags & STELE_ENTRY_STORED) != 0;
         stored.finished += (entry->flags & STELE_ENTRY_BURIED) != 0;
+        if (furthest == NULL || entry->offset > furthest->offset) furthest = entry;
+    }
+    if (furthest != NULL) {
+        stored.furthest = furthest->offset;
+        stored.furthest_id = stele_table_key(states->table, furthest);
     }
     return stored;
 }
@@ -435,6 +496,11 @@ stele_states_stored stele_states_count_stored(const stele_states *states)
 int64_t stele_states_applied(const stele_states *states)
 {
     return states->applied;
+}
+
+int64_t stele_states_late(const stele_states *states)
+{
+    return states->late;
 }
 
 stele_table *stele_states_table(stele_states *states)

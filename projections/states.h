@@ -39,6 +39,8 @@ static inline void *stele_entry_state(stele_entry *entry)
 typedef struct stele_states_options {
     const stele_projection *projection; /* borrowed, outlives the states */
     stele_registry *registry;           /* likewise */
+    int32_t partition;                  /* whose states they are … */
+    int32_t partitions;      /* … among so many; 0: ids are not checked against their partition */
     int take_max_ms;         /* a call of _take gives the thread back after that long; 0: never */
     const atomic_bool *stop; /* and before the next event once this is set; NULL: never */
 } stele_states_options;
@@ -67,8 +69,14 @@ STELE_SCOPE(stele_states, stele_states_free);
 stele_status stele_states_take(stele_states *states, const stele_batch *batch, int64_t *position,
                                const stele_record **last, stele_error *err);
 
-/** Take a snapshot as the state of its aggregate, in place of what was there.
- * @return RETRY: waiting for a schema; STELE_E_INCOMPATIBLE (STOP): raise the version */
+/**
+ * Take a snapshot as the state of its aggregate, in place of what was there.
+ *
+ * @return RETRY: waiting for a schema
+ *         STELE_E_INCOMPATIBLE  this program cannot read the state (next = STOP)
+ *         STELE_E_HOLE          it is behind the one that it would replace (next = STOP)
+ *         STELE_E_INVALID       damaged, or in a partition where its id does not belong
+ */
 stele_status stele_states_restore(stele_states *states, const stele_snapshot *snapshot,
                                   stele_error *err);
 
@@ -81,16 +89,21 @@ size_t stele_states_dirty_count(const stele_states *states);
 /** Put an entry into that list (again). */
 void stele_states_add_dirty(stele_states *states, stele_entry *entry);
 
-/** How many snapshots and tombstones stand in the topic, by the flags of the entries. */
+/** How many snapshots and tombstones are in the topic, by the flags of the entries. */
 typedef struct stele_states_stored {
     int64_t aggregates;
     int64_t finished;
+    int64_t furthest; /* the highest offset of all */
+    stele_bytes furthest_id;
 } stele_states_stored;
 
 stele_states_stored stele_states_count_stored(const stele_states *states);
 
 /** Events applied and passed over since the beginning. */
 int64_t stele_states_applied(const stele_states *states);
+
+/** Events of aggregates that had ended, passed over since the beginning (on_finished = ignore). */
+int64_t stele_states_late(const stele_states *states);
 
 /** The table of entries: to find one, to walk over all. */
 stele_table *stele_states_table(stele_states *states);

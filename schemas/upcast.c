@@ -181,6 +181,33 @@ stele_status stele_upcast_new(const stele_schema *writer, const stele_type *cons
     return STELE_OK;
 }
 
+static bool is_later(const stele_schema *writer, const stele_type *ours)
+{
+    STELE_AUTO(stele_schema) schema = NULL;
+    if (stele_schema_parse(stele_text(ours->schema), NULL, &schema, NULL) < 0) return false;
+    const stele_schema *const old[] = {schema};
+    const stele_schema *const new[] = {writer};
+    return stele_schema_check(writer, old, 1, STELE_COMPATIBILITY_BACKWARD, NULL, NULL) == 0 &&
+           stele_schema_check(schema, new, 1, STELE_COMPATIBILITY_BACKWARD, NULL, NULL) > 0;
+}
+
+stele_status stele_upcast_find(const stele_schema *writer, const stele_type *const *types,
+                               const stele_upcaster *upcasters, size_t *index, bool *is_newer,
+                               stele_error *err)
+{
+    int64_t best_fit;
+    size_t step_count;
+    const stele_type *first = best_type(writer, types, upcasters, &best_fit);
+    if (first == NULL)
+        return stele_fail(err, STELE_E_NOT_FOUND, STELE_NEXT_STOP,
+                          "no type and no upcaster reads %s", stele_schema_name(writer));
+    const stele_upcaster **steps = stele_alloc_array(count_of(upcasters) + 1, sizeof *steps);
+    stele_status status = follow(types, upcasters, first, steps, &step_count, index, err);
+    free(steps);
+    if (status == STELE_OK && is_newer != NULL) *is_newer = is_later(writer, first);
+    return status;
+}
+
 void stele_upcast_free(stele_upcast *upcast)
 {
     if (upcast == NULL) return;

@@ -40,6 +40,18 @@ stele_status stele_upcast_new(const stele_schema *writer, const stele_type *cons
                               const stele_upcaster *upcasters, const stele_codec_limits *limits,
                               stele_upcast **out, stele_error *err);
 
+/**
+ * Which current type a writer's record leads to, by names alone: also where it could not be read.
+ *
+ * @param index     of it among the types
+ * @param is_newer  set where the writer's schema reads what ours writes, but ours not what it
+ *                  writes: it came after ours. NULL if that does not matter
+ * @return STELE_E_NOT_FOUND  none has the writer's name (next = STOP)
+ */
+stele_status stele_upcast_find(const stele_schema *writer, const stele_type *const *types,
+                               const stele_upcaster *upcasters, size_t *index, bool *is_newer,
+                               stele_error *err);
+
 void stele_upcast_free(stele_upcast *upcast);
 
 STELE_SCOPE(stele_upcast, stele_upcast_free);

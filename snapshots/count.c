@@ -47,7 +47,12 @@ static stele_status read_from(const stele_count_options *options, int32_t index,
         err);
     const stele_checkpoint *checkpoint = stele_restore_checkpoint(restore);
     *out = checkpoint == NULL ? 0 : checkpoint->partitions;
-    return status;
+    if (status < 0 || checkpoint != NULL) return status;
+    /* What is damaged there is for its own partition to say. */
+    stele_error why;
+    status = stele_restore_finish(restore, &why);
+    if (status < 0 && why.next == STELE_NEXT_RETRY && err != NULL) *err = why;
+    return status < 0 && why.next == STELE_NEXT_RETRY ? status : STELE_OK;
 }
 
 static stele_status look_at(const stele_count_options *options, int32_t index, int32_t *out,

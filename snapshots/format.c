@@ -68,6 +68,19 @@ stele_status stele_snapshot_read(stele_log *log, const stele_record *record, ste
     return STELE_OK;
 }
 
+stele_status stele_snapshot_check_order(const stele_snapshot *snapshot, int64_t version,
+                                        int64_t offset, stele_error *err)
+{
+    if (snapshot->version >= version && snapshot->offset >= offset) return STELE_OK;
+    return stele_fail(err, STELE_E_HOLE, STELE_NEXT_STOP,
+                      "the snapshot of %s is at version %" PRId64 ", offset %" PRId64
+                      ", and an earlier one at version %" PRId64 ", offset %" PRId64
+                      ": events were lost, or another program writes here; raise the projection's "
+                      "version to replay what is there",
+                      stele_quote(snapshot->id).text, snapshot->version, snapshot->offset, version,
+                      offset);
+}
+
 /* Decimal digits of a number that is not negative. */
 static stele_bytes format_number(int64_t number, char text[20])
 {

@@ -35,6 +35,14 @@ typedef struct stele_snapshot {
 stele_status stele_snapshot_read(stele_log *log, const stele_record *record, stele_snapshot *out,
                                  stele_error *err);
 
+/**
+ * May this snapshot come after one of the same aggregate at that version and offset? Later ones are
+ * never behind: else the log lost events, or something else writes there.
+ * @return STELE_E_HOLE (next = STOP)
+ */
+stele_status stele_snapshot_check_order(const stele_snapshot *snapshot, int64_t version,
+                                        int64_t offset, stele_error *err);
+
 /** The headers of a record to be written. Points into itself: not to be copied. */
 typedef struct stele_snapshot_headers {
     stele_header list[3];

@@ -15,9 +15,13 @@ typedef struct stele_restore_options {
     stele_registry *registry;
     stele_partition snapshots; /* the partition that is read; names are copied */
     stele_partition source;    /* the events' partition of the same number */
+    const char *genesis; /* of the registry; borrowed, outlives the restore. NULL: not compared */
     /**
      * One record of an aggregate; a later one of the same id replaces it. Not kept after the call.
-     * @return RETRY: the same record comes again later
+     *
+     * A record that cannot be taken is kept here until a later one replaces it; if none does, it is
+     * offered again by stele_restore_finish. STELE_E_HOLE ends the restore at once.
+     * @return RETRY, but for STELE_E_NOT_FOUND: the same record comes again later
      */
     stele_status (*each)(void *context, const stele_snapshot *snapshot, stele_error *err);
     void *context;
@@ -34,7 +38,15 @@ STELE_SCOPE(stele_restore, stele_restore_free);
  */
 stele_status stele_restore_take(stele_restore *restore, const stele_batch *batch, stele_error *err);
 
-/** The last checkpoint, or NULL. Valid until the next take. */
+/**
+ * All records were taken. Says what stands in the partition last and cannot be read.
+ *
+ * @return RETRY: a schema is waited for, the same call again
+ *         STELE_E_INVALID, STELE_E_INCOMPATIBLE, …  with the record's place and the way out (STOP)
+ */
+stele_status stele_restore_finish(stele_restore *restore, stele_error *err);
+
+/** The last checkpoint that could be read, or NULL. Valid until the next take. */
 const stele_checkpoint *stele_restore_checkpoint(const stele_restore *restore);
 
 /** What is true now, to be compared with what the checkpoint says. Borrowed. */
@@ -49,6 +61,8 @@ typedef struct stele_restore_facts {
     int64_t group_offset; /* STELE_OFFSET_NONE: none is committed */
     int64_t aggregates;   /* snapshots that were found */
     int64_t finished;     /* tombstones that were found */
+    int64_t furthest;     /* the highest stele_offset among them */
+    stele_bytes furthest_id;
 } stele_restore_facts;
 
 /** Where to go on. */
@@ -72,5 +86,10 @@ typedef struct stele_resume {
 stele_status stele_restore_validate(const stele_checkpoint *checkpoint,
                                     const stele_restore_facts *facts, stele_resume *out,
                                     stele_error *err);
+
+/** Say that a projection was written with another schema registry. `group` is "<projection>.v<n>".
+ * @return STELE_E_INVALID (next = STOP) */
+stele_status stele_restore_fail_genesis(stele_error *err, stele_bytes group, stele_bytes then,
+                                        const char *now);
 
 #endif

@@ -37,8 +37,8 @@ stele_status stele_snapshots_ensure(stele_log *log, const char *snapshots, const
     if ((status = stele_topic_ensure(log, &spec, timeout_ms, &topic, err)) < 0) return status;
     if (topic.partitions != partitions)
         return stele_fail(err, STELE_E_CONFLICT, STELE_NEXT_STOP,
-                          "%s has %d partitions and %s has %d: they must be equal, and keys have "
-                          "moved if either was changed; copy the events to a new topic",
-                          snapshots, (int)topic.partitions, events, (int)partitions);
+                          "%s has %d partitions and %s has %d: they must be equal; delete %s, and "
+                          "a worker makes it again from the events",
+                          snapshots, (int)topic.partitions, events, (int)partitions, snapshots);
     return STELE_OK;
 }

@@ -2,6 +2,8 @@
  * May a partition go on from its checkpoint? Each refusal says what was found, and the way out. */
 #include <inttypes.h>
 
+#include "core/alloc.h"
+#include "core/text.h"
 #include "snapshots/count.h"
 #include "snapshots/restore.h"
 
@@ -42,16 +44,23 @@ static stele_status check_identity(const stele_checkpoint *checkpoint,
                           "mixed; delete %s.v%d.snapshots to replay all events",
                           facts->projection, facts->version, (int)checkpoint->version,
                           facts->projection, facts->version);
-    if (!stele_bytes_equal(checkpoint->genesis, stele_text(facts->genesis)))
-        return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
-                          "%s.v%d was written with the schema registry %.*s, and this one is %s: "
-                          "schema ids mean something else here; point [registry] url at that one",
-                          facts->projection, facts->version,
-                          checkpoint->genesis.size == 0 ? 9 : (int)checkpoint->genesis.size,
-                          checkpoint->genesis.size == 0 ? "(unnamed)"
-                                                        : (const char *)checkpoint->genesis.data,
-                          facts->genesis[0] == '\0' ? "(unnamed)" : facts->genesis);
-    return STELE_OK;
+    if (stele_bytes_equal(checkpoint->genesis, stele_text(facts->genesis))) return STELE_OK;
+    STELE_AUTO(char) group = stele_projection_group(facts->projection, facts->version);
+    return stele_restore_fail_genesis(err, stele_text(group), checkpoint->genesis, facts->genesis);
+}
+
+/* A snapshot is written after its last event, so the log was longer once. */
+static stele_status check_furthest(const stele_restore_facts *facts, stele_error *err)
+{
+    if (facts->furthest <= facts->log_end) return STELE_OK;
+    return stele_fail(err, STELE_E_HOLE, STELE_NEXT_STOP,
+                      "%s.v%d.snapshots/%d holds a snapshot of %s behind offset %" PRId64
+                      ", and %s/%d ends at %" PRId64
+                      ": events were lost or the topic was made again; raise the projection's "
+                      "version to replay what is there",
+                      facts->projection, facts->version, (int)facts->source.index,
+                      stele_quote(facts->furthest_id).text, facts->furthest, facts->source.topic,
+                      (int)facts->source.index, facts->log_end);
 }
 
 static stele_status check_log(const stele_checkpoint *checkpoint, const stele_restore_facts *facts,
@@ -71,7 +80,7 @@ static stele_status check_log(const stele_checkpoint *checkpoint, const stele_re
         return stele_fail(err, STELE_E_HOLE, STELE_NEXT_STOP,
                           "%s/%d ends at offset %" PRId64
                           ", before the checkpoint of %s.v%d at %" PRId64
-                          ": events were lost or the topic was made anew; raise the projection's "
+                          ": events were lost or the topic was made again; raise the projection's "
                           "version to replay what is there",
                           topic, partition, facts->log_end, facts->projection, facts->version,
                           checkpoint->next_offset);
@@ -115,6 +124,7 @@ stele_status stele_restore_validate(const stele_checkpoint *checkpoint,
     stele_status status;
     if ((status = check_identity(checkpoint, facts, err)) < 0) return status;
     if ((status = check_log(checkpoint, facts, err)) < 0) return status;
+    if ((status = check_furthest(facts, err)) < 0) return status;
     if ((status = check_counts(checkpoint, facts, err)) < 0) return status;
     *out = (stele_resume){.position = checkpoint->next_offset,
                           .read_from = checkpoint->next_offset,

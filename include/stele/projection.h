@@ -10,8 +10,8 @@ extern "C" {
 #endif
 
 /** What an apply function returns besides STELE_OK and failures: the aggregate's life has ended;
- * its state is dropped, its snapshot becomes a tombstone, and a later event of it stops the
- * partition. */
+ * its state is dropped, and its snapshot becomes a tombstone. What a later event of it does is for
+ * `on_finished` to say. */
 #define STELE_FINISHED 1
 
 /**
@@ -31,6 +31,12 @@ typedef struct stele_handler {
     stele_apply *apply; /* NULL: this event is ignored by declaration */
 } stele_handler;
 
+/** What an event does that comes after the end of its aggregate. Finished is final either way. */
+typedef enum stele_on_finished {
+    STELE_ON_FINISHED_STOP = 0, /* it stops the partition: there should be none */
+    STELE_ON_FINISHED_IGNORE    /* it is passed over and counted: late events are normal here */
+} stele_on_finished;
+
 /** A read model kept by a fold. A constant of the application. */
 typedef struct stele_projection {
     const char *name;
@@ -40,6 +46,7 @@ typedef struct stele_projection {
     const stele_handler *handlers; /* ends with .event == NULL */
     bool ignore_other_events;      /* false: an event type without a handler stops the partition */
     void (*init)(void *state);     /* NULL: a new state is all zero */
+    stele_on_finished on_finished;
 } stele_projection;
 
 #ifdef __cplusplus

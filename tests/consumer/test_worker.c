@@ -139,7 +139,7 @@ static void close_task(stele_task *base, stele_deadline by)
 static stele_progress progress_of(const stele_task *base)
 {
     const task *self = (const task *)base;
-    return (stele_progress){self->position, self->of->taken[self->index]};
+    return (stele_progress){.position = self->position, .applied = self->of->taken[self->index]};
 }
 
 extern const stele_task_ops task_ops;

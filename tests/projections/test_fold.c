@@ -42,7 +42,7 @@ static void snapshots_are_the_states_of_a_replay(void **state)
     bank *of = bank_new(2);
     bank_deposit(of, 0, "a", 5, "x");
     bank_name(of, 0, "a", "Ann");
-    bank_deposit(of, 1, "b", 7, "y");
+    bank_deposit(of, 1, "d", 7, "y");
     bank_deposit(of, 0, "c", 1, "x");
     bank_deposit(of, 0, "a", 2, "x");
 
@@ -52,7 +52,7 @@ static void snapshots_are_the_states_of_a_replay(void **state)
     char *states = bank_states(of, BANK_SNAPSHOTS);
     assert_string_equal(states, "0/a v3 o4 0e06416e6e0202780400\n"
                                 "0/c v1 o3 02000202780200\n"
-                                "1/b v1 o1 0e000202790200\n");
+                                "1/d v1 o1 0e000202790200\n");
     free(states);
     assert_written(of);
     assert_int_equal(bank_group_offset(of, 0), 4);
@@ -229,7 +229,42 @@ static void finished_is_final_also_after_a_restart_and_a_compaction(void **state
     bank_deposit(of, 0, "a", 1, "x");
     assert_stops(of,
                  "account.events/0/3: an event of \"a\", which was finished by the event before "
-                 "offset 2");
+                 "offset 2: finished is final; to pass over such events set on_finished = ignore "
+                 "in [projection balances]");
+    bank_free(of);
+}
+
+static void late_events_of_what_is_finished_may_be_passed_over(void **state)
+{
+    (void)state;
+    bank *of = bank_new(1);
+    stele_projection patient = bank_balances;
+    patient.on_finished = STELE_ON_FINISHED_IGNORE;
+    teller_options options = {.projection = &patient};
+    bank_deposit(of, 0, "a", 5, "x");
+    bank_close(of, 0, "a");
+    bank_deposit(of, 0, "a", 1, "late, before any snapshot");
+    bank_deposit(of, 0, "b", 5, "x");
+    teller worker = teller_open(of, options);
+    teller_catch_up(&worker);
+    assert_int_equal(stele_worker_progress(worker.worker, 0).late, 1);
+    teller_close(&worker);
+    assert_int_equal(stele_log_memory_compact(of->log, BANK_SNAPSHOTS, NULL), STELE_OK);
+
+    bank_deposit(of, 0, "a", 1, "late, after the tombstone");
+    bank_close(of, 0, "a");
+    bank_deposit(of, 0, "b", 7, "x");
+    worker = teller_open(of, options);
+    teller_catch_up(&worker);
+    assert_int_equal(stele_worker_progress(worker.worker, 0).late, 2);
+    teller_close(&worker);
+
+    char *states = bank_states(of, BANK_SNAPSHOTS);
+    char *replay = bank_replay(of, &patient);
+    assert_string_equal(states, replay);
+    assert_string_equal(states, "0/a v2 o2 tombstone\n0/b v2 o7 18000202780400\n");
+    free(states);
+    free(replay);
     bank_free(of);
 }
 
@@ -335,6 +370,50 @@ static void an_undecodable_record_stops_the_partition(void **state)
 static const char other_schema[] =
     "{\"type\": \"record\", \"name\": \"Moved\", \"namespace\": \"test\", \"fields\": []}";
 
+/* A later schema of the note, which is ignored: none that this program could read. */
+static const char later_note[] =
+    "{\"type\": \"record\", \"name\": \"Noted\", \"namespace\": \"test\", \"fields\": ["
+    "{\"name\": \"lines\", \"type\": {\"type\": \"array\", \"items\": \"string\"}}]}";
+/* A later schema of the deposit: this program's reads nothing of it, it reads this program's. */
+static const char later_deposit[] =
+    "{\"type\": \"record\", \"name\": \"Deposited\", \"namespace\": \"test\", \"fields\": ["
+    "{\"name\": \"amount\", \"type\": \"long\"}]}";
+
+static void append_of(bank *of, const char *schema, stele_bytes payload)
+{
+    stele_buffer value = {0};
+    stele_wire_begin(&value, bank_register(of, schema));
+    stele_buffer_append(&value, payload);
+    bank_append(of, BANK_EVENTS, 0, stele_text("a"), stele_buffer_view(&value), NULL, 0);
+    stele_buffer_clear(&value);
+}
+
+static void an_event_that_is_ignored_is_not_decoded(void **state)
+{
+    (void)state;
+    bank *of = bank_new(1);
+    append_of(of, later_note, stele_text("junk"));
+    append_of(of, test_noted_type.schema, stele_text("\x50 cut"));
+    bank_deposit(of, 0, "a", 5, "x");
+
+    bank_run(of, (teller_options){0});
+
+    char *states = bank_states(of, BANK_SNAPSHOTS);
+    assert_string_equal(states, "0/a v3 o3 0a000202780200\n");
+    free(states);
+    bank_free(of);
+}
+
+static void an_event_of_a_later_schema_asks_for_a_newer_program(void **state)
+{
+    (void)state;
+    bank *of = bank_new(1);
+    append_of(of, later_deposit, stele_text("\x02"));
+    assert_stops(of, "account.events/0/0: run a newer program, this event's schema came after it: "
+                     "test.Deposited of schema id ");
+    bank_free(of);
+}
+
 static void append_other(bank *of)
 {
     stele_buffer value = {0};
@@ -396,7 +475,7 @@ static void one_bad_partition_leaves_the_others_running(void **state)
     (void)state;
     bank *of = bank_new(2);
     append_undecodable(of);
-    bank_deposit(of, 1, "b", 5, "x");
+    bank_deposit(of, 1, "d", 5, "x");
     teller worker = teller_open(of, (teller_options){0});
     teller_until(&worker, 0, STELE_STATE_STOPPED);
     while (stele_worker_progress(worker.worker, 1).position != 1)
@@ -405,7 +484,7 @@ static void one_bad_partition_leaves_the_others_running(void **state)
     assert_int_equal(teller_state(&worker, 1), STELE_STATE_RUNNING);
     teller_close(&worker);
     char *states = bank_states(of, BANK_SNAPSHOTS);
-    assert_string_equal(states, "1/b v1 o1 0a000202780200\n");
+    assert_string_equal(states, "1/d v1 o1 0a000202780200\n");
     free(states);
     bank_free(of);
 }
@@ -773,12 +852,15 @@ int main(void)
         cmocka_unit_test(two_versions_run_side_by_side),
         cmocka_unit_test(a_version_that_begins_later_replays_all),
         cmocka_unit_test(finished_is_final_also_after_a_restart_and_a_compaction),
+        cmocka_unit_test(late_events_of_what_is_finished_may_be_passed_over),
         cmocka_unit_test(a_tombstone_that_is_gone_is_noticed),
         cmocka_unit_test(an_event_after_the_end_stops_at_once),
         cmocka_unit_test(what_cannot_be_applied_stops_the_partition_with_its_position),
         cmocka_unit_test(a_reserved_id_stops_the_partition),
         cmocka_unit_test(an_undecodable_record_stops_the_partition),
         cmocka_unit_test(an_unknown_type_stops_the_partition),
+        cmocka_unit_test(an_event_that_is_ignored_is_not_decoded),
+        cmocka_unit_test(an_event_of_a_later_schema_asks_for_a_newer_program),
         cmocka_unit_test(an_unknown_type_is_ignored_by_declaration),
         cmocka_unit_test(an_event_that_is_refused_leaves_no_half_state),
         cmocka_unit_test(one_bad_partition_leaves_the_others_running),

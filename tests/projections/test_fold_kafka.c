@@ -4,6 +4,8 @@
  * of its own, and begins with what the tests before it have appended. */
 #include "bank.h"
 
+#include "kafka/partitioner.h"
+
 #include "tests/kafka/kafka_test.h"
 
 enum { PARTITIONS = 2, EACH = 40 };
@@ -56,12 +58,17 @@ static void assert_written(bank *of, const view *by)
     }
 }
 
+static int32_t partition_of(const char *id)
+{
+    return stele_log_partition_of(stele_text(id), PARTITIONS);
+}
+
 static void deposit_to_many(bank *of, const char *prefix)
 {
     for (int i = 0; i < EACH; i++) {
         char id[24];
         snprintf(id, sizeof id, "%s%02d", prefix, i);
-        bank_deposit(of, i % PARTITIONS, id, i, "x");
+        bank_deposit(of, partition_of(id), id, i, "x");
     }
 }
 
@@ -90,8 +97,10 @@ static void partitions_move_while_events_come(bank *of, const char *name, bool e
     teller second = teller_open(of, options);
     turn_both_until_moved(&first, &second);
     deposit_to_many(of, name);
-    bank_close(of, 0, eager ? "e02" : "c02");
-    bank_name(of, 1, eager ? "e01" : "c01", "Ann");
+    const char *closed = eager ? "e02" : "c02";
+    const char *named = eager ? "e01" : "c01";
+    bank_close(of, partition_of(closed), closed);
+    bank_name(of, partition_of(named), named, "Ann");
     for (int i = 0; i < 200; i++) {
         teller_turn(&first);
         teller_turn(&second);

@@ -5,6 +5,8 @@
  * failure is printed; STELE_SEED runs that one. */
 #include "bank.h"
 
+#include "kafka/partitioner.h"
+
 #include <inttypes.h>
 
 enum { PARTITIONS = 3, TELLERS = 3, STEPS = 400, RUNS = 8, IDS = 12 };
@@ -33,12 +35,12 @@ static uint32_t next(play *self, uint32_t below)
 static void append_some(play *self)
 {
     for (uint32_t i = next(self, 8); i > 0; i--) {
-        int32_t partition = (int32_t)next(self, PARTITIONS);
         uint32_t number = (uint32_t)self->generation * IDS / 4 + next(self, IDS);
-        if (self->closed[partition][number]) continue;
         char id[24];
         char memo[8];
         snprintf(id, sizeof id, "a%u", number);
+        int32_t partition = stele_log_partition_of(stele_text(id), PARTITIONS);
+        if (self->closed[partition][number]) continue;
         snprintf(memo, sizeof memo, "m%u", next(self, 4));
         uint32_t kind = next(self, 20);
         if (kind < 2) {

@@ -203,7 +203,7 @@ static void a_hole_is_stopped(void **state)
     (void)state;
     bank *of = bank_new(2);
     for (int i = 0; i < 5; i++)
-        bank_deposit(of, 1, "b", 1, "x");
+        bank_deposit(of, 1, "d", 1, "x");
     assert_int_equal(
         stele_log_memory_delete_records(of->log, (stele_partition){BANK_EVENTS, 1}, 2, NULL),
         STELE_OK);

@@ -341,7 +341,7 @@ static void a_partition_moves_with_its_last_snapshot(bool eager)
     bank *of = bank_new(2);
     for (int i = 0; i < 10; i++) {
         bank_deposit(of, 0, "a", 1, "x");
-        bank_deposit(of, 1, "b", 1, "x");
+        bank_deposit(of, 1, "d", 1, "x");
     }
     teller_options options = {
         .snapshot_events = 1000000, .snapshot_interval_ms = 1000000, .eager = eager};

@@ -78,8 +78,8 @@ static void all_states_are_handed_out(void **state)
     bank *of = bank_new(2);
     bank_deposit(of, 0, "a", 5, "x");
     bank_run(of, (teller_options){0});
-    bank_deposit(of, 1, "b", 1, "x");
-    assert_answer(of, (stele_query_options){0}, "a v1 o1 5\nb v1 o1 1\n");
+    bank_deposit(of, 1, "d", 1, "x");
+    assert_answer(of, (stele_query_options){0}, "a v1 o1 5\nd v1 o1 1\n");
     bank_free(of);
 }
 

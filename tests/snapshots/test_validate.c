@@ -111,12 +111,14 @@ static void what_is_wrong_is_refused_with_the_way_out(void **state)
         {.what = "genesis",
          .status = STELE_E_INVALID,
          .text =
-             "balances.v1 was written with the schema registry g2, and this one is g1: schema ids "
-             "mean something else here; point [registry] url at that one"},
+             "balances.v1 was written with the schema registry \"g2\", and this is another one, "
+             "\"g1\": schema ids mean something else here; point [registry] url at that one, or "
+             "bring its topic back"},
         {.what = "no genesis any more",
          .status = STELE_E_INVALID,
-         .text = "balances.v1 was written with the schema registry g1, and this one is (unnamed): "
-                 "schema ids mean something else here; point [registry] url at that one"},
+         .text = "balances.v1 was written with the schema registry \"g1\", and this is another "
+                 "one, (unnamed): schema ids mean something else here; point [registry] url at "
+                 "that one, or bring its topic back"},
         {.what = "hole",
          .status = STELE_E_HOLE,
          .text =
@@ -127,8 +129,13 @@ static void what_is_wrong_is_refused_with_the_way_out(void **state)
          .status = STELE_E_HOLE,
          .text =
              "account.events/3 ends at offset 1041, before the checkpoint of balances.v1 at 1042: "
-             "events were lost or the topic was made anew; raise the projection's version to "
+             "events were lost or the topic was made again; raise the projection's version to "
              "replay what is there"},
+        {.what = "a snapshot past the end",
+         .status = STELE_E_HOLE,
+         .text = "balances.v1.snapshots/3 holds a snapshot of \"a\" behind offset 2001, and "
+                 "account.events/3 ends at 2000: events were lost or the topic was made again; "
+                 "raise the projection's version to replay what is there"},
         {.what = "reset",
          .status = STELE_E_INVALID,
          .text =
@@ -171,11 +178,13 @@ static void what_is_wrong_is_refused_with_the_way_out(void **state)
     cases[3].facts.genesis = "";
     cases[4].facts.log_start = 1043;
     cases[5].facts.log_end = 1041;
-    cases[6].facts.group_offset = 0;
-    cases[7].facts.aggregates = 99;
-    cases[8].facts.finished = 0;
-    cases[10].facts.aggregates = cases[10].facts.finished = 0;
-    cases[10].facts.log_start = 5;
+    cases[6].facts.furthest = 2001;
+    cases[6].facts.furthest_id = stele_text("a");
+    cases[7].facts.group_offset = 0;
+    cases[8].facts.aggregates = 99;
+    cases[9].facts.finished = 0;
+    cases[11].facts.aggregates = cases[11].facts.finished = 0;
+    cases[11].facts.log_start = 5;
 
     for (size_t i = 0; i < count; i++) {
         stele_resume resume;
