@@ -135,6 +135,13 @@ static void print_line(stele_cli *cli, const conversion *converter, const stele_
     fputc('\n', cli->out);
 }
 
+/* Without the byte order mark that editors put in front of a file. */
+static stele_bytes without_mark(stele_bytes line)
+{
+    bool marked = line.size >= 3 && memcmp(line.data, "\xef\xbb\xbf", 3) == 0;
+    return marked ? stele_bytes_of(line.data + 3, line.size - 3) : line;
+}
+
 stele_exit stele_cmd_schema_convert(stele_cli *cli, const stele_arguments *arguments)
 {
     STELE_AUTO_VALUE(conversion) converter = {0};
@@ -149,17 +156,21 @@ stele_exit stele_cmd_schema_convert(stele_cli *cli, const stele_arguments *argum
     STELE_AUTO(char) line = NULL;
     size_t room = 0;
     bool failed = false;
+    bool is_first = true;
     for (ssize_t got; (got = getline(&line, &room, cli->in)) >= 0;) {
         if ((size_t)got > LINE_MAX_BYTES)
             return stele_cli_fail(cli, STELE_EXIT_FAILED, "a line is longer than %zu bytes",
                                   LINE_MAX_BYTES);
         if (got > 0 && line[got - 1] == '\n') got--;
         if (got > 0 && line[got - 1] == '\r') got--;
+        stele_bytes datum = stele_bytes_of(line, (size_t)got);
+        if (is_first) datum = without_mark(datum);
+        is_first = false;
         stele_buffer_reset(&text);
         if (never)
             err = refusal;
         else
-            status = convert_line(&converter, stele_bytes_of(line, (size_t)got), &text, &err);
+            status = convert_line(&converter, datum, &text, &err);
         if (status == STELE_OK) {
             print_line(cli, &converter, &text);
             continue;

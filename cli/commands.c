@@ -242,7 +242,7 @@ const stele_command stele_commands[] = {
          "type:\n"
          "a date takes 1997-01-18, a timestamp ISO 8601, an empty cell or NA is null where null "
          "is\n"
-         "allowed. Ctrl-C flushes and says where to continue.",
+         "allowed, and text in quotes: \"NA\". Ctrl-C flushes and says where to continue.",
      .example = "stele publish customer --schema purchase.avsc --key customer_id purchases.csv",
      .options = publish_options,
      .run = stele_cmd_publish},

@@ -136,8 +136,8 @@ static int next_csv(stele_record_source *source, void *value, stele_error *err)
                           "%zu cells, and the header has %zu columns", record.count,
                           source->column_count);
     for (size_t i = 0; i < record.count; i++) {
-        status =
-            stele_text_value_set(source->columns[i], record.cells[i], value, source->arena, err);
+        status = stele_text_value_set(source->columns[i], record.cells[i], record.quoted[i], value,
+                                      source->arena, err);
         if (status < 0) return status;
     }
     for (size_t i = 0; i < source->absent_count; i++) {
@@ -147,7 +147,31 @@ static int next_csv(stele_record_source *source, void *value, stele_error *err)
     return 1;
 }
 
-/* The next line that is not empty, without its end. @return 1, 0 at the end, or a failure */
+/* The line without its end, and without a byte order mark if it is the first. */
+static stele_bytes trimmed(const stele_record_source *source, size_t size)
+{
+    const char *text = source->text;
+    while (size > 0 && (text[size - 1] == '\n' || text[size - 1] == '\r'))
+        size--;
+    bool marked = source->line == 1 && size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0;
+    return marked ? stele_bytes_of(text + 3, size - 3) : stele_bytes_of(text, size);
+}
+
+static bool is_utf16(const stele_record_source *source, size_t size)
+{
+    return source->line == 1 && size >= 2 &&
+           (memcmp(source->text, "\xff\xfe", 2) == 0 || memcmp(source->text, "\xfe\xff", 2) == 0);
+}
+
+static bool is_blank(stele_bytes line)
+{
+    size_t i = 0;
+    while (i < line.size && (line.data[i] == ' ' || line.data[i] == '\t' || line.data[i] == '\r'))
+        i++;
+    return i == line.size;
+}
+
+/* The next line that is more than blanks, without its end. @return 1, 0 at the end, or a failure */
 static int next_line(stele_record_source *source, stele_bytes *line, stele_error *err)
 {
     for (;;) {
@@ -163,10 +187,10 @@ static int next_line(stele_record_source *source, stele_bytes *line, stele_error
         if (got > LINE_MAX_BYTES)
             return stele_fail(err, STELE_E_LIMIT, STELE_NEXT_REJECT,
                               "the line has %zd bytes, the limit is %zd", got, LINE_MAX_BYTES);
-        while (got > 0 && (source->text[got - 1] == '\n' || source->text[got - 1] == '\r'))
-            got--;
-        *line = stele_bytes_of(source->text, (size_t)got);
-        if (got > 0) return 1;
+        if (is_utf16(source, (size_t)got))
+            return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP, STELE_CSV_IS_UTF16);
+        *line = trimmed(source, (size_t)got);
+        if (!is_blank(*line)) return 1;
     }
 }
 

@@ -16,7 +16,14 @@
 #include "schemas/resolve.h"
 
 /* A look at two types is a step, one into them so many. Schemas from outside choose how many. */
-enum { STEPS_MAX = 4000000, STEPS_OF_PAIR = 20, DEPTH_MAX = 1000, SYMBOLS_NAMED_MAX = 200 };
+enum {
+    STEPS_MAX = 4000000,
+    STEPS_OF_PAIR = 20,
+    STEPS_OF_REASONS = 1000000,
+    STEPS_OF_REASON = 20000,
+    DEPTH_MAX = 1000,
+    SYMBOLS_NAMED_MAX = 200
+};
 
 typedef enum verdict { OPEN = 1, COMPATIBLE, INCOMPATIBLE, REPORTED } verdict;
 
@@ -33,6 +40,7 @@ typedef struct check {
     unsigned silent; /* within a trial, whose findings do not count */
     unsigned depth_left;
     size_t steps_left;
+    size_t reason_steps_left; /* for saying why a branch does not do */
 } check;
 
 static bool reads(check *c, const stele_node *reader, const stele_node *writer);
@@ -51,7 +59,7 @@ static const char *writer_name(const check *c)
 static STELE_PRINTF(3, 4) bool find(check *c, const char *kind, const char *format, ...)
 {
     if (c->silent > 0 || c->steps_left == 0) return false;
-    char text[512];
+    char text[1024];
     va_list arguments;
     va_start(arguments, format);
     stele_message_vformat(text, sizeof text, format, arguments);
@@ -154,15 +162,17 @@ static void check_alias(check *c, const stele_field *field, const stele_node *re
                         const stele_node *writer, size_t found)
 {
     const char *name = writer->fields[found].name;
+    /* An alias without a dot would be in the namespace of the reader's record. */
+    bool dot = writer->name == writer->short_name && reader->name != reader->short_name;
     if (strcmp(name, field->name) == 0) return;
     if (strcmp(stele_resolve_field_name(&c->resolver, writer, found), name) != 0) return;
     unsigned silent = c->silent;
     c->silent = 0;
     find(c, "FIELD_ALIAS_UNUSED",
          "%s has field \"%s\" of %s as \"%s\", but would not read it: the record was %s and is %s; "
-         "add \"%s\" to the aliases of the record, or keep its namespace",
+         "add \"%s%s\" to the aliases of the record, or keep its namespace",
          reader_name(c), name, writer_name(c), field->name, writer->name, reader->name,
-         writer->name);
+         dot ? "." : "", writer->name);
     c->silent = silent;
 }
 
@@ -219,8 +229,63 @@ static bool try_read(check *c, const stele_node *reader, const stele_node *write
     return compatible;
 }
 
-static bool find_missing_branch(check *c, const stele_node *writer)
+/* The branch that was meant for it, though it does not read it; NULL if there is none. */
+static const stele_node *find_namesake(const stele_node *reader, const stele_node *writer)
 {
+    for (size_t i = 0; i < reader->count; i++) {
+        const stele_node *branch = reader->branches[i];
+        if (branch->kind != writer->kind) continue;
+        if (!stele_node_is_named(branch) || names_match(branch, writer)) return branch;
+    }
+    return NULL;
+}
+
+typedef struct first_reason {
+    bool has;
+    char text[400];
+} first_reason;
+
+static void keep_first(void *context, const stele_finding *finding)
+{
+    first_reason *first = context;
+    if (first->has || strcmp(finding->kind, "FIELD_ALIAS_UNUSED") == 0) return;
+    first->has = true;
+    snprintf(first->text, sizeof first->text, "%s%s%s", finding->path,
+             finding->path[0] == '\0' ? "" : ": ", finding->text);
+}
+
+/* Why a branch does not read what it was meant for: looked up apart, so that what is reported
+ * elsewhere stays as it is. */
+static first_reason find_reason(check *c, const stele_node *reader, const stele_node *writer)
+{
+    first_reason first = {0};
+    size_t steps = c->reason_steps_left < STEPS_OF_REASON ? c->reason_steps_left : STEPS_OF_REASON;
+    check apart = {.each = keep_first,
+                   .context = &first,
+                   .forward = c->forward,
+                   .verdicts = stele_table_new(sizeof(verdict), 0),
+                   .resolver = c->resolver,
+                   .steps_left = steps,
+                   .reason_steps_left = c->reason_steps_left - steps,
+                   .depth_left = c->depth_left};
+    reads(&apart, reader, writer);
+    c->reason_steps_left = apart.reason_steps_left + apart.steps_left;
+    stele_table_free(apart.verdicts);
+    stele_buffer_clear(&apart.path);
+    return first;
+}
+
+static bool find_missing_branch(check *c, const stele_node *reader, const stele_node *writer)
+{
+    const stele_node *namesake = c->silent > 0 ? NULL : find_namesake(reader, writer);
+    if (namesake != NULL) {
+        first_reason why = find_reason(c, namesake, writer);
+        if (why.has) {
+            return find(c, "MISSING_UNION_BRANCH",
+                        "the branch %s of the union in %s does not read that of %s: %s",
+                        stele_node_name(namesake), reader_name(c), writer_name(c), why.text);
+        }
+    }
     return find(c, "MISSING_UNION_BRANCH",
                 "no branch of the union in %s reads the %s of %s; add it as a branch",
                 reader_name(c), stele_node_name(writer), writer_name(c));
@@ -232,7 +297,7 @@ static bool check_unions(check *c, const stele_node *reader, const stele_node *w
     bool compatible = true;
     for (size_t i = 0; i < writer->count; i++) {
         if (try_read(c, reader, writer->branches[i])) continue;
-        compatible = find_missing_branch(c, writer->branches[i]);
+        compatible = find_missing_branch(c, reader, writer->branches[i]);
     }
     return compatible;
 }
@@ -264,7 +329,7 @@ static bool check_reader_union(check *c, const stele_node *reader, const stele_n
         if (is_out_of_question(c, reader->branches[i], writer)) continue;
         if (try_read(c, reader->branches[i], writer)) return true;
     }
-    return find_missing_branch(c, writer);
+    return find_missing_branch(c, reader, writer);
 }
 
 static bool check_same_kind(check *c, const stele_node *reader, const stele_node *writer)
@@ -327,6 +392,7 @@ static size_t check_direction(const stele_schema *reader, const stele_schema *wr
     if (stele_schema_equal(reader, writer)) return 0;
     c->verdicts = stele_table_new(sizeof(verdict), 0);
     c->steps_left = STEPS_MAX;
+    c->reason_steps_left = STEPS_OF_REASONS;
     c->depth_left = DEPTH_MAX;
     stele_resolver_init(&c->resolver, stele_schema_root(reader));
     reads(c, stele_schema_root(reader), stele_schema_root(writer));

@@ -28,6 +28,7 @@ struct stele_csv {
     uint64_t current; /* of the record last handed out */
 
     stele_bytes *cells;
+    bool *quoted;
     size_t cells_capacity;
 };
 
@@ -49,6 +50,7 @@ void stele_csv_free(stele_csv *csv)
     if (csv == NULL) return;
     free(csv->data);
     free(csv->cells);
+    free(csv->quoted);
     free(csv);
 }
 
@@ -96,9 +98,7 @@ static stele_status begin(stele_csv *csv, stele_error *err)
     }
     csv->began = true;
     if (begins_with(csv, "\xff\xfe", 2) || begins_with(csv, "\xfe\xff", 2)) {
-        return stele_fail(
-            err, STELE_E_INVALID, STELE_NEXT_STOP,
-            "the file is UTF-16; convert it to UTF-8 first (iconv -f UTF-16 -t UTF-8)");
+        return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP, STELE_CSV_IS_UTF16);
     }
     if (begins_with(csv, "\xef\xbb\xbf", 3)) csv->start += 3;
     return STELE_OK;
@@ -195,14 +195,16 @@ static stele_bytes cut_cell(const stele_csv *csv, uint8_t *record, size_t size, 
     return stele_bytes_of(record + from, to - from);
 }
 
-static bool put_cell(stele_csv *csv, size_t index, stele_bytes cell)
+static bool put_cell(stele_csv *csv, size_t index, stele_bytes cell, bool quoted)
 {
     if (index >= csv->fields_max) return false;
     if (index == csv->cells_capacity) {
         csv->cells_capacity = csv->cells_capacity == 0 ? 16 : 2 * csv->cells_capacity;
         csv->cells = stele_realloc_array(csv->cells, csv->cells_capacity, sizeof *csv->cells);
+        csv->quoted = stele_realloc_array(csv->quoted, csv->cells_capacity, sizeof *csv->quoted);
     }
     csv->cells[index] = cell;
+    csv->quoted[index] = quoted;
     return true;
 }
 
@@ -211,7 +213,8 @@ static bool cut(stele_csv *csv, uint8_t *record, size_t size, size_t *count)
 {
     size_t at = 0;
     for (*count = 0;; ++*count) {
-        if (!put_cell(csv, *count, cut_cell(csv, record, size, &at))) return false;
+        bool quoted = at < size && record[at] == '"';
+        if (!put_cell(csv, *count, cut_cell(csv, record, size, &at), quoted)) return false;
         if (at == size) break;
         at++; /* the delimiter */
     }
@@ -273,7 +276,7 @@ stele_status stele_csv_next(stele_csv *csv, stele_csv_record *out, stele_error *
             return stele_fail(err, STELE_E_LIMIT, STELE_NEXT_REJECT, "more than %u cells",
                               csv->fields_max);
         }
-        *out = (stele_csv_record){csv->cells, count, csv->current};
+        *out = (stele_csv_record){csv->cells, csv->quoted, count, csv->current};
         return STELE_OK;
     }
 }

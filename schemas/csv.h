@@ -12,6 +12,10 @@
 
 #include "core/scope.h"
 
+/** What is said of a file that begins with the byte order mark of UTF-16. */
+#define STELE_CSV_IS_UTF16                                                                         \
+    "the file is UTF-16; convert it to UTF-8 first (iconv -f UTF-16 -t UTF-8)"
+
 /** All zero means the defaults. */
 typedef struct stele_csv_options {
     char delimiter;      /* 0: ',' */
@@ -24,6 +28,7 @@ typedef struct stele_csv stele_csv;
 /** One record. Valid until the next call. */
 typedef struct stele_csv_record {
     const stele_bytes *cells; /* views, without the quotes; NULL at the end of the file */
+    const bool *quoted;       /* of each cell: did it stand in quotes? */
     size_t count;
     uint64_t line; /* on which it began, from 1 */
 } stele_csv_record;

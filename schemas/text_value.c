@@ -43,30 +43,46 @@ static stele_status set_boolean(stele_bytes cell, bool *out, stele_error *err)
     return STELE_OK;
 }
 
-static stele_status set_value(const stele_layout *layout, stele_bytes cell, uint8_t *value,
-                              stele_arena *arena, stele_error *err);
+static stele_status set_value(const stele_layout *layout, stele_bytes cell, bool quoted,
+                              uint8_t *value, stele_arena *arena, stele_error *err);
 
-static stele_status set_union(const stele_layout *layout, stele_bytes cell, uint8_t *value,
-                              stele_arena *arena, stele_error *err)
+/* The index of the null branch; the count of branches if there is none. */
+static uint32_t null_branch(const stele_layout *layout)
 {
-    for (uint32_t i = 0; i < layout->count; i++) {
+    uint32_t i = 0;
+    while (i < layout->count && layout->members[i].layout != NULL)
+        i++;
+    return i;
+}
+
+static stele_status choose_branch(uint32_t branch, uint8_t *value)
+{
+    int32_t index = (int32_t)branch;
+    memcpy(value, &index, sizeof index);
+    return STELE_OK;
+}
+
+static stele_status set_union(const stele_layout *layout, stele_bytes cell, bool quoted,
+                              uint8_t *value, stele_arena *arena, stele_error *err)
+{
+    uint32_t null = null_branch(layout);
+    bool may_be_null = null < layout->count && is_missing(cell);
+    for (uint32_t i = 0; i < layout->count && (quoted || !may_be_null); i++) {
         const stele_member *branch = &layout->members[i];
-        int32_t index = (int32_t)i;
-        bool null = branch->layout == NULL;
-        if (null && !is_missing(cell)) continue;
+        if (i == null) continue;
         memset(value, 0, layout->size);
-        if (!null && set_value(branch->layout, cell, value + branch->offset, arena, err) < 0) {
+        if (set_value(branch->layout, cell, quoted, value + branch->offset, arena, err) < 0)
             continue;
-        }
-        memcpy(value, &index, sizeof index);
-        return STELE_OK;
+        return choose_branch(i, value);
     }
+    memset(value, 0, layout->size);
+    if (may_be_null) return choose_branch(null, value);
     return stele_fail(err, STELE_E_INVALID, STELE_NEXT_REJECT, "%s fits no branch of the union",
                       stele_quote(cell).text);
 }
 
-static stele_status set_value(const stele_layout *layout, stele_bytes cell, uint8_t *value,
-                              stele_arena *arena, stele_error *err)
+static stele_status set_value(const stele_layout *layout, stele_bytes cell, bool quoted,
+                              uint8_t *value, stele_arena *arena, stele_error *err)
 {
     switch (layout->kind) {
     case STELE_KIND_NULL:
@@ -76,7 +92,7 @@ static stele_status set_value(const stele_layout *layout, stele_bytes cell, uint
     case STELE_KIND_BOOLEAN:
         return set_boolean(cell, (bool *)value, err);
     case STELE_KIND_UNION:
-        return set_union(layout, cell, value, arena, err);
+        return set_union(layout, cell, quoted, value, arena, err);
     case STELE_KIND_RECORD:
     case STELE_KIND_ARRAY:
     case STELE_KIND_MAP:
@@ -93,21 +109,21 @@ static stele_status set_value(const stele_layout *layout, stele_bytes cell, uint
     return stele_scalar_read(layout, cell, value, arena, err);
 }
 
-stele_status stele_text_value_set(const stele_member *member, stele_bytes cell, void *record,
-                                  stele_arena *arena, stele_error *err)
+stele_status stele_text_value_set(const stele_member *member, stele_bytes cell, bool quoted,
+                                  void *record, stele_arena *arena, stele_error *err)
 {
-    uint8_t *base = record;
+    uint8_t *place = (uint8_t *)record + member->offset;
     stele_error inner;
-    if (member->flag_offset != STELE_NO_FLAG) {
-        bool present = !is_missing(cell);
-        memcpy(base + member->flag_offset, &present, sizeof present);
-        if (!present) {
-            memset(base + member->offset, 0,
-                   member->pointer ? sizeof(void *) : member->layout->size);
-            return STELE_OK;
-        }
+    bool optional = member->flag_offset != STELE_NO_FLAG;
+    bool null = optional && is_missing(cell) && !quoted;
+    stele_status status =
+        null ? STELE_OK : set_value(member->layout, cell, quoted, place, arena, &inner);
+    if (status < 0 && optional && is_missing(cell)) {
+        null = true;
+        status = STELE_OK;
     }
-    stele_status status = set_value(member->layout, cell, base + member->offset, arena, &inner);
+    if (null) memset(place, 0, member->pointer ? sizeof(void *) : member->layout->size);
+    if (optional) *((bool *)record + member->flag_offset) = !null;
     if (status == STELE_OK) return STELE_OK;
     return stele_fail(err, status, inner.next, "%s: %s", member->name, inner.text);
 }

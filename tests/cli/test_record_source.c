@@ -147,6 +147,33 @@ static void json_lines_are_records_and_empty_ones_are_passed_over(void **state)
     close_bench(&b);
 }
 
+static void a_byte_order_mark_and_lines_of_blanks_are_passed_over(void **state)
+{
+    (void)state;
+    bench b;
+    open_json(&b, "\xef\xbb\xbf{\"id\": \"a\", \"count\": 3}\n   \n\t \r\n"
+                  " {\"count\": 4, \"id\": \"b\"} \n\xef\xbb\xbf{}\n ");
+    assert_next(&b, 1, "a", 3, 7);
+    assert_next(&b, 4, "b", 4, 7);
+    assert_bad(&b, 5, "a byte order mark");
+    assert_end(&b);
+    close_bench(&b);
+    open_json(&b, "\xef\xbb\xbf\n\n");
+    assert_end(&b);
+    close_bench(&b);
+}
+
+static void text_of_utf_16_is_said_to_be_that(void **state)
+{
+    (void)state;
+    bench b;
+    open_json(&b, "\xff\xfe{\n");
+    assert_true(stele_record_source_next(b.source, b.value, &b.error) < 0);
+    assert_int_equal(b.error.next, STELE_NEXT_STOP);
+    assert_non_null(strstr(b.error.text, "UTF-16"));
+    close_bench(&b);
+}
+
 static void a_bad_line_of_json_is_a_failure_of_its_own(void **state)
 {
     (void)state;
@@ -184,6 +211,8 @@ int main(void)
         cmocka_unit_test(a_bad_record_of_csv_is_a_failure_of_its_line_alone),
         cmocka_unit_test(a_header_that_does_not_fit_is_refused),
         cmocka_unit_test(json_lines_are_records_and_empty_ones_are_passed_over),
+        cmocka_unit_test(a_byte_order_mark_and_lines_of_blanks_are_passed_over),
+        cmocka_unit_test(text_of_utf_16_is_said_to_be_that),
         cmocka_unit_test(a_bad_line_of_json_is_a_failure_of_its_own),
         cmocka_unit_test(a_file_that_cannot_be_read_ends_it),
     };

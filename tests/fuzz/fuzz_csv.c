@@ -19,7 +19,8 @@ static void set_fields(const stele_csv_record *record, stele_arena *arena)
     const stele_layout *layout = kinds_everything_type.layout;
     for (size_t i = 0; i < record->count && i < layout->count; i++) {
         stele_error err;
-        stele_text_value_set(&layout->members[i], record->cells[i], &value, arena, &err);
+        stele_text_value_set(&layout->members[i], record->cells[i], record->quoted[i], &value,
+                             arena, &err);
     }
 }
 

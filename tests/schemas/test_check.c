@@ -110,6 +110,82 @@ static void backward_finds_what_avro_java_finds(void **state)
     }
 }
 
+typedef struct said {
+    const char *kind;
+    char text[1024];
+} said;
+
+static void keep_text(void *context, const stele_finding *finding)
+{
+    said *kept = context;
+    kept->kind = finding->kind;
+    snprintf(kept->text, sizeof kept->text, "%s", finding->text);
+}
+
+static void the_way_out_of_a_finding_is_one(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *old;
+        const char *next;
+        const char *says;
+    } cases[] = {
+        /* The branch is there: to add it would not help. */
+        {RECORD("M", FIELD("m", "['null'," RECORD("Body", FIELD("a", "'int'")) "]")),
+         RECORD("M", FIELD("m", "['null'," RECORD(
+                                    "Body", FIELD("a", "'int'") "," FIELD("b", "'int'")) "]")),
+         "the branch Body of the union in the new schema does not read that of the old one: b: "
+         "field \"b\" of the new schema has no default"},
+        {RECORD("Body", FIELD("a", "'int'")), "['null'," RECORD("Body", FIELD("a", "'string'")) "]",
+         "the branch Body of the union in the new schema does not read that of the old one: a: the "
+         "new schema has string"},
+        {"['null',{'type':'array','items':'string'}]", "['null',{'type':'array','items':'int'}]",
+         "the branch array of the union in the new schema does not read that of the old one: []: "},
+        {"['null','string']", "['null','int']",
+         "no branch of the union in the new schema reads the string of the old one; add it"},
+        /* An alias without a dot would be in the new namespace. */
+        {RECORD("Order", FIELD("amount", "'long'")),
+         RECORD("shop.Order", "{'name':'total','type':'long','aliases':['amount'],'default':0}"),
+         "add \".Order\" to the aliases of the record"},
+        {RECORD("a.Order", FIELD("amount", "'long'")),
+         RECORD("Order", "{'name':'total','type':'long','aliases':['amount'],'default':0}"),
+         "add \"a.Order\" to the aliases of the record"},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        STELE_AUTO(stele_schema) old = schema_of(cases[i].old);
+        STELE_AUTO(stele_schema) next = schema_of(cases[i].next);
+        const stele_schema *versions[] = {old};
+        said found = {0};
+        size_t count =
+            stele_schema_check(next, versions, 1, STELE_COMPATIBILITY_BACKWARD, keep_text, &found);
+        assert_int_equal(count, 1);
+        if (strstr(found.text, cases[i].says) == NULL) fail_msg("case %zu: %s", i, found.text);
+    }
+}
+
+static void the_advice_about_an_alias_leads_to_a_schema_that_works(void **state)
+{
+    (void)state;
+    STELE_AUTO(stele_schema) old = schema_of(RECORD("Order", FIELD("amount", "'long'")));
+    STELE_AUTO(stele_schema)
+    next = schema_of("{'type':'record','name':'shop.Order','aliases':['.Order'],'fields':["
+                     "{'name':'total','type':'long','aliases':['amount'],'default':0}]}");
+    STELE_AUTO(stele_type) type = NULL;
+    STELE_AUTO(stele_plan) plan = NULL;
+    STELE_AUTO(stele_arena) arena = stele_arena_new();
+    const stele_schema *versions[] = {old};
+    int64_t total = 0;
+    stele_error err;
+
+    assert_int_equal(
+        stele_schema_check(next, versions, 1, STELE_COMPATIBILITY_BACKWARD, NULL, NULL), 0);
+    assert_int_equal(stele_type_new(next, &type, &err), STELE_OK);
+    assert_int_equal(stele_plan_new(old, type, NULL, &plan, &err), STELE_OK);
+    assert_int_equal(stele_plan_decode(plan, stele_bytes_of("\x54", 1), &total, arena, &err),
+                     STELE_OK);
+    assert_int_equal(total, 42);
+}
+
 static void modes_say_who_reads_whom(void **state)
 {
     (void)state;
@@ -206,6 +282,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(backward_finds_what_avro_java_finds),
+        cmocka_unit_test(the_way_out_of_a_finding_is_one),
+        cmocka_unit_test(the_advice_about_an_alias_leads_to_a_schema_that_works),
         cmocka_unit_test(modes_say_who_reads_whom),
         cmocka_unit_test(a_finding_says_the_version_the_direction_and_the_way_out),
         cmocka_unit_test(what_takes_too_long_is_a_finding),

@@ -10,7 +10,7 @@
 #include "schemas/text_value.h"
 
 /* The field's value in plain JSON after the cell was put into it; "!" and the error if refused. */
-static char *put_cell(const char *field, const char *cell)
+static char *put_cell(const char *field, const char *cell, bool quoted)
 {
     STELE_AUTO(stele_arena) arena = stele_arena_new();
     STELE_AUTO_VALUE(stele_buffer) json = {0};
@@ -19,7 +19,7 @@ static char *put_cell(const char *field, const char *cell)
     const stele_member *member = stele_text_value_find(&kinds_everything_type, stele_text(field));
     assert_non_null(member);
     memset(&value, 0, sizeof value);
-    if (stele_text_value_set(member, stele_text(cell), &value, arena, &err) < 0) {
+    if (stele_text_value_set(member, stele_text(cell), quoted, &value, arena, &err) < 0) {
         assert_int_equal(err.status, STELE_E_INVALID);
         assert_int_equal(err.next, STELE_NEXT_REJECT);
         return stele_strdup_format("!%s", err.text);
@@ -92,11 +92,40 @@ static void cells_become_values_of_the_fields_type(void **state)
 {
     (void)state;
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
-        STELE_AUTO(char) json = put_cell(cases[i].field, cases[i].cell);
+        STELE_AUTO(char) json = put_cell(cases[i].field, cases[i].cell, false);
         bool refusal = cases[i].json[0] == '!';
         bool same = refusal ? strncmp(json, cases[i].json, strlen(cases[i].json)) == 0
                             : strcmp(json, cases[i].json) == 0;
         if (!same) fail_msg("case %zu, %s \"%s\": %s", i, cases[i].field, cases[i].cell, json);
+    }
+}
+
+/* What is not given is null; what stands in quotes is text where it can be. */
+static void a_cell_in_quotes_is_text_where_the_field_can_be_text(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *field;
+        const char *cell;
+        const char *json;
+    } rows[] = {
+        {"maybe_text", "NA", "\"NA\""},
+        {"maybe_text", "", "\"\""},
+        {"maybe_text", "x", "\"x\""},
+        {"text_maybe", "NA", "\"NA\""},
+        {"text_maybe", "", "\"\""},
+        {"choice", "NA", "{\"string\":\"NA\""},
+        {"choice", "", "{\"bytes\":\"\""},
+        {"choice", "12", "{\"int\":12"},
+        {"nothing", "", "null"},
+        {"nothing", "NA", "null"},
+        {"small", "7", "7"},
+        {"text", "NA", "\"NA\""},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        STELE_AUTO(char) json = put_cell(rows[i].field, rows[i].cell, true);
+        if (strcmp(json, rows[i].json) != 0)
+            fail_msg("case %zu, %s \"%s\": %s", i, rows[i].field, rows[i].cell, json);
     }
 }
 
@@ -126,6 +155,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(cells_become_values_of_the_fields_type),
+        cmocka_unit_test(a_cell_in_quotes_is_text_where_the_field_can_be_text),
         cmocka_unit_test(a_column_that_is_not_there_takes_the_default),
         cmocka_unit_test(a_name_that_no_field_has_is_not_found),
     };
