@@ -93,9 +93,7 @@ stele_status stele_value_reader_read(stele_value_reader *reader, stele_bytes val
     int32_t id;
     stele_bytes payload;
     const known_schema *schema;
-    if (!stele_wire_split(value, &id, &payload))
-        return stele_fail(err, STELE_E_INVALID, STELE_NEXT_REJECT,
-                          "the value has no schema id in front");
+    if (!stele_wire_split(value, &id, &payload)) return stele_wire_fail(value, err);
     stele_status status = find_schema(reader, id, &schema, err);
     if (status < 0) return status;
     stele_arena_reset(reader->arena);

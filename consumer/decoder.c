@@ -160,24 +160,12 @@ static stele_status find_route(stele_decoder *decoder, int32_t id, route **out, 
     return STELE_OK;
 }
 
-static stele_status fail_wire(stele_bytes value, stele_error *err)
-{
-    if (value.size < STELE_WIRE_HEADER_SIZE)
-        return stele_fail(err, STELE_E_INVALID, STELE_NEXT_REJECT,
-                          "a value of %zu bytes is not in the wire format (0x00, schema id, Avro)",
-                          value.size);
-    return stele_fail(err, STELE_E_INVALID, STELE_NEXT_REJECT,
-                      "a value that begins with 0x%02x is not in the wire format (0x00, schema id, "
-                      "Avro)",
-                      value.data[0]);
-}
-
 stele_status stele_decoder_decode(stele_decoder *decoder, stele_bytes value, stele_decoded *out,
                                   stele_error *err)
 {
     int32_t id;
     stele_bytes payload;
-    if (!stele_wire_split(value, &id, &payload)) return fail_wire(value, err);
+    if (!stele_wire_split(value, &id, &payload)) return stele_wire_fail(value, err);
 
     stele_status status;
     route *found = decoder->cache[(uint32_t)id % CACHE_SIZE];

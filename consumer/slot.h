@@ -50,11 +50,12 @@ typedef struct slot {
     int64_t fenced_ns;
     bool fenced_before; /* since it was assigned */
 
-    stele_progress progress; /* as seen last */
-    int64_t progress_ns;     /* when it moved, or there was nothing to do */
-    int64_t looked_ns;       /* when the broker was asked why it does not move */
-    stele_error stalled;     /* why it is stalled; STELE_OK if it is not */
-    stele_error held_back;   /* what keeps its events back; STELE_OK: nothing does */
+    stele_progress progress;  /* as seen last */
+    int64_t progress_ns;      /* when it moved, or there was nothing to do */
+    int64_t looked_ns;        /* when it moved, or the broker was asked why it does not */
+    stele_question *question; /* to the broker, why; owned, NULL: none yet */
+    stele_error stalled;      /* why it is stalled; STELE_OK if it is not */
+    stele_error held_back;    /* what keeps its events back; STELE_OK: nothing does */
 } slot;
 
 /** What slots use of their worker. */
@@ -63,6 +64,7 @@ typedef struct slot_host {
     stele_log *log;
     stele_log_reader *reader; /* NULL: there is none */
     stele_status_board *board;
+    stele_asker *asker;
     const stele_worker_options *options;
     const atomic_bool *stop;
     bool at_once;  /* something wants to be called again at once */

@@ -23,6 +23,14 @@ enum {
     MEMORY_MAX = 256 << 20
 };
 
+/* How many partitions the source has. */
+typedef struct topic_question {
+    stele_question base;
+    const char *topic;
+    stele_error error; /* STELE_OK: `found` is filled */
+    stele_log_topic found;
+} topic_question;
+
 struct stele_worker {
     slot_host host;
     char *name;
@@ -37,12 +45,13 @@ struct stele_worker {
     bool member_died;         /* what is revoked while it closes is lost */
     report told;
 
-    int32_t partition_count; /* -1 until the topic was seen */
-    bool count_unconfirmed;  /* partitions were assigned since it was compared */
-    int64_t refresh_ns;      /* when it is compared again */
-    int64_t connect_ns;      /* no attempt to connect before it */
-    int64_t complained_ns;   /* INT64_MIN: never */
-    stele_error stop_reason; /* all partitions are stopped, also those that come; or STELE_OK */
+    topic_question *question; /* how many partitions the source has; owned */
+    int32_t partition_count;  /* -1 until the topic was seen */
+    bool count_unconfirmed;   /* partitions were assigned since it was compared */
+    int64_t refresh_ns;       /* when it is compared again */
+    int64_t connect_ns;       /* no attempt to connect before it */
+    int64_t complained_ns;    /* INT64_MIN: never */
+    stele_error stop_reason;  /* all partitions are stopped, also those that come; or STELE_OK */
 
     slot **slots; /* by partition; they do not move */
     int32_t slot_count;
@@ -58,6 +67,14 @@ static slot *slot_at(const stele_worker *worker, int32_t partition)
     if (partition < 0 || partition >= worker->slot_count) return NULL;
     return worker->slots[partition];
 }
+
+/* @locality any thread */
+static void wake(void *worker)
+{
+    stele_worker_wake(worker);
+}
+
+static void ask_topic(stele_question *base, stele_asker *asker);
 
 static int or_default(int value, int fallback)
 {
@@ -84,6 +101,10 @@ stele_status stele_worker_open(stele_log *log, const stele_worker_options *optio
     stele_monitor_init(&worker->bell, stele_log_runtime(log));
     worker->host = (slot_host){
         .worker = worker, .log = log, .options = &worker->options, .stop = &worker->never};
+    worker->host.asker = stele_asker_open(log, wake, worker);
+    worker->question = stele_alloc(sizeof *worker->question);
+    worker->question->base.ask = ask_topic;
+    worker->question->topic = worker->topic;
     if (!options->no_status) {
         worker->host.board = stele_status_board_open(
             log,
@@ -324,26 +345,50 @@ static void compare_count(stele_worker *worker, int32_t count)
     stele_worker_stop_all(worker, &reason);
 }
 
+/* @locality the asker's thread */
+static void ask_topic(stele_question *base, stele_asker *asker)
+{
+    topic_question *self = (topic_question *)base;
+    self->error = (stele_error){0};
+    stele_log_topic_describe(stele_asker_log(asker), self->topic, ASK_MS, &self->found,
+                             &self->error);
+}
+
+/* Ask for the source topic, if it is time to. @return the answer, once; or NULL */
+static const topic_question *ask_source(stele_worker *worker, bool is_due)
+{
+    topic_question *question = worker->question;
+    switch (stele_asker_state(worker->host.asker, &question->base)) {
+    case STELE_QUESTION_IDLE:
+        if (is_due && now_of(worker) >= worker->connect_ns)
+            stele_asker_ask(worker->host.asker, &question->base);
+        return NULL;
+    case STELE_QUESTION_WAITING:
+        return NULL;
+    case STELE_QUESTION_ANSWERED:
+        break;
+    }
+    question->base.state = STELE_QUESTION_IDLE;
+    if (question->error.status < 0)
+        worker->connect_ns = after_ms(now_of(worker), PAUSE_MS);
+    else
+        worker->refresh_ns = after_ms(now_of(worker), REFRESH_MS);
+    return question;
+}
+
 /* Each assignment wants an answer; between them it is asked for when a broker is there. */
 static void check_count(stele_worker *worker)
 {
-    int64_t now_ns = now_of(worker);
-    bool due = now_ns >= worker->refresh_ns && stele_log_is_up(worker->host.log);
-    if (!worker->count_unconfirmed && !due) return;
-    if (worker->count_unconfirmed && now_ns < worker->connect_ns) return;
-
-    stele_log_topic topic;
-    stele_error failure;
-    stele_status status =
-        stele_log_topic_describe(worker->host.log, worker->topic, ASK_MS, &topic, &failure);
-    if (status < 0) {
-        worker->connect_ns = after_ms(now_of(worker), PAUSE_MS);
-        complain(worker, "partition count is not known", &failure);
+    bool is_due = worker->count_unconfirmed ||
+                  (now_of(worker) >= worker->refresh_ns && stele_log_is_up(worker->host.log));
+    const topic_question *answer = ask_source(worker, is_due);
+    if (answer == NULL) return;
+    if (answer->error.status < 0) {
+        complain(worker, "partition count is not known", &answer->error);
         return;
     }
     worker->count_unconfirmed = false;
-    worker->refresh_ns = after_ms(now_of(worker), REFRESH_MS);
-    compare_count(worker, topic.partitions);
+    compare_count(worker, answer->found.partitions);
 }
 
 /* ---- the reader ---- */
@@ -413,29 +458,30 @@ static void tell(stele_worker *worker)
 
 /* ---- connecting ---- */
 
+static stele_status begin_with(stele_worker *worker, const stele_log_topic *topic, stele_error *err)
+{
+    stele_status status = STELE_OK;
+    if (worker->partition_count < 0) worker->partition_count = topic->partitions;
+    compare_count(worker, topic->partitions);
+    if (worker->host.reader == NULL) {
+        stele_log_reader *opened = NULL;
+        status = open_reader(worker, &opened, err);
+        set_reader(worker, opened);
+    }
+    return status < 0 ? status : join_group(worker, err);
+}
+
 /* @return are we in the group? If not, there is nothing to do but to wait. */
 static stele_status connect(stele_worker *worker, bool *connected, stele_error *err)
 {
     *connected = worker->member != NULL;
-    if (*connected || now_of(worker) < worker->connect_ns) return STELE_OK;
+    if (*connected) return STELE_OK;
+    const topic_question *answer = ask_source(worker, true);
+    if (answer == NULL) return STELE_OK;
 
-    stele_log_topic topic;
-    stele_error failure;
-    stele_status status =
-        stele_log_topic_describe(worker->host.log, worker->topic, ASK_MS, &topic, &failure);
-    if (status == STELE_OK) {
-        if (worker->partition_count < 0) worker->partition_count = topic.partitions;
-        worker->refresh_ns = after_ms(now_of(worker), REFRESH_MS);
-        compare_count(worker, topic.partitions);
-        if (worker->host.reader == NULL) {
-            stele_log_reader *opened = NULL;
-            status = open_reader(worker, &opened, &failure);
-            set_reader(worker, opened);
-        }
-    }
-    if (status == STELE_OK) {
-        status = join_group(worker, &failure);
-    }
+    stele_error failure = answer->error;
+    stele_status status = failure.status;
+    if (status == STELE_OK) status = begin_with(worker, &answer->found, &failure);
     *connected = status == STELE_OK;
     if (status == STELE_OK) return STELE_OK;
     worker->connect_ns = after_ms(now_of(worker), PAUSE_MS);
@@ -552,10 +598,14 @@ void stele_worker_close(stele_worker *worker)
 {
     if (worker == NULL) return;
     if (worker->member != NULL) shut_down(worker);
+    for (int32_t i = 0; i < worker->slot_count; i++) {
+        stele_asker_forget(worker->host.asker, worker->slots[i]->question);
+        free(worker->slots[i]);
+    }
+    stele_asker_forget(worker->host.asker, &worker->question->base);
+    stele_asker_close(worker->host.asker);
     stele_log_reader_close(worker->host.reader);
     stele_status_board_close(worker->host.board);
-    for (int32_t i = 0; i < worker->slot_count; i++)
-        free(worker->slots[i]);
     free(worker->slots);
     report_clear(&worker->told);
     stele_monitor_clear(&worker->bell);
@@ -580,6 +630,11 @@ stele_log_reader *stele_worker_reader(stele_worker *worker)
 stele_log_member *stele_worker_member(stele_worker *worker)
 {
     return worker->member;
+}
+
+stele_asker *stele_worker_asker(stele_worker *worker)
+{
+    return worker->host.asker;
 }
 
 const atomic_bool *stele_worker_stop(const stele_worker *worker)

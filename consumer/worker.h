@@ -7,6 +7,7 @@
 
 #include <stdatomic.h>
 
+#include "consumer/asker.h"
 #include "consumer/status.h"
 #include "core/clock.h"
 #include "core/logger.h"
@@ -95,6 +96,8 @@ stele_log *stele_worker_log(stele_worker *worker);
 stele_log_reader *stele_worker_reader(stele_worker *worker);
 stele_log_member *stele_worker_member(stele_worker *worker);
 stele_clock stele_worker_clock(const stele_worker *worker);
+/** For questions that block. */
+stele_asker *stele_worker_asker(stele_worker *worker);
 int32_t
 stele_worker_partition_count(const stele_worker *worker); /* of the source, as seen at start */
 

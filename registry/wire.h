@@ -8,19 +8,22 @@
 
 #define STELE_WIRE_HEADER_SIZE 5
 
-/** Take a value apart. @param payload view into `value` @return false: shorter than 5 bytes or no
- * 0x00 */
+/** Take a value apart. @param payload view into `value` @return false: shorter than 5 bytes, no
+ * 0x00, or an id that is none; stele_wire_fail says which */
 static inline bool stele_wire_split(stele_bytes value, int32_t *schema_id, stele_bytes *payload)
 {
     if (value.size < STELE_WIRE_HEADER_SIZE || value.data[0] != 0) return false;
     uint32_t id = (uint32_t)value.data[1] << 24 | (uint32_t)value.data[2] << 16 |
                   (uint32_t)value.data[3] << 8 | (uint32_t)value.data[4];
-    if (id > INT32_MAX) return false;
+    if (id == 0 || id > INT32_MAX) return false;
     *schema_id = (int32_t)id;
     *payload =
         stele_bytes_of(value.data + STELE_WIRE_HEADER_SIZE, value.size - STELE_WIRE_HEADER_SIZE);
     return true;
 }
+
+/** Why stele_wire_split did not take a value apart. @return STELE_E_INVALID (next = REJECT) */
+stele_status stele_wire_fail(stele_bytes value, stele_error *err);
 
 /** Append the five bytes before the Avro binary. */
 static inline void stele_wire_begin(stele_buffer *out, int32_t schema_id)

@@ -149,7 +149,9 @@ static void what_is_not_the_wire_format_is_refused(void **state)
         {"", 0, "a value of 0 bytes is not in the wire format"},
         {"\0\0\0\0", 4, "a value of 4 bytes is not in the wire format"},
         {"{\"a\":1}", 7, "a value that begins with 0x7b is not in the wire format"},
-        {"\0\xff\xff\xff\xff\x02", 6, "is not in the wire format"},
+        {"\0\xff\xff\xff\xff\x02", 6, "schema id -1: ids are 1 to 2147483647"},
+        {"\0\x80\0\0\0\x02", 6, "schema id -2147483648: ids are 1 to 2147483647"},
+        {"\0\0\0\0\0\x02", 6, "schema id 0: ids are 1 to 2147483647"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         stele_decoded decoded;

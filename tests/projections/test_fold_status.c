@@ -181,7 +181,7 @@ static void an_event_that_does_not_come_is_stalled(void **state)
         if (i == 0) bank_deposit(of, 0, "a", 5, "x");
         stele_manual_clock_advance(&of->time, 1000);
         stele_error err;
-        assert_int_equal(stele_worker_step(worker.worker, 0, &err), STELE_OK);
+        assert_int_equal(stele_worker_step(worker.worker, 5, &err), STELE_OK);
         if (teller_state(&worker, 0) == STELE_STATE_STALLED) break;
     }
     reading now = {0};
