@@ -30,7 +30,7 @@ static int take_batch(void *context, const stele_batch *batch, stele_error *err)
         stele_status status = stele_event_lines_write(h->lines, batch->partition, record,
                                                       ++h->version, &h->line, err);
         if (status < 0) return status;
-        fprintf(h->cli->out, "%s\n", stele_buffer_text(&h->line));
+        stele_cli_print_json(h->cli->out, stele_buffer_view(&h->line));
     }
     return STELE_OK;
 }

@@ -55,8 +55,8 @@ static void on_delivered(void *context, const stele_delivery *delivery)
     }
     if (p->failed++ >= FAILED_REPORTED_MAX) return;
     stele_meter_clear(&p->meter);
-    fprintf(p->cli->err, "%s:%" PRId64 ": not taken: %s\n", p->file_name,
-            (int64_t)(intptr_t)delivery->opaque, delivery->failure->text);
+    stele_cli_print(p->cli->err, "%s:%" PRId64 ": not taken: %s", p->file_name,
+                    (int64_t)(intptr_t)delivery->opaque, delivery->failure->text);
 }
 
 static const stele_member *find_field(const stele_type *type, const char *name)
@@ -151,8 +151,8 @@ static void report_line(publication *p, const stele_error *err)
 {
     p->bad++;
     stele_meter_clear(&p->meter);
-    fprintf(p->cli->err, "%s:%" PRId64 ": %s\n", p->file_name, stele_record_source_line(p->source),
-            err->text);
+    stele_cli_print(p->cli->err, "%s:%" PRId64 ": %s", p->file_name,
+                    stele_record_source_line(p->source), err->text);
 }
 
 static int64_t answered(const publication *p)

@@ -18,7 +18,7 @@ static void print_finding(void *context, const stele_finding *finding)
     stele_cli *cli = context;
     const char *path = finding->path[0] != '\0' ? finding->path : "/";
     if (!cli->json) {
-        fprintf(cli->out, "%s: %s: %s\n", path, finding->kind, finding->text);
+        stele_cli_print(cli->out, "%s: %s: %s", path, finding->kind, finding->text);
         return;
     }
     STELE_AUTO_VALUE(stele_buffer) line = {0};

@@ -176,7 +176,7 @@ stele_exit stele_cmd_schema_convert(stele_cli *cli, const stele_arguments *argum
             continue;
         }
         failed = true;
-        fprintf(cli->out, "error: %s\n", err.text);
+        stele_cli_print(cli->out, "error: %s", err.text);
     }
     return failed ? STELE_EXIT_FAILED : STELE_EXIT_DONE;
 }

@@ -173,7 +173,7 @@ static stele_status print_subject(stele_cli *cli, stele_registry *registry, cons
     }
     for (size_t i = 0; i < count; i++)
         stele_buffer_format(&line, "%s%d", i == 0 ? "" : ",", (int)versions[i]);
-    fprintf(cli->out, "%s%s\n", stele_buffer_text(&line), cli->json ? "]}" : "");
+    stele_cli_print(cli->out, "%s%s", stele_buffer_text(&line), cli->json ? "]}" : "");
     return STELE_OK;
 }
 

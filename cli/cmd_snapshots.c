@@ -141,10 +141,12 @@ static void print_row(listing *l, const partition_row *row)
                 row->group_offset, row->log_start, row->log_end);
         return;
     }
-    if (row->partition == 0)
-        fprintf(out, "%s of %s\n%4s  %10s  %8s  %10s  %10s  %10s\n", l->topic,
-                l->source != NULL ? l->source : "(no checkpoint yet)", "PART", "AGGREGATES",
-                "FINISHED", "CHECKPOINT", "GROUP", "LOG END");
+    if (row->partition == 0) {
+        stele_cli_print(out, "%s of %s", l->topic,
+                        l->source != NULL ? l->source : "(no checkpoint yet)");
+        fprintf(out, "%4s  %10s  %8s  %10s  %10s  %10s\n", "PART", "AGGREGATES", "FINISHED",
+                "CHECKPOINT", "GROUP", "LOG END");
+    }
     fprintf(out,
             "%4" PRId32 "  %10" PRId64 "  %8" PRId64 "  %10" PRId64 "  %10" PRId64 "  %10" PRId64
             "\n",
@@ -218,8 +220,8 @@ static void print_finding(void *context, const stele_verify_finding *finding)
 {
     stele_cli *cli = context;
     if (!cli->json) {
-        fprintf(cli->out, "%" PRId32 "  %.*s: %s\n", finding->partition, (int)finding->id.size,
-                (const char *)finding->id.data, finding->text);
+        stele_cli_print(cli->out, "%" PRId32 "  %s: %s", finding->partition,
+                        stele_quote(finding->id).text, finding->text);
         return;
     }
     STELE_AUTO_VALUE(stele_buffer) line = {0};

@@ -48,7 +48,7 @@ static void emit(printer *p, stele_bytes id)
 {
     p->printed++;
     if (!p->sorted) {
-        fprintf(p->cli->out, "%s\n", stele_buffer_text(&p->buffer));
+        stele_cli_print_json(p->cli->out, stele_buffer_view(&p->buffer));
         return;
     }
     if (p->count == p->capacity) {
@@ -108,7 +108,7 @@ static void print_sorted(printer *p)
 {
     if (p->count > 0) qsort(p->lines, p->count, sizeof *p->lines, compare_lines);
     for (size_t i = 0; i < p->count; i++)
-        fprintf(p->cli->out, "%s\n", p->lines[i].text);
+        stele_cli_print_json(p->cli->out, stele_text(p->lines[i].text));
 }
 
 /* "3" is a version, "2026-01-31T12:00:00Z" a time. */

@@ -85,7 +85,7 @@ static int take_batch(void *context, const stele_batch *batch, stele_error *err)
         else if (t->keep_last)
             keep_line(t, record->timestamp_ms, stele_buffer_text(&t->line));
         else
-            fprintf(t->cli->out, "%s\n", stele_buffer_text(&t->line));
+            stele_cli_print_json(t->cli->out, stele_buffer_view(&t->line));
     }
     t->starts[batch->partition.index].offset = batch->next_offset;
     return STELE_OK;
@@ -200,7 +200,7 @@ stele_exit stele_cmd_tail(stele_cli *cli, const stele_arguments *arguments)
     };
     stele_status status = stele_bounded_read(t.log, &options, &err);
     for (size_t i = 0; i < t.kept_count; i++)
-        fprintf(cli->out, "%s\n", t.kept[i].line);
+        stele_cli_print_json(cli->out, stele_text(t.kept[i].line));
     fflush(cli->out);
     t.keep_last = false;
     if (status == STELE_OK && stele_arguments_flag(arguments, "follow")) status = follow(&t, &err);

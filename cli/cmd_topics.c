@@ -85,7 +85,7 @@ static int compare_setting(stele_cli *cli, stele_log *log, const char *topic,
     if (stele_topic_compare(log, topic, wanted, cli->timeout_ms, &value, err) < 0) return -1;
     if (value == NULL) return 0;
     if (!cli->json) {
-        fprintf(cli->out, "  %s = %s, wanted %s\n", wanted->name, value, wanted->value);
+        stele_cli_print(cli->out, "  %s = %s, wanted %s", wanted->name, value, wanted->value);
         return 1;
     }
     if (json->size > 0) stele_buffer_push(json, ',');
@@ -109,8 +109,8 @@ static int describe_topic(stele_cli *cli, stele_log *log, const char *topic)
         return -1;
     }
     if (!cli->json)
-        fprintf(cli->out, "%s: %d partitions, replication %d\n", topic, (int)found.partitions,
-                (int)found.replication);
+        stele_cli_print(cli->out, "%s: %d partitions, replication %d", topic, (int)found.partitions,
+                        (int)found.replication);
     STELE_AUTO_VALUE(stele_buffer) differences = {0};
     int count = 0;
     for (size_t i = 0; i < EVENTS_SETTINGS; i++) {

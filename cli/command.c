@@ -14,13 +14,39 @@
 
 #define SCHEMA_FILE_MAX ((size_t)1 << 20)
 
-stele_exit stele_cli_fail(stele_cli *cli, stele_exit code, const char *format, ...)
+/* The line is written at once, so that those of several threads do not mix. */
+static void print_line(FILE *out, const char *head, const char *format, va_list arguments)
+{
+    STELE_AUTO(char) text = stele_strdup_vformat(format, arguments);
+    STELE_AUTO_VALUE(stele_buffer) line = {0};
+    stele_buffer_append(&line, stele_text(head));
+    stele_show(&line, stele_text(text));
+    stele_buffer_push(&line, '\n');
+    fwrite(line.data, 1, line.size, out);
+}
+
+void stele_cli_print(FILE *out, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    fprintf(cli->err, "%s: ", cli->app->name);
-    vfprintf(cli->err, format, arguments);
-    fputc('\n', cli->err);
+    print_line(out, "", format, arguments);
+    va_end(arguments);
+}
+
+void stele_cli_print_json(FILE *out, stele_bytes json)
+{
+    STELE_AUTO_VALUE(stele_buffer) line = {0};
+    stele_show_in_json(&line, json);
+    stele_buffer_push(&line, '\n');
+    fwrite(line.data, 1, line.size, out);
+}
+
+stele_exit stele_cli_fail(stele_cli *cli, stele_exit code, const char *format, ...)
+{
+    STELE_AUTO(char) head = stele_strdup_format("%s: ", cli->app->name);
+    va_list arguments;
+    va_start(arguments, format);
+    print_line(cli->err, head, format, arguments);
     va_end(arguments);
     return code;
 }

@@ -56,7 +56,15 @@ extern const stele_command stele_commands[];
 /** The connection, opened with -c, -o and the environment. @return NULL: said on `err` already */
 stele_client *stele_cli_client(stele_cli *cli);
 
-/** "stele: TEXT" on `err`. @return `code`, so that failing is one line */
+/** One line for people: what stele_show makes of the formatted text, so that nothing from outside
+ * in it acts on a terminal or looks like another line. */
+void stele_cli_print(FILE *out, const char *format, ...) STELE_PRINTF(2, 3);
+
+/** One line of JSON. What stele_show does not show, and is within its strings, is escaped. */
+void stele_cli_print_json(FILE *out, stele_bytes json);
+
+/** "stele: TEXT" on `err`, as stele_cli_print prints it. @return `code`, so that failing is one
+ * line */
 stele_exit stele_cli_fail(stele_cli *cli, stele_exit code, const char *format, ...)
     STELE_PRINTF(3, 4);
 

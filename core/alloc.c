@@ -56,17 +56,24 @@ char *stele_strndup(const char *text, size_t size)
     return copy;
 }
 
+char *stele_strdup_vformat(const char *format, va_list arguments)
+{
+    va_list again;
+    va_copy(again, arguments);
+    int size = vsnprintf(NULL, 0, format, again);
+    va_end(again);
+    if (size < 0) stele_out_of_memory(0); /* only a broken locale or format gets here */
+
+    char *text = stele_alloc((size_t)size + 1);
+    vsnprintf(text, (size_t)size + 1, format, arguments);
+    return text;
+}
+
 char *stele_strdup_format(const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    int size = vsnprintf(NULL, 0, format, arguments);
-    va_end(arguments);
-    if (size < 0) stele_out_of_memory(0); /* only a broken locale or format gets here */
-
-    char *text = stele_alloc((size_t)size + 1);
-    va_start(arguments, format);
-    vsnprintf(text, (size_t)size + 1, format, arguments);
+    char *text = stele_strdup_vformat(format, arguments);
     va_end(arguments);
     return text;
 }

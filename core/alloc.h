@@ -5,6 +5,7 @@
 #ifndef STELE_CORE_ALLOC_H
 #define STELE_CORE_ALLOC_H
 
+#include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
 
@@ -33,6 +34,9 @@ char *stele_strndup(const char *text, size_t size);
 
 /** A C string made by printf's rules; caller owns. */
 char *stele_strdup_format(const char *format, ...) STELE_PRINTF(1, 2);
+
+/** The same for a function that has such arguments itself; `arguments` is used up. */
+char *stele_strdup_vformat(const char *format, va_list arguments);
 
 /** Say on stderr that memory is out and abort; for allocators of other libraries. */
 _Noreturn void stele_out_of_memory(size_t size);

@@ -117,37 +117,55 @@ void stele_show(stele_buffer *out, stele_bytes text)
     }
 }
 
-/* One character of `text` within a JSON string. */
-static void append_json(stele_buffer *out, stele_bytes text, size_t *at)
+/* A character, or where it is not to be seen, what stands for it in a JSON string. */
+static void append_escaped(stele_buffer *out, stele_bytes character)
 {
-    uint8_t first = text.data[*at];
-    size_t size = stele_utf8_size(text, *at);
-    stele_bytes character = stele_bytes_of(text.data + *at, size);
-    *at += size == 0 ? 1 : size;
-    if (size == 0) {
-        stele_buffer_format(out, "\\\\x%02x", first);
-    } else if (first == '"' || first == '\\') {
-        stele_buffer_format(out, "\\%c", first);
-    } else if (first == '\n') {
-        stele_buffer_append(out, stele_text("\\n"));
-    } else if (is_visible(character, 0, size)) {
+    if (is_visible(character, 0, character.size)) {
         stele_buffer_append(out, character);
-    } else {
-        uint32_t code = code_point(character);
-        if (code < 0x10000)
-            stele_buffer_format(out, "\\u%04" PRIx32, code);
-        else
-            stele_buffer_format(out, "\\u%04" PRIx32 "\\u%04" PRIx32, 0xD7C0 + (code >> 10),
-                                0xDC00 + (code & 0x3FF));
+        return;
     }
+    uint32_t code = code_point(character);
+    if (code < 0x10000)
+        stele_buffer_format(out, "\\u%04" PRIx32, code);
+    else
+        stele_buffer_format(out, "\\u%04" PRIx32 "\\u%04" PRIx32, 0xD7C0 + (code >> 10),
+                            0xDC00 + (code & 0x3FF));
 }
 
 void stele_show_json(stele_buffer *out, stele_bytes text)
 {
     stele_buffer_push(out, '"');
-    for (size_t at = 0; at < text.size;)
-        append_json(out, text, &at);
+    for (size_t at = 0; at < text.size;) {
+        uint8_t first = text.data[at];
+        size_t size = stele_utf8_size(text, at);
+        if (size == 0)
+            stele_buffer_format(out, "\\\\x%02x", first);
+        else if (first == '"' || first == '\\')
+            stele_buffer_format(out, "\\%c", first);
+        else if (first == '\n')
+            stele_buffer_append(out, stele_text("\\n"));
+        else
+            append_escaped(out, stele_bytes_of(text.data + at, size));
+        at += size == 0 ? 1 : size;
+    }
     stele_buffer_push(out, '"');
+}
+
+void stele_show_in_json(stele_buffer *out, stele_bytes json)
+{
+    size_t plain = 0; /* from here on, nothing was appended yet */
+    size_t at = 0;
+    while (at < json.size) {
+        size_t size = stele_utf8_size(json, at);
+        bool is_shown = json.data[at] < 0x7F || (size > 1 && is_visible(json, at, size));
+        if (!is_shown && size > 0) {
+            stele_buffer_append(out, stele_bytes_of(json.data + plain, at - plain));
+            append_escaped(out, stele_bytes_of(json.data + at, size));
+            plain = at + size;
+        }
+        at += size == 0 ? 1 : size;
+    }
+    stele_buffer_append(out, stele_bytes_of(json.data + plain, json.size - plain));
 }
 
 /* Bytes that `text` takes in quotes from `at` on; counting stops past `limit`. */

@@ -52,6 +52,10 @@ void stele_show(stele_buffer *out, stele_bytes text);
  */
 void stele_show_json(stele_buffer *out, stele_bytes text);
 
+/** Append JSON that is valid already: characters that stele_show does not show, which JSON has in
+ * its strings only, are escaped as \uNNNN. */
+void stele_show_in_json(stele_buffer *out, stele_bytes json);
+
 /** A whole number from `min` to `max`: digits with an optional sign. */
 stele_status stele_parse_int64(stele_bytes text, int64_t min, int64_t max, int64_t *value,
                                stele_error *err);

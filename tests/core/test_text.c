@@ -147,6 +147,19 @@ static void text_becomes_a_json_string(void **state)
     assert_string_equal(stele_buffer_text(&with_nul), "\"a\\u0000b\"");
 }
 
+static void json_is_made_safe_to_look_at(void **state)
+{
+    (void)state;
+    static const char json[] = "{\"a\":\"Zürich \xC2\x9B"
+                               "31m\",\"b\":\"\xE2\x80\xAE\x7F\"}";
+    STELE_AUTO_VALUE(stele_buffer) out = {0};
+
+    stele_show_in_json(&out, stele_text(json));
+
+    assert_string_equal(stele_buffer_text(&out),
+                        "{\"a\":\"Zürich \\u009b31m\",\"b\":\"\\u202e\\u007f\"}");
+}
+
 static void quoted_text_of_any_length_is_whole_utf8(void **state)
 {
     (void)state;
@@ -435,6 +448,7 @@ int main(void)
         cmocka_unit_test(long_texts_that_differ_at_either_end_are_quoted_differently),
         cmocka_unit_test(what_people_see_can_do_nothing_to_a_terminal),
         cmocka_unit_test(text_becomes_a_json_string),
+        cmocka_unit_test(json_is_made_safe_to_look_at),
         cmocka_unit_test(quoted_text_of_any_length_is_whole_utf8),
         cmocka_unit_test(whole_numbers_are_parsed),
         cmocka_unit_test(what_is_no_whole_number_is_refused),
