@@ -10,10 +10,12 @@ typedef stele_exit stele_command_run(stele_cli *cli, const stele_arguments *argu
 stele_command_run stele_cmd_history;
 stele_command_run stele_cmd_publish;
 stele_command_run stele_cmd_run;
+stele_command_run stele_cmd_snapshots_delete;
 stele_command_run stele_cmd_snapshots_list;
 stele_command_run stele_cmd_snapshots_verify;
 stele_command_run stele_cmd_state;
 stele_command_run stele_cmd_status;
+stele_command_run stele_cmd_status_forget;
 stele_command_run stele_cmd_tail;
 stele_command_run stele_cmd_topics_create;
 stele_command_run stele_cmd_topics_delete;

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: MIT
  * `status`: what each partition of each projection is doing, from Kafka alone: what workers last
- * said, and how far the log goes on behind that. */
+ * said, and how far the log goes on behind that. What cannot be found out of one partition is said
+ * in its row, and takes nothing from the others. */
 #include "cli/cmd.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/text.h"
 #include "consumer/read.h"
 #include "consumer/status.h"
 #include "core/alloc.h"
 #include "core/names.h"
+#include "core/text.h"
 #include "registry/client.h"
 
 enum { ASK_MS = 1000 /* one question to the broker, before it is asked again */ };
@@ -30,7 +31,11 @@ typedef struct row {
 } row;
 
 typedef struct board {
+    stele_cli *cli;
+    stele_log *log;
+    stele_deadline deadline;
     const char *projection; /* NULL: all */
+    const char *instance;   /* NULL: whoever it is */
     row *rows;
     size_t count;
 } board;
@@ -58,12 +63,23 @@ static row *add_row(board *b, const char *name, const char *topic, int32_t parti
     return &b->rows[b->count++];
 }
 
+/* The instance that was asked for, or one that is named by default: that and "-PID". */
+static bool is_instance(const char *wanted, const char *instance)
+{
+    size_t size = strlen(wanted);
+    if (strncmp(instance, wanted, size) != 0) return false;
+    const char *rest = instance + size;
+    if (*rest == '\0') return true;
+    return *rest == '-' && rest[1] != '\0' && rest[1 + strspn(rest + 1, "0123456789")] == '\0';
+}
+
 static void take_line(void *context, const stele_status_line *line)
 {
     board *b = context;
     if (b->projection != NULL && !stele_projection_group_is_of(line->name, b->projection)) return;
+    if (b->instance != NULL && !is_instance(b->instance, line->instance)) return;
     row *r = add_row(b, line->name, line->topic, line->partition);
-    r->instance = stele_strdup(line->instance);
+    r->instance = line->instance[0] == '\0' ? NULL : stele_strdup(line->instance);
     r->reason = stele_strdup(line->reason);
     r->state = line->state;
     r->position = line->position;
@@ -88,19 +104,76 @@ static bool has_row(const board *b, const char *name, const char *topic, int32_t
     return false;
 }
 
-/* Partitions of which nobody has spoken are rows too. */
-static stele_status add_silent(board *b, stele_log *log, int timeout_ms, stele_error *err)
+/* What else there is to say of a row, behind the worker's own reason. */
+static void add_reason(row *r, const char *reason)
 {
-    size_t spoken = b->count;
-    for (size_t i = 0; i < spoken; i++) {
-        if (i > 0 && strcmp(b->rows[i - 1].name, b->rows[i].name) == 0 &&
-            strcmp(b->rows[i - 1].topic, b->rows[i].topic) == 0)
-            continue;
+    bool has_own = r->reason != NULL && r->reason[0] != '\0';
+    char *both = has_own ? stele_strdup_format("%s; %s", r->reason, reason) : stele_strdup(reason);
+    free(r->reason);
+    r->reason = both;
+}
+
+/* Names that Kafka takes. Others are in the status topic only if somebody else put them there, and
+ * a broker is not asked for them. */
+static bool can_be_topic(const char *name)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+    size_t size = strlen(name);
+    return size > 0 && size <= 249 && strspn(name, plain) == size;
+}
+
+/* The application's own projections are rows although no one has reported on them. */
+static void add_own(board *b)
+{
+    const stele_projection *const *at = b->cli->app->projections;
+    for (; at != NULL && *at != NULL && b->instance == NULL; at++) {
+        STELE_AUTO(char) group = stele_projection_group((*at)->name, (*at)->version);
+        STELE_AUTO(char) topic = stele_events_topic((*at)->source->name);
+        bool is_asked = b->projection == NULL || stele_projection_group_is_of(group, b->projection);
+        if (is_asked && !has_row(b, group, topic, 0)) add_row(b, group, topic, 0);
+    }
+}
+
+static bool begins_topic(const board *b, size_t index)
+{
+    if (index == 0) return true;
+    const row *before = &b->rows[index - 1], *at = &b->rows[index];
+    return strcmp(before->name, at->name) != 0 || strcmp(before->topic, at->topic) != 0;
+}
+
+/* The failure of a question about one row: it is that row's, unless no broker answers at all. */
+static stele_status spoil(board *b, row *r, const stele_error *why, stele_error *err)
+{
+    if (why->status == STELE_E_INTERRUPTED || !stele_log_is_up(b->log)) {
+        *err = *why;
+        return why->status;
+    }
+    add_reason(r, why->text);
+    return STELE_OK;
+}
+
+static void say_gone(row *r, const char *what)
+{
+    r->end = -1;
+    STELE_AUTO(char)
+    reason = stele_strdup_format("%s: `status forget %s` drops this row", what, r->name);
+    add_reason(r, r->state == STELE_STATE_UNKNOWN ? reason : what);
+}
+
+/* Partitions on which no one has reported are rows too. */
+static stele_status add_silent(board *b, stele_error *err)
+{
+    size_t reported = b->count;
+    for (size_t i = 0; i < reported; i++) {
+        if (!begins_topic(b, i) || !can_be_topic(b->rows[i].topic)) continue;
         stele_log_topic topic;
+        stele_error why = {0};
+        int left_ms = stele_deadline_remaining_ms(b->deadline, b->cli->timeout_ms);
         stele_status status =
-            stele_log_topic_describe(log, b->rows[i].topic, timeout_ms, &topic, err);
+            stele_log_topic_describe(b->log, b->rows[i].topic, left_ms, &topic, &why);
         if (status == STELE_E_NOT_FOUND) continue;
-        if (status < 0) return status;
+        if (status < 0 && (status = spoil(b, &b->rows[i], &why, err)) < 0) return status;
+        if (why.status < 0) continue;
         for (int32_t partition = 0; partition < topic.partitions; partition++)
             if (!has_row(b, b->rows[i].name, b->rows[i].topic, partition))
                 add_row(b, b->rows[i].name, b->rows[i].topic, partition);
@@ -109,46 +182,50 @@ static stele_status add_silent(board *b, stele_log *log, int timeout_ms, stele_e
 }
 
 /* A topic that was just made has no leader for a moment. */
-static stele_status find_end(row *r, stele_log *log, stele_deadline deadline,
-                             const atomic_bool *stop, stele_error *err)
+static stele_status find_end(board *b, row *r, stele_error *err)
 {
     stele_partition partition = {r->topic, r->partition};
     stele_status status;
     int64_t start;
     do {
-        status =
-            stele_log_bounds(log, partition, STELE_READ_UNCOMMITTED, ASK_MS, &start, &r->end, err);
+        status = stele_log_bounds(b->log, partition, STELE_READ_UNCOMMITTED, ASK_MS, &start,
+                                  &r->end, err);
     } while (status < 0 && status != STELE_E_NOT_FOUND &&
-             stele_read_wait_to_retry(deadline, stop, err));
+             stele_read_wait_to_retry(b->deadline, b->cli->stop, err));
     return status;
 }
 
 /* Of a partition whose worker has none to tell. One that a transaction holds is not known now. */
-static stele_status find_position(row *r, stele_log *log, stele_deadline deadline,
-                                  const atomic_bool *stop, stele_error *err)
+static stele_status find_position(board *b, row *r, stele_error *err)
 {
     stele_partition partition = {r->topic, r->partition};
     stele_status status;
     do {
-        status = stele_log_group_offset(log, r->name, partition, ASK_MS, &r->position, err);
+        status = stele_log_group_offset(b->log, r->name, partition, ASK_MS, &r->position, err);
     } while (status < 0 && status != STELE_E_CONFLICT &&
-             stele_read_wait_to_retry(deadline, stop, err));
+             stele_read_wait_to_retry(b->deadline, b->cli->stop, err));
     return status == STELE_E_CONFLICT ? STELE_OK : status;
 }
 
-static stele_status find_ends(board *b, stele_log *log, stele_deadline deadline,
-                              const atomic_bool *stop, stele_error *err)
+static stele_status find_ends(board *b, stele_error *err)
 {
     for (size_t i = 0; i < b->count; i++) {
         row *r = &b->rows[i];
-        stele_status status = find_end(r, log, deadline, stop, err);
-        if (status == STELE_E_NOT_FOUND) {
-            r->end = -1;
+        stele_error why = {0};
+        if (!can_be_topic(r->topic)) {
+            say_gone(r, "no topic can have such a name");
             continue;
         }
-        if (status == STELE_OK && r->position < 0)
-            status = find_position(r, log, deadline, stop, err);
-        if (status < 0) return status;
+        stele_status status = atomic_load(b->cli->stop) ? stele_fail(&why, STELE_E_INTERRUPTED,
+                                                                     STELE_NEXT_STOP, "interrupted")
+                                                        : find_end(b, r, &why);
+        if (status == STELE_E_NOT_FOUND) {
+            say_gone(r, "this partition is no more");
+            continue;
+        }
+        if (status < 0) r->end = -1;
+        if (status == STELE_OK && r->position < 0) status = find_position(b, r, &why);
+        if (status < 0 && (status = spoil(b, r, &why, err)) < 0) return status;
     }
     return STELE_OK;
 }
@@ -196,81 +273,126 @@ static void print_json(FILE *out, const row *r, int64_t now_ms)
     stele_buffer_format(&line, ",\"rate\":%.1f", r->rate);
     append_number(&line, "seconds_left", seconds_left(r));
     append_number(&line, "state_age_ms", r->since_ms > 0 ? now_ms - r->since_ms : -1);
-    fprintf(out, "%s}\n", stele_buffer_text(&line));
+    stele_buffer_push(&line, '}');
+    stele_cli_print_json(out, stele_buffer_view(&line));
 }
 
-static void print_cell(FILE *out, int64_t number, int width)
+static void append_cell(stele_buffer *line, int64_t number, int width)
 {
     if (number < 0)
-        fprintf(out, "  %*s", width, "-");
+        stele_buffer_format(line, "  %*s", width, "-");
     else
-        fprintf(out, "  %*" PRId64, width, number);
+        stele_buffer_format(line, "  %*" PRId64, width, number);
+}
+
+/* @return the width of the widest text, shown */
+static int widest(int width, const char *text)
+{
+    STELE_AUTO_VALUE(stele_buffer) shown = {0};
+    stele_show(&shown, stele_text(text));
+    return (int)shown.size > width ? (int)shown.size : width;
+}
+
+static void append_name(stele_buffer *line, const char *name, int width)
+{
+    size_t end = line->size + (size_t)width;
+    stele_show(line, stele_text(name));
+    while (line->size < end)
+        stele_buffer_push(line, ' ');
+}
+
+static void print_row(FILE *out, const row *r, int name_width, int instance_width, int64_t now_ms)
+{
+    STELE_AUTO_VALUE(stele_buffer) line = {0};
+    append_name(&line, r->name, name_width);
+    stele_buffer_format(&line, "  %4" PRId32 "  ", r->partition);
+    append_name(&line, r->instance != NULL ? r->instance : "-", instance_width);
+    append_cell(&line, r->position, 10);
+    append_cell(&line, lag_of(r), 10);
+    stele_buffer_format(&line, "  %9.0f", r->rate);
+    append_cell(&line, seconds_left(r), 6);
+    stele_buffer_format(&line, "  %-9s", stele_partition_state_name(r->state));
+    if (r->since_ms > 0)
+        stele_buffer_format(&line, "  %4" PRId64 " s", (now_ms - r->since_ms) / 1000);
+    else
+        stele_buffer_format(&line, "  %6s", "-");
+    if (r->reason != NULL && r->reason[0] != '\0') stele_buffer_format(&line, "  %s", r->reason);
+    stele_cli_print(out, "%s", stele_buffer_text(&line));
 }
 
 static void print_table(FILE *out, const board *b, int64_t now_ms)
 {
     int name_width = 10, instance_width = 8;
     for (size_t i = 0; i < b->count; i++) {
-        int name = (int)strlen(b->rows[i].name);
-        int instance = b->rows[i].instance != NULL ? (int)strlen(b->rows[i].instance) : 1;
-        if (name > name_width) name_width = name;
-        if (instance > instance_width) instance_width = instance;
+        name_width = widest(name_width, b->rows[i].name);
+        if (b->rows[i].instance != NULL)
+            instance_width = widest(instance_width, b->rows[i].instance);
     }
     fprintf(out, "%-*s  %4s  %-*s  %10s  %10s  %9s  %6s  %-9s  %6s\n", name_width, "PROJECTION",
             "PART", instance_width, "INSTANCE", "POSITION", "LAG", "EVENTS/S", "LEFT S", "STATE",
             "SINCE");
-    for (size_t i = 0; i < b->count; i++) {
-        const row *r = &b->rows[i];
-        fprintf(out, "%-*s  %4" PRId32 "  %-*s", name_width, r->name, r->partition, instance_width,
-                r->instance != NULL ? r->instance : "-");
-        print_cell(out, r->position, 10);
-        print_cell(out, lag_of(r), 10);
-        fprintf(out, "  %9.0f", r->rate);
-        print_cell(out, seconds_left(r), 6);
-        fprintf(out, "  %-9s", stele_partition_state_name(r->state));
-        if (r->since_ms > 0)
-            fprintf(out, "  %4" PRId64 " s", (now_ms - r->since_ms) / 1000);
-        else
-            fprintf(out, "  %6s", "-");
-        if (r->reason != NULL && r->reason[0] != '\0') fprintf(out, "  %s", r->reason);
-        fputc('\n', out);
-    }
+    for (size_t i = 0; i < b->count; i++)
+        print_row(out, &b->rows[i], name_width, instance_width, now_ms);
 }
 
 static bool needs_attention(const board *b)
 {
     for (size_t i = 0; i < b->count; i++)
-        if (b->rows[i].state == STELE_STATE_STALLED || b->rows[i].state == STELE_STATE_STOPPED)
+        if (b->rows[i].state == STELE_STATE_STALLED || b->rows[i].state == STELE_STATE_STOPPED ||
+            b->rows[i].state == STELE_STATE_UNKNOWN)
             return true;
     return false;
+}
+
+static void sort_rows(board *b)
+{
+    if (b->count > 0) qsort(b->rows, b->count, sizeof *b->rows, compare_rows);
+}
+
+static stele_status fill_board(board *b, stele_error *err)
+{
+    stele_status status = stele_status_read(b->log, NULL, b->deadline, take_line, b, err);
+    if (status < 0) return status;
+    add_own(b);
+    sort_rows(b);
+    /* A worker that owns nothing at the moment is not answerable for what others have left. */
+    if (b->instance == NULL && (status = add_silent(b, err)) < 0) return status;
+    if ((status = find_ends(b, err)) < 0) return status;
+    sort_rows(b);
+    return STELE_OK;
+}
+
+/* No row. For one instance that is no fault: there may be more workers than partitions. */
+static stele_exit say_nothing(const board *b, bool check)
+{
+    if (!b->cli->json && b->instance != NULL)
+        stele_cli_print(b->cli->err, "%s has no partition%s%s", b->instance,
+                        b->projection != NULL ? " of " : "",
+                        b->projection != NULL ? b->projection : "");
+    else if (!b->cli->json)
+        stele_cli_print(b->cli->err, "no worker has reported on %s",
+                        b->projection != NULL ? b->projection : "any projection");
+    return check && b->instance == NULL ? STELE_EXIT_FOUND : STELE_EXIT_DONE;
 }
 
 stele_exit stele_cmd_status(stele_cli *cli, const stele_arguments *arguments)
 {
     stele_client *client = stele_cli_client(cli);
     if (client == NULL) return STELE_EXIT_FAILED;
-    stele_log *log = stele_client_log(client);
-    STELE_AUTO_VALUE(board) b = {.projection = stele_arguments_operand(arguments, 0)};
+    stele_clock clock = stele_log_clock(stele_client_log(client));
+    STELE_AUTO_VALUE(board)
+    b = {.cli = cli,
+         .log = stele_client_log(client),
+         .deadline = stele_deadline_after(clock, cli->timeout_ms),
+         .projection = stele_arguments_operand(arguments, 0),
+         .instance = stele_arguments_text(arguments, "instance", NULL)};
+    bool check = stele_arguments_flag(arguments, "check");
     stele_error err = {0};
-    stele_clock clock = stele_clock_system();
-    stele_deadline deadline = stele_deadline_after(clock, cli->timeout_ms);
-    if (stele_status_read(log, NULL, deadline, take_line, &b, &err) < 0)
-        return stele_cli_fail_error(cli, &err);
-    if (b.count > 0) qsort(b.rows, b.count, sizeof *b.rows, compare_rows);
-    if (add_silent(&b, log, cli->timeout_ms, &err) < 0 ||
-        find_ends(&b, log, deadline, cli->stop, &err) < 0)
-        return stele_cli_fail_error(cli, &err);
-    if (b.count == 0) {
-        if (!cli->json)
-            fprintf(cli->err, "no worker has reported on %s\n",
-                    b.projection != NULL ? b.projection : "any projection");
-        return STELE_EXIT_DONE;
-    }
-    qsort(b.rows, b.count, sizeof *b.rows, compare_rows);
+    if (fill_board(&b, &err) < 0) return stele_cli_fail_error(cli, &err);
+    if (b.count == 0) return say_nothing(&b, check);
     int64_t now_ms = stele_clock_now_ms(clock);
     for (size_t i = 0; cli->json && i < b.count; i++)
         print_json(cli->out, &b.rows[i], now_ms);
     if (!cli->json) print_table(cli->out, &b, now_ms);
-    bool check = stele_arguments_flag(arguments, "check");
     return check && needs_attention(&b) ? STELE_EXIT_FOUND : STELE_EXIT_DONE;
 }

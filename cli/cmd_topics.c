@@ -7,9 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/text.h"
+#include "cli/status_rows.h"
 #include "core/alloc.h"
 #include "core/names.h"
+#include "core/text.h"
 #include "kafka/topic_spec.h"
 #include "registry/client.h"
 #include "snapshots/format.h"
@@ -43,9 +44,45 @@ stele_exit stele_cmd_topics_create(stele_cli *cli, const stele_arguments *argume
                               "%s is there already: %s topics describe %s shows it", topic,
                               cli->app->name, stele_arguments_operand(arguments, 0));
     if (status < 0) return stele_cli_fail_error(cli, &err);
-    fprintf(cli->err, "created %s with %d partitions; their number is for ever\n", topic,
-            (int)spec.partitions);
+    stele_cli_print(cli->err, "created %s with %d partitions; their number is forever", topic,
+                    (int)spec.partitions);
     return STELE_EXIT_DONE;
+}
+
+/* @param may_be_gone  then it is no failure that it is not there */
+static stele_status delete_topic(stele_cli *cli, const char *topic, bool may_be_gone,
+                                 stele_error *err)
+{
+    stele_status status =
+        stele_log_topic_delete(stele_client_log(cli->client), topic, cli->timeout_ms, err);
+    if (status == STELE_OK) stele_cli_print(cli->err, "deleted %s", topic);
+    return status == STELE_E_NOT_FOUND && may_be_gone ? STELE_OK : status;
+}
+
+/* Of the application's projections of these events, and of those that are known from the status. */
+static stele_status delete_snapshots(stele_cli *cli, const char *topic, const char *aggregate,
+                                     const stele_status_rows *rows, stele_error *err)
+{
+    const stele_projection *const *projection = cli->app->projections;
+    stele_status status = STELE_OK;
+    for (; projection != NULL && *projection != NULL && status == STELE_OK; projection++) {
+        if (strcmp((*projection)->source->name, aggregate) != 0) continue;
+        STELE_AUTO(char)
+        snapshots = stele_snapshots_topic((*projection)->name, (*projection)->version);
+        status = delete_topic(cli, snapshots, true, err);
+    }
+    for (size_t i = 0; i < rows->count && status == STELE_OK; i++) {
+        const char *group = rows->over[i].group;
+        stele_projection_name name;
+        if (strcmp(rows->over[i].topic, topic) != 0) continue;
+        if (i > 0 && strcmp(rows->over[i - 1].group, group) == 0) continue;
+        if (!stele_projection_group_parse(stele_text(group), &name)) continue;
+        STELE_AUTO(char)
+        plain = stele_strndup((const char *)name.projection.data, name.projection.size);
+        STELE_AUTO(char) snapshots = stele_snapshots_topic(plain, name.version);
+        status = delete_topic(cli, snapshots, true, err);
+    }
+    return status;
 }
 
 stele_exit stele_cmd_topics_delete(stele_cli *cli, const stele_arguments *arguments)
@@ -53,27 +90,23 @@ stele_exit stele_cmd_topics_delete(stele_cli *cli, const stele_arguments *argume
     STELE_AUTO(char) topic = stele_events_topic(stele_arguments_operand(arguments, 0));
     if (!stele_arguments_flag(arguments, "yes"))
         return stele_cli_fail(cli, STELE_EXIT_USAGE,
-                              "topics delete: %s and all its events would be gone for ever; say so "
+                              "topics delete: %s and all its events would be gone forever; confirm "
                               "with --yes",
                               topic);
-    stele_client *client = stele_cli_client(cli);
-    if (client == NULL) return STELE_EXIT_FAILED;
-    stele_log *log = stele_client_log(client);
+    if (stele_cli_client(cli) == NULL) return STELE_EXIT_FAILED;
+    STELE_AUTO_VALUE(stele_status_rows) rows = {0};
     stele_error err = {0};
-    if (stele_log_topic_delete(log, topic, cli->timeout_ms, &err) < 0)
+    if (stele_status_rows_find(cli, NULL, topic, &rows, &err) < 0)
         return stele_cli_fail_error(cli, &err);
-    fprintf(cli->err, "deleted %s\n", topic);
-    const stele_projection *const *projection = cli->app->projections;
-    for (; projection != NULL && *projection != NULL; projection++) {
-        if (strcmp((*projection)->source->name, stele_arguments_operand(arguments, 0)) != 0)
-            continue;
-        STELE_AUTO(char)
-        snapshots = stele_snapshots_topic((*projection)->name, (*projection)->version);
-        stele_status status = stele_log_topic_delete(log, snapshots, cli->timeout_ms, &err);
-        if (status < 0 && status != STELE_E_NOT_FOUND) return stele_cli_fail_error(cli, &err);
-        if (status == STELE_OK) fprintf(cli->err, "deleted %s\n", snapshots);
-    }
-    return STELE_EXIT_DONE;
+    if (rows.living_count > 0 && !stele_arguments_flag(arguments, "force"))
+        return stele_cli_fail(cli, STELE_EXIT_FAILED,
+                              "%s: stop the workers that read %s, and wait 15 s if they were "
+                              "killed; or use --force",
+                              rows.living, topic);
+    if (delete_topic(cli, topic, rows.count > 0, &err) < 0 ||
+        delete_snapshots(cli, topic, stele_arguments_operand(arguments, 0), &rows, &err) < 0)
+        return stele_cli_fail_error(cli, &err);
+    return stele_status_rows_drop(cli, &rows);
 }
 
 /* One setting of a topic; prints it where it differs. @return 1 if it differs, 0 if not, -1 failed
@@ -121,11 +154,15 @@ static int describe_topic(stele_cli *cli, stele_log *log, const char *topic)
         }
         count += differs;
     }
-    if (cli->json)
-        fprintf(cli->out,
-                "{\"topic\":\"%s\",\"partitions\":%d,\"replication\":%d,\"differences\":{%s}}\n",
-                topic, (int)found.partitions, (int)found.replication,
-                stele_buffer_text(&differences));
+    if (cli->json) {
+        STELE_AUTO_VALUE(stele_buffer) line = {0};
+        stele_buffer_append(&line, stele_text("{\"topic\":"));
+        stele_show_json(&line, stele_text(topic));
+        stele_buffer_format(&line, ",\"partitions\":%d,\"replication\":%d,\"differences\":{%s}}",
+                            (int)found.partitions, (int)found.replication,
+                            stele_buffer_text(&differences));
+        stele_cli_print_json(cli->out, stele_buffer_view(&line));
+    }
     return count;
 }
 

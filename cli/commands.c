@@ -95,7 +95,12 @@ static const stele_option topics_create_options[] = {
     {0}};
 
 static const stele_option topics_delete_options[] = {
-    {.name = "yes", .kind = STELE_OPTION_FLAG, .help = "really: all events are gone for ever"},
+    {.name = "yes", .kind = STELE_OPTION_FLAG, .help = "really: all events are gone forever"},
+    {.name = "force", .kind = STELE_OPTION_FLAG, .help = "although a worker reads them"},
+    {0}};
+
+static const stele_option snapshots_delete_options[] = {
+    {.name = "yes", .kind = STELE_OPTION_FLAG, .help = "really: states are made by replays again"},
     {0}};
 
 static const stele_option publish_options[] = {
@@ -165,7 +170,12 @@ static const stele_option snapshots_list_options[] = {
 static const stele_option status_options[] = {
     {.name = "check",
      .kind = STELE_OPTION_FLAG,
-     .help = "exit with 3 if any partition is stalled or stopped"},
+     .help = "exit with 3 if a partition is stalled, stopped or unknown: nobody runs it"},
+    {.name = "instance",
+     .kind = STELE_OPTION_TEXT,
+     .value = "NAME",
+     .help =
+         "only the partitions of one worker: NAME, or NAME-PID as workers are called by default"},
     {0}};
 
 static const stele_option schema_register_options[] = {
@@ -226,8 +236,9 @@ const stele_command stele_commands[] = {
      .operand_min = 1,
      .operand_max = 1,
      .summary = "delete an events topic and what the application's projections made of it",
-     .details =
-         "For what was tried out: events cannot be brought back. The group's offsets go with them.",
+     .details = "For what was tried out: events cannot be brought back. The groups' offsets and "
+                "the rows in\n"
+                "status go with them. Refused while a worker reads the topic.",
      .example = "shop topics delete customer --yes",
      .options = topics_delete_options,
      .run = stele_cmd_topics_delete},
@@ -282,10 +293,23 @@ const stele_command stele_commands[] = {
      .summary = "show what each partition of a projection is doing",
      .details = "Reads Kafka alone: what workers last said in _stele.status, and where the log "
                 "ends. What is\n"
-                "older than 15 s reads as unknown.",
+                "older than 15 s reads as unknown. A container's health check asks for its own "
+                "worker:\n"
+                "stele status --check --instance \"$HOSTNAME\".",
      .example = "stele status customers --check",
      .options = status_options,
      .run = stele_cmd_status},
+    {.name = "status forget",
+     .operands = "PROJECTION",
+     .operand_min = 1,
+     .operand_max = 1,
+     .summary = "drop the rows of what is over",
+     .details = "Rows of workers that ended, or have not reported for 15 s: of a version that is "
+                "retired, of\n"
+                "partitions that are no more. PROJECTION is a name, or a name with a version: "
+                "customers.v1.",
+     .example = "stele status forget customers.v1",
+     .run = stele_cmd_status_forget},
     {.name = "snapshots list",
      .operands = "PROJECTION",
      .operand_min = 1,
@@ -296,6 +320,17 @@ const stele_command stele_commands[] = {
      .example = "stele snapshots list customers",
      .options = snapshots_list_options,
      .run = stele_cmd_snapshots_list},
+    {.name = "snapshots delete",
+     .operands = "PROJECTION",
+     .operand_min = 1,
+     .operand_max = 1,
+     .summary = "delete a projection's snapshots topic and its rows in status",
+     .details = "PROJECTION is a name with its version: customers.v1. For a version that is over, "
+                "or so that a\n"
+                "worker replays the log. Refused while a worker reports on it.",
+     .example = "stele snapshots delete customers.v1 --yes",
+     .options = snapshots_delete_options,
+     .run = stele_cmd_snapshots_delete},
     {.name = "snapshots verify",
      .operands = "PROJECTION",
      .operand_min = 1,

@@ -12,6 +12,7 @@
 #include "core/message.h"
 #include "core/monitor.h"
 #include "core/names.h"
+#include "core/text.h"
 #include "kafka/topic_spec.h"
 
 enum {
@@ -98,6 +99,7 @@ static char *to_json(const stele_status_board *board, const entry *of, stele_par
                   state_names[state], "reason", reason, "position", (json_int_t)of->position,
                   "rate", of->rate, "since", since, "time", time);
     if (line == NULL) return NULL; /* text that is not UTF-8 */
+    if (board->closing) json_object_set_new(line, "ended", json_true());
     char *text = json_dumps(line, JSON_COMPACT | JSON_REAL_PRECISION(6));
     json_decref(line);
     return text;
@@ -149,7 +151,7 @@ static void write_line(stele_status_board *board, int32_t partition, entry *of)
 
 static bool is_due(const stele_status_board *board, const entry *of, int64_t now_ns)
 {
-    if (!of->is_ours) return false;
+    if (!of->is_ours || board->closing) return of->is_ours; /* closing: the last word */
     int64_t age_ms = (now_ns - of->written_ns) / 1000000;
     bool hangs = busy_ms_of(board, now_ns) >= board->options.stall_timeout_ms;
     /* A moving position is a change too, but not one for each batch. */
@@ -300,11 +302,20 @@ static entry *entry_of(stele_status_board *board, int32_t partition)
     return &board->entries[partition];
 }
 
+/* What a broker says may be no UTF-8, which would not fit into JSON. */
+static const char *show(const char *reason, stele_buffer *shown)
+{
+    stele_show(shown, stele_text(reason));
+    return stele_buffer_text(shown);
+}
+
 void stele_status_board_set(stele_status_board *board, int32_t partition,
                             stele_partition_state state, const char *reason, int64_t position,
                             int64_t applied)
 {
     if (board == NULL) return;
+    STELE_AUTO_VALUE(stele_buffer) shown = {0};
+    reason = show(reason, &shown);
     stele_monitor_lock(&board->monitor);
     entry *of = entry_of(board, partition);
     bool is_new = !of->is_ours || of->state != state || strcmp(of->reason, reason) != 0;

@@ -4,13 +4,14 @@
  * worker.
  *
  * Key: "<projection>.v<n>/<topic>/<partition>". Value: JSON with instance, state, reason, position,
- * rate, since and time. Written on change and every 5 s; what is older than 15 s says nothing about
- * the present. */
+ * rate, since and time; `"ended": true` in the last word of a worker that ends. Written on change
+ * and every 5 s; what is older than 15 s says nothing about the present. */
 #ifndef STELE_CONSUMER_STATUS_H
 #define STELE_CONSUMER_STATUS_H
 
 #include "core/clock.h"
 #include "core/deadline.h"
+#include "core/names.h"
 #include "core/scope.h"
 #include "kafka/log.h"
 
@@ -42,6 +43,7 @@ typedef struct stele_status_line {
     double rate;        /* events per second, lately */
     int64_t since_ms;   /* Unix time at which it came into this state */
     int64_t time_ms;    /* Unix time at which it was written */
+    bool is_over;       /* no one reports on it: too old, or the last word of a worker that ended */
 } stele_status_line;
 
 /* ---- writing: the board of one worker ---- */
@@ -82,13 +84,23 @@ void stele_status_board_close(stele_status_board *board);
 typedef void stele_status_each(void *context, const stele_status_line *line);
 
 /**
- * The last line of each key, in no order. Lines that are too old come with STELE_STATE_UNKNOWN; if
- * they gave a reason, theirs is "last said: STATE: REASON".
+ * The last word on each key, in no order. Where a worker that was frozen wrote after the one that
+ * took its place, the newer word counts, not the later record. A word that is too old, or of a
+ * clock that is ahead by as much, comes with STELE_STATE_UNKNOWN and the reason "last said: STATE:
+ * REASON". So does a record that is not understood, with an empty instance and time_ms 0.
  *
  * @param name  of one projection with its version; NULL: all
  * @return STELE_OK also if the topic does not exist: nobody has written
  */
 stele_status stele_status_read(stele_log *log, const char *name, stele_deadline deadline,
                                stele_status_each *each, void *context, stele_error *err);
+
+/**
+ * Drop rows: a tombstone for each. Whoever still reports on one brings it back within 5 s.
+ * @param rows  as stele_status_read gave them; STELE_STATE_UNKNOWN ones, or you meddle with a
+ * worker
+ */
+stele_status stele_status_forget(stele_log *log, const stele_status_row *rows, size_t count,
+                                 int timeout_ms, stele_error *err);
 
 #endif

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT
- * The reading side of `_stele.status`. What is not understood is left out: the topic is for people,
- * and another version of Stele may write to it. */
+ * The reading side of `_stele.status`. A record that is not understood spoils its own row and no
+ * other: the topic is for people, and another version of Stele may write to it. */
 #include "consumer/status.h"
 
+#include <inttypes.h>
 #include <jansson.h>
+#include <math.h>
+#include <string.h>
 
 #include "consumer/read.h"
 #include "core/alloc.h"
@@ -13,35 +16,66 @@
 #include "core/table.h"
 #include "core/text.h"
 
-/* The last value of a key, as JSON text; owned. */
+/* What a key's records say, as JSON text; owned. */
 typedef struct last_line {
-    char *json; /* NULL: a tombstone */
+    char *json;      /* NULL: a tombstone */
+    int64_t time_ms; /* of `json`; -1: it has none that is understood */
 } last_line;
+
+static int64_t time_of(const char *json)
+{
+    int64_t time_ms = -1;
+    json_t *line = json_loads(json, 0, NULL);
+    const char *time = json_string_value(json_object_get(line, "time"));
+    if (time != NULL) stele_parse_timestamp(stele_text(time), STELE_TIME_MILLIS, &time_ms, NULL);
+    json_decref(line);
+    return time_ms;
+}
+
+/* A worker that was frozen sends what it had to say when it wakes up, after the word of the one
+ * that took its place. So an older word does not replace a newer one; but a word from the future,
+ * of a clock that is wrong, does not stand in anybody's way. */
+static bool is_outdated(const last_line *last, int64_t time_ms, int64_t now_ms)
+{
+    return last->json != NULL && last->time_ms <= now_ms && time_ms >= 0 && time_ms < last->time_ms;
+}
+
+typedef struct reading {
+    stele_table *lines;
+    int64_t now_ms;
+} reading;
 
 static int keep_last(void *context, const stele_batch *batch, stele_error *err)
 {
     (void)err;
-    stele_table *lines = context;
+    reading *r = context;
     for (size_t i = 0; i < batch->count; i++) {
         const stele_record *record = &batch->records[i];
         if (record->key.data == NULL) continue;
-        last_line *line = stele_table_insert(lines, record->key, NULL);
+        last_line *line = stele_table_insert(r->lines, record->key, NULL);
         if (line == NULL) continue;
-        free(line->json);
-        line->json = record->value.data == NULL
+        char *json = record->value.data == NULL
                          ? NULL
                          : stele_strndup((const char *)record->value.data, record->value.size);
+        int64_t time_ms = json == NULL ? -1 : time_of(json);
+        if (json != NULL && is_outdated(line, time_ms, r->now_ms)) {
+            free(json);
+            continue;
+        }
+        free(line->json);
+        *line = (last_line){json, time_ms};
     }
     return STELE_OK;
 }
 
+/* "customers.v1/customer.events/3" in three. */
 static bool split_key(char *key, stele_status_line *line)
 {
-    stele_status_row name;
-    if (!stele_status_key_parse(key, &name)) return false;
-    line->name = name.group;
-    line->topic = name.topic;
-    line->partition = name.partition;
+    stele_status_row row;
+    if (!stele_status_key_parse(key, &row)) return false;
+    line->name = row.group;
+    line->topic = row.topic;
+    line->partition = row.partition;
     return true;
 }
 
@@ -66,22 +100,59 @@ static bool parse_line(json_t *json, stele_status_line *line)
                     &line->rate, "since", &since, "time", &time) != 0)
         return false;
     line->position = position;
-    return parse_state(state, &line->state) &&
+    line->is_over = json_is_true(json_object_get(json, "ended"));
+    return isfinite(line->rate) && line->rate < 1e12 && parse_state(state, &line->state) &&
            stele_parse_timestamp(stele_text(since), STELE_TIME_MILLIS, &line->since_ms, NULL) ==
                STELE_OK &&
            stele_parse_timestamp(stele_text(time), STELE_TIME_MILLIS, &line->time_ms, NULL) ==
                STELE_OK;
 }
 
-/* What nobody has repeated may be over, but why it was so is still worth to know. */
-static void make_unknown(stele_status_line *line, char *text, size_t size)
+/* What no one has repeated may be over, but why it was so is still worth knowing. */
+static void make_unknown(stele_status_line *line, int64_t now_ms, char *text, size_t size)
 {
-    text[0] = '\0';
-    if (line->reason[0] != '\0')
+    if (line->time_ms > now_ms)
+        stele_message_format(text, size, "its worker's clock is %" PRId64 " s ahead of this one",
+                             (line->time_ms - now_ms) / 1000);
+    else if (line->reason[0] != '\0')
         stele_message_format(text, size, "last said: %s: %s",
                              stele_partition_state_name(line->state), line->reason);
+    else
+        stele_message_format(text, size, "last said: %s", stele_partition_state_name(line->state));
     line->reason = text;
     line->state = STELE_STATE_UNKNOWN;
+    line->is_over = true;
+}
+
+/* A record that is not understood is a row all the same: somebody wrote it, and it can be dropped.
+ */
+static void make_obscure(stele_status_line *line)
+{
+    line->instance = "";
+    line->state = STELE_STATE_UNKNOWN;
+    line->is_over = true;
+    line->reason = "its record in " STELE_STATUS_TOPIC " is not understood";
+    line->position = -1;
+    line->rate = 0;
+    line->since_ms = line->time_ms = 0;
+}
+
+static void hand_out_line(stele_bytes key, const char *json_text, const char *name, int64_t now_ms,
+                          stele_status_each *each, void *context)
+{
+    STELE_AUTO(char) text = stele_strndup((const char *)key.data, key.size);
+    stele_status_line line = {0};
+    if (strlen(text) != key.size || !split_key(text, &line)) return;
+    if (name != NULL && strcmp(name, line.name) != 0) return;
+    json_t *json = json_loads(json_text, 0, NULL);
+    char said[2 * STELE_ERROR_TEXT_MAX];
+    if (json == NULL || !parse_line(json, &line))
+        make_obscure(&line);
+    else if (now_ms - line.time_ms > STELE_STATUS_AGE_MS ||
+             line.time_ms - now_ms > STELE_STATUS_AGE_MS)
+        make_unknown(&line, now_ms, said, sizeof said);
+    each(context, &line);
+    json_decref(json);
 }
 
 static void hand_out(const stele_table *lines, const char *name, int64_t now_ms,
@@ -89,21 +160,9 @@ static void hand_out(const stele_table *lines, const char *name, int64_t now_ms,
 {
     stele_table_cursor cursor = {0};
     last_line *last;
-    while ((last = stele_table_next(lines, &cursor)) != NULL) {
-        if (last->json == NULL) continue;
-        stele_bytes key = stele_table_key(lines, last);
-        STELE_AUTO(char) text = stele_strndup((const char *)key.data, key.size);
-        stele_status_line line = {0};
-        json_t *json = json_loads(last->json, 0, NULL);
-        if (split_key(text, &line) && (name == NULL || strcmp(name, line.name) == 0) &&
-            json != NULL && parse_line(json, &line)) {
-            char last_said[2 * STELE_ERROR_TEXT_MAX];
-            if (now_ms - line.time_ms > STELE_STATUS_AGE_MS)
-                make_unknown(&line, last_said, sizeof last_said);
-            each(context, &line);
-        }
-        json_decref(json);
-    }
+    while ((last = stele_table_next(lines, &cursor)) != NULL)
+        if (last->json != NULL)
+            hand_out_line(stele_table_key(lines, last), last->json, name, now_ms, each, context);
 }
 
 static void free_lines(stele_table *lines)
@@ -119,15 +178,44 @@ stele_status stele_status_read(stele_log *log, const char *name, stele_deadline 
                                stele_status_each *each, void *context, stele_error *err)
 {
     stele_table *lines = stele_table_new(sizeof(last_line), 0);
+    reading r = {lines, stele_clock_now_ms(stele_log_clock(log))};
     stele_read_start start = {{STELE_STATUS_TOPIC, 0}, STELE_OFFSET_NONE};
     stele_read_options options = {
-        .starts = &start, .count = 1, .deadline = deadline, .take = keep_last, .context = lines};
+        .starts = &start, .count = 1, .deadline = deadline, .take = keep_last, .context = &r};
     stele_error own;
     if (err == NULL) err = &own;
     stele_status status = stele_bounded_read(log, &options, err);
     if (status == STELE_E_NOT_FOUND) status = STELE_OK;
-    if (status == STELE_OK)
-        hand_out(lines, name, stele_clock_now_ms(stele_log_clock(log)), each, context);
+    if (status == STELE_OK) hand_out(lines, name, r.now_ms, each, context);
     free_lines(lines);
     return status;
+}
+
+static void on_forgotten(void *context, void *opaque, stele_position position,
+                         const stele_error *failure)
+{
+    (void)opaque;
+    (void)position;
+    stele_error *first = context;
+    if (failure != NULL && first->status == STELE_OK) *first = *failure;
+}
+
+stele_status stele_status_forget(stele_log *log, const stele_status_row *rows, size_t count,
+                                 int timeout_ms, stele_error *err)
+{
+    if (count == 0) return STELE_OK;
+    STELE_AUTO(stele_log_producer) producer = NULL;
+    stele_error failure = {0};
+    stele_log_producer_options options = {
+        .compression = "none", .delivered = on_forgotten, .context = &failure};
+    stele_status status = stele_log_producer_open(log, &options, &producer, err);
+    for (size_t i = 0; i < count && status == STELE_OK; i++) {
+        STELE_AUTO(char) key = stele_status_key(rows[i].group, rows[i].topic, rows[i].partition);
+        stele_log_entry tombstone = {.partition = {STELE_STATUS_TOPIC, 0}, .key = stele_text(key)};
+        status = stele_log_producer_put(producer, &tombstone, err);
+    }
+    if (status == STELE_OK) status = stele_log_producer_flush(producer, timeout_ms, err);
+    if (status < 0 || failure.status == STELE_OK) return status;
+    if (err != NULL) *err = failure;
+    return failure.status;
 }

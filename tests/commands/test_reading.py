@@ -19,7 +19,7 @@ def topics_have_the_right_settings():
     with stele() as program:
         name = unique("topic")
         done = program.call("topics", "create", name, "--partitions", "3").exits(0)
-        done.says(f"created {name}.events with 3 partitions; their number is for ever")
+        done.says(f"created {name}.events with 3 partitions; their number is forever")
         program.call("topics", "create", name).exits(1).says(
             f"{name}.events is there already: stele topics describe {name} shows it")
         done = program.call("topics", "describe", name).exits(0)
@@ -192,8 +192,13 @@ def snapshots_are_listed_and_verified():
 def status_is_a_table_or_json():
     """status prints a row for each partition, also of those of which nobody has spoken."""
     with Probe(partitions=2) as probe:
-        done = probe.call("status", probe.name).exits(0).says(f"no worker has reported on {probe.name}")
-        assert done.out == "" and probe.call("status", probe.name, "--json").exits(0).out == ""
+        rows = probe.status()
+        assert [(row["partition"], row["state"], row["instance"]) for row in rows] == \
+            [(0, "unknown", None), (1, "unknown", None)], rows
+        probe.call("status", probe.name, "--check").exits(3)
+        done = probe.call("status", f"{probe.name}x").exits(0).says(f"no worker has reported on {probe.name}x")
+        assert done.out == "" and probe.call("status", f"{probe.name}x", "--json").exits(0).out == ""
+        probe.call("status", f"{probe.name}x", "--check").exits(3)
         probe.publish({"id": "a"})
         worker = probe.worker("-o", "worker.instance=the-instance")
         rows = until("both run", 60, lambda: (rows := probe.status()) and len(rows) == 2 and
@@ -207,6 +212,69 @@ def status_is_a_table_or_json():
         assert all("the-instance" in line and "running" in line for line in table[1:3]), table
         assert probe.call("status", probe.group).exits(0).out.count(probe.group) == 2
         worker.ends(signal.SIGTERM).exits(0)
+
+
+@case
+def a_dead_worker_is_found_by_the_check():
+    """status --check exits with 3 once nobody reports; --instance asks for one worker; forget drops its rows."""
+    with Probe(partitions=2) as probe:
+        probe.publish({"id": "a"})
+        worker = probe.worker("-o", "worker.instance=dies-17")
+        until("both run", 60, lambda: all(row["state"] == "running" for row in probe.status()))
+        for name in ("dies", "dies-17"):
+            done = probe.call("status", probe.name, "--check", "--instance", name).exits(0)
+            assert done.out.count("dies-17") == 2, done.out
+        probe.call("status", probe.name, "--check", "--instance", "die").exits(0).says("die has no partition")
+        probe.call("status", "forget", probe.name).exits(1).says("kept 2 rows", f"{probe.group} is reported on by dies-17")
+        probe.call("snapshots", "delete", probe.group, "--yes").exits(1).says("reported on by dies-17")
+        probe.call("topics", "delete", probe.name, "--yes").exits(1).says("reported on by dies-17", "--force")
+        worker.ends(signal.SIGKILL)
+        until("it is missed", 40, lambda: all(row["state"] == "unknown" for row in probe.status()))
+        probe.call("status", probe.name, "--check").exits(3)
+        probe.call("status", probe.name, "--check", "--instance", "dies").exits(3).prints("last said: running")
+        probe.call("status", "forget", probe.group).exits(0).says("dropped 2 rows")
+        assert all(row["instance"] is None for row in probe.status())
+        probe.call("status", "forget", probe.group).exits(0).says("has no rows")
+
+
+@case
+def one_bad_row_takes_no_other_with_it():
+    """An impossible topic, wrong JSON and escape sequences in _stele.status spoil their own row."""
+    with Probe() as probe:
+        probe.publish({"id": "a"})
+        worker = probe.worker()
+        probe.awaits_end()
+        line = json.dumps({"instance": "evil\x1b[2J\n\u202e", "state": "stopped", "reason": "\x1b]0;x\x07\nfake  row",
+                           "position": 1, "rate": 0, "since": "2026-01-01T00:00:00Z",
+                           "time": "2026-01-01T00:00:00Z"})
+        impossible, gone = f"{probe.name}.v7/no such topic!\x1b[1m/0", f"{probe.group}/{probe.topic}/9"
+        meddle("put", "_stele.status", 0, f"={impossible}", f"={line}")
+        meddle("put", "_stele.status", 0, f"={gone}", "=not json")
+        done = probe.call("status", probe.name).exits(0).prints("running", "this partition is no more", "status forget")
+        assert len(done.out.splitlines()) == 4, done.out
+        assert all(32 <= ord(c) or c == "\n" for c in done.out) and "\u202e" not in done.out, repr(done.out)
+        assert len(probe.call("status", probe.name, "--json").exits(0).rows()) == 3
+        probe.call("status", probe.name, "--check").exits(3)
+        probe.call("status", "forget", probe.name).exits(0).says("dropped 2 rows", "kept 1 row: ")
+        assert len(probe.status()) == 1
+        worker.ends(signal.SIGTERM).exits(0)
+
+
+@case
+def a_version_is_retired_whole():
+    """snapshots delete takes a version's topic and its rows; it wants a version and --yes."""
+    with Probe() as probe:
+        probe.publish({"id": "a"})
+        worker = probe.worker()
+        probe.awaits_end()
+        worker.ends(signal.SIGTERM).exits(0)
+        probe.call("snapshots", "delete", probe.name, "--yes").exits(2).says(f"{probe.name}.v1")
+        probe.call("snapshots", "delete", probe.group).exits(2).says("--yes")
+        probe.call("snapshots", "delete", probe.group, "--yes").exits(0).says(
+            f"deleted {probe.snapshots}", "dropped 1 row from the status")
+        until("the topic is gone", 20, lambda: probe.call("snapshots", "list", probe.name).code == 1)
+        probe.call("snapshots", "delete", probe.group, "--yes").exits(1).says(f"there is no topic {probe.snapshots}")
+        assert [row["instance"] for row in probe.status()] == [None]
 
 
 @case

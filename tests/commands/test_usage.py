@@ -64,7 +64,7 @@ def misspelt_commands_and_options():
                 (["state", "p", "--all", "--at", "3"], "--at goes with an ID"),
                 (["state", "p", "i", "--at", "never"], "--at never: want a version from 1 on, or a time"),
                 (["tail", "a", "--from", "somewhere"], "--from somewhere: want beginning, an offset, or a time"),
-                (["topics", "delete", "a"], "a.events and all its events would be gone for ever"),
+                (["topics", "delete", "a"], "a.events and all its events would be gone forever"),
                 (["topics", "create", ""], "topics create: want AGGREGATE, and not an empty word"),
                 (["state", "p", ""], "state: want PROJECTION [ID], and not an empty word"),
                 (["-o", "worker.threads=2", "run"], "options stand behind the command: stele COMMAND -o"),

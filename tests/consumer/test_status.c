@@ -180,7 +180,9 @@ static void the_last_word_is_written_when_the_board_closes(void **state)
     stele_status_board_set(of->board, 0, STELE_STATE_STOPPING, "", 1, 1);
     stele_status_board_close(of->board);
     of->board = NULL;
-    assert_int_equal(read_line(of, NAME, 0).line.state, STELE_STATE_STOPPING);
+    found line = read_line(of, NAME, 0);
+    assert_int_equal(line.line.state, STELE_STATE_STOPPING);
+    assert_true(line.line.is_over);
     end_desk(of);
 }
 
@@ -205,34 +207,113 @@ static void only_the_projection_that_is_asked_for_is_read(void **state)
     end_desk(of);
 }
 
-static void what_is_not_understood_is_left_out(void **state)
+/* As another program would write it. @param value  NULL: a tombstone */
+static void put(desk *of, const char *key, const char *value)
+{
+    stele_log_topic_options topic = {.name = STELE_STATUS_TOPIC, .partitions = 1};
+    stele_log_topic_create(of->log, &topic, 1000, NULL); /* if the board has not been so far yet */
+    stele_log_producer *producer;
+    stele_log_producer_options options = {0};
+    assert_int_equal(stele_log_producer_open(of->log, &options, &producer, NULL), STELE_OK);
+    stele_log_entry entry = {
+        .partition = {STELE_STATUS_TOPIC, 0}, .key = stele_text(key), .value = stele_text(value)};
+    assert_int_equal(stele_log_producer_put(producer, &entry, NULL), STELE_OK);
+    assert_int_equal(stele_log_producer_flush(producer, 1000, NULL), STELE_OK);
+    stele_log_producer_close(producer);
+}
+
+static void put_line(desk *of, int partition, const char *instance, const char *time)
+{
+    STELE_AUTO(char) key = stele_status_key(NAME, TOPIC, partition);
+    STELE_AUTO(char)
+    json = stele_strdup_format("{\"instance\":\"%s\",\"state\":\"running\",\"reason\":\"\","
+                               "\"position\":1,\"rate\":0,\"since\":\"%s\",\"time\":\"%s\"}",
+                               instance, time, time);
+    put(of, key, json);
+}
+
+static void what_is_not_understood_spoils_its_own_row_only(void **state)
 {
     (void)state;
     desk *of = new_desk();
     stele_status_board_set(of->board, 0, STELE_STATE_RUNNING, "", 1, 1);
     await(of, 0, STELE_STATE_RUNNING);
-    stele_log_producer *producer;
-    stele_log_producer_options options = {0};
-    assert_int_equal(stele_log_producer_open(of->log, &options, &producer, NULL), STELE_OK);
-    const char *const cases[][2] = {
+    static const char *const cases[][2] = {
         {"x", "{}"},
         {"balances.v1/account.events/1", "not json"},
         {"balances.v1/account.events/2", "{\"state\":\"dancing\"}"},
+        {"balances.v1/account.events/3",
+         "{\"instance\":\"i\",\"state\":\"running\",\"reason\":\"\",\"position\":1,\"rate\":1e300,"
+         "\"since\":\"2023-11-14T22:13:20Z\",\"time\":\"2023-11-14T22:13:20Z\"}"},
         {"balances.v1/account.events/-4", "{}"},
         {"balances.v1", "{}"},
     };
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        stele_log_entry entry = {.partition = {STELE_STATUS_TOPIC, 0},
-                                 .key = stele_text(cases[i][0]),
-                                 .value = stele_text(cases[i][1])};
-        assert_int_equal(stele_log_producer_put(producer, &entry, NULL), STELE_OK);
-    }
-    assert_int_equal(stele_log_producer_flush(producer, 1000, NULL), STELE_OK);
-    stele_log_producer_close(producer);
+    for (size_t i = 0; i < COUNT_OF(cases); i++)
+        put(of, cases[i][0], cases[i][1]);
 
-    assert_true(read_line(of, NAME, 0).is_there);
-    assert_false(read_line(of, NAME, 1).is_there);
-    assert_false(read_line(of, NAME, 2).is_there);
+    assert_int_equal(read_line(of, NAME, 0).line.state, STELE_STATE_RUNNING);
+    for (int partition = 1; partition <= 3; partition++) {
+        found line = read_line(of, NAME, partition);
+        assert_int_equal(line.line.state, STELE_STATE_UNKNOWN);
+        assert_true(line.line.is_over);
+        assert_non_null(strstr(line.reason, "not understood"));
+    }
+    assert_false(read_line(of, NAME, -4).is_there);
+    end_desk(of);
+}
+
+static void the_old_word_of_a_frozen_worker_does_not_stand_over_the_owners(void **state)
+{
+    (void)state;
+    desk *of = new_desk();
+    stele_manual_clock_set(&of->time, INT64_C(1700000000000)); /* 2023-11-14T22:13:20Z */
+    put_line(of, 3, "owner", "2023-11-14T22:13:19Z");
+
+    put_line(of, 3, "frozen", "2023-11-14T22:12:50Z");
+    found line = read_line(of, NAME, 3);
+
+    assert_string_equal(line.instance, "owner");
+    assert_int_equal(line.line.state, STELE_STATE_RUNNING);
+    end_desk(of);
+}
+
+static void a_clock_that_is_ahead_stands_in_nobodys_way(void **state)
+{
+    (void)state;
+    desk *of = new_desk();
+    put_line(of, 3, "ahead", "2023-11-14T23:13:20Z");
+    found line = read_line(of, NAME, 3);
+    assert_int_equal(line.line.state, STELE_STATE_UNKNOWN);
+    assert_string_equal(line.reason, "its worker's clock is 3600 s ahead of this one");
+
+    put_line(of, 3, "right", "2023-11-14T22:13:20Z");
+
+    assert_string_equal(read_line(of, NAME, 3).instance, "right");
+    end_desk(of);
+}
+
+static void a_reason_that_is_not_utf8_is_shown(void **state)
+{
+    (void)state;
+    desk *of = new_desk();
+    stele_status_board_set(of->board, 0, STELE_STATE_STOPPED, "key \xFF\x1b[2J", 1, 1);
+    found line = await(of, 0, STELE_STATE_STOPPED);
+    assert_string_equal(line.reason, "key \\xff\\x1b[2J");
+    end_desk(of);
+}
+
+static void rows_are_forgotten(void **state)
+{
+    (void)state;
+    desk *of = new_desk();
+    put_line(of, 3, "gone", "2023-11-14T20:00:00Z");
+    put_line(of, 4, "gone", "2023-11-14T20:00:00Z");
+    const stele_status_row rows[] = {{NAME, TOPIC, 3}};
+
+    assert_int_equal(stele_status_forget(of->log, rows, 1, 1000, NULL), STELE_OK);
+
+    assert_false(read_line(of, NAME, 3).is_there);
+    assert_true(read_line(of, NAME, 4).is_there);
     end_desk(of);
 }
 
@@ -260,7 +341,11 @@ int main(void)
         cmocka_unit_test(the_last_word_is_written_when_the_board_closes),
         cmocka_unit_test(a_broker_that_is_away_holds_nobody_up),
         cmocka_unit_test(only_the_projection_that_is_asked_for_is_read),
-        cmocka_unit_test(what_is_not_understood_is_left_out),
+        cmocka_unit_test(what_is_not_understood_spoils_its_own_row_only),
+        cmocka_unit_test(the_old_word_of_a_frozen_worker_does_not_stand_over_the_owners),
+        cmocka_unit_test(a_clock_that_is_ahead_stands_in_nobodys_way),
+        cmocka_unit_test(a_reason_that_is_not_utf8_is_shown),
+        cmocka_unit_test(rows_are_forgotten),
         cmocka_unit_test(nobody_has_written_is_no_failure),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT
+ * `snapshots delete`: the states of one version of a projection, and its rows in status. */
+#include <stdlib.h>
+
+#include "cli/cmd.h"
+#include "cli/status_rows.h"
+#include "core/alloc.h"
+#include "core/names.h"
+#include "registry/client.h"
+
+stele_exit stele_cmd_snapshots_delete(stele_cli *cli, const stele_arguments *arguments)
+{
+    const char *group = stele_arguments_operand(arguments, 0);
+    stele_projection_name name;
+    if (!stele_projection_group_parse(stele_text(group), &name))
+        return stele_cli_fail(cli, STELE_EXIT_USAGE,
+                              "snapshots delete: %s has no version; say which one, as in %s.v1",
+                              group, group);
+    STELE_AUTO(char)
+    projection = stele_strndup((const char *)name.projection.data, name.projection.size);
+    STELE_AUTO(char) topic = stele_snapshots_topic(projection, name.version);
+    if (!stele_arguments_flag(arguments, "yes"))
+        return stele_cli_fail(
+            cli, STELE_EXIT_USAGE,
+            "snapshots delete: %s would be gone, and a worker would have to replay "
+            "the whole log; confirm with --yes",
+            topic);
+    stele_client *client = stele_cli_client(cli);
+    if (client == NULL) return STELE_EXIT_FAILED;
+    STELE_AUTO_VALUE(stele_status_rows) rows = {0};
+    stele_error err = {0};
+    if (stele_status_rows_find(cli, group, NULL, &rows, &err) < 0)
+        return stele_cli_fail_error(cli, &err);
+    if (rows.living_count > 0)
+        return stele_cli_fail(cli, STELE_EXIT_FAILED,
+                              "%s: stop its workers first, and wait 15 s if they were killed",
+                              rows.living);
+    stele_status status =
+        stele_log_topic_delete(stele_client_log(client), topic, cli->timeout_ms, &err);
+    if (status < 0 && (status != STELE_E_NOT_FOUND || rows.count == 0))
+        return stele_cli_fail_error(cli, &err);
+    if (status == STELE_OK) stele_cli_print(cli->err, "deleted %s", topic);
+    return stele_status_rows_drop(cli, &rows);
+}
