@@ -191,8 +191,8 @@ static stele_status publish_value(publication *p, stele_error *err)
             return why.status;
         } else if (stele_deadline_passed(deadline)) {
             return stele_fail(err, STELE_E_TIMED_OUT, STELE_NEXT_STOP,
-                              "no event was taken for %d s: is the broker away?",
-                              p->cli->timeout_ms / 1000);
+                              "no event was taken for %d s: %s", p->cli->timeout_ms / 1000,
+                              why.text);
         }
     }
 }

@@ -36,6 +36,15 @@ const stele_config_key stele_config_keys[] = {
      .unit = "ms",
      .help = "After this time without a sign of life a worker's partitions go to others."},
     {.section = "kafka",
+     .key = "socket.timeout.ms",
+     .type = STELE_CONFIG_INT,
+     .initial = "10000",
+     .min = 10,
+     .max = 300000,
+     .unit = "ms",
+     .help = "How long the broker may take for one answer. In a transaction it is never longer "
+             "than a tenth of a second less than transaction_timeout_ms of the projection."},
+    {.section = "kafka",
      .key = "sasl.password",
      .type = STELE_CONFIG_SECRET,
      .help = "Password for SASL PLAIN and SCRAM."},
@@ -199,6 +208,10 @@ const stele_config_owned stele_config_owned_keys[] = {
     {"request.required.acks", "an event counts as stored when all in-sync replicas have it"},
     {"enable.idempotence", "without it events are doubled"},
     {"enable.gapless.guarantee", "Stele replaces a failed producer itself"},
+    {"delivery.timeout.ms", "an event is sent until it is acknowledged; a transaction has "
+                            "transaction_timeout_ms of the projection"},
+    {"message.timeout.ms", "an event is sent until it is acknowledged; a transaction has "
+                           "transaction_timeout_ms of the projection"},
     {"delivery.report.only.error", "every delivery is reported"},
     {"partitioner", "it decides where an aggregate lives, for every producer: murmur2_random"},
     {"queue.buffering.max.messages", "the queue of a producer has a bound of its own"},

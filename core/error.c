@@ -76,6 +76,8 @@ const char *stele_status_name(stele_status status)
         return "internal";
     case STELE_E_STOPPED:
         return "stopped";
+    case STELE_E_FORBIDDEN:
+        return "forbidden";
     }
     return "unknown";
 }

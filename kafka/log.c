@@ -168,6 +168,11 @@ void stele_log_producer_close(stele_log_producer *producer)
     if (producer != NULL) producer->ops->producer_close(producer);
 }
 
+void stele_log_producer_abandon(stele_log_producer *producer)
+{
+    if (producer != NULL) producer->ops->producer_abandon(producer);
+}
+
 stele_status stele_log_producer_put(stele_log_producer *producer, const stele_log_entry *entry,
                                     stele_error *err)
 {
@@ -241,20 +246,47 @@ stele_status stele_log_topic_setting(stele_log *log, const char *name, const cha
     return log->ops->topic_setting(log, name, setting, timeout_ms, out, err);
 }
 
-stele_status stele_log_topic_batch_max(stele_log *log, const char *name, int timeout_ms,
-                                       size_t *out, stele_error *err)
+/* A setting that is a number; `out` stays where the topic has none, or may not be asked.
+ * @return a failure that may pass */
+static stele_status ask_number(stele_log *log, const char *name, const char *setting,
+                               int timeout_ms, int64_t *out, stele_error *err)
 {
     STELE_AUTO(char) text = NULL;
     stele_error failure;
+    stele_status status = stele_log_topic_setting(log, name, setting, timeout_ms, &text, &failure);
+    if (status == STELE_OK) stele_parse_int64(stele_text(text), INT64_MIN, INT64_MAX, out, NULL);
+    if (status == STELE_OK || failure.next != STELE_NEXT_RETRY) return STELE_OK;
+    if (err != NULL) *err = failure;
+    return status;
+}
+
+stele_status stele_log_topic_batch_max(stele_log *log, const char *name, int timeout_ms,
+                                       size_t *out, stele_error *err)
+{
     int64_t limit = 0;
-    stele_status status =
-        stele_log_topic_setting(log, name, "max.message.bytes", timeout_ms, &text, &failure);
-    if (status < 0 && failure.next == STELE_NEXT_RETRY) {
-        if (err != NULL) *err = failure;
+    stele_status status = ask_number(log, name, "max.message.bytes", timeout_ms, &limit, err);
+    if (status == STELE_OK) *out = limit > 0 ? (size_t)limit : 0;
+    return status;
+}
+
+stele_status stele_log_topic_times(stele_log *log, const char *name, int timeout_ms,
+                                   stele_log_times *out, stele_error *err)
+{
+    STELE_AUTO(char) type = NULL;
+    stele_log_times found = {INT64_MAX, INT64_MAX};
+    stele_status status;
+    if ((status = ask_number(log, name, "message.timestamp.before.max.ms", timeout_ms,
+                             &found.past_max_ms, err)) < 0)
         return status;
-    }
-    if (status == STELE_OK) stele_parse_int64(stele_text(text), 1, INT32_MAX, &limit, NULL);
-    *out = (size_t)limit;
+    if ((status = ask_number(log, name, "message.timestamp.after.max.ms", timeout_ms,
+                             &found.future_max_ms, err)) < 0)
+        return status;
+    bool is_known = stele_log_topic_setting(log, name, "message.timestamp.type", timeout_ms, &type,
+                                            NULL) == STELE_OK;
+    /* The broker puts its own time into each record, and looks at none. */
+    if (is_known && strcmp(type, "LogAppendTime") == 0)
+        found = (stele_log_times){INT64_MAX, INT64_MAX};
+    *out = found;
     return STELE_OK;
 }
 

@@ -245,12 +245,15 @@ typedef struct stele_log_producer_options {
     size_t batch_max; /* bytes written as one batch, but for a record that is larger by itself: the
                          topic's max.message.bytes, which is a batch's limit; 0: 1,000,000 */
     const char *compression; /* NULL: "lz4" */
-    int linger_ms;           /* 0: 5 ms for facts, none in transactions */
+    int linger_ms;           /* 0: 5 ms for facts, none in transactions; -1: none */
+    bool gapless; /* a record that fails ends the producer, so that none behind it overtakes it */
     /**
      * One call per entry, within _poll, _flush, _commit, _abort or _close of the owner's thread.
      * @param position  where it stands; offset -1 if it failed
      * @param failure   NULL if it is acknowledged by all in-sync replicas; next = RETRY: it is
-     * surely not in the log; REJECT: too large; STOP: it may be in the log all the same
+     * surely not in the log, and may be put again; REJECT: surely not in the log, as the broker
+     * refuses it, or another record of its batch, for what is in it (too large, an impossible
+     * time); STOP: it may be in the log all the same
      */
     void (*delivered)(void *context, void *opaque, stele_position position,
                       const stele_error *failure);
@@ -266,6 +269,9 @@ stele_status stele_log_producer_open(stele_log *log, const stele_log_producer_op
  * open is nobody's then: its time-out or the next init aborts it. NULL is fine.
  */
 void stele_log_producer_close(stele_log_producer *producer);
+
+/** The same where an abort would do harm: nothing is sent that ends the open transaction. */
+void stele_log_producer_abandon(stele_log_producer *producer);
 
 /**
  * Append to the queue.
@@ -362,6 +368,16 @@ stele_status stele_log_topic_setting(stele_log *log, const char *name, const cha
  */
 stele_status stele_log_topic_batch_max(stele_log *log, const char *name, int timeout_ms,
                                        size_t *out, stele_error *err);
+
+/** How far a record's time may be from the broker's clock. */
+typedef struct stele_log_times {
+    int64_t past_max_ms;   /* INT64_MAX: any */
+    int64_t future_max_ms; /* the same */
+} stele_log_times;
+
+/** What a topic takes: its message.timestamp.*; any time where that may not be asked for. */
+stele_status stele_log_topic_times(stele_log *log, const char *name, int timeout_ms,
+                                   stele_log_times *out, stele_error *err);
 
 /** Names of all topics that begin with `prefix`; NULL-terminated array, released with one free().
  */

@@ -36,6 +36,7 @@ typedef struct stele_log_ops {
     stele_status (*producer_open)(stele_log *, const stele_log_producer_options *,
                                   stele_log_producer **, stele_error *);
     void (*producer_close)(stele_log_producer *);
+    void (*producer_abandon)(stele_log_producer *);
     stele_status (*put)(stele_log_producer *, const stele_log_entry *, stele_error *);
     stele_status (*producer_poll)(stele_log_producer *, int, stele_error *);
     stele_status (*flush)(stele_log_producer *, int, stele_error *);

@@ -207,6 +207,7 @@ static const stele_log_ops ops = {
     .group_offset_set = stele_memory_group_offset_set,
     .producer_open = stele_memory_producer_open,
     .producer_close = stele_memory_producer_close,
+    .producer_abandon = stele_memory_producer_close, /* which ends no transaction */
     .put = stele_memory_put,
     .producer_poll = stele_memory_producer_poll,
     .flush = stele_memory_flush,

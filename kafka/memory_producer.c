@@ -48,6 +48,7 @@ stele_status stele_memory_producer_open(stele_log *base, const stele_log_produce
     self->transaction_timeout_ms =
         options->transaction_timeout_ms == 0 ? TRANSACTION_MS : options->transaction_timeout_ms;
     self->delivery_timeout_ms = delivery_ms(options, self->transaction_timeout_ms);
+    self->gapless = options->gapless;
     self->queue_max = options->queue_max == 0 ? QUEUE_DEFAULT : options->queue_max;
     self->entries_end = &self->entries;
 
@@ -119,6 +120,21 @@ bool stele_memory_has_queued(const memory_producer *self)
 
 /* ---- sending ---- */
 
+/* As Kafka does where the record's time is kept (CreateTime). */
+static stele_status check_time(const memory_producer *self, const memory_topic *topic,
+                               const memory_entry *entry, stele_error *failure)
+{
+    int64_t ahead_ms = entry->timestamp_ms - stele_memory_now_ms(self->log);
+    const char *future = stele_memory_setting(topic, "message.timestamp.after.max.ms");
+    const char *past = stele_memory_setting(topic, "message.timestamp.before.max.ms");
+    if (strcmp(stele_memory_setting(topic, "message.timestamp.type"), "CreateTime") != 0 ||
+        (ahead_ms <= strtoll(future, NULL, 10) && -ahead_ms <= strtoll(past, NULL, 10)))
+        return STELE_OK;
+    return stele_fail(failure, STELE_E_INVALID, STELE_NEXT_REJECT,
+                      "%s: a record's time is %lld ms: outside of what the topic takes",
+                      topic->name, (long long)entry->timestamp_ms);
+}
+
 static stele_status check_topic(const memory_topic *topic, const memory_entry *entry,
                                 stele_error *failure)
 {
@@ -178,8 +194,9 @@ static stele_status append(memory_producer *self, memory_entry *entry, stele_err
         return stele_fail(failure, STELE_E_NOT_FOUND, STELE_NEXT_STOP,
                           "%s/%d is not there any more", entry->partition.topic,
                           (int)entry->partition.index);
-    stele_status status =
-        check_topic(stele_memory_find_topic(log, entry->partition.topic), entry, failure);
+    const memory_topic *topic = stele_memory_find_topic(log, entry->partition.topic);
+    stele_status status = check_topic(topic, entry, failure);
+    if (status == STELE_OK) status = check_time(self, topic, entry, failure);
     if (status < 0) return status;
 
     stele_log_memory_fault fault = take_fault(log);
@@ -191,6 +208,12 @@ static stele_status append(memory_producer *self, memory_entry *entry, stele_err
 static void fail_entry(memory_producer *self, memory_entry *entry, const stele_error *failure)
 {
     end_entry(entry, failure);
+    if (self->gapless && self->death.status == STELE_OK) {
+        stele_error death;
+        stele_fail_cause(&death, STELE_E_INTERNAL, STELE_NEXT_STOP, failure->cause,
+                         "a record failed, and the producer with it: %s", failure->text);
+        stele_memory_kill_producer(self, &death, NULL);
+    }
     if (!self->in_transaction || self->broken.status != STELE_OK) return;
     self->broken = *failure;
     self->broken.next = STELE_NEXT_ABORT;

@@ -264,6 +264,7 @@ typedef struct memory_producer {
     void *context;
     int64_t delivery_timeout_ms;
     size_t queue_max;
+    bool gapless;  /* dies of a record that fails */
     char **topics; /* names in positions, valid until it closes */
     size_t topic_count;
 

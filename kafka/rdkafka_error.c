@@ -69,10 +69,17 @@ static const struct {
     {RD_KAFKA_RESP_ERR_INVALID_REQUEST, STELE_E_INVALID},
     {RD_KAFKA_RESP_ERR_POLICY_VIOLATION, STELE_E_INVALID},
     {RD_KAFKA_RESP_ERR_INVALID_TRANSACTION_TIMEOUT, STELE_E_INVALID},
-    {RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, STELE_E_INVALID},
-    {RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED, STELE_E_INVALID},
-    {RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED, STELE_E_INVALID},
-    {RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED, STELE_E_INVALID},
+    {RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, STELE_E_FORBIDDEN},
+    {RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED, STELE_E_FORBIDDEN},
+    {RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED, STELE_E_FORBIDDEN},
+    {RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED, STELE_E_FORBIDDEN},
+    {RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP, STELE_E_INVALID},
+    {RD_KAFKA_RESP_ERR_INVALID_RECORD, STELE_E_INVALID},
+    {RD_KAFKA_RESP_ERR_UNSUPPORTED_FOR_MESSAGE_FORMAT, STELE_E_INVALID},
+    {RD_KAFKA_RESP_ERR_INVALID_GROUP_ID, STELE_E_INVALID},
+    {RD_KAFKA_RESP_ERR_INVALID_SESSION_TIMEOUT, STELE_E_INVALID},
+    {RD_KAFKA_RESP_ERR_INCONSISTENT_GROUP_PROTOCOL, STELE_E_INVALID},
+    {RD_KAFKA_RESP_ERR__CRIT_SYS_RESOURCE, STELE_E_UNAVAILABLE},
     {RD_KAFKA_RESP_ERR__PURGE_QUEUE, STELE_E_INTERRUPTED},
     {RD_KAFKA_RESP_ERR__PURGE_INFLIGHT, STELE_E_INTERRUPTED},
 };
@@ -82,6 +89,36 @@ stele_status stele_rdkafka_status(rd_kafka_resp_err_t code)
     for (size_t i = 0; i < sizeof statuses / sizeof *statuses; i++)
         if (statuses[i].code == (int)code) return statuses[i].status;
     return STELE_E_INTERNAL;
+}
+
+const char *stele_rdkafka_way_out(rd_kafka_resp_err_t code)
+{
+    static const struct {
+        rd_kafka_resp_err_t code;
+        const char *text;
+    } ways[] = {
+        {RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, "; raise the topic's max.message.bytes"},
+        {RD_KAFKA_RESP_ERR_INVALID_MSG_SIZE, "; raise the topic's max.message.bytes"},
+        {RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE, "; raise the topic's segment.bytes"},
+        {RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP,
+         "; its time is outside of the topic's message.timestamp.before.max.ms and "
+         "message.timestamp.after.max.ms"},
+        {RD_KAFKA_RESP_ERR_INVALID_RECORD,
+         "; in a compacted topic each record needs a key, and its time must be within the topic's "
+         "message.timestamp.*.max.ms"},
+        {RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED,
+         "; this user lacks the right: grant READ, WRITE and DESCRIBE on the topic"},
+        {RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED,
+         "; this user lacks the right: grant READ and DESCRIBE on the group"},
+        {RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+         "; this user lacks the right: grant WRITE and DESCRIBE on the transactional id"},
+        {RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED,
+         "; this user lacks the right on the cluster: CREATE to make topics, IDEMPOTENT_WRITE to "
+         "write to a broker before Kafka 2.8"},
+    };
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++)
+        if (ways[i].code == code) return ways[i].text;
+    return "";
 }
 
 static stele_next next_of(rdkafka_verdict verdict)
@@ -96,8 +133,8 @@ stele_status stele_rdkafka_fail(stele_error *err, rdkafka_verdict verdict, const
 {
     const char *text = verdict.text != NULL ? verdict.text : rd_kafka_err2str(verdict.code);
     return stele_fail_cause(err, stele_rdkafka_status(verdict.code), next_of(verdict),
-                            (int)verdict.code, "%s: %s (%s)", what, text,
-                            rd_kafka_err2name(verdict.code));
+                            (int)verdict.code, "%s: %s (%s)%s", what, text,
+                            rd_kafka_err2name(verdict.code), stele_rdkafka_way_out(verdict.code));
 }
 
 stele_status stele_rdkafka_fail_error(stele_error *err, rd_kafka_error_t *error, const char *what)

@@ -64,6 +64,7 @@ static void on_log(const rd_kafka_t *rk, int level, const char *facility, const 
 {
     rdkafka_client *client = rd_kafka_opaque(rk);
     if (client->log->debug) rd_kafka_log_print(rk, level, facility, text);
+    if (strcmp(facility, "THREAD") == 0) atomic_store(&client->lacks_threads, true);
     if (is_problem(level, facility))
         stele_rdkafka_note_problem(client->log, without_prefix(rk, text));
 }
@@ -102,6 +103,7 @@ static rd_kafka_resp_err_t on_new(rd_kafka_t *rk, const rd_kafka_conf_t *conf, v
                                   char *text, size_t size)
 {
     (void)conf, (void)text, (void)size;
+    ((rdkafka_client *)opaque)->is_begun = true;
     rd_kafka_interceptor_add_on_request_sent(rk, "stele", on_request, opaque);
     return rd_kafka_interceptor_add_on_response_received(rk, "stele", on_answer, opaque);
 }
@@ -129,43 +131,6 @@ static stele_status last_problem(stele_log *base, stele_error *err)
     return status;
 }
 
-/* ---- settings of a client ---- */
-
-rd_kafka_conf_t *stele_rdkafka_conf(const rdkafka_log *log)
-{
-    return rd_kafka_conf_dup(log->conf);
-}
-
-void stele_rdkafka_set(rd_kafka_conf_t *conf, const char *name, const char *value)
-{
-    char text[240];
-    if (rd_kafka_conf_set(conf, name, value, text, sizeof text) == RD_KAFKA_CONF_OK) return;
-    fprintf(stderr, "stele: librdkafka %s does not take %s=%s: %s\n", rd_kafka_version_str(), name,
-            value, text);
-    abort();
-}
-
-void stele_rdkafka_set_number(rd_kafka_conf_t *conf, const char *name, int64_t value)
-{
-    char text[24];
-    snprintf(text, sizeof text, "%" PRId64, value);
-    stele_rdkafka_set(conf, name, text);
-}
-
-bool stele_rdkafka_is_set(const rdkafka_log *log, const char *name)
-{
-    for (size_t i = 0; i < log->name_count; i++)
-        if (strcmp(log->names[i], name) == 0) return true;
-    return false;
-}
-
-void stele_rdkafka_set_default(const rdkafka_log *log, rd_kafka_conf_t *conf, const char *name,
-                               const char *value)
-{
-    char text[240];
-    if (!stele_rdkafka_is_set(log, name)) rd_kafka_conf_set(conf, name, value, text, sizeof text);
-}
-
 /* ---- clients ---- */
 
 static void log_release(rdkafka_log *log)
@@ -180,28 +145,69 @@ static void log_release(rdkafka_log *log)
     free(log);
 }
 
+static stele_status fail_opening(rd_kafka_resp_err_t code, const char *text, stele_error *err)
+{
+    if (code == RD_KAFKA_RESP_ERR__CRIT_SYS_RESOURCE)
+        return stele_fail_cause(err, STELE_E_UNAVAILABLE, STELE_NEXT_RETRY, (int)code,
+                                "no threads are left for a client of the broker; raise the limit "
+                                "(ulimit -u, a container's limit of processes)");
+    return stele_fail_cause(err, STELE_E_INVALID, STELE_NEXT_STOP, (int)code,
+                            "[kafka]: librdkafka refuses the settings: %s", text);
+}
+
+static void do_nothing(void *context)
+{
+    (void)context;
+}
+
+/* Threads are looked for first, as a shortage is what comes back again and again. */
+static stele_status can_open(const rdkafka_settings *settings, stele_error *err)
+{
+    stele_thread thread;
+    if (settings->failure.status < 0) {
+        if (err != NULL) *err = settings->failure;
+        return settings->failure.status;
+    }
+    if (stele_thread_start(stele_runtime_system(), &thread, "probe", do_nothing, NULL) != 0)
+        return fail_opening(RD_KAFKA_RESP_ERR__CRIT_SYS_RESOURCE, NULL, err);
+    stele_thread_join(thread);
+    return STELE_OK;
+}
+
 stele_status stele_rdkafka_client_open(rdkafka_log *log, rd_kafka_type_t type,
-                                       rd_kafka_conf_t *conf, void *owner, rdkafka_client *client,
-                                       stele_error *err)
+                                       rdkafka_settings *settings, void *owner,
+                                       rdkafka_client *client, stele_error *err)
 {
     char text[512];
+    rd_kafka_conf_t *conf = settings->conf;
     client->log = log;
     client->owner = owner;
     atomic_init(&client->end_is_open, false);
     atomic_init(&client->end_was_lost, false);
     atomic_init(&client->join_is_answered, false);
+    atomic_init(&client->lacks_threads, false);
+    stele_status status = can_open(settings, err);
+    if (status < 0) {
+        rd_kafka_conf_destroy(conf);
+        return status;
+    }
 
     rd_kafka_conf_set_opaque(conf, client);
     rd_kafka_conf_set_log_cb(conf, on_log);
     rd_kafka_conf_interceptor_add_on_new(conf, "stele", on_new, client);
     client->rk = rd_kafka_new(type, conf, text, sizeof text);
-    if (client->rk != NULL) {
-        atomic_fetch_add(&log->holders, 1);
-        return STELE_OK;
+    if (client->rk == NULL) {
+        rd_kafka_resp_err_t code = rd_kafka_last_error();
+        /* librdkafka, up to 2.15 at least, has freed what intercepts already if it came that far,
+         * and would do so again: such settings are left behind. */
+        if (!client->is_begun) rd_kafka_conf_destroy(conf);
+        return fail_opening(code, text, err);
     }
-    rd_kafka_conf_destroy(conf);
-    return stele_fail_cause(err, STELE_E_INVALID, STELE_NEXT_STOP, (int)rd_kafka_last_error(),
-                            "[kafka]: librdkafka refuses the settings: %s", text);
+    atomic_fetch_add(&log->holders, 1);
+    if (!atomic_load(&client->lacks_threads)) return STELE_OK;
+    /* It was made without a thread for any broker, and would wait forever. */
+    stele_rdkafka_client_close(client);
+    return fail_opening(RD_KAFKA_RESP_ERR__CRIT_SYS_RESOURCE, NULL, err);
 }
 
 rd_kafka_topic_t *stele_rdkafka_client_topic(rdkafka_client *client, const char *name)
@@ -235,11 +241,11 @@ stele_status stele_rdkafka_admin(rdkafka_log *log, stele_isolation isolation, rd
 
     pthread_mutex_lock(&log->admin_lock);
     if (client->rk == NULL) {
-        rd_kafka_conf_t *conf = stele_rdkafka_conf(log);
-        stele_rdkafka_set(conf, "isolation.level",
+        rdkafka_settings settings = stele_rdkafka_settings_begin(log);
+        stele_rdkafka_set(&settings, "isolation.level",
                           isolation == STELE_READ_COMMITTED ? "read_committed"
                                                             : "read_uncommitted");
-        status = stele_rdkafka_client_open(log, RD_KAFKA_CONSUMER, conf, NULL, client, err);
+        status = stele_rdkafka_client_open(log, RD_KAFKA_CONSUMER, &settings, NULL, client, err);
     }
     if (status == STELE_OK) *out = client->rk;
     pthread_mutex_unlock(&log->admin_lock);
@@ -256,7 +262,7 @@ static void log_free(stele_log *base)
     log_release(log);
 }
 
-static void set_defaults(rdkafka_log *log)
+static stele_status set_defaults(rdkafka_log *log, stele_error *err)
 {
     static const char *const defaults[][2] = {
         {"client.id", "stele"},
@@ -267,10 +273,14 @@ static void set_defaults(rdkafka_log *log)
         /* A stale view of the cluster mends itself within half a minute. */
         {"topic.metadata.refresh.interval.ms", "30000"},
     };
+    rdkafka_settings own = {.log = log, .conf = log->conf};
     for (size_t i = 0; i < sizeof defaults / sizeof *defaults; i++)
-        stele_rdkafka_set_default(log, log->conf, defaults[i][0], defaults[i][1]);
-    stele_rdkafka_set(log->conf, "allow.auto.create.topics", "false");
-    stele_rdkafka_set(log->conf, "log_level", log->debug ? "7" : "6");
+        stele_rdkafka_set_default(&own, defaults[i][0], defaults[i][1]);
+    stele_rdkafka_set(&own, "allow.auto.create.topics", "false");
+    stele_rdkafka_set(&own, "log_level", log->debug ? "7" : "6");
+    stele_rdkafka_fit_poll_interval(&own);
+    if (own.failure.status < 0 && err != NULL) *err = own.failure;
+    return own.failure.status;
 }
 
 static void remember_names(rdkafka_log *log, const stele_log_setting *settings, size_t count)
@@ -305,7 +315,7 @@ stele_status stele_log_kafka_new(const stele_log_setting *settings, size_t count
     remember_names(log, settings, count);
     log->debug = stele_rdkafka_is_set(log, "debug");
     log->old_scram = uses_scram(log->conf) && rd_kafka_version() < SCRAM_MENDED;
-    set_defaults(log);
+    if ((status = set_defaults(log, err)) < 0) return status;
 
     *out = base;
     base = NULL;
@@ -334,6 +344,7 @@ const stele_log_ops stele_rdkafka_ops = {
     .group_offset_set = stele_rdkafka_group_offset_set,
     .producer_open = stele_rdkafka_producer_open,
     .producer_close = stele_rdkafka_producer_close,
+    .producer_abandon = stele_rdkafka_producer_abandon,
     .put = stele_rdkafka_put,
     .producer_poll = stele_rdkafka_producer_poll,
     .flush = stele_rdkafka_flush,

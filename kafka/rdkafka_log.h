@@ -28,6 +28,8 @@ typedef struct rdkafka_client {
     _Atomic bool end_is_open;
     _Atomic bool end_was_lost;
     _Atomic bool join_is_answered; /* a JoinGroup, whatever the answer */
+    _Atomic bool lacks_threads;    /* one could not be started */
+    bool is_begun;                 /* librdkafka has taken the settings over */
 } rdkafka_client;
 
 struct rdkafka_log {
@@ -50,31 +52,53 @@ struct rdkafka_log {
     rdkafka_client admin[2];
 };
 
-/* ---- rdkafka_log.c ---- */
+/* ---- rdkafka_settings.c ---- */
 
-/** A copy of the caller's settings, to be given to stele_rdkafka_client_open. */
-rd_kafka_conf_t *stele_rdkafka_conf(const rdkafka_log *log);
+/** Check the caller's settings and put them into `conf`. */
+stele_status stele_rdkafka_settings_apply(rd_kafka_conf_t *conf, const stele_log_setting *settings,
+                                          size_t count, stele_error *err);
+
+/** The settings of a client to be: the caller's, with Stele's own on top. */
+typedef struct rdkafka_settings {
+    const rdkafka_log *log;
+    rd_kafka_conf_t *conf;
+    stele_error failure; /* the first one that librdkafka did not take: the opening fails with it */
+} rdkafka_settings;
+
+/** Begin with a copy of the caller's; used up by stele_rdkafka_client_open. */
+rdkafka_settings stele_rdkafka_settings_begin(const rdkafka_log *log);
 
 /** Set what Stele owns. The name must be known to librdkafka 2.0.2. */
-void stele_rdkafka_set(rd_kafka_conf_t *conf, const char *name, const char *value);
-void stele_rdkafka_set_number(rd_kafka_conf_t *conf, const char *name, int64_t value);
+void stele_rdkafka_set(rdkafka_settings *settings, const char *name, const char *value);
+void stele_rdkafka_set_number(rdkafka_settings *settings, const char *name, int64_t value);
 
 /** Set a default: the caller's own setting stays, and a librdkafka too old to know it is fine. */
-void stele_rdkafka_set_default(const rdkafka_log *log, rd_kafka_conf_t *conf, const char *name,
-                               const char *value);
+void stele_rdkafka_set_default(rdkafka_settings *settings, const char *name, const char *value);
+
+/** What it is now, as a number; `otherwise` if it is none. */
+int64_t stele_rdkafka_get_number(const rdkafka_settings *settings, const char *name,
+                                 int64_t otherwise);
+
+/** librdkafka refuses a consumer whose max.poll.interval.ms is below its session.timeout.ms: raise
+ * it there, unless the caller set it. */
+void stele_rdkafka_fit_poll_interval(rdkafka_settings *settings);
 
 /** Did the caller set it, by this very name? */
 bool stele_rdkafka_is_set(const rdkafka_log *log, const char *name);
 
+/* ---- rdkafka_log.c ---- */
+
 /**
  * Open a client; it connects in the background. Close with stele_rdkafka_client_close.
  *
- * @param conf    owned from here on, also if this fails
- * @param client  borrowed until it is closed; filled
+ * @param settings  used up, also if this fails
+ * @param client    borrowed until it is closed; filled
+ * @return STELE_E_INVALID      librdkafka refuses a setting, or several together (next = STOP)
+ *         STELE_E_UNAVAILABLE  no threads are left for it (next = RETRY)
  */
 stele_status stele_rdkafka_client_open(rdkafka_log *log, rd_kafka_type_t type,
-                                       rd_kafka_conf_t *conf, void *owner, rdkafka_client *client,
-                                       stele_error *err);
+                                       rdkafka_settings *settings, void *owner,
+                                       rdkafka_client *client, stele_error *err);
 
 /** The handle of a topic, kept by the client; NULL if the name cannot be one. */
 rd_kafka_topic_t *stele_rdkafka_client_topic(rdkafka_client *client, const char *name);
@@ -89,12 +113,6 @@ void stele_rdkafka_client_close(rdkafka_client *client);
 stele_status stele_rdkafka_admin(rdkafka_log *log, stele_isolation isolation, rd_kafka_t **out,
                                  stele_error *err);
 
-/* ---- rdkafka_settings.c ---- */
-
-/** Check the caller's settings and put them into `conf`. */
-stele_status stele_rdkafka_settings_apply(rd_kafka_conf_t *conf, const stele_log_setting *settings,
-                                          size_t count, stele_error *err);
-
 /* ---- rdkafka_error.c ---- */
 
 /** What librdkafka said about a call. */
@@ -108,6 +126,9 @@ typedef struct rdkafka_verdict {
 
 /** The status that a code stands for; STELE_E_INTERNAL if it stands for none. */
 stele_status stele_rdkafka_status(rd_kafka_resp_err_t code);
+
+/** What to do about it, to go behind a message: "; grant …". Empty where that is not known. */
+const char *stele_rdkafka_way_out(rd_kafka_resp_err_t code);
 
 /**
  * The one place where librdkafka's word becomes a failure: the flags alone decide what is next, and
@@ -161,6 +182,7 @@ stele_rdkafka_group_metadata(const stele_log_group *group);
 stele_status stele_rdkafka_producer_open(stele_log *log, const stele_log_producer_options *options,
                                          stele_log_producer **out, stele_error *err);
 void stele_rdkafka_producer_close(stele_log_producer *producer);
+void stele_rdkafka_producer_abandon(stele_log_producer *producer);
 stele_status stele_rdkafka_put(stele_log_producer *producer, const stele_log_entry *entry,
                                stele_error *err);
 stele_status stele_rdkafka_producer_poll(stele_log_producer *producer, int timeout_ms,

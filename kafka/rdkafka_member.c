@@ -134,31 +134,32 @@ static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code,
 
 /* ---- opening ---- */
 
-static void set_session(const rdkafka_log *log, rd_kafka_conf_t *conf, int asked_ms)
+static void set_session(rdkafka_settings *settings, int asked_ms)
 {
-    char text[24];
-    size_t size = sizeof text;
-    if (asked_ms != 0 || !stele_rdkafka_is_set(log, "session.timeout.ms"))
-        stele_rdkafka_set_number(conf, "session.timeout.ms", asked_ms == 0 ? SESSION_MS : asked_ms);
-    if (stele_rdkafka_is_set(log, "heartbeat.interval.ms")) return;
-    rd_kafka_conf_get(conf, "session.timeout.ms", text, &size);
-    stele_rdkafka_set_number(conf, "heartbeat.interval.ms",
-                             strtol(text, NULL, 10) / HEARTBEATS_PER_SESSION);
+    if (asked_ms != 0 || !stele_rdkafka_is_set(settings->log, "session.timeout.ms"))
+        stele_rdkafka_set_number(settings, "session.timeout.ms",
+                                 asked_ms == 0 ? SESSION_MS : asked_ms);
+    int64_t session_ms = stele_rdkafka_get_number(settings, "session.timeout.ms", SESSION_MS);
+    stele_rdkafka_fit_poll_interval(settings);
+    if (stele_rdkafka_is_set(settings->log, "heartbeat.interval.ms")) return;
+    int64_t beat_ms = session_ms / HEARTBEATS_PER_SESSION;
+    stele_rdkafka_set_number(settings, "heartbeat.interval.ms", beat_ms < 1 ? 1 : beat_ms);
 }
 
-static rd_kafka_conf_t *make_conf(const rdkafka_log *log, const stele_log_member_options *options)
+static rdkafka_settings make_settings(const rdkafka_log *log,
+                                      const stele_log_member_options *options)
 {
-    rd_kafka_conf_t *conf = stele_rdkafka_conf(log);
-    set_session(log, conf, options->session_timeout_ms);
-    stele_rdkafka_set(conf, "group.id", options->group);
-    stele_rdkafka_set(conf, "partition.assignment.strategy",
+    rdkafka_settings settings = stele_rdkafka_settings_begin(log);
+    set_session(&settings, options->session_timeout_ms);
+    stele_rdkafka_set(&settings, "group.id", options->group);
+    stele_rdkafka_set(&settings, "partition.assignment.strategy",
                       options->eager ? "range" : "cooperative-sticky");
-    stele_rdkafka_set(conf, "enable.auto.commit", "false");
-    stele_rdkafka_set(conf, "enable.auto.offset.store", "false");
-    stele_rdkafka_set(conf, "auto.offset.reset", "error");
-    if (options->client != NULL) stele_rdkafka_set(conf, "client.id", options->client);
-    rd_kafka_conf_set_rebalance_cb(conf, on_rebalance);
-    return conf;
+    stele_rdkafka_set(&settings, "enable.auto.commit", "false");
+    stele_rdkafka_set(&settings, "enable.auto.offset.store", "false");
+    stele_rdkafka_set(&settings, "auto.offset.reset", "error");
+    if (options->client != NULL) stele_rdkafka_set(&settings, "client.id", options->client);
+    rd_kafka_conf_set_rebalance_cb(settings.conf, on_rebalance);
+    return settings;
 }
 
 static stele_status subscribe(member *self, const char *const *topics, stele_error *err)
@@ -197,8 +198,9 @@ stele_status stele_rdkafka_member_open(stele_log *base, const stele_log_member_o
     self->cooperative = !options->eager;
     self->owned = rd_kafka_topic_partition_list_new(0);
 
-    stele_status status = stele_rdkafka_client_open(log, RD_KAFKA_CONSUMER, make_conf(log, options),
-                                                    self, &self->client, err);
+    rdkafka_settings settings = make_settings(log, options);
+    stele_status status =
+        stele_rdkafka_client_open(log, RD_KAFKA_CONSUMER, &settings, self, &self->client, err);
     if (status == STELE_OK) {
         rd_kafka_poll_set_consumer(self->client.rk);
         status = subscribe(self, options->topics, err);

@@ -17,29 +17,56 @@ enum {
     DELIVERY_MS = 30000,
     TRANSACTION_MS = 10000,
     LINGER_MS = 5,
+    REQUEST_MAX_MS = 300000, /* librdkafka's limit of socket.timeout.ms */
     ABORT_MS = 500,
     PURGE_MS = 1000, /* deliveries of purged records come at once; not waited for longer */
-    RETRY_BACKOFF_MAX_VERSION = 0x02030000 /* librdkafka 2.3: retry.backoff.max.ms */
+    RETRY_BACKOFF_MAX_VERSION = 0x02030000, /* librdkafka 2.3: retry.backoff.max.ms */
+    INVALID_DIFFERENT_RECORD = -138         /* newer than the header of 2.0.2: not this record */
 };
 
 /* ---- deliveries ---- */
+
+/* What the broker refuses for what is in a record: it takes or refuses a batch as a whole, so the
+ * one at fault may be any of its batch. */
+static bool is_refused(rd_kafka_resp_err_t code)
+{
+    static const rd_kafka_resp_err_t refusals[] = {
+        RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE,
+        RD_KAFKA_RESP_ERR_INVALID_MSG_SIZE,
+        RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE,
+        RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP,
+        RD_KAFKA_RESP_ERR_INVALID_RECORD,
+        RD_KAFKA_RESP_ERR_INVALID_MSG,
+        RD_KAFKA_RESP_ERR_UNSUPPORTED_FOR_MESSAGE_FORMAT,
+        RD_KAFKA_RESP_ERR_POLICY_VIOLATION,
+    };
+    for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++)
+        if (refusals[i] == code) return true;
+    return false;
+}
+
+/* Not sent, or dropped with the producer: nothing is wrong with the record. */
+static bool may_be_put_again(rd_kafka_resp_err_t code, stele_status status)
+{
+    return status == STELE_E_TIMED_OUT || status == STELE_E_UNAVAILABLE ||
+           status == STELE_E_INTERRUPTED || code == RD_KAFKA_RESP_ERR__FATAL ||
+           code == RD_KAFKA_RESP_ERR__GAPLESS_GUARANTEE || (int)code == INVALID_DIFFERENT_RECORD;
+}
 
 static void fail_delivery(stele_error *failure, const rd_kafka_message_t *message)
 {
     stele_status status = stele_rdkafka_status(message->err);
     stele_next next = STELE_NEXT_STOP;
-    if (status == STELE_E_LIMIT) next = STELE_NEXT_REJECT;
-    /* Surely not in the log: the same record may be put again. */
-    if (next == STELE_NEXT_STOP &&
-        rd_kafka_message_status(message) == RD_KAFKA_MSG_STATUS_NOT_PERSISTED &&
-        (status == STELE_E_TIMED_OUT || status == STELE_E_UNAVAILABLE ||
-         status == STELE_E_INTERRUPTED))
+    if (is_refused(message->err))
+        next = STELE_NEXT_REJECT;
+    else if (rd_kafka_message_status(message) == RD_KAFKA_MSG_STATUS_NOT_PERSISTED &&
+             may_be_put_again(message->err, status))
         next = STELE_NEXT_RETRY;
     stele_fail_cause(failure, status, next, (int)message->err,
                      "%s/%d: a record of %zu bytes was not delivered: %s%s",
                      rd_kafka_topic_name(message->rkt), (int)message->partition,
                      message->len + message->key_len, rd_kafka_err2str(message->err),
-                     status == STELE_E_LIMIT ? "; raise the topic's max.message.bytes" : "");
+                     stele_rdkafka_way_out(message->err));
 }
 
 /* @locality the owner's thread, within poll, flush, commit, abort and close */
@@ -71,91 +98,93 @@ static int64_t least(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-static void set_queue(rd_kafka_conf_t *conf, size_t queue_max)
+static void set_queue(rdkafka_settings *settings, size_t queue_max)
 {
     int64_t bytes = (int64_t)or_default((int64_t)queue_max, QUEUE_DEFAULT);
     int64_t records = least(bytes / RECORD_COST, 10000000);
     int64_t kilobytes = least(bytes / 1024, 2097151);
-    stele_rdkafka_set_number(conf, "queue.buffering.max.messages", records < 1 ? 1 : records);
-    stele_rdkafka_set_number(conf, "queue.buffering.max.kbytes", kilobytes < 1 ? 1 : kilobytes);
+    stele_rdkafka_set_number(settings, "queue.buffering.max.messages", records < 1 ? 1 : records);
+    stele_rdkafka_set_number(settings, "queue.buffering.max.kbytes", kilobytes < 1 ? 1 : kilobytes);
 }
 
-static void set_transactional(const rdkafka_log *log, rd_kafka_conf_t *conf,
-                              const stele_log_producer_options *options)
+/* A request must end within its transaction: librdkafka refuses more. The caller's own stays where
+ * it is shorter. */
+static void set_request_timeout(rdkafka_settings *settings, int64_t transaction_ms)
+{
+    int64_t most_ms = least(transaction_ms > 1000 ? transaction_ms - 100 : 900, REQUEST_MAX_MS);
+    if (stele_rdkafka_is_set(settings->log, "socket.timeout.ms") &&
+        stele_rdkafka_get_number(settings, "socket.timeout.ms", most_ms) <= most_ms)
+        return;
+    stele_rdkafka_set_number(settings, "socket.timeout.ms", most_ms);
+}
+
+static void set_transactional(rdkafka_settings *settings, const stele_log_producer_options *options)
 {
     int64_t timeout_ms = or_default(options->transaction_timeout_ms, TRANSACTION_MS);
-    stele_rdkafka_set(conf, "transactional.id", options->transactional_id);
-    stele_rdkafka_set_number(conf, "transaction.timeout.ms", timeout_ms);
-    /* librdkafka refuses one above the transaction's; a request must end within it. */
-    stele_rdkafka_set_number(conf, "socket.timeout.ms", timeout_ms > 1000 ? timeout_ms - 100 : 900);
+    stele_rdkafka_set(settings, "transactional.id", options->transactional_id);
+    stele_rdkafka_set_number(settings, "transaction.timeout.ms", timeout_ms);
+    set_request_timeout(settings, timeout_ms);
     /* A transaction is several requests in a row, each retried once while the broker settles the
      * one before: with the default of 100 ms there are ten transactions a second. */
-    stele_rdkafka_set_default(log, conf, "retry.backoff.ms", "1");
+    stele_rdkafka_set_default(settings, "retry.backoff.ms", "1");
     if (rd_kafka_version() >= RETRY_BACKOFF_MAX_VERSION)
-        stele_rdkafka_set_default(log, conf, "retry.backoff.max.ms", "20");
+        stele_rdkafka_set_default(settings, "retry.backoff.max.ms", "20");
 }
 
-static void set_compression(const rdkafka_log *log, rd_kafka_conf_t *conf, const char *compression)
+static void set_compression(rdkafka_settings *settings, const char *compression)
 {
     if (compression != NULL)
-        stele_rdkafka_set(conf, "compression.type", compression);
-    else if (!stele_rdkafka_is_set(log, "compression.codec"))
-        stele_rdkafka_set_default(log, conf, "compression.type", "lz4");
+        stele_rdkafka_set(settings, "compression.type", compression);
+    else if (!stele_rdkafka_is_set(settings->log, "compression.codec"))
+        stele_rdkafka_set_default(settings, "compression.type", "lz4");
 }
 
 /* The broker takes or refuses a batch as a whole. */
-static void set_batch(rd_kafka_conf_t *conf, size_t batch_max)
+static void set_batch(rdkafka_settings *settings, size_t batch_max)
 {
-    char text[24] = "";
-    size_t size = sizeof text;
-    rd_kafka_conf_get(conf, "batch.size", text, &size);
-    if (batch_max > 0 && (int64_t)batch_max < strtoll(text, NULL, 10))
-        stele_rdkafka_set_number(conf, "batch.size", (int64_t)batch_max);
+    if (batch_max > 0 &&
+        (int64_t)batch_max < stele_rdkafka_get_number(settings, "batch.size", INT64_MAX))
+        stele_rdkafka_set_number(settings, "batch.size", (int64_t)batch_max);
 }
 
-static void set_linger(const rdkafka_log *log, rd_kafka_conf_t *conf,
-                       const stele_log_producer_options *options)
+static void set_linger(rdkafka_settings *settings, const stele_log_producer_options *options)
 {
-    bool is_set = stele_rdkafka_is_set(log, "linger.ms") ||
-                  stele_rdkafka_is_set(log, "queue.buffering.max.ms");
+    bool is_set = stele_rdkafka_is_set(settings->log, "linger.ms") ||
+                  stele_rdkafka_is_set(settings->log, "queue.buffering.max.ms");
     int64_t usual = options->transactional_id == NULL ? LINGER_MS : 0;
-    if (options->linger_ms != 0 || !is_set)
-        stele_rdkafka_set_number(conf, "linger.ms", or_default(options->linger_ms, usual));
+    if (options->linger_ms < 0)
+        stele_rdkafka_set_number(settings, "linger.ms", 0);
+    else if (options->linger_ms != 0 || !is_set)
+        stele_rdkafka_set_number(settings, "linger.ms", or_default(options->linger_ms, usual));
 }
 
-static void set_delivery(const rdkafka_log *log, rd_kafka_conf_t *conf,
-                         const stele_log_producer_options *options)
+static void set_delivery(rdkafka_settings *settings, const stele_log_producer_options *options)
 {
-    char text[24];
-    size_t size = sizeof text;
     int64_t delivery_ms = or_default(options->delivery_timeout_ms, DELIVERY_MS);
-    bool is_set = stele_rdkafka_is_set(log, "delivery.timeout.ms") ||
-                  stele_rdkafka_is_set(log, "message.timeout.ms");
-    if (options->delivery_timeout_ms == 0 && is_set &&
-        rd_kafka_conf_get(conf, "message.timeout.ms", text, &size) == RD_KAFKA_CONF_OK)
-        delivery_ms = or_default(strtol(text, NULL, 10), INT32_MAX); /* 0: without end */
     if (options->transactional_id != NULL)
         delivery_ms =
             least(delivery_ms, or_default(options->transaction_timeout_ms, TRANSACTION_MS));
-    stele_rdkafka_set_number(conf, "delivery.timeout.ms", delivery_ms);
+    stele_rdkafka_set_number(settings, "delivery.timeout.ms", delivery_ms);
 }
 
-static rd_kafka_conf_t *make_conf(const rdkafka_log *log, const stele_log_producer_options *options)
+static rdkafka_settings make_settings(const rdkafka_log *log,
+                                      const stele_log_producer_options *options)
 {
-    rd_kafka_conf_t *conf = stele_rdkafka_conf(log);
-    if (options->transactional_id != NULL) set_transactional(log, conf, options);
-    stele_rdkafka_set(conf, "enable.idempotence", "true");
-    stele_rdkafka_set(conf, "partitioner", "murmur2_random");
+    rdkafka_settings settings = stele_rdkafka_settings_begin(log);
+    if (options->transactional_id != NULL) set_transactional(&settings, options);
+    stele_rdkafka_set(&settings, "enable.idempotence", "true");
+    if (options->gapless) stele_rdkafka_set(&settings, "enable.gapless.guarantee", "true");
+    stele_rdkafka_set(&settings, "partitioner", "murmur2_random");
     /* A topic that is not there is told before a record's own time is up. */
-    stele_rdkafka_set_default(log, conf, "topic.metadata.propagation.max.ms", "5000");
-    set_delivery(log, conf, options);
-    set_queue(conf, options->queue_max);
-    set_batch(conf, options->batch_max);
-    set_compression(log, conf, options->compression);
-    set_linger(log, conf, options);
+    stele_rdkafka_set_default(&settings, "topic.metadata.propagation.max.ms", "5000");
+    set_delivery(&settings, options);
+    set_queue(&settings, options->queue_max);
+    set_batch(&settings, options->batch_max);
+    set_compression(&settings, options->compression);
+    set_linger(&settings, options);
     /* Without it, flush and commit look for deliveries every 10 ms only. */
-    rd_kafka_conf_set_dr_msg_cb(conf, on_delivery);
-    return conf;
+    rd_kafka_conf_set_dr_msg_cb(settings.conf, on_delivery);
+    return settings;
 }
 
 stele_status stele_rdkafka_producer_open(stele_log *base, const stele_log_producer_options *options,
@@ -177,8 +206,9 @@ stele_status stele_rdkafka_producer_open(stele_log *base, const stele_log_produc
     self->delivered = options->delivered;
     self->context = options->context;
     self->transactional_id = stele_strdup(options->transactional_id);
-    stele_status status = stele_rdkafka_client_open(log, RD_KAFKA_PRODUCER, make_conf(log, options),
-                                                    self, &self->client, err);
+    rdkafka_settings settings = make_settings(log, options);
+    stele_status status =
+        stele_rdkafka_client_open(log, RD_KAFKA_PRODUCER, &settings, self, &self->client, err);
     if (status < 0) return status;
     *out = guard;
     guard = NULL;
@@ -324,6 +354,13 @@ static void drop_queue(rdkafka_producer *self)
         rd_kafka_poll(self->client.rk, 10);
 }
 
+static void release(rdkafka_producer *self)
+{
+    stele_rdkafka_client_close(&self->client);
+    free(self->transactional_id);
+    free(self);
+}
+
 void stele_rdkafka_producer_close(stele_log_producer *base)
 {
     rdkafka_producer *self = (rdkafka_producer *)base;
@@ -331,7 +368,18 @@ void stele_rdkafka_producer_close(stele_log_producer *base)
         abort_what_is_queued(self);
         drop_queue(self);
     }
-    stele_rdkafka_client_close(&self->client);
-    free(self->transactional_id);
-    free(self);
+    release(self);
+}
+
+/* The queue is emptied by sending it, as an abort is what is to be avoided. A handle that cannot
+ * send is left behind: librdkafka would end the process. */
+void stele_rdkafka_producer_abandon(stele_log_producer *base)
+{
+    rdkafka_producer *self = (rdkafka_producer *)base;
+    if (self->in_transaction && rd_kafka_flush(self->client.rk, ABORT_MS) != 0) {
+        self->delivered = NULL;
+        return;
+    }
+    self->in_transaction = false;
+    stele_rdkafka_producer_close(base);
 }

@@ -5,6 +5,7 @@
 #include "core/message.h"
 #include "kafka/rdkafka_log.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <stdatomic.h>
@@ -112,7 +113,7 @@ static void on_error(rd_kafka_t *rk, int code, const char *text, void *opaque)
     stele_rdkafka_note_problem(self->client.log, text);
 }
 
-static void set_queue(rd_kafka_conf_t *conf, size_t queue_max)
+static void set_queue(rdkafka_settings *settings, size_t queue_max)
 {
     /* The queue is bounded in bytes of key and value; its own cost for a record is above 200 bytes,
      * so records are bounded too. Before 2.2 a full queue stops the fetch for a second: it must
@@ -120,35 +121,37 @@ static void set_queue(rd_kafka_conf_t *conf, size_t queue_max)
     bool backs_off = rd_kafka_version() >= BACKOFF_VERSION;
     size_t records = queue_max / (backs_off ? 256 : 64);
     size_t kilobytes = queue_max / 1024;
-    stele_rdkafka_set_number(conf, "queued.min.messages",
+    stele_rdkafka_set_number(settings, "queued.min.messages",
                              (int64_t)(records < 1000       ? 1000
                                        : records > 10000000 ? 10000000
                                                             : records));
-    stele_rdkafka_set_number(conf, "queued.max.messages.kbytes",
+    stele_rdkafka_set_number(settings, "queued.max.messages.kbytes",
                              (int64_t)(kilobytes < 1         ? 1
                                        : kilobytes > 2097151 ? 2097151
                                                              : kilobytes));
-    if (backs_off) stele_rdkafka_set(conf, "fetch.queue.backoff.ms", "1");
+    if (backs_off) stele_rdkafka_set(settings, "fetch.queue.backoff.ms", "1");
 }
 
-static rd_kafka_conf_t *make_conf(const rdkafka_log *log, const stele_log_reader_options *options)
+static rdkafka_settings make_settings(const rdkafka_log *log,
+                                      const stele_log_reader_options *options)
 {
-    rd_kafka_conf_t *conf = stele_rdkafka_conf(log);
+    rdkafka_settings settings = stele_rdkafka_settings_begin(log);
     bool committed = options->isolation == STELE_READ_COMMITTED;
-    stele_rdkafka_set(conf, "isolation.level", committed ? "read_committed" : "read_uncommitted");
-    stele_rdkafka_set(conf, "enable.partition.eof", "true");
-    stele_rdkafka_set(conf, "check.crcs", "true");
-    stele_rdkafka_set(conf, "auto.offset.reset", "error");
-    stele_rdkafka_set(conf, "enable.auto.commit", "false");
-    stele_rdkafka_set(conf, "enable.auto.offset.store", "false");
-    stele_rdkafka_set(conf, "auto.commit.enable", "false");
+    stele_rdkafka_set(&settings, "isolation.level",
+                      committed ? "read_committed" : "read_uncommitted");
+    stele_rdkafka_set(&settings, "enable.partition.eof", "true");
+    stele_rdkafka_set(&settings, "check.crcs", "true");
+    stele_rdkafka_set(&settings, "auto.offset.reset", "error");
+    stele_rdkafka_set(&settings, "enable.auto.commit", "false");
+    stele_rdkafka_set(&settings, "enable.auto.offset.store", "false");
+    stele_rdkafka_set(&settings, "auto.commit.enable", "false");
     /* The end of a partition is noticed when a fetch comes back empty, so that wait is short. */
-    stele_rdkafka_set_default(log, conf, "fetch.wait.max.ms", "50");
-    stele_rdkafka_set_default(log, conf, "fetch.error.backoff.ms", "100");
-    stele_rdkafka_set_default(log, conf, "topic.metadata.propagation.max.ms", "5000");
-    rd_kafka_conf_set_error_cb(conf, on_error);
-    set_queue(conf, options->queue_max == 0 ? (size_t)QUEUE_DEFAULT : options->queue_max);
-    return conf;
+    stele_rdkafka_set_default(&settings, "fetch.wait.max.ms", "50");
+    stele_rdkafka_set_default(&settings, "fetch.error.backoff.ms", "100");
+    stele_rdkafka_set_default(&settings, "topic.metadata.propagation.max.ms", "5000");
+    rd_kafka_conf_set_error_cb(settings.conf, on_error);
+    set_queue(&settings, options->queue_max == 0 ? (size_t)QUEUE_DEFAULT : options->queue_max);
+    return settings;
 }
 
 stele_status stele_rdkafka_reader_open(stele_log *base, const stele_log_reader_options *options,
@@ -161,11 +164,13 @@ stele_status stele_rdkafka_reader_open(stele_log *base, const stele_log_reader_o
     self->batch_max = options->batch_max == 0 ? BATCH_DEFAULT : options->batch_max;
     self->wakeup = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (self->wakeup < 0)
-        return stele_fail(err, STELE_E_INTERNAL, STELE_NEXT_STOP,
-                          "no eventfd: too many open files? raise the limit (ulimit -n)");
+        return stele_fail_cause(err, STELE_E_UNAVAILABLE, STELE_NEXT_RETRY, errno,
+                                "no file descriptor is left for a reader: raise the limit of open "
+                                "files (ulimit -n)");
 
-    stele_status status = stele_rdkafka_client_open(log, RD_KAFKA_CONSUMER, make_conf(log, options),
-                                                    self, &self->client, err);
+    rdkafka_settings settings = make_settings(log, options);
+    stele_status status =
+        stele_rdkafka_client_open(log, RD_KAFKA_CONSUMER, &settings, self, &self->client, err);
     if (status < 0) return status;
     *out = guard;
     guard = NULL;

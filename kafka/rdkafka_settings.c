@@ -4,11 +4,13 @@
 #include "core/message.h"
 #include "kafka/rdkafka_log.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "core/config_keys.h"
 #include "core/suggest.h"
+#include "core/text.h"
 
 static void offer_all(stele_suggestion *suggestion, const char **pairs, size_t count)
 {
@@ -94,4 +96,61 @@ stele_status stele_rdkafka_settings_apply(rd_kafka_conf_t *conf, const stele_log
     if (has_brokers(settings, count)) return STELE_OK;
     return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
                       "[kafka] bootstrap.servers is missing: name a broker, as localhost:9092");
+}
+
+/* ---- settings of a client ---- */
+
+rdkafka_settings stele_rdkafka_settings_begin(const rdkafka_log *log)
+{
+    return (rdkafka_settings){.log = log, .conf = rd_kafka_conf_dup(log->conf)};
+}
+
+void stele_rdkafka_set(rdkafka_settings *settings, const char *name, const char *value)
+{
+    char text[160];
+    if (rd_kafka_conf_set(settings->conf, name, value, text, sizeof text) == RD_KAFKA_CONF_OK ||
+        settings->failure.status < 0)
+        return;
+    stele_fail(&settings->failure, STELE_E_INVALID, STELE_NEXT_STOP,
+               "librdkafka %s does not take %s=%s: %s", rd_kafka_version_str(), name, value, text);
+}
+
+void stele_rdkafka_set_number(rdkafka_settings *settings, const char *name, int64_t value)
+{
+    char text[24];
+    snprintf(text, sizeof text, "%" PRId64, value);
+    stele_rdkafka_set(settings, name, text);
+}
+
+int64_t stele_rdkafka_get_number(const rdkafka_settings *settings, const char *name,
+                                 int64_t otherwise)
+{
+    char text[24];
+    size_t size = sizeof text;
+    int64_t value;
+    if (rd_kafka_conf_get(settings->conf, name, text, &size) != RD_KAFKA_CONF_OK) return otherwise;
+    return stele_parse_int64(stele_text(text), INT64_MIN, INT64_MAX, &value, NULL) < 0 ? otherwise
+                                                                                       : value;
+}
+
+bool stele_rdkafka_is_set(const rdkafka_log *log, const char *name)
+{
+    for (size_t i = 0; i < log->name_count; i++)
+        if (strcmp(log->names[i], name) == 0) return true;
+    return false;
+}
+
+void stele_rdkafka_set_default(rdkafka_settings *settings, const char *name, const char *value)
+{
+    char text[240];
+    if (!stele_rdkafka_is_set(settings->log, name))
+        rd_kafka_conf_set(settings->conf, name, value, text, sizeof text);
+}
+
+void stele_rdkafka_fit_poll_interval(rdkafka_settings *settings)
+{
+    int64_t session_ms = stele_rdkafka_get_number(settings, "session.timeout.ms", 0);
+    int64_t poll_ms = stele_rdkafka_get_number(settings, "max.poll.interval.ms", session_ms);
+    if (session_ms > poll_ms && !stele_rdkafka_is_set(settings->log, "max.poll.interval.ms"))
+        stele_rdkafka_set_number(settings, "max.poll.interval.ms", session_ms);
 }

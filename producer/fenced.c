@@ -32,6 +32,7 @@ struct stele_fenced {
     stele_position written;   /* the last record that was delivered; topic NULL: none */
     stele_position committed; /* the last one of what was committed */
     bool open; /* a transaction was begun, and its end was not asked for or was answered */
+    bool must_not_abort; /* an abort would take away what was committed before */
     bool record_failed;
     size_t failed_index;
     stele_error failed_error;
@@ -288,6 +289,7 @@ static stele_status check_committed(stele_fenced *fenced, stele_error *err)
            end <= fenced->committed.offset && !stele_deadline_passed(by))
         pause_before_retry(fenced, &pause_ms);
     if (status < 0 || end > fenced->committed.offset) return status;
+    fenced->must_not_abort = true;
     return stele_fail(err, STELE_E_CONFLICT, STELE_NEXT_STOP,
                       "%s/%d: the transaction before, which was committed, is still open there: it "
                       "hangs, and its owner has to begin anew",
@@ -399,7 +401,10 @@ static void run(void *self)
     }
     stele_error ignored; /* what is left open is the broker's to abort, or the next holder's */
     abort_open(fenced, &ignored);
-    stele_log_producer_close(fenced->producer);
+    if (fenced->must_not_abort)
+        stele_log_producer_abandon(fenced->producer);
+    else
+        stele_log_producer_close(fenced->producer);
 
     stele_monitor_lock(&fenced->monitor);
     bool abandoned = fenced->abandoned;

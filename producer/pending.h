@@ -5,19 +5,22 @@
 #ifndef STELE_PRODUCER_PENDING_H
 #define STELE_PRODUCER_PENDING_H
 
+#include <stdbool.h>
+
 #include <stele/bytes.h>
 
 #include "core/uuid.h"
 
 typedef enum stele_pending_state {
-    STELE_PENDING_KEPT = 0, /* to be handed to the producer */
-    STELE_PENDING_SENT,     /* the producer has it */
+    STELE_PENDING_KEPT = 0, /* to be handed to the producer; surely not in the log */
+    STELE_PENDING_SENT,     /* the producer has it, or died with it: it may be in the log */
     STELE_PENDING_DONE      /* acknowledged or given up; released once it is the oldest */
 } stele_pending_state;
 
 /** An event on its way. The bytes of key, value and extras lie behind it. */
 typedef struct stele_pending {
     stele_pending_state state;
+    bool is_suspect; /* its batch was refused: perhaps because of it */
     int32_t partition;
     int64_t timestamp_ms;
     void *opaque;

@@ -47,24 +47,45 @@ void stele_publisher_deliver(stele_publisher *publisher, stele_pending *pending,
                                .partition = pending->partition,
                                .offset = failure == NULL ? offset : -1,
                                .failure = failure};
-    if (failure == NULL && offset >= own->acknowledged) own->acknowledged = offset + 1;
+    if (failure == NULL && offset >= own->settled) own->settled = offset + 1;
+    if (pending->is_suspect) publisher->suspects--;
+    if (pending == publisher->condemned) publisher->condemned = NULL;
     publisher->pending_size -= stele_pending_done(&publisher->pool, &own->queue, pending);
     if (publisher->options.delivered != NULL)
         publisher->options.delivered(publisher->options.context, &delivery);
 }
 
-/* In a call of the producer. A failure that is not the event's own puts all of them in doubt, as
- * those behind it may stand in the log: none is given up, the producer is. */
+void stele_publisher_doubt(stele_publisher *publisher, const stele_error *why)
+{
+    if (!publisher->must_replace) publisher->doubt = *why;
+    publisher->must_replace = true;
+}
+
+/* What became of an event says more than that the producer died of it. */
+void stele_publisher_doubt_event(stele_publisher *publisher, const stele_error *why)
+{
+    bool is_better = !publisher->is_doubt_of_event && why->next != STELE_NEXT_RETRY;
+    if (is_better) publisher->doubt = *why;
+    publisher->is_doubt_of_event = publisher->is_doubt_of_event || is_better;
+    stele_publisher_doubt(publisher, why);
+}
+
+/* In a call of the producer, which is gapless: after a failure it takes no more, and none of those
+ * behind is stored. No event is given up for it, the producer is. */
 static void on_delivered(void *context, void *opaque, stele_position position,
                          const stele_error *failure)
 {
     stele_publisher *publisher = context;
-    if (failure == NULL) publisher->replace_pause_ms = REPLACE_PAUSE_MIN_MS;
-    if (failure == NULL || failure->next == STELE_NEXT_REJECT) {
-        stele_publisher_deliver(publisher, opaque, position.offset, failure);
-    } else if (!publisher->must_replace) {
-        publisher->must_replace = true;
-        publisher->doubt = *failure;
+    stele_pending *pending = opaque;
+    if (failure == NULL) {
+        publisher->replace_pause_ms = REPLACE_PAUSE_MIN_MS;
+        publisher->same_cause = 0;
+        stele_publisher_deliver(publisher, pending, position.offset, NULL);
+    } else if (stele_publisher_is_refusal(publisher, failure)) {
+        stele_publisher_refuse(publisher, pending, failure);
+    } else {
+        if (failure->next == STELE_NEXT_RETRY) pending->state = STELE_PENDING_KEPT;
+        stele_publisher_doubt_event(publisher, failure);
     }
 }
 
@@ -118,7 +139,9 @@ static stele_status try_replacing(stele_publisher *publisher, int timeout_ms, st
         return stele_fail_cause(err, STELE_E_UNAVAILABLE, STELE_NEXT_RETRY, publisher->doubt.cause,
                                 "a producer is being replaced: %s", publisher->doubt.text);
     }
+    publisher->has_advanced = false;
     stele_status status = stele_publisher_replace(publisher, until, &failure);
+    if (publisher->has_advanced) publisher->replace_pause_ms = REPLACE_PAUSE_MIN_MS;
     publisher->replace_at_ns = now_ns(publisher) + (int64_t)publisher->replace_pause_ms * 1000000;
     if (publisher->replace_pause_ms < REPLACE_PAUSE_MAX_MS) publisher->replace_pause_ms *= 2;
     if (status == STELE_OK) return STELE_OK;
@@ -139,18 +162,15 @@ static stele_status serve(stele_publisher *publisher, int timeout_ms, stele_erro
     if ((status = check_partitions(publisher, err)) < 0) return status;
     if (!publisher->must_replace) {
         status = stele_log_producer_poll(publisher->producer, timeout_ms, &failure);
-        if (status < 0 && failure.next != STELE_NEXT_RETRY) {
-            publisher->must_replace = true;
-            publisher->doubt = failure;
-        }
+        if (status < 0 && failure.next != STELE_NEXT_RETRY)
+            stele_publisher_doubt(publisher, &failure);
     }
     if (publisher->must_replace && (status = try_replacing(publisher, timeout_ms, err)) < 0)
         return status;
-    if (publisher->has_kept && stele_publisher_put_kept(publisher, &failure) < 0 &&
-        failure.next != STELE_NEXT_RETRY) {
-        publisher->must_replace = true;
-        publisher->doubt = failure;
-    }
+    if (!publisher->has_kept) return STELE_OK;
+    if ((status = stele_publisher_try_suspects(publisher, &failure)) == STELE_OK)
+        status = stele_publisher_put_kept(publisher, &failure);
+    if (status < 0 && failure.next != STELE_NEXT_RETRY) stele_publisher_doubt(publisher, &failure);
     return STELE_OK;
 }
 
@@ -164,6 +184,7 @@ stele_status stele_publisher_open_producer(stele_publisher *publisher, stele_err
                                           .batch_max = publisher->batch_max,
                                           .compression = publisher->compression,
                                           .linger_ms = publisher->options.linger_ms,
+                                          .gapless = true,
                                           .delivered = on_delivered,
                                           .context = publisher};
     return stele_log_producer_open(publisher->log, &options, &publisher->producer, err);
@@ -244,6 +265,30 @@ static stele_status check_id(stele_bytes id, stele_error *err)
     return STELE_OK;
 }
 
+/* What the broker would refuse, with the batch that it is in. */
+static stele_status check_time(const stele_publisher *publisher, int64_t time_ms, stele_error *err)
+{
+    if (time_ms == 0) return STELE_OK;
+    if (time_ms < 0)
+        return stele_fail(err, STELE_E_INVALID, STELE_NEXT_REJECT,
+                          "an event's time is %lld ms: Kafka knows none before 1970",
+                          (long long)time_ms);
+    int64_t ahead_ms = time_ms - stele_clock_now_ms(clock_of(publisher));
+    if (ahead_ms > publisher->times.future_max_ms)
+        return stele_fail(err, STELE_E_INVALID, STELE_NEXT_REJECT,
+                          "an event's time is %lld ms, %lld s ahead of this clock; %s takes %lld s "
+                          "(message.timestamp.after.max.ms); milliseconds since 1970 are meant",
+                          (long long)time_ms, (long long)(ahead_ms / 1000), publisher->topic,
+                          (long long)(publisher->times.future_max_ms / 1000));
+    if (-ahead_ms > publisher->times.past_max_ms)
+        return stele_fail(err, STELE_E_INVALID, STELE_NEXT_REJECT,
+                          "an event's time is %lld ms, %lld s ago; %s takes %lld s "
+                          "(message.timestamp.before.max.ms); milliseconds since 1970 are meant",
+                          (long long)time_ms, (long long)(-ahead_ms / 1000), publisher->topic,
+                          (long long)(publisher->times.past_max_ms / 1000));
+    return STELE_OK;
+}
+
 /* The broker refuses a batch that is larger than the topic's limit, with all records in it. */
 static stele_status fit_batches(stele_publisher *publisher, stele_error *err)
 {
@@ -264,6 +309,9 @@ static stele_status find_topic(stele_publisher *publisher, stele_error *err)
     stele_status status = stele_log_topic_describe(publisher->log, publisher->topic,
                                                    publisher->options.timeout_ms, &topic, err);
     if (status == STELE_OK) status = fit_batches(publisher, err);
+    if (status == STELE_OK)
+        status = stele_log_topic_times(publisher->log, publisher->topic,
+                                       publisher->options.timeout_ms, &publisher->times, err);
     if (status < 0) return status;
     publisher->partition_count = topic.partitions;
     publisher->partitions =
@@ -280,7 +328,7 @@ static stele_status use_partition(stele_publisher *publisher, int32_t index, ste
     stele_partition partition = {publisher->topic, index};
     stele_status status =
         stele_log_bounds(publisher->log, partition, STELE_READ_UNCOMMITTED,
-                         publisher->options.timeout_ms, &start, &own->acknowledged, err);
+                         publisher->options.timeout_ms, &start, &own->settled, err);
     if (status == STELE_OK) own->is_used = true;
     return status;
 }
@@ -349,11 +397,32 @@ stele_status stele_publisher_put(stele_publisher *publisher, stele_pending *pend
     return status;
 }
 
+bool stele_publisher_is_forbidden(const stele_error *failure)
+{
+    return failure->status == STELE_E_FORBIDDEN;
+}
+
+/* Why there is no room: a producer that is being replaced, a broker that is away, or only many
+ * events under way. */
 static stele_status full(const stele_publisher *publisher, stele_error *err)
 {
+    stele_error problem;
+    size_t count = count_pending(publisher);
+    bool in_trouble = publisher->must_replace || publisher->has_kept;
+    if (in_trouble && stele_publisher_is_forbidden(&publisher->doubt))
+        return stele_fail_cause(err, publisher->doubt.status, STELE_NEXT_RETRY,
+                                publisher->doubt.cause, "%zu events wait: %s", count,
+                                publisher->doubt.text);
+    if (in_trouble)
+        return stele_fail_cause(err, STELE_E_FULL, STELE_NEXT_RETRY, publisher->doubt.cause,
+                                "%zu events wait for a new producer: %s", count,
+                                publisher->doubt.text);
+    if (!stele_log_is_up(publisher->log) && stele_log_last_problem(publisher->log, &problem) < 0)
+        return stele_fail_cause(err, STELE_E_FULL, STELE_NEXT_RETRY, problem.cause,
+                                "%zu events wait for the broker: %s", count, problem.text);
     return stele_fail(err, STELE_E_FULL, STELE_NEXT_RETRY,
-                      "%zu events, %zu bytes, are not acknowledged yet: serve deliveries",
-                      count_pending(publisher), publisher->pending_size);
+                      "%zu events, %zu bytes, are not acknowledged yet: serve deliveries", count,
+                      publisher->pending_size);
 }
 
 /* Room for one more event. An empty queue takes any. */
@@ -395,8 +464,7 @@ static stele_status queue_event(stele_publisher *publisher, const stele_pending_
     if (status == STELE_OK) return STELE_OK;
     bool is_mistake = status == STELE_E_NOT_FOUND || status == STELE_E_INVALID;
     if (failure.next == STELE_NEXT_STOP && !is_mistake) { /* it died: kept for the next one */
-        publisher->must_replace = true;
-        publisher->doubt = failure;
+        stele_publisher_doubt(publisher, &failure);
         return STELE_OK;
     }
     publisher->pending_size -= pending->size;
@@ -415,13 +483,9 @@ stele_status stele_publisher_publish(stele_publisher *publisher, stele_bytes agg
     stele_status status;
     if ((status = is_dead(publisher, err)) < 0) return status;
     if ((status = check_id(aggregate_id, err)) < 0) return status;
-    if (options->time_ms < 0) {
-        return stele_fail(err, STELE_E_INVALID, STELE_NEXT_REJECT,
-                          "an event's time is %lld ms: Kafka knows none before 1970",
-                          (long long)options->time_ms);
-    }
     if ((status = stele_event_headers_check(options, err)) < 0) return status;
     if ((status = find_topic(publisher, err)) < 0) return status;
+    if ((status = check_time(publisher, options->time_ms, err)) < 0) return status;
     if ((status = find_type(publisher, type, &published, err)) < 0) return status;
     if ((status = encode(publisher, published, event, err)) < 0) return status;
 

@@ -1,20 +1,31 @@
 /* SPDX-License-Identifier: MIT
  * A producer has died, and what it had not been told is in doubt: in the log, or not. So the log is
- * read from the last acknowledged offset on, what is found there is delivered, and the rest goes to
- * a new producer, in order.
+ * read from where nothing pending can be, what is found there is delivered, and the rest goes to a
+ * new producer, in order.
  *
- * An idempotent producer without transactions fences nobody: a request of the dead one that a
- * broker still holds could be appended after the log was read. So the end has to stand still for
- * a moment before it is believed. */
+ * An idempotent producer without transactions fences no one: a request of the dead one that a
+ * broker still holds could be appended after the log was read. So the log is read again a moment
+ * later, until nothing of ours has come in between. Others may write all the time. */
 #include "core/alloc.h"
 #include "core/table.h"
 #include "producer/publisher_inside.h"
 
 enum {
     CALL_MS = 2000,
-    SETTLE_MS = 200, /* the end stands still this long */
+    SETTLE_MS = 200, /* between two looks at the log */
     READ_QUEUE_MAX = 16 << 20
 };
+
+/* A search of the log for what is in doubt. */
+typedef struct search {
+    stele_publisher *publisher;
+    stele_deadline until;
+    stele_log_reader *reader; /* NULL: nothing was to be read yet */
+    stele_table **ids;        /* by partition: what is pending, by its id; NULL: nothing in doubt */
+    int64_t *ends;            /* by partition: how far to read */
+    bool *is_read;            /* by partition: the reader has it */
+    size_t found;             /* of ours, in the last look */
+} search;
 
 static stele_status out_of_time(const char *what, stele_error *err)
 {
@@ -22,131 +33,165 @@ static stele_status out_of_time(const char *what, stele_error *err)
                       "a producer died; %s of its records is not finished", what);
 }
 
-static stele_status end_of(stele_publisher *publisher, stele_partition partition,
-                           stele_deadline until, int64_t *start, int64_t *end, stele_error *err)
-{
-    int timeout_ms = stele_deadline_remaining_ms(until, CALL_MS);
-    return stele_log_bounds(publisher->log, partition, STELE_READ_UNCOMMITTED, timeout_ms, start,
-                            end, err);
-}
-
-typedef struct partition_ends {
-    int64_t *starts;
-    int64_t *ends;
-} partition_ends;
-
-static void partition_ends_clear(partition_ends *ends)
-{
-    free(ends->starts);
-    free(ends->ends);
-}
-STELE_VALUE_SCOPE(partition_ends, partition_ends_clear);
-
-/* The ends of all partitions that matter. @param moved  is one another than before? */
-static stele_status look_at_ends(stele_publisher *publisher, stele_deadline until,
-                                 partition_ends *found, bool *moved, stele_error *err)
-{
-    *moved = false;
-    for (int32_t i = 0; i < publisher->partition_count; i++) {
-        if (publisher->partitions[i].queue.count == 0) continue;
-        stele_partition partition = {publisher->topic, i};
-        int64_t before = found->ends[i];
-        stele_status status =
-            end_of(publisher, partition, until, &found->starts[i], &found->ends[i], err);
-        if (status < 0) return status;
-        *moved = *moved || found->ends[i] != before;
-    }
-    return STELE_OK;
-}
-
-/* The high watermarks, once they have not moved for a while. */
-static stele_status settle(stele_publisher *publisher, stele_deadline until, partition_ends *found,
-                           stele_error *err)
-{
-    bool moved;
-    stele_status status = look_at_ends(publisher, until, found, &moved, err);
-    do {
-        if (status < 0) return status;
-        if (stele_deadline_passed(until)) return out_of_time("finding the end", err);
-        stele_sleep_ms(stele_log_runtime(publisher->log), SETTLE_MS);
-        status = look_at_ends(publisher, until, found, &moved, err);
-    } while (status < 0 || moved);
-    return STELE_OK;
-}
-
-/* The events of a partition by their ids; the values are pointers. */
+/* Of a partition where something was sent and not answered: the events by their ids; the values are
+ * pointers. */
 static stele_table *by_id(const stele_pending_queue *queue)
 {
     stele_table *table = stele_table_new(sizeof(stele_pending *), 0);
     stele_pending_chunk *chunk = NULL;
     size_t at = 0;
+    bool is_in_doubt = false;
     stele_pending *pending;
     while ((pending = stele_pending_next(queue, &chunk, &at)) != NULL) {
         stele_bytes id = stele_bytes_of(pending->id.bytes, sizeof pending->id.bytes);
         stele_pending **place = stele_table_insert(table, id, NULL);
         *place = pending;
+        is_in_doubt = is_in_doubt || pending->state == STELE_PENDING_SENT;
     }
-    return table;
+    if (is_in_doubt) return table;
+    stele_table_free(table);
+    return NULL;
 }
 
-static void match(stele_publisher *publisher, stele_table *ids, const stele_record *record)
+static search search_begin(stele_publisher *publisher, stele_deadline until)
+{
+    size_t count = (size_t)publisher->partition_count;
+    search self = {.publisher = publisher,
+                   .until = until,
+                   .ids = stele_alloc_array(count, sizeof(stele_table *)),
+                   .ends = stele_alloc_array(count, sizeof(int64_t)),
+                   .is_read = stele_alloc_array(count, sizeof(bool))};
+    for (size_t i = 0; i < count; i++)
+        self.ids[i] = by_id(&publisher->partitions[i].queue);
+    return self;
+}
+
+static void search_clear(search *self)
+{
+    stele_log_reader_close(self->reader);
+    for (int32_t i = 0; i < self->publisher->partition_count; i++)
+        stele_table_free(self->ids[i]);
+    free(self->ids);
+    free(self->ends);
+    free(self->is_read);
+}
+STELE_VALUE_SCOPE(search, search_clear);
+
+static bool is_in_doubt(const search *self)
+{
+    for (int32_t i = 0; i < self->publisher->partition_count; i++)
+        if (self->ids[i] != NULL) return true;
+    return false;
+}
+
+static void match(search *self, stele_table *ids, const stele_record *record)
 {
     stele_bytes text;
     stele_uuid uuid;
-    if (!stele_log_record_header(publisher->log, record, "ce_id", &text)) return;
+    if (!stele_log_record_header(self->publisher->log, record, "ce_id", &text)) return;
     if (stele_uuid_parse(text, &uuid, NULL) < 0) return;
     stele_bytes id = stele_bytes_of(uuid.bytes, sizeof uuid.bytes);
     stele_pending **found = stele_table_find(ids, id);
     if (found == NULL) return;
     stele_pending *pending = *found;
     stele_table_remove(ids, id);
-    stele_publisher_deliver(publisher, pending, record->offset, NULL);
+    self->found++;
+    stele_publisher_deliver(self->publisher, pending, record->offset, NULL);
 }
 
-static stele_status read_back(stele_publisher *publisher, stele_partition partition,
-                              stele_table *ids, int64_t from, int64_t end, stele_deadline until,
-                              stele_error *err)
+static stele_status start_reading(search *self, int32_t index, int64_t start, stele_error *err)
 {
+    stele_publisher_partition *own = &self->publisher->partitions[index];
     stele_log_reader_options options = {.isolation = STELE_READ_UNCOMMITTED,
                                         .queue_max = READ_QUEUE_MAX};
-    STELE_AUTO(stele_log_reader) reader = NULL;
-    stele_status status;
-    if ((status = stele_log_reader_open(publisher->log, &options, &reader, err)) < 0) return status;
-    if ((status = stele_log_reader_start(reader, partition, from, err)) < 0) return status;
-    for (int64_t at = from; at < end;) {
-        STELE_AUTO_VALUE(stele_batch) batch = {0};
-        int timeout_ms = stele_deadline_remaining_ms(until, CALL_MS);
-        status = stele_log_reader_next(reader, timeout_ms, &batch, err);
-        if (status == STELE_E_TIMED_OUT) return out_of_time("reading back", err);
-        if (status < 0) return status;
-        if (batch.status < 0) {
-            if (err != NULL) *err = batch.error;
-            return batch.status;
-        }
-        for (size_t i = 0; i < batch.count; i++)
-            match(publisher, ids, &batch.records[i]);
-        at = batch.next_offset;
+    if (own->settled < start) own->settled = start;
+    if (self->is_read[index] || own->settled >= self->ends[index]) return STELE_OK;
+    stele_status status = STELE_OK;
+    if (self->reader == NULL)
+        status = stele_log_reader_open(self->publisher->log, &options, &self->reader, err);
+    if (status == STELE_OK)
+        status = stele_log_reader_start(
+            self->reader, (stele_partition){self->publisher->topic, index}, own->settled, err);
+    if (status == STELE_OK) self->is_read[index] = true;
+    return status;
+}
+
+/* Where one partition ends now. */
+static stele_status look_at_end(search *self, int32_t index, stele_error *err)
+{
+    stele_publisher *publisher = self->publisher;
+    const stele_publisher_partition *own = &publisher->partitions[index];
+    stele_partition partition = {publisher->topic, index};
+    int64_t start;
+    stele_status status = stele_log_bounds(publisher->log, partition, STELE_READ_UNCOMMITTED,
+                                           stele_deadline_remaining_ms(self->until, CALL_MS),
+                                           &start, &self->ends[index], err);
+    if (status < 0) return status;
+    if (self->ends[index] < own->settled) {
+        return stele_fail(err, STELE_E_HOLE, STELE_NEXT_STOP,
+                          "%s/%d ends at %lld, but it had records up to %lld: the topic was "
+                          "replaced, or a broker lost acknowledged records",
+                          publisher->topic, (int)index, (long long)self->ends[index],
+                          (long long)own->settled);
     }
+    return start_reading(self, index, start, err);
+}
+
+static bool is_behind(const search *self)
+{
+    for (int32_t i = 0; i < self->publisher->partition_count; i++)
+        if (self->ids[i] != NULL && self->publisher->partitions[i].settled < self->ends[i])
+            return true;
+    return false;
+}
+
+/* One batch. What was compared is not read again, also by the next attempt. */
+static stele_status read_batch(search *self, stele_error *err)
+{
+    STELE_AUTO_VALUE(stele_batch) batch = {0};
+    int timeout_ms = stele_deadline_remaining_ms(self->until, CALL_MS);
+    stele_status status = stele_log_reader_next(self->reader, timeout_ms, &batch, err);
+    if (status == STELE_E_TIMED_OUT) return out_of_time("reading back", err);
+    if (status < 0) return status;
+    if (batch.status < 0) {
+        if (err != NULL) *err = batch.error;
+        return batch.status;
+    }
+    int32_t index = batch.partition.index;
+    for (size_t i = 0; i < batch.count; i++)
+        match(self, self->ids[index], &batch.records[i]);
+    stele_publisher_partition *own = &self->publisher->partitions[index];
+    if (own->settled < batch.next_offset) own->settled = batch.next_offset;
+    self->publisher->has_advanced = true;
     return STELE_OK;
 }
 
-/* Deliver what the log holds of one partition's events. */
-static stele_status find_delivered(stele_publisher *publisher, int32_t index, int64_t start,
-                                   int64_t end, stele_deadline until, stele_error *err)
+/* Read all partitions in doubt up to their ends of this moment. */
+static stele_status look(search *self, stele_error *err)
 {
-    stele_publisher_partition *own = &publisher->partitions[index];
-    if (own->queue.count == 0) return STELE_OK;
-    stele_partition partition = {publisher->topic, index};
-    if (end < own->acknowledged) {
-        return stele_fail(err, STELE_E_HOLE, STELE_NEXT_STOP,
-                          "%s/%d ends at %lld, but %lld was acknowledged: the topic was replaced, "
-                          "or a broker lost acknowledged records",
-                          publisher->topic, (int)index, (long long)end,
-                          (long long)own->acknowledged);
-    }
-    int64_t from = own->acknowledged > start ? own->acknowledged : start;
-    STELE_AUTO(stele_table) ids = by_id(&own->queue);
-    return read_back(publisher, partition, ids, from, end, until, err);
+    stele_status status;
+    self->found = 0;
+    for (int32_t i = 0; i < self->publisher->partition_count; i++)
+        if (self->ids[i] != NULL && (status = look_at_end(self, i, err)) < 0) return status;
+    while (is_behind(self))
+        if ((status = read_batch(self, err)) < 0) return status;
+    return STELE_OK;
+}
+
+/* Deliver what the log holds of what is in doubt. */
+static stele_status find_delivered(stele_publisher *publisher, stele_deadline until,
+                                   stele_error *err)
+{
+    STELE_AUTO_VALUE(search) self = search_begin(publisher, until);
+    if (!is_in_doubt(&self)) return STELE_OK;
+    stele_status status = look(&self, err);
+    do {
+        if (status < 0) return status;
+        if (stele_deadline_passed(until)) return out_of_time("finding the end", err);
+        stele_sleep_ms(stele_log_runtime(publisher->log), SETTLE_MS);
+        status = look(&self, err);
+    } while (status < 0 || self.found > 0);
+    return STELE_OK;
 }
 
 static void mark_kept(stele_publisher *publisher)
@@ -187,18 +232,21 @@ stele_status stele_publisher_put_kept(stele_publisher *publisher, stele_error *e
 stele_status stele_publisher_replace(stele_publisher *publisher, stele_deadline until,
                                      stele_error *err)
 {
-    stele_log_producer_close(publisher->producer); /* what it acknowledges meanwhile is delivered */
-    publisher->producer = NULL;
-    size_t count = (size_t)publisher->partition_count;
-    STELE_AUTO_VALUE(partition_ends)
-    found = {stele_alloc_array(count, sizeof *found.starts),
-             stele_alloc_array(count, sizeof *found.ends)};
-    stele_status status = settle(publisher, until, &found, err);
-    for (int32_t i = 0; status == STELE_OK && i < publisher->partition_count; i++)
-        status = find_delivered(publisher, i, found.starts[i], found.ends[i], until, err);
-    if (status == STELE_OK) status = stele_publisher_open_producer(publisher, err);
-    if (status < 0) return status;
+    if (publisher->producer != NULL) {
+        stele_log_producer_close(publisher->producer); /* what it acknowledges now is delivered */
+        publisher->producer = NULL;
+        stele_publisher_count_cause(publisher, publisher->doubt.cause);
+    }
+    stele_status status;
+    if ((status = find_delivered(publisher, until, err)) < 0) return status;
+    /* The topic's limit may be another one than when batches were fitted to it. */
+    if (publisher->doubt.status == STELE_E_LIMIT)
+        stele_log_topic_batch_max(publisher->log, publisher->topic,
+                                  stele_deadline_remaining_ms(until, CALL_MS),
+                                  &publisher->batch_max, NULL);
+    if ((status = stele_publisher_open_producer(publisher, err)) < 0) return status;
     mark_kept(publisher);
     publisher->must_replace = false;
+    publisher->is_doubt_of_event = false;
     return STELE_OK;
 }

@@ -27,7 +27,8 @@ typedef enum stele_status {
     STELE_E_HOLE = -12, /* the log does not hold what is needed: going on would skip events */
     STELE_E_INTERRUPTED = -13, /* a signal or a stop request came first */
     STELE_E_INTERNAL = -14, /* a bug in Stele or in a library below it                          */
-    STELE_E_STOPPED = -15   /* every partition that a worker owns is stopped                    */
+    STELE_E_STOPPED = -15,  /* every partition that a worker owns is stopped                    */
+    STELE_E_FORBIDDEN = -16 /* this user lacks a right that the text names; it may be granted   */
 } stele_status;
 
 /** What the caller does next. Exactly one; zero is the safe one. */

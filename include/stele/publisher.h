@@ -27,6 +27,8 @@ typedef struct stele_delivery {
     const stele_error *failure; /* NULL: acknowledged by all in-sync replicas */
 } stele_delivery;
 
+#define STELE_LINGER_NONE (-1)
+
 /** All zero means the defaults. */
 typedef struct stele_publisher_options {
     const char *aggregate; /* required; the topic is "<aggregate>.events" and must exist */
@@ -34,7 +36,7 @@ typedef struct stele_publisher_options {
     size_t queue_max; /* bytes not yet acknowledged; 0: 64 MiB; librdkafka has them again */
     const char
         *compression; /* "none", "lz4", "zstd", "gzip", "snappy"; NULL: "lz4", or [kafka]'s */
-    int linger_ms;    /* 0: 5, or what [kafka] says */
+    int linger_ms;    /* 0: 5, or what [kafka] says; STELE_LINGER_NONE: each is sent at once */
     int timeout_ms;   /* registry and metadata, at the first event of a type; 0: 30,000 */
     /** One call per event, in the thread that calls publish, poll, flush or close; it may not
      * publish. */
@@ -45,7 +47,7 @@ typedef struct stele_publisher_options {
 /** What may be given with an event. All zero: nothing. Borrowed for the call. */
 typedef struct stele_publish_options {
     void *opaque;
-    int64_t time_ms;            /* the record's timestamp, Unix; 0: now */
+    int64_t time_ms;            /* the record's timestamp, milliseconds of Unix time; 0: now */
     const char *correlation_id; /* ce_correlationid */
     const char *causation_id;   /* ce_causationid */
     const char *traceparent;    /* W3C Trace Context */
@@ -60,17 +62,20 @@ STELE_API stele_status stele_publisher_open(stele_client *client,
  * Encode an event and queue it. The first of a type registers its schema.
  *
  * A producer that dies underneath is replaced: what the log does not hold yet is sent again, so
- * nothing is lost or doubled while this process lives. An event is given up only if it is too large
- * for the topic, or by stele_publisher_close. While a producer is being replaced, this call and
- * those below may take two seconds longer than they say.
+ * nothing is lost or doubled while this process lives. An event is given up only if the broker
+ * refuses it for what is in it (too large, a time that the topic does not take), or by
+ * stele_publisher_close. While a producer is being replaced, this call and those below may take two
+ * seconds longer than they say.
  *
  * @param aggregate_id  1 to 1,024 bytes of UTF-8 that do not begin with "stele:"
  * @param type          of `event`; borrowed, must outlive the publisher
- * @return STELE_E_FULL     the queue is full: stele_publisher_poll, then again (next = RETRY)
- *         STELE_E_INVALID  id or value does not fit (next = REJECT)
+ * @return STELE_E_FULL     the queue is full: stele_publisher_poll, then again (next = RETRY); *err
+ *                          says why, where a producer is being replaced or no broker answers
+ *         STELE_E_INVALID  id, value or time does not fit (next = REJECT)
  *         STELE_E_LIMIT    larger than a record may be (next = REJECT)
  *         STELE_E_INCOMPATIBLE  the registry refused the schema (next = STOP)
- *         STELE_E_UNAVAILABLE, STELE_E_TIMED_OUT  broker or registry away (next = RETRY)
+ *         STELE_E_UNAVAILABLE, STELE_E_TIMED_OUT  broker or registry away, or no right to write to
+ *                          the topic (next = RETRY)
  *         STELE_E_NOT_FOUND        there is no such topic (next = RETRY: it may be made yet)
  *         STELE_E_INCOMPATIBLE, STELE_E_HOLE  also later: the topic has another count of
  * partitions, or lost what it had acknowledged (next = STOP)

@@ -135,7 +135,7 @@ static void keys_of_librdkafka_are_passed_on(void **state)
     assert_string_equal(kafka_value(config, "bootstrap.servers"), "one:1");
     size_t count;
     stele_config_kafka(config, &count);
-    assert_int_equal(count, 5);
+    assert_int_equal(count, 6);
 }
 
 static void the_long_variable_of_the_brokers_beats_the_short_one(void **state)

@@ -4,6 +4,7 @@
 
 #include "core/alloc.h"
 #include "core/deadline.h"
+#include "kafka/log_port.h"
 #include "kafka/memory_log.h"
 #include "tests/support/test.h"
 
@@ -507,6 +508,50 @@ static void an_abort_that_would_take_a_commit_along_ends_the_writer(void **state
     stele_fenced_close(fenced, WAIT_MS);
 }
 
+static unsigned ends; /* that were asked for */
+static unsigned abandoned;
+static const stele_log_ops *real_ops;
+
+static stele_status counted_abort(stele_log_producer *producer, int timeout_ms, stele_error *err)
+{
+    ends++;
+    return real_ops->abort(producer, timeout_ms, err);
+}
+
+static void counted_close(stele_log_producer *producer)
+{
+    ends++;
+    real_ops->producer_close(producer);
+}
+
+static void counted_abandon(stele_log_producer *producer)
+{
+    abandoned++;
+    real_ops->producer_abandon(producer);
+}
+
+static void an_abort_that_was_refused_is_not_made_by_closing_either(void **state)
+{
+    stele_log *log = *state;
+    stele_log_ops ops = *log->ops;
+    real_ops = log->ops;
+    ops.abort = counted_abort;
+    ops.producer_close = counted_close;
+    ops.producer_abandon = counted_abandon;
+    log->ops = &ops;
+    stele_fenced *fenced = opened(log);
+    commit_without_markers(log, fenced, "1");
+    stele_log_memory_fail_append(log, 1, STELE_LOG_MEMORY_REFUSED);
+    submit(fenced, with_record("a", "2"));
+    outcome_of(fenced);
+
+    stele_fenced_close(fenced, WAIT_MS);
+
+    assert_int_equal(ends, 0);
+    assert_int_equal(abandoned, 1);
+    log->ops = real_ops;
+}
+
 static void a_commit_that_hangs_is_seen_with_the_next_one(void **state)
 {
     stele_log *log = *state;
@@ -541,6 +586,7 @@ int main(void)
         ON_A_LOG(no_outcome_is_waited_for_that_cannot_come),
         ON_A_LOG(what_is_written_to_be_aborted_is_never_seen_and_ends_what_hangs),
         ON_A_LOG(an_abort_that_would_take_a_commit_along_ends_the_writer),
+        ON_A_LOG(an_abort_that_was_refused_is_not_made_by_closing_either),
         ON_A_LOG(a_commit_that_hangs_is_seen_with_the_next_one),
     };
     return cmocka_run_group_tests_name("producer/fenced", tests, NULL, NULL);

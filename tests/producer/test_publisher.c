@@ -6,6 +6,7 @@
 #include "core/alloc.h"
 #include "core/deadline.h"
 #include "core/uuid.h"
+#include "kafka/log_port.h"
 #include "kafka/memory_log.h"
 #include "producer/publisher_inside.h"
 #include "registry/client.h"
@@ -406,10 +407,7 @@ static void a_dead_producer_is_replaced_and_nothing_is_lost_or_doubled(void **st
 
             assert_int_equal(own->delivered, 500);
             assert_int_equal(own->failed, 0);
-            /* What is refused alone is overtaken; Kafka refuses an idempotent producer's records
-             * alone only for ever (too large). */
-            size_t out_of_order = assert_exactly(own, 500);
-            if (faults[i] != STELE_LOG_MEMORY_REFUSED) assert_int_equal(out_of_order, 0);
+            assert_int_equal(assert_exactly(own, 500), 0);
             desk_closed(&opened);
         }
     }
@@ -448,6 +446,205 @@ static void a_dead_producer_waits_for_a_broker_that_is_away(void **state)
 
     assert_int_equal(own->delivered, 15);
     assert_int_equal(assert_exactly(own, 15), 0);
+}
+
+/* Events 0 to count - 1, but for the bad ones, stand in the log once each and in order. */
+static void assert_all_but(desk *own, size_t count, const int64_t *bad, size_t bad_count)
+{
+    stele_error err;
+    stele_schema *schema;
+    counted found = {.seen = stele_alloc(count)};
+    assert_int_equal(stele_schema_parse(stele_text(note_schema), NULL, &schema, &err), STELE_OK);
+    assert_int_equal(stele_plan_new(schema, own->type, NULL, &found.plan, &err), STELE_OK);
+    read_all(own->log, count_record, &found);
+    for (size_t i = 0; i < bad_count; i++)
+        assert_int_equal(found.seen[bad[i]]++, 0);
+    for (size_t i = 0; i < count; i++)
+        assert_int_equal(found.seen[i], 1);
+    assert_int_equal(found.count, count - bad_count);
+    assert_int_equal(found.out_of_order, 0);
+    stele_plan_free(found.plan);
+    stele_schema_free(schema);
+    free(found.seen);
+}
+
+static void what_the_broker_refuses_fails_and_the_rest_is_stored_in_order(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t bad[4];
+        size_t count;
+    } cases[] = {
+        {{1}, 1}, {{499}, 1}, {{250}, 1}, {{7, 14, 21, 28}, 4}, {{1, 2, 3, 4}, 4}, {{3, 499}, 2},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        void *opened;
+        desk_opened(&opened);
+        desk *own = opened;
+        publisher_opened(own, (stele_publisher_options){0});
+        int64_t now = stele_clock_now_ms(stele_log_clock(own->log));
+        size_t next_bad = 0;
+        for (int64_t n = 0; n < 500; n++) {
+            char id[16];
+            stele_error err = {0};
+            stele_publish_options options = {0};
+            snprintf(id, sizeof id, "note-%d", (int)(n % 7));
+            if (next_bad < cases[i].count && cases[i].bad[next_bad] == n) {
+                options.time_ms = now + 86400000;
+                next_bad++;
+            }
+            /* As if its own clock were a day ahead: only the broker knows better. */
+            own->publisher->times.future_max_ms = INT64_MAX;
+            stele_status status;
+            while ((status = try_publish(own, id, n, &options, &err)) == STELE_E_FULL)
+                assert_int_equal(stele_publisher_poll(own->publisher, 100, &err), STELE_OK);
+            if (status < 0) fail_msg("%s", err.text);
+        }
+        flush(own);
+
+        assert_int_equal(own->failed, cases[i].count);
+        assert_int_equal(own->failure.status, STELE_E_INVALID);
+        assert_int_equal(own->failure.next, STELE_NEXT_REJECT);
+        assert_non_null(strstr(own->failure.text, "time"));
+        assert_int_equal(own->delivered, 500 - cases[i].count);
+        assert_all_but(own, 500, cases[i].bad, cases[i].count);
+        desk_closed(&opened);
+    }
+}
+
+static void a_time_that_the_topic_does_not_take_is_refused_at_once(void **state)
+{
+    desk *own = *state;
+    publisher_opened(own, (stele_publisher_options){0});
+    stele_error err;
+    int64_t now = stele_clock_now_ms(stele_log_clock(own->log));
+    const int64_t times[] = {-1, now * 1000, now * 1000000, now + 2 * 3600000, INT64_MAX};
+    for (size_t i = 0; i < COUNT_OF(times); i++) {
+        stele_publish_options options = {.time_ms = times[i]};
+
+        assert_int_equal(try_publish(own, "a", 0, &options, &err), STELE_E_INVALID);
+
+        assert_int_equal(err.next, STELE_NEXT_REJECT);
+    }
+    assert_non_null(strstr(err.text, "message.timestamp.after.max.ms"));
+    stele_publish_options fine = {.time_ms = now + 1800000};
+    assert_int_equal(try_publish(own, "a", 0, &fine, &err), STELE_OK);
+    fine.time_ms = 1;
+    assert_int_equal(try_publish(own, "a", 1, &fine, &err), STELE_OK);
+    flush(own);
+    assert_int_equal(own->delivered, 2);
+}
+
+static stele_log_ops meddled; /* the log's own, with one of them replaced */
+static const stele_log_ops *real_ops;
+
+static void meddle_with(desk *own)
+{
+    real_ops = own->log->ops;
+    meddled = *real_ops;
+    own->log->ops = &meddled;
+}
+
+static unsigned batches_left; /* of the reader that was opened last */
+
+static stele_status open_short_reader(stele_log *log, const stele_log_reader_options *options,
+                                      stele_log_reader **out, stele_error *err)
+{
+    stele_log_reader_options small = *options;
+    small.batch_max = 10;
+    batches_left = 2;
+    return real_ops->reader_open(log, &small, out, err);
+}
+
+static stele_status next_within_time(stele_log_reader *reader, int timeout_ms, stele_batch *out,
+                                     stele_error *err)
+{
+    if (batches_left == 0) return STELE_E_TIMED_OUT;
+    batches_left--;
+    return real_ops->reader_next(reader, timeout_ms, out, err);
+}
+
+static void put_foreign(stele_log *log, int count)
+{
+    stele_error err;
+    stele_log_producer *producer;
+    stele_log_producer_options options = {0};
+    assert_int_equal(stele_log_producer_open(log, &options, &producer, &err), STELE_OK);
+    for (int i = 0; i < count; i++) {
+        stele_log_entry entry = {.partition = {TOPIC, i % PARTITIONS},
+                                 .key = stele_text("foreign"),
+                                 .value = stele_text("foreign")};
+        assert_int_equal(stele_log_producer_put(producer, &entry, &err), STELE_OK);
+    }
+    assert_int_equal(stele_log_producer_flush(producer, WAIT_MS, &err), STELE_OK);
+    stele_log_producer_close(producer);
+}
+
+/* More foreign records than one attempt can read. */
+static void reading_back_goes_on_where_the_last_attempt_ended(void **state)
+{
+    desk *own = *state;
+    publisher_opened(own, (stele_publisher_options){0});
+    publish_many(own, 0, 20);
+    flush(own);
+    put_foreign(own->log, 300);
+    meddle_with(own);
+    meddled.reader_open = open_short_reader;
+    meddled.reader_next = next_within_time;
+    stele_log_memory_fail_append(own->log, 3, STELE_LOG_MEMORY_DIES_AFTER);
+
+    publish_many(own, 20, 5);
+    flush(own);
+
+    own->log->ops = real_ops;
+    assert_int_equal(own->delivered, 25);
+    assert_int_equal(own->failed, 0);
+}
+
+static stele_status bounds_of_a_busy_topic(stele_log *log, stele_partition partition,
+                                           stele_isolation isolation, int timeout_ms,
+                                           int64_t *start, int64_t *end, stele_error *err)
+{
+    put_foreign(log, PARTITIONS);
+    return real_ops->bounds(log, partition, isolation, timeout_ms, start, end, err);
+}
+
+static void others_may_write_while_a_producer_is_replaced(void **state)
+{
+    desk *own = *state;
+    publisher_opened(own, (stele_publisher_options){0});
+    publish_many(own, 0, 20);
+    flush(own);
+    meddle_with(own);
+    meddled.bounds = bounds_of_a_busy_topic;
+    stele_log_memory_fail_append(own->log, 3, STELE_LOG_MEMORY_DIES_AFTER);
+
+    publish_many(own, 20, 5);
+    flush(own);
+
+    own->log->ops = real_ops;
+    assert_int_equal(own->delivered, 25);
+}
+
+static void a_full_queue_says_what_holds_it_up(void **state)
+{
+    desk *own = *state;
+    publisher_opened(own, (stele_publisher_options){0});
+    publish_many(own, 0, 10);
+    flush(own);
+    stele_log_memory_fail_append(own->log, 1, STELE_LOG_MEMORY_DIES_BEFORE);
+    publish_many(own, 10, 1);
+    stele_error err;
+    stele_log_memory_set_up(own->log, false);
+    stele_publisher_poll(own->publisher, 0, &err);
+
+    assert_int_equal(try_publish(own, "a", 11, NULL, &err), STELE_E_FULL);
+
+    assert_int_equal(err.next, STELE_NEXT_RETRY);
+    assert_non_null(strstr(err.text, "1 events wait for a new producer: "));
+    stele_log_memory_set_up(own->log, true);
+    flush(own);
+    assert_int_equal(own->delivered, 11);
 }
 
 static void closing_says_what_was_not_delivered(void **state)
@@ -559,6 +756,11 @@ int main(void)
         DESK(a_full_queue_says_so_and_takes_more_once_served),
         cmocka_unit_test(a_dead_producer_is_replaced_and_nothing_is_lost_or_doubled),
         DESK(the_one_that_replaces_may_die_as_well),
+        cmocka_unit_test(what_the_broker_refuses_fails_and_the_rest_is_stored_in_order),
+        DESK(a_time_that_the_topic_does_not_take_is_refused_at_once),
+        DESK(reading_back_goes_on_where_the_last_attempt_ended),
+        DESK(others_may_write_while_a_producer_is_replaced),
+        DESK(a_full_queue_says_what_holds_it_up),
         DESK(a_dead_producer_waits_for_a_broker_that_is_away),
         DESK(closing_says_what_was_not_delivered),
         DESK(closing_flushes),
