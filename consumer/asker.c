@@ -138,8 +138,8 @@ stele_log *stele_asker_log(stele_asker *asker)
 }
 
 static stele_status read_first(stele_asker *asker, stele_deadline until,
-                               void (*take)(void *context, const stele_record *record),
-                               void *context, stele_error *err)
+                               void (*take)(void *context, const stele_batch *batch), void *context,
+                               stele_error *err)
 {
     for (;;) {
         stele_batch batch;
@@ -148,10 +148,11 @@ static stele_status read_first(stele_asker *asker, stele_deadline until,
         if (status == STELE_E_TIMED_OUT)
             return stele_fail(err, status, STELE_NEXT_RETRY, "the broker gave no record in time");
         if (status < 0) return status;
-        bool has_record = batch.status == STELE_OK && batch.count > 0;
-        bool ends = has_record || batch.status < 0 || batch.at_end;
-        if (has_record) take(context, &batch.records[0]);
-        if (batch.status < 0) *err = batch.error;
+        bool ends = batch.status < 0 || batch.count > 0 || batch.at_end;
+        if (batch.status < 0)
+            *err = batch.error;
+        else if (ends)
+            take(context, &batch);
         status = batch.status;
         stele_log_batch_release(&batch);
         if (ends) return status;
@@ -159,8 +160,7 @@ static stele_status read_first(stele_asker *asker, stele_deadline until,
 }
 
 stele_status stele_asker_read(stele_asker *asker, stele_partition partition, int64_t offset,
-                              int timeout_ms,
-                              void (*take)(void *context, const stele_record *record),
+                              int timeout_ms, void (*take)(void *context, const stele_batch *batch),
                               void *context, stele_error *err)
 {
     stele_status status = STELE_OK;

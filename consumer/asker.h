@@ -52,17 +52,16 @@ void stele_asker_forget(stele_asker *asker, stele_question *question);
 stele_log *stele_asker_log(stele_asker *asker);
 
 /**
- * The record at an offset, if it is still there.
+ * The first batch from an offset on: one record, or the end of the partition. The reader is kept
+ * for the next question.
  *
- * @param take  called with the first record at or past that offset, if there is one; valid for the
- *              call
+ * @param take  called with it, for the call
  * @return STELE_E_HOLE       the offset is not in the log: below its start or past its end
  *         STELE_E_NOT_FOUND  the topic or partition is gone
  *         STELE_E_TIMED_OUT  no answer (next = RETRY)
  */
 stele_status stele_asker_read(stele_asker *asker, stele_partition partition, int64_t offset,
-                              int timeout_ms,
-                              void (*take)(void *context, const stele_record *record),
+                              int timeout_ms, void (*take)(void *context, const stele_batch *batch),
                               void *context, stele_error *err);
 
 #endif

@@ -21,6 +21,7 @@ enum {
     RATE_MS = 1000,   /* a rate is measured over at least this long */
     AGAIN_MS = 10000, /* between two attempts to make topic or producer */
     ASK_MS = 1000,
+    DELIVERY_MS = 5000, /* a line that takes longer is followed by a newer one */
     QUEUE_BYTES = 1 << 20,
     IDLE = -1
 };
@@ -64,6 +65,7 @@ struct stele_status_board {
     /* Of the thread. */
     stele_log_producer *producer; /* NULL: not open (any more) */
     int64_t attempt_ns;           /* no attempt to open one before it */
+    bool is_broken;               /* a line was not taken: topic or producer is no more */
 
     /* Under the monitor. */
     stele_monitor monitor;
@@ -141,7 +143,9 @@ static void write_line(stele_status_board *board, int32_t partition, entry *of)
     stele_log_entry record = {
         .partition = {STELE_STATUS_TOPIC, 0}, .key = stele_text(key), .value = stele_text(json)};
     /* Full: the broker is away or slow, and a newer line will follow. */
-    if (stele_log_producer_put(board->producer, &record, NULL) == STELE_OK) {
+    stele_status put = stele_log_producer_put(board->producer, &record, NULL);
+    if (put < 0 && put != STELE_E_FULL) board->is_broken = true;
+    if (put == STELE_OK) {
         of->changed = false;
         of->written_state = state;
         of->written_ns = now_ns;
@@ -215,6 +219,15 @@ static stele_status make_topic(stele_log *log)
     return status == STELE_E_EXISTS ? STELE_OK : status;
 }
 
+/* @locality the board's thread. Somebody may have deleted the topic; opening a producer makes it.
+ */
+static void on_delivered(void *context, void *opaque, stele_position position,
+                         const stele_error *failure)
+{
+    (void)opaque, (void)position;
+    if (failure != NULL) ((stele_status_board *)context)->is_broken = true;
+}
+
 static bool open_producer(stele_status_board *board)
 {
     if (board->producer != NULL) return true;
@@ -222,7 +235,11 @@ static bool open_producer(stele_status_board *board)
     if (now_ns < board->attempt_ns) return false;
     board->attempt_ns = now_ns + (int64_t)AGAIN_MS * 1000000;
     if (make_topic(board->log) < 0) return false;
-    stele_log_producer_options options = {.queue_max = QUEUE_BYTES, .compression = "none"};
+    stele_log_producer_options options = {.queue_max = QUEUE_BYTES,
+                                          .compression = "none",
+                                          .delivery_timeout_ms = DELIVERY_MS,
+                                          .delivered = on_delivered,
+                                          .context = board};
     return stele_log_producer_open(board->log, &options, &board->producer, NULL) == STELE_OK;
 }
 
@@ -231,11 +248,12 @@ static void turn(stele_status_board *board)
     if (!open_producer(board)) return;
     write_due(board);
     stele_error failure;
-    if (stele_log_producer_poll(board->producer, 0, &failure) < 0 &&
-        failure.next != STELE_NEXT_RETRY) {
-        stele_log_producer_close(board->producer);
-        board->producer = NULL;
-    }
+    bool is_dead = stele_log_producer_poll(board->producer, 0, &failure) < 0 &&
+                   failure.next != STELE_NEXT_RETRY;
+    if (!is_dead && !board->is_broken) return;
+    stele_log_producer_close(board->producer);
+    board->producer = NULL;
+    board->is_broken = false;
 }
 
 static void run(void *context)

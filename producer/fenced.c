@@ -163,6 +163,10 @@ static void become(stele_fenced *fenced, stele_fenced_state state, const stele_e
 static void say_what_lasts(stele_fenced *fenced, stele_deadline patience, const stele_error *why)
 {
     if (!stele_deadline_passed(patience)) return;
+    if (why->status == STELE_E_NOT_FOUND) { /* fenced, but there is nowhere to write to */
+        become(fenced, STELE_FENCED_INIT, why);
+        return;
+    }
     stele_error lasting;
     stele_fail_cause(&lasting, STELE_E_UNAVAILABLE, STELE_NEXT_RETRY, why->cause,
                      "for more than %d ms the broker has not ended what earlier owners left open: "

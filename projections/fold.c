@@ -84,6 +84,7 @@ static void close_task(stele_task *base, stele_deadline by)
 {
     fold_task *task = (fold_task *)base;
     fold_end_cycle(task);
+    fold_footing_forget(task);
     if (fold_take_join(task, by)) fold_free_task(task, stele_deadline_remaining_ms(by, CLOSE_MS));
 }
 
@@ -95,6 +96,7 @@ static stele_status open_task(void *self, stele_worker *worker, stele_partition 
     task->base.ops = &stele_fold_tasks;
     task->fold = fold;
     task->worker = worker;
+    task->witness = (fold_mark){.position = -1, .last_offset = -1};
     task->source = (stele_partition){fold->events, source.index};
     task->snapshots = (stele_partition){fold->snapshots, source.index};
     task->at = (fold_mark){.position = -1, .last_offset = -1};
@@ -144,6 +146,7 @@ static stele_status take_events(fold_task *task, const stele_batch *batch, stele
     }
     const stele_record *last = NULL;
     int64_t position = task->at.position;
+    if (batch->count > 0) fold_footing_see(task, &batch->records[0]);
     task->log_end = batch->log_end;
     status = stele_states_take(task->states, batch, &position, &last, err);
     if (position > task->at.position) {

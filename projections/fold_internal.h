@@ -33,6 +33,8 @@ struct stele_fold {
     int32_t checkpoint_schema;
     char genesis[37];
     bool count_checked; /* of partitions, for those without a checkpoint */
+    int64_t looked_ns;  /* when its topics were looked at last */
+    int generation;     /* of its snapshots topic */
     int cycles;         /* of its tasks that are under way: they share the time for writing */
 };
 
@@ -121,6 +123,8 @@ typedef struct fold_taking {
     bool owes_offset;
 } fold_taking;
 
+typedef struct fold_footing fold_footing;
+
 typedef struct fold_task {
     stele_task base;
     stele_fold *fold;
@@ -135,6 +139,12 @@ typedef struct fold_task {
     int64_t restored;
     int64_t verify_from; /* reading begins here until the checkpoint's last event was compared */
     bool unverified;
+
+    fold_footing *footing; /* the question whether it stands on what it stood on; NULL: none yet */
+    fold_mark witness;     /* a record that must still be there: its offset and hash */
+    bool is_sure;          /* it was, when it was looked at for this cycle */
+    int64_t asks_at_ns;    /* no question before it */
+    int generation;        /* of the snapshots topic that it was restored from */
 
     fold_mark at;    /* where it stands */
     int64_t log_end; /* as the last batch had it */
@@ -169,6 +179,15 @@ stele_status fold_agree_on_ends(fold_task *task, stele_error *err);
 stele_status fold_prepare(fold_task *task, int64_t *start, stele_error *err);
 stele_status fold_take_snapshots(fold_task *task, const stele_batch *batch, stele_error *err);
 void fold_stop_reading(fold_task *task);
+
+/* ---- fold_footing.c ---- */
+/* An event that is about to be applied: the first is a witness until there is a checkpoint. */
+void fold_footing_see(fold_task *task, const stele_record *first);
+/* Look again, and be sure of nothing until that is answered. */
+void fold_footing_ask(fold_task *task);
+/* Ask if it is time to, take the answer if there is one. @return RETRY: it could not be answered */
+stele_status fold_footing_check(fold_task *task, stele_error *err);
+void fold_footing_forget(fold_task *task);
 
 /* ---- fold_write.c ---- */
 void fold_writing_begin(fold_task *task);

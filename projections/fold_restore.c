@@ -77,6 +77,10 @@ static void begin(fold_task *task)
     task->writing.stored = self->stored;
     task->writing.owes_offset = self->owes_offset;
     task->at = (fold_mark){resume->position, resume->last_offset, resume->last_hash};
+    /* Where retention has deleted it there is nothing to compare. */
+    if (resume->read_from < resume->position) task->witness = task->at;
+    task->generation = task->fold->generation;
+    task->fold->looked_ns = stele_clock_monotonic_ns(stele_worker_clock(task->worker));
     task->verify_from = resume->read_from;
     task->unverified = resume->read_from < resume->position;
     fold_writing_begin(task);

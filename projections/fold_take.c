@@ -114,14 +114,19 @@ static stele_status ask_shared(fold_task *task, stele_error *err)
     return register_type(task, &stele_checkpoint_type, &fold->checkpoint_schema, err);
 }
 
-/* One partition's thread asks, the others wait for its answer. */
+/* One partition's thread asks, the others wait for its answer. The topic may have been deleted
+ * since another one was taken. */
 static stele_status prepare_shared(fold_task *task, stele_error *err)
 {
     stele_fold *fold = task->fold;
+    stele_log_topic snapshots;
+    bool gone = stele_log_topic_describe(task->taking.log, fold->snapshots, ASK_MS, &snapshots,
+                                         NULL) == STELE_E_NOT_FOUND;
     stele_deadline until = after(task, ASK_MS);
     stele_monitor_lock(&fold->monitor);
     while (fold->preparing && stele_monitor_wait(&fold->monitor, until)) {
     }
+    if (fold->prepared && gone) fold->prepared = false;
     bool prepared = fold->prepared;
     bool mine = !prepared && !fold->preparing;
     if (mine) fold->preparing = true;
@@ -183,6 +188,11 @@ static stele_status fence(fold_task *task, stele_error *err)
     stele_fenced_state state;
     while ((state = stele_fenced_await(task->fenced, LOOK_MS, &failure)) == STELE_FENCED_INIT) {
         if (is_cancelled(task)) return fold_fail_cancelled(err);
+        if (failure.status == STELE_E_NOT_FOUND) { /* the topic went meanwhile: begin again */
+            failure.next = STELE_NEXT_ABORT;
+            *err = failure;
+            return failure.status;
+        }
         failure.next = STELE_NEXT_RETRY;
         set_waits(task, failure.status < 0 ? &failure : NULL);
     }

@@ -271,6 +271,7 @@ static void end_chunk(fold_task *task)
     if (writing->flying.closing) {
         assert(writing->mark.position >= writing->committed.position);
         writing->committed = writing->mark;
+        if (writing->mark.last_offset >= 0) task->witness = writing->mark;
         writing->owes_offset = false;
         fold_end_cycle(task);
     }
@@ -307,6 +308,7 @@ static stele_status answer(fold_task *task, const stele_outcome *outcome, stele_
         /* Nothing of it is visible, and we still own the partition: the very same records again. */
         writing->aborted = outcome->error;
         writing->abort_count++;
+        fold_footing_ask(task); /* the topic may be gone */
         writing->again = in_a_while(task);
         return STELE_OK;
     case STELE_NEXT_STOP:
@@ -359,6 +361,7 @@ static void begin_cycle(fold_task *task)
     writing->active = true;
     task->fold->cycles++;
     writing->mark = task->at;
+    fold_footing_ask(task); /* of the log that all below the mark came from */
     writing->list = stele_states_take_dirty(task->states);
     writing->cycle_ns = now_of(task);
     writing->cycle_events = stele_states_applied(task->states);
@@ -376,6 +379,7 @@ static stele_status go_on(fold_task *task, bool urgent, stele_error *err)
     fold_writing *writing = &task->writing;
     stele_status status = collect(task, err);
     if (status < 0) return status;
+    if ((status = fold_footing_check(task, err)) < 0) return status;
     if (writing->flying.transaction != NULL && !writing->in_flight)
         return stele_deadline_passed(writing->again) ? submit(task, urgent, err) : STELE_OK;
     if (!writing->active) {
@@ -388,8 +392,11 @@ static stele_status go_on(fold_task *task, bool urgent, stele_error *err)
         if (status < 0) return status;
     }
     /* What is in flight wakes the worker; for the rest there is no reason to wait. */
-    if (!is_built(task) || !writing->in_flight) stele_worker_call_again(task->worker);
+    bool waits = is_built(task) && (writing->in_flight || !task->is_sure);
+    if (!waits) stele_worker_call_again(task->worker);
     if (!is_built(task) || writing->in_flight) return STELE_OK;
+    bool closes = writing->list == NULL;
+    if (closes && !task->is_sure) return STELE_OK; /* the answer wakes the worker */
     return submit_built(task, urgent, err);
 }
 

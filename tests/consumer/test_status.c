@@ -196,6 +196,23 @@ static void a_broker_that_is_away_holds_nobody_up(void **state)
     end_desk(of);
 }
 
+static void a_topic_that_was_deleted_is_made_again(void **state)
+{
+    (void)state;
+    desk *of = new_desk();
+    stele_status_board_set(of->board, 0, STELE_STATE_RUNNING, "", 1, 1);
+    await(of, 0, STELE_STATE_RUNNING);
+
+    assert_int_equal(stele_log_topic_delete(of->log, STELE_STATUS_TOPIC, 1000, NULL), STELE_OK);
+    stele_deadline until = stele_deadline_after(stele_clock_system(), WAIT_MS);
+    while (!read_line(of, NAME, 0).is_there) {
+        assert_false(stele_deadline_passed(until));
+        stele_manual_clock_advance(&of->time, 1000);
+    }
+
+    end_desk(of);
+}
+
 static void only_the_projection_that_is_asked_for_is_read(void **state)
 {
     (void)state;
@@ -340,6 +357,7 @@ int main(void)
         cmocka_unit_test(a_worker_that_hangs_in_one_batch_is_stalled),
         cmocka_unit_test(the_last_word_is_written_when_the_board_closes),
         cmocka_unit_test(a_broker_that_is_away_holds_nobody_up),
+        cmocka_unit_test(a_topic_that_was_deleted_is_made_again),
         cmocka_unit_test(only_the_projection_that_is_asked_for_is_read),
         cmocka_unit_test(what_is_not_understood_spoils_its_own_row_only),
         cmocka_unit_test(the_old_word_of_a_frozen_worker_does_not_stand_over_the_owners),

@@ -269,7 +269,10 @@ void teller_catch_up(teller *self)
 {
     stele_deadline until = stele_deadline_after(stele_clock_system(), WAIT_MS);
     while (!has_caught_up(self)) {
-        if (stele_deadline_passed(until)) fail_msg("stuck: %s", teller_reason(self, 0));
+        if (stele_deadline_passed(until))
+            fail_msg("stuck: 0: %s, 1: %s, at %d and %d", teller_reason(self, 0),
+                     teller_reason(self, 1), (int)stele_worker_progress(self->worker, 0).position,
+                     (int)stele_worker_progress(self->worker, 1).position);
         teller_turn(self);
     }
 }

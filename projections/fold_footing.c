@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT
+ * What a state rests on is looked at while it is used, not only when it is restored: before a
+ * checkpoint is committed, the record that the last one was made after must still be in the log,
+ * and the snapshots topic must be there. Somebody may have deleted a topic and made it again, with
+ * other records at the same offsets, between two fetches. */
+#include "projections/fold_internal.h"
+#include "snapshots/last_event.h"
+
+enum {
+    READ_MS = 2000,  /* for one record */
+    IDLE_MS = 30000, /* how often one partition of a fold that writes nothing looks */
+    PAUSE_MS = 500   /* between two attempts that were not answered */
+};
+
+struct fold_footing {
+    stele_question base;
+    stele_last_event last; /* what must be there; offset -1: there was none yet */
+    const char *snapshots;
+    bool compared;
+    stele_error answer;
+};
+
+/* ---- in the asker's thread ---- */
+
+static void compare(void *context, const stele_batch *batch)
+{
+    fold_footing *self = context;
+    stele_last_event_check(&self->last, batch, &self->compared, &self->answer);
+}
+
+/* The log does not hold that offset: retention has deleted what is old, or it was lost. */
+static stele_status explain_missing(fold_footing *self, stele_log *log, stele_error *err)
+{
+    int64_t start;
+    int64_t end;
+    stele_status status = stele_log_bounds(log, self->last.source, STELE_READ_UNCOMMITTED, READ_MS,
+                                           &start, &end, err);
+    if (status < 0 || self->last.offset < start) return status;
+    stele_batch none = {.partition = self->last.source, .next_offset = self->last.offset + 1};
+    return stele_last_event_check(&self->last, &none, &self->compared, err);
+}
+
+static void look_at_log(fold_footing *self, stele_asker *asker)
+{
+    stele_error failure;
+    self->compared = false;
+    if (self->last.offset < 0) return;
+    stele_status status = stele_asker_read(asker, self->last.source, self->last.offset, READ_MS,
+                                           compare, self, &failure);
+    if (self->answer.status < 0) return;
+    if (status == STELE_E_HOLE || (status == STELE_OK && !self->compared))
+        status = explain_missing(self, stele_asker_log(asker), &failure);
+    if (status == STELE_OK) return;
+    /* That the topic is gone is for its reader to find out, who asks twice. */
+    if (status != STELE_E_HOLE) failure.next = STELE_NEXT_RETRY;
+    self->answer = failure;
+}
+
+static stele_status look_at_snapshots(const fold_footing *self, stele_log *log, stele_error *err)
+{
+    stele_log_topic topic;
+    stele_status status = stele_log_topic_describe(log, self->snapshots, ASK_MS, &topic, err);
+    if (status != STELE_E_NOT_FOUND) return status;
+    return stele_fail(err, status, STELE_NEXT_ABORT,
+                      "%s was deleted while it was used: it is made again from the events",
+                      self->snapshots);
+}
+
+static void ask(stele_question *base, stele_asker *asker)
+{
+    fold_footing *self = (fold_footing *)base;
+    self->answer = (stele_error){0};
+    if (look_at_snapshots(self, stele_asker_log(asker), &self->answer) == STELE_OK)
+        look_at_log(self, asker);
+}
+
+/* ---- in the worker's thread ---- */
+
+static int64_t now_of(const fold_task *task)
+{
+    return stele_clock_monotonic_ns(stele_worker_clock(task->worker));
+}
+
+void fold_footing_see(fold_task *task, const stele_record *first)
+{
+    if (task->witness.last_offset >= 0) return;
+    task->witness.last_offset = first->offset;
+    task->witness.last_hash = stele_event_hash(first);
+}
+
+static void ask_again(fold_task *task)
+{
+    fold_footing *self = task->footing;
+    if (self == NULL) {
+        self = task->footing = stele_alloc(sizeof *self);
+        self->base.ask = ask;
+        self->last = (stele_last_event){.source = task->source, .group = task->fold->group};
+        self->snapshots = task->fold->snapshots;
+    }
+    stele_asker *asker = stele_worker_asker(task->worker);
+    if (stele_asker_state(asker, &self->base) != STELE_QUESTION_IDLE) return;
+    self->last.offset = task->witness.last_offset;
+    self->last.hash = task->witness.last_hash;
+    task->fold->looked_ns = now_of(task);
+    stele_asker_ask(asker, &self->base);
+}
+
+void fold_footing_ask(fold_task *task)
+{
+    task->is_sure = false;
+    task->asks_at_ns = 0;
+}
+
+/* What the answer means. A fold whose snapshots are gone begins again with all its partitions. */
+static stele_status take_answer(fold_task *task, stele_error *err)
+{
+    const stele_error *answer = &task->footing->answer;
+    if (answer->status == STELE_OK) {
+        task->is_sure = true;
+        return STELE_OK;
+    }
+    if (answer->next == STELE_NEXT_ABORT) task->fold->generation++;
+    task->asks_at_ns = now_of(task) + (int64_t)PAUSE_MS * 1000000;
+    *err = *answer;
+    return answer->status;
+}
+
+stele_status fold_footing_check(fold_task *task, stele_error *err)
+{
+    stele_fold *fold = task->fold;
+    if (task->generation != fold->generation)
+        return stele_fail(err, STELE_E_NOT_FOUND, STELE_NEXT_ABORT,
+                          "%s was deleted while it was used", fold->snapshots);
+    int64_t now_ns = now_of(task);
+    bool is_idle_look = now_ns - fold->looked_ns >= (int64_t)IDLE_MS * 1000000;
+    if (is_idle_look || (!task->is_sure && now_ns >= task->asks_at_ns)) ask_again(task);
+    if (task->footing == NULL) return STELE_OK;
+    stele_asker *asker = stele_worker_asker(task->worker);
+    if (stele_asker_state(asker, &task->footing->base) != STELE_QUESTION_ANSWERED) return STELE_OK;
+    task->footing->base.state = STELE_QUESTION_IDLE;
+    return take_answer(task, err);
+}
+
+void fold_footing_forget(fold_task *task)
+{
+    if (task->footing != NULL)
+        stele_asker_forget(stele_worker_asker(task->worker), &task->footing->base);
+    task->footing = NULL;
+}
