@@ -13,34 +13,25 @@
 #include "consumer/read.h"
 #include "core/alloc.h"
 #include "core/names.h"
-#include "core/table.h"
 #include "projections/verify.h"
 #include "registry/client.h"
-#include "snapshots/restore.h"
 
 typedef struct listing {
     stele_cli *cli;
     stele_log *log;
     stele_value_reader *reader;
-    char *topic; /* "<projection>.v<n>.snapshots" */
-    char *group;
-    bool records; /* print each record as it stands */
-
-    /* Of one partition. */
-    stele_table *ids; /* id -> does a state stand there? */
-    char *source;     /* the events' topic, by the checkpoint */
-    int64_t checkpoint;
+    stele_stored_past stored;
+    size_t left_out; /* partitions */
 } listing;
 
 static void listing_clear(listing *l)
 {
-    stele_table_free(l->ids);
     stele_value_reader_free(l->reader);
-    free(l->topic);
-    free(l->group);
-    free(l->source);
+    stele_stored_past_clear(&l->stored);
 }
 STELE_VALUE_SCOPE(listing, listing_clear);
+
+/* ---- records as they are ---- */
 
 static void append_hex(stele_buffer *line, stele_bytes bytes)
 {
@@ -74,151 +65,146 @@ static void print_record(listing *l, stele_partition partition, const stele_reco
     fprintf(l->cli->out, "%s}\n", stele_buffer_text(&line));
 }
 
-static const void *find_value(const stele_type *type, const void *value, const char *name,
-                              stele_kind kind)
+static int print_batch(void *context, const stele_batch *batch, stele_error *err)
 {
-    for (uint32_t i = 0; i < type->layout->count; i++) {
-        const stele_member *member = &type->layout->members[i];
-        if (strcmp(member->name, name) == 0 && member->layout->kind == kind)
-            return (const char *)value + member->offset;
-    }
-    return NULL;
-}
-
-/* By the schema it was written with: a later Stele may have added to it. */
-static stele_status take_checkpoint(listing *l, const stele_record *record, stele_error *err)
-{
-    const stele_type *type;
-    const void *value;
-    stele_status status = stele_value_reader_read(l->reader, record->value, &type, &value, err);
-    if (status < 0) return status;
-    const int64_t *next_offset = find_value(type, value, "next_offset", STELE_KIND_LONG);
-    const stele_bytes *topic = find_value(type, value, "topic", STELE_KIND_STRING);
-    if (next_offset == NULL || topic == NULL)
-        return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP, "%s: the checkpoint is a %s",
-                          l->topic, type->name);
-    l->checkpoint = *next_offset;
-    free(l->source);
-    l->source = stele_strndup((const char *)topic->data, topic->size);
+    (void)err;
+    for (size_t i = 0; i < batch->count; i++)
+        print_record(context, batch->partition, &batch->records[i]);
     return STELE_OK;
 }
 
-static int take_batch(void *context, const stele_batch *batch, stele_error *err)
+static stele_exit list_records(listing *l, const char *projection)
 {
-    listing *l = context;
-    for (size_t i = 0; i < batch->count; i++) {
-        const stele_record *record = &batch->records[i];
-        if (l->records) print_record(l, batch->partition, record);
-        if (record->key.data == NULL) continue;
-        if (stele_id_is_reserved(record->key)) {
-            stele_status status = take_checkpoint(l, record, err);
-            if (status < 0) return status;
-            continue;
-        }
-        bool *stands = stele_table_insert(l->ids, record->key, NULL);
-        if (stands != NULL) *stands = record->value.data != NULL;
+    stele_cli *cli = l->cli;
+    stele_error err;
+    stele_log_topic topic;
+    if (stele_stored_topic(l->log, projection, cli->timeout_ms, &l->stored.topic, &err) < 0 ||
+        stele_log_topic_describe(l->log, l->stored.topic, cli->timeout_ms, &topic, &err) < 0)
+        return stele_cli_fail_error(cli, &err);
+    for (int32_t i = 0; i < topic.partitions; i++) {
+        stele_read_start start = {{l->stored.topic, i}, STELE_OFFSET_NONE};
+        stele_read_options options = {
+            .starts = &start,
+            .count = 1,
+            .deadline = stele_deadline_after(stele_clock_system(), -1),
+            .patience_ms = cli->timeout_ms,
+            .stop = cli->stop,
+            .take = print_batch,
+            .context = l,
+        };
+        if (stele_bounded_read(l->log, &options, &err) < 0) return stele_cli_fail_error(cli, &err);
     }
-    return STELE_OK;
+    return STELE_EXIT_DONE;
 }
 
-typedef struct partition_row {
-    int32_t partition;
-    int64_t aggregates, finished;
-    int64_t checkpoint;   /* -1: none */
-    int64_t group_offset; /* -1: none */
-    int64_t log_start, log_end;
-} partition_row;
+/* ---- what they come to ---- */
 
-static void print_row(listing *l, const partition_row *row)
+static void print_row(const listing *l, int32_t partition, const stele_past_partition *row,
+                      int64_t group_offset)
 {
     FILE *out = l->cli->out;
+    int64_t checkpoint = row->has_checkpoint ? row->next_offset : STELE_OFFSET_NONE;
     if (l->cli->json) {
         fprintf(out,
                 "{\"topic\":\"%s\",\"partition\":%" PRId32 ",\"aggregates\":%" PRId64
                 ",\"finished\":%" PRId64 ",\"checkpoint\":%" PRId64 ",\"group_offset\":%" PRId64
                 ",\"log_start\":%" PRId64 ",\"log_end\":%" PRId64 "}\n",
-                l->topic, row->partition, row->aggregates, row->finished, row->checkpoint,
-                row->group_offset, row->log_start, row->log_end);
+                l->stored.topic, partition, row->aggregates, row->finished, checkpoint,
+                group_offset, row->log_start, row->log_end);
         return;
-    }
-    if (row->partition == 0) {
-        stele_cli_print(out, "%s of %s", l->topic,
-                        l->source != NULL ? l->source : "(no checkpoint yet)");
-        fprintf(out, "%4s  %10s  %8s  %10s  %10s  %10s\n", "PART", "AGGREGATES", "FINISHED",
-                "CHECKPOINT", "GROUP", "LOG END");
     }
     fprintf(out,
             "%4" PRId32 "  %10" PRId64 "  %8" PRId64 "  %10" PRId64 "  %10" PRId64 "  %10" PRId64
             "\n",
-            row->partition, row->aggregates, row->finished, row->checkpoint, row->group_offset,
-            row->log_end);
+            partition, row->aggregates, row->finished, checkpoint, group_offset, row->log_end);
 }
 
-static stele_status describe_log(listing *l, partition_row *row, stele_error *err)
+/* Can the state be read by the schema that it was written with? */
+static stele_status check_state(void *context, const stele_snapshot *snapshot, stele_error *err)
 {
-    if (l->source == NULL) return STELE_OK;
-    stele_partition source = {l->source, row->partition};
-    stele_status status = stele_log_bounds(l->log, source, STELE_READ_COMMITTED, l->cli->timeout_ms,
-                                           &row->log_start, &row->log_end, err);
-    if (status < 0) return status;
-    return stele_log_group_offset(l->log, l->group, source, l->cli->timeout_ms, &row->group_offset,
-                                  err);
+    listing *l = context;
+    const stele_type *type;
+    const void *value;
+    if (snapshot->value.data == NULL) return STELE_OK;
+    return stele_value_reader_read(l->reader, snapshot->value, &type, &value, err);
 }
 
-static stele_status list_partition(listing *l, int32_t index, stele_error *err)
+/* The row is printed also where the check fails: it shows why. */
+static stele_status list_partition(void *context, int32_t index, stele_error *err)
 {
-    stele_table_free(l->ids);
-    l->ids = stele_table_new(sizeof(bool), 0);
-    l->checkpoint = STELE_OFFSET_NONE;
-    stele_read_start start = {{l->topic, index}, STELE_OFFSET_NONE};
-    stele_read_options options = {
-        .starts = &start,
-        .count = 1,
-        .deadline = stele_deadline_after(stele_clock_system(), l->cli->timeout_ms),
-        .stop = l->cli->stop,
-        .take = take_batch,
-        .context = l,
-    };
-    stele_status status = stele_bounded_read(l->log, &options, err);
-    if (status < 0) return status;
-    partition_row row = {
-        .partition = index, .checkpoint = l->checkpoint, .group_offset = STELE_OFFSET_NONE};
-    stele_table_cursor cursor = {0};
-    const bool *stands;
-    while ((stands = stele_table_next(l->ids, &cursor)) != NULL) {
-        row.aggregates += *stands;
-        row.finished += !*stands;
+    listing *l = context;
+    stele_past_partition row;
+    int64_t group_offset = STELE_OFFSET_NONE;
+    stele_error failure;
+    stele_status status = stele_past_read(l->stored.past, index, check_state, l, &row, &failure);
+    if (status == STELE_OK && l->stored.source != NULL) {
+        STELE_AUTO(char)
+        group = stele_strndup(l->stored.topic, strlen(l->stored.topic) - strlen(".snapshots"));
+        status = stele_log_group_offset(l->log, group, (stele_partition){l->stored.source, index},
+                                        l->cli->timeout_ms, &group_offset, &failure);
     }
-    status = describe_log(l, &row, err);
-    if (status == STELE_OK && !l->records) print_row(l, &row);
+    if (status == STELE_OK || row.is_read) print_row(l, index, &row, group_offset);
+    if (status < 0) *err = failure;
     return status;
+}
+
+static void leave_out(void *context, stele_partition partition, const stele_error *why)
+{
+    listing *l = context;
+    l->left_out++;
+    stele_cli_say_left_out(l->cli, partition, why);
+}
+
+static stele_exit list_partitions(listing *l, const char *projection)
+{
+    stele_cli *cli = l->cli;
+    stele_past_options how = {.log = l->log,
+                              .registry = stele_client_registry(cli->client),
+                              .deadline = stele_deadline_after(stele_clock_system(), -1),
+                              .patience_ms = cli->timeout_ms,
+                              .stop = cli->stop};
+    stele_error err;
+    if (stele_stored_past_open(&how, projection, &l->stored, &err) < 0)
+        return stele_cli_fail_error(cli, &err);
+    if (!cli->json) {
+        stele_cli_print(cli->out, "%s of %s", l->stored.topic,
+                        l->stored.source != NULL ? l->stored.source : "(no checkpoint yet)");
+        fprintf(cli->out, "%4s  %10s  %8s  %10s  %10s  %10s\n", "PART", "AGGREGATES", "FINISHED",
+                "CHECKPOINT", "GROUP", "LOG END");
+    }
+    if (stele_past_walk(l->stored.past, list_partition, leave_out, l, l, &err) < 0)
+        return stele_cli_fail_error(cli, &err);
+    return l->left_out > 0 ? STELE_EXIT_FOUND : STELE_EXIT_DONE;
 }
 
 stele_exit stele_cmd_snapshots_list(stele_cli *cli, const stele_arguments *arguments)
 {
     stele_client *client = stele_cli_client(cli);
     if (client == NULL) return STELE_EXIT_FAILED;
-    STELE_AUTO_VALUE(listing)
-    l = {.cli = cli,
-         .log = stele_client_log(client),
-         .records = stele_arguments_flag(arguments, "records")};
+    STELE_AUTO_VALUE(listing) l = {.cli = cli, .log = stele_client_log(client)};
     l.reader = stele_value_reader_new(stele_client_registry(client), cli->timeout_ms);
-    stele_error err = {0};
-    stele_log_topic topic;
-    if (stele_stored_topic(l.log, stele_arguments_operand(arguments, 0), cli->timeout_ms, &l.topic,
-                           &err) < 0 ||
-        stele_log_topic_describe(l.log, l.topic, cli->timeout_ms, &topic, &err) < 0)
-        return stele_cli_fail_error(cli, &err);
-    stele_bytes group = stele_snapshots_topic_parse(l.topic, NULL);
-    l.group = stele_strndup((const char *)group.data, group.size);
-    for (int32_t i = 0; i < topic.partitions; i++)
-        if (list_partition(&l, i, &err) < 0) return stele_cli_fail_error(cli, &err);
-    return STELE_EXIT_DONE;
+    const char *projection = stele_arguments_operand(arguments, 0);
+    return stele_arguments_flag(arguments, "records") ? list_records(&l, projection)
+                                                      : list_partitions(&l, projection);
+}
+
+/* ---- verify ---- */
+
+typedef struct verifying {
+    stele_cli *cli;
+    size_t left_out; /* partitions */
+} verifying;
+
+static void leave_unverified(void *context, stele_partition partition, const stele_error *why)
+{
+    verifying *v = context;
+    v->left_out++;
+    stele_cli_say_left_out(v->cli, partition, why);
 }
 
 static void print_finding(void *context, const stele_verify_finding *finding)
 {
-    stele_cli *cli = context;
+    stele_cli *cli = ((verifying *)context)->cli;
     if (!cli->json) {
         stele_cli_print(cli->out, "%" PRId32 "  %s: %s", finding->partition,
                         stele_quote(finding->id).text, finding->text);
@@ -246,6 +232,7 @@ stele_exit stele_cmd_snapshots_verify(stele_cli *cli, const stele_arguments *arg
     stele_client *client = stele_cli_client(cli);
     if (client == NULL) return STELE_EXIT_FAILED;
     stele_projection configured = stele_cli_configured(cli, projection);
+    verifying verified = {.cli = cli};
     stele_verify_options options = {
         .projection = &configured,
         .log = stele_client_log(client),
@@ -254,7 +241,8 @@ stele_exit stele_cmd_snapshots_verify(stele_cli *cli, const stele_arguments *arg
         .patience_ms = cli->timeout_ms,
         .stop = cli->stop,
         .each = print_finding,
-        .context = cli,
+        .left_out = leave_unverified,
+        .context = &verified,
     };
     stele_verify_counts counts;
     stele_error err = {0};
@@ -263,5 +251,5 @@ stele_exit stele_cmd_snapshots_verify(stele_cli *cli, const stele_arguments *arg
             "%" PRId64 " snapshots compared with a replay of %" PRId64 " events: %" PRId64
             " differences\n",
             counts.snapshots, counts.events, counts.findings);
-    return counts.findings > 0 ? STELE_EXIT_FOUND : STELE_EXIT_DONE;
+    return counts.findings > 0 || verified.left_out > 0 ? STELE_EXIT_FOUND : STELE_EXIT_DONE;
 }

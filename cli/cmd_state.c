@@ -30,6 +30,7 @@ typedef struct printer {
     state_line *lines;
     size_t count, capacity;
     size_t printed;
+    size_t left_out; /* partitions */
     stele_buffer buffer;
 } printer;
 
@@ -99,6 +100,13 @@ static stele_status print_stored(void *context, const stele_stored_state *stored
     return print_line(context, &state, stored->type, stored->behind, err);
 }
 
+static void leave_out(void *context, stele_partition partition, const stele_error *why)
+{
+    printer *p = context;
+    p->left_out++;
+    stele_cli_say_left_out(p->cli, partition, why);
+}
+
 static int compare_lines(const void *left, const void *right)
 {
     return strcmp(((const state_line *)left)->id, ((const state_line *)right)->id);
@@ -129,6 +137,7 @@ static stele_status query_states(printer *p, const stele_projection *projection,
     p->at_version = options->at_version;
     options->projection = &configured;
     options->each = print_state;
+    options->left_out = leave_out;
     options->context = p;
     return stele_query(options, err);
 }
@@ -144,6 +153,8 @@ static stele_status query_stored(printer *p, const char *name, const stele_query
                                                        .registry = query->registry,
                                                        .id = query->id,
                                                        .deadline = query->deadline,
+                                                       .patience_ms = query->patience_ms,
+                                                       .left_out = leave_out,
                                                        .stop = query->stop,
                                                        .each = print_stored,
                                                        .context = p},
@@ -167,7 +178,10 @@ stele_exit stele_cmd_state(stele_cli *cli, const stele_arguments *arguments)
     if (client == NULL) return STELE_EXIT_FAILED;
     options.log = stele_client_log(client);
     options.registry = stele_client_registry(client);
-    options.deadline = stele_deadline_after(stele_clock_system(), cli->timeout_ms);
+    /* All may be much to read: they take as long as something comes. */
+    options.deadline =
+        stele_deadline_after(stele_clock_system(), id == NULL ? -1 : cli->timeout_ms);
+    options.patience_ms = cli->timeout_ms;
     options.stop = cli->stop;
 
     STELE_AUTO_VALUE(printer) p = {.cli = cli, .sorted = stele_arguments_flag(arguments, "sort")};
@@ -179,5 +193,5 @@ stele_exit stele_cmd_state(stele_cli *cli, const stele_arguments *arguments)
                               stele_cli_near_projection(cli, name).text);
     if (status < 0) return stele_cli_fail_error(cli, &err);
     print_sorted(&p);
-    return STELE_EXIT_DONE;
+    return p.left_out > 0 ? STELE_EXIT_FOUND : STELE_EXIT_DONE;
 }

@@ -15,7 +15,7 @@
 #include "core/text.h"
 #include "registry/client.h"
 
-enum { FOLLOW_WAIT_MS = 200 };
+enum { FOLLOW_WAIT_MS = 200, STRAYS_MAX = 20 };
 
 /* What --from says. */
 typedef struct place {
@@ -39,6 +39,7 @@ typedef struct tail {
         char *line;
     } * kept; /* the last lines by time, oldest first */
     size_t kept_count;
+    size_t strays; /* events in partitions where their key does not belong */
     stele_buffer line;
 } tail;
 
@@ -71,6 +72,16 @@ static void keep_line(tail *t, int64_t time_ms, const char *line)
     t->kept_count++;
 }
 
+/* The event is printed all the same. */
+static void look_for_stray(tail *t, stele_partition partition, const stele_record *record)
+{
+    bool say = t->strays < STRAYS_MAX;
+    if (!stele_cli_is_stray(t->cli, partition, record, t->partitions, say)) return;
+    t->strays++;
+    if (t->strays == STRAYS_MAX)
+        stele_cli_fail(t->cli, STELE_EXIT_FOUND, "more such events are not named");
+}
+
 static int take_batch(void *context, const stele_batch *batch, stele_error *err)
 {
     tail *t = context;
@@ -80,6 +91,7 @@ static int take_batch(void *context, const stele_batch *batch, stele_error *err)
         stele_status status =
             stele_event_lines_write(t->lines, batch->partition, record, 0, &t->line, err);
         if (status < 0 && err->next != STELE_NEXT_REJECT) return status;
+        look_for_stray(t, batch->partition, record);
         if (status < 0)
             stele_cli_fail(t->cli, STELE_EXIT_FAILED, "%s", err->text);
         else if (t->keep_last)

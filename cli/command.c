@@ -3,6 +3,7 @@
 #include "cli/command.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,7 @@
 #include "core/alloc.h"
 #include "core/config.h"
 #include "core/suggest.h"
+#include "kafka/partitioner.h"
 #include "registry/client.h"
 
 #define SCHEMA_FILE_MAX ((size_t)1 << 20)
@@ -54,6 +56,25 @@ stele_exit stele_cli_fail(stele_cli *cli, stele_exit code, const char *format, .
 stele_exit stele_cli_fail_error(stele_cli *cli, const stele_error *err)
 {
     return stele_cli_fail(cli, STELE_EXIT_FAILED, "%s", err->text);
+}
+
+void stele_cli_say_left_out(stele_cli *cli, stele_partition partition, const stele_error *why)
+{
+    stele_cli_fail(cli, STELE_EXIT_FOUND, "left out %s/%d: %s", partition.topic,
+                   (int)partition.index, why->text);
+}
+
+bool stele_cli_is_stray(stele_cli *cli, stele_partition partition, const stele_record *record,
+                        int32_t partitions, bool say)
+{
+    stele_error why;
+    if (record->key.data == NULL ||
+        stele_log_check_partition(record->key, partition.index, partitions, &why) == STELE_OK)
+        return false;
+    if (say)
+        stele_cli_fail(cli, STELE_EXIT_FOUND, "%s/%d/%" PRId64 ": %s", partition.topic,
+                       (int)partition.index, record->offset, why.text);
+    return true;
 }
 
 stele_exit stele_cli_fail_topic(stele_cli *cli, const char *aggregate, const stele_error *err)

@@ -77,6 +77,17 @@ stele_exit stele_cli_fail_error(stele_cli *cli, const stele_error *err);
  */
 stele_exit stele_cli_fail_topic(stele_cli *cli, const char *aggregate, const stele_error *err);
 
+/** "left out account.events/2: WHY": a partition that could not be done, while the others were. The
+ * command exits with STELE_EXIT_FOUND. */
+void stele_cli_say_left_out(stele_cli *cli, stele_partition partition, const stele_error *why);
+
+/**
+ * Has another partitioner put an event where its aggregate does not belong?
+ * @param say  then name its position, and what to do, on `err`
+ */
+bool stele_cli_is_stray(stele_cli *cli, stele_partition partition, const stele_record *record,
+                        int32_t partitions, bool say);
+
 /** The application's projection of that name. @return NULL: it has none */
 const stele_projection *stele_cli_projection(const stele_cli *cli, const char *name);
 

@@ -152,6 +152,12 @@ static const stele_option tail_options[] = {
      .help = "how many of the last ones, without --from (default: 10)"},
     {0}};
 
+static const stele_option history_options[] = {
+    {.name = "one-partition",
+     .kind = STELE_OPTION_FLAG,
+     .help = "read only the partition that the id belongs to"},
+    {0}};
+
 static const stele_option state_options[] = {
     {.name = "all", .kind = STELE_OPTION_FLAG, .help = "every aggregate, in no order"},
     {.name = "sort", .kind = STELE_OPTION_FLAG, .help = "in the order of the ids"},
@@ -262,7 +268,13 @@ const stele_command stele_commands[] = {
      .operand_min = 2,
      .operand_max = 2,
      .summary = "print the events of one aggregate as JSON",
+     .details = "Versions are counted from the first event, or, where retention has deleted that, "
+                "from a snapshot.\n"
+                "All partitions are looked through: an event of it that another partitioner put "
+                "elsewhere is named,\n"
+                "and the exit code is 3.",
      .example = "stele history customer 00004",
+     .options = history_options,
      .run = stele_cmd_history},
     {.name = "tail",
      .operands = "AGGREGATE",
@@ -282,7 +294,10 @@ const stele_command stele_commands[] = {
      .summary = "print the state of one aggregate, or of all, as JSON",
      .details = "Read from the snapshots and the rest of the log; no worker has to run. A program "
                 "without the\n"
-                "projection's fold prints the last snapshot, and how many events it is behind.",
+                "projection's fold prints the last snapshot, and how many events it is behind.\n"
+                "What a worker would stop at is refused; with --all the other partitions are "
+                "printed, what was left\n"
+                "out is named, and the exit code is 3.",
      .example = "shop state customers 00004",
      .options = state_options,
      .run = stele_cmd_state},

@@ -2,6 +2,10 @@
  * murmur2 as Kafka's Java client has it (org.apache.kafka.common.utils.Utils.murmur2). */
 #include "kafka/partitioner.h"
 
+#include <inttypes.h>
+
+#include "core/text.h"
+
 #define SEED       0x9747b28cU
 #define MULTIPLIER 0x5bd1e995U
 #define ROTATION   24
@@ -36,4 +40,16 @@ static uint32_t murmur2(stele_bytes key)
 int32_t stele_log_partition_of(stele_bytes key, int32_t count)
 {
     return (int32_t)(murmur2(key) & 0x7fffffffU) % count;
+}
+
+stele_status stele_log_check_partition(stele_bytes key, int32_t partition, int32_t count,
+                                       stele_error *err)
+{
+    int32_t right = stele_log_partition_of(key, count);
+    if (right == partition) return STELE_OK;
+    return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
+                      "the key %s belongs to partition %" PRId32 " of %" PRId32
+                      ": its producer has another partitioner, which splits aggregates; set "
+                      "partitioner=murmur2_random there, and copy the events to a new topic",
+                      stele_quote(key).text, right, count);
 }

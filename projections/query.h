@@ -12,6 +12,7 @@
 #include "core/deadline.h"
 #include "kafka/log.h"
 #include "registry/registry.h"
+#include "snapshots/past.h"
 
 /** One state. Valid for the call. */
 typedef struct stele_query_state {
@@ -35,8 +36,11 @@ typedef struct stele_query_options {
     int64_t at_time_ms; /* with an id: before its first event later than that; 0: all of them */
     stele_deadline deadline; /* for all of it */
     const atomic_bool *stop; /* NULL: nothing ends it early */
+    int patience_ms;         /* how long a read may stand still; 0: as long as the deadline has */
     stele_query_each *each;
-    void *context;
+    stele_past_left_out *left_out; /* all: of partitions that could not be read; NULL: such a one
+                                      ends the query */
+    void *context;                 /* of both */
 } stele_query_options;
 
 /**
@@ -44,7 +48,8 @@ typedef struct stele_query_options {
  *
  * @return STELE_E_NOT_FOUND  there is no events topic, or no such aggregate
  *         STELE_E_HOLE, STELE_E_CONFLICT, STELE_E_INVALID  the state cannot be right, as a worker
- * would say it (next = STOP) STELE_E_TIMED_OUT, STELE_E_INTERRUPTED, failures of log and registry,
+ * would say it; and HOLE where the log does not reach back to what is asked for (next = STOP)
+ *         STELE_E_TIMED_OUT, STELE_E_INTERRUPTED, failures of log and registry,
  * what `each` returned
  */
 stele_status stele_query(const stele_query_options *options, stele_error *err);

@@ -204,13 +204,7 @@ static stele_status take_late(stele_states *states, const stele_entry *entry, st
 static stele_status check_partition(const stele_states *states, stele_bytes id, stele_error *err)
 {
     if (states->partitions == 0) return STELE_OK;
-    int32_t right = stele_log_partition_of(id, states->partitions);
-    if (right == states->partition) return STELE_OK;
-    return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
-                      "the key %s belongs to partition %" PRId32 " of %" PRId32
-                      ": its producer has another partitioner, which splits aggregates; set "
-                      "partitioner=murmur2_random there, and copy the events to a new topic",
-                      stele_quote(id).text, right, states->partitions);
+    return stele_log_check_partition(id, states->partition, states->partitions, err);
 }
 
 /* A new aggregate: what no id may be is refused here, once, and not at each event. */

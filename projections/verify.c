@@ -35,7 +35,8 @@ typedef struct verification {
     stele_states *states;   /* of the replay */
     stele_states *restored; /* of the snapshots, for those that an older schema wrote */
     stele_table *expected;
-    stele_restore *restore;
+    stele_past *past;
+    stele_past_partition here;
     int64_t position;
     stele_buffer bytes, others;
 } verification;
@@ -47,17 +48,16 @@ static void partition_clear(verification *v)
     while (v->expected != NULL && (one = stele_table_next(v->expected, &cursor)) != NULL)
         free(one->value);
     stele_table_free(v->expected);
-    stele_restore_free(v->restore);
     stele_states_free(v->states);
     stele_states_free(v->restored);
     v->expected = NULL;
-    v->restore = NULL;
     v->states = v->restored = NULL;
 }
 
 static void verification_clear(verification *v)
 {
     partition_clear(v);
+    stele_past_close(v->past);
     stele_buffer_clear(&v->bytes);
     stele_buffer_clear(&v->others);
 }
@@ -84,16 +84,6 @@ static stele_status expect_one(void *context, const stele_snapshot *snapshot, st
     one->value = stele_alloc(one->value_size);
     memcpy(one->value, snapshot->value.data, one->value_size);
     return STELE_OK;
-}
-
-static int take_snapshots(void *context, const stele_batch *batch, stele_error *err)
-{
-    verification *v = context;
-    stele_status status;
-    do {
-        status = stele_restore_take(v->restore, batch, err);
-    } while (status < 0 && stele_read_wait_to_retry(v->options->deadline, v->options->stop, err));
-    return status;
 }
 
 /* The payload as it stands, or, where an older schema wrote it, what it means today. */
@@ -152,13 +142,12 @@ static stele_status compare(verification *v, stele_bytes id, stele_entry *entry,
  */
 static stele_status look_at(verification *v, const stele_record *record, stele_error *err)
 {
-    const stele_checkpoint *checkpoint = stele_restore_checkpoint(v->restore);
     stele_entry *entry = stele_table_find(stele_states_table(v->states), record->key);
     if (entry != NULL && record->offset >= entry->offset) return STELE_OK; /* late, passed over */
     expectation *one = stele_table_find(v->expected, record->key);
     if (one != NULL && one->offset == record->offset + 1)
         return compare(v, record->key, entry, one, err);
-    bool covered = checkpoint != NULL && record->offset < checkpoint->next_offset;
+    bool covered = v->here.has_checkpoint && record->offset < v->here.next_offset;
     if (!covered || (one != NULL && (one->reported || one->offset > record->offset)))
         return STELE_OK;
     if (one == NULL) one = stele_table_insert(v->expected, record->key, NULL);
@@ -167,7 +156,7 @@ static stele_status look_at(verification *v, const stele_record *record, stele_e
     snprintf(text, sizeof text,
              "no snapshot behind its event at offset %" PRId64
              ", although the checkpoint is at %" PRId64,
-             record->offset, checkpoint->next_offset);
+             record->offset, v->here.next_offset);
     report(v, record->key, text);
     return STELE_OK;
 }
@@ -181,11 +170,11 @@ static int take_events(void *context, const stele_batch *batch, stele_error *err
         single.count = 1;
         single.next_offset = batch->records[i].offset + 1;
         const stele_record *last = NULL;
+        stele_deadline until = stele_past_deadline(v->past);
         stele_status status;
         do {
             status = stele_states_take(v->states, &single, &v->position, &last, err);
-        } while (status < 0 &&
-                 stele_read_wait_to_retry(v->options->deadline, v->options->stop, err));
+        } while (status < 0 && stele_read_wait_to_retry(until, v->options->stop, err));
         if (status == STELE_OK) status = look_at(v, &batch->records[i], err);
         if (status < 0) return status;
         v->counts->events++;
@@ -208,43 +197,50 @@ static void report_unreached(verification *v)
     }
 }
 
-static stele_status read_partition(verification *v, stele_partition partition, int64_t from,
-                                   stele_read_take *take, stele_error *err)
+static stele_status read_events(verification *v, stele_error *err)
 {
-    stele_read_start start = {partition, from};
+    stele_read_start start = {v->source, 0};
     return stele_bounded_read(v->options->log,
                               &(stele_read_options){.starts = &start,
                                                     .count = 1,
                                                     .deadline = v->options->deadline,
                                                     .patience_ms = v->options->patience_ms,
                                                     .stop = v->options->stop,
-                                                    .take = take,
+                                                    .take = take_events,
                                                     .context = v},
                               err);
 }
 
-static stele_status verify_partition(verification *v, stele_partition snapshots, stele_error *err)
+static stele_status verify_partition(verification *v, stele_error *err)
 {
-    const stele_verify_options *options = v->options;
-    stele_states_options states = {.projection = options->projection,
-                                   .registry = options->registry};
+    stele_states_options states = {.projection = v->options->projection,
+                                   .registry = v->options->registry,
+                                   .partition = v->source.index,
+                                   .partitions = stele_past_partitions(v->past)};
     stele_status status;
     if ((status = stele_states_new(&states, &v->states, err)) < 0 ||
         (status = stele_states_new(&states, &v->restored, err)) < 0)
         return status;
     v->expected = stele_table_new(sizeof(expectation), 0);
     v->position = 0;
-    stele_restore_new(&(stele_restore_options){.log = options->log,
-                                               .registry = options->registry,
-                                               .snapshots = snapshots,
-                                               .source = v->source,
-                                               .each = expect_one,
-                                               .context = v},
-                      &v->restore);
     /* Snapshots first: what they stand behind is in the log by then. */
-    status = read_partition(v, snapshots, STELE_OFFSET_NONE, take_snapshots, err);
-    if (status == STELE_OK) status = read_partition(v, v->source, 0, take_events, err);
+    status = stele_past_read(v->past, v->source.index, expect_one, v, &v->here, err);
+    if (status < 0) return status;
+    if (v->here.log_start > 0)
+        return stele_fail(err, STELE_E_HOLE, STELE_NEXT_STOP,
+                          "%s/%d begins at offset %" PRId64
+                          ": without the events before it there is nothing to compare with",
+                          v->source.topic, (int)v->source.index, v->here.log_start);
+    status = read_events(v, err);
     if (status == STELE_OK) report_unreached(v);
+    return status;
+}
+
+static stele_status verify_each(void *context, int32_t index, stele_error *err)
+{
+    verification *v = context;
+    v->source.index = index;
+    stele_status status = verify_partition(v, err);
     partition_clear(v);
     return status;
 }
@@ -255,14 +251,23 @@ stele_status stele_verify(const stele_verify_options *options, stele_verify_coun
     *out = (stele_verify_counts){0};
     const stele_projection *projection = options->projection;
     STELE_AUTO(char) events = stele_events_topic(projection->source->name);
-    STELE_AUTO(char) topic = stele_snapshots_topic(projection->name, projection->version);
-    STELE_AUTO_VALUE(verification) v = {.options = options, .counts = out};
+    STELE_AUTO_VALUE(verification)
+    v = {.options = options, .counts = out, .source = {.topic = events}};
+    stele_past_options past = {.log = options->log,
+                               .registry = options->registry,
+                               .projection = projection->name,
+                               .version = projection->version,
+                               .events = events,
+                               .deadline = options->deadline,
+                               .patience_ms = options->patience_ms,
+                               .stop = options->stop};
+    STELE_AUTO(char) snapshots = stele_snapshots_topic(projection->name, projection->version);
     stele_log_topic found;
     stele_status status = stele_log_topic_describe(
-        options->log, topic, stele_deadline_remaining_ms(options->deadline, 60000), &found, err);
-    for (int32_t i = 0; status == STELE_OK && i < found.partitions; i++) {
-        v.source = (stele_partition){events, i};
-        status = verify_partition(&v, (stele_partition){topic, i}, err);
-    }
+        options->log, snapshots, stele_deadline_remaining_ms(options->deadline, 60000), &found,
+        err);
+    if (status == STELE_OK) status = stele_past_open(&past, &v.past, err);
+    if (status == STELE_OK)
+        status = stele_past_walk(v.past, verify_each, options->left_out, &v, options->context, err);
     return status;
 }

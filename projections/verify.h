@@ -23,7 +23,9 @@ typedef struct stele_verify_options {
     int patience_ms;         /* how long a read may stand still; 0: as long as the deadline has */
     const atomic_bool *stop;
     stele_verify_each *each;
-    void *context;
+    stele_past_left_out *left_out; /* of partitions that could not be verified; NULL: such a one
+                                      ends it */
+    void *context;                 /* of both */
 } stele_verify_options;
 
 typedef struct stele_verify_counts {

@@ -36,9 +36,16 @@ stele_status stele_snapshots_ensure(stele_log *log, const char *snapshots, const
     stele_log_topic topic;
     if ((status = stele_topic_ensure(log, &spec, timeout_ms, &topic, err)) < 0) return status;
     if (topic.partitions != partitions)
-        return stele_fail(err, STELE_E_CONFLICT, STELE_NEXT_STOP,
-                          "%s has %d partitions and %s has %d: they must be equal; delete %s, and "
-                          "a worker makes it again from the events",
-                          snapshots, (int)topic.partitions, events, (int)partitions, snapshots);
+        return stele_snapshots_fail_partitions(err, snapshots, topic.partitions, events,
+                                               partitions);
     return STELE_OK;
+}
+
+stele_status stele_snapshots_fail_partitions(stele_error *err, const char *snapshots, int32_t has,
+                                             const char *events, int32_t wanted)
+{
+    return stele_fail(err, STELE_E_CONFLICT, STELE_NEXT_STOP,
+                      "%s has %d partitions and %s has %d: they must be equal; delete %s, and "
+                      "a worker makes it again from the events",
+                      snapshots, (int)has, events, (int)wanted, snapshots);
 }

@@ -18,4 +18,9 @@
 stele_status stele_snapshots_ensure(stele_log *log, const char *snapshots, const char *events,
                                     int32_t partitions, int timeout_ms, stele_error *err);
 
+/** Say that the snapshots topic has another partition count than its events.
+ * @return STELE_E_CONFLICT (next = STOP) */
+stele_status stele_snapshots_fail_partitions(stele_error *err, const char *snapshots, int32_t has,
+                                             const char *events, int32_t wanted);
+
 #endif

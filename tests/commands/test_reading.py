@@ -61,7 +61,7 @@ def history_is_one_aggregate_in_order():
         assert [event["version"] for event in events] == list(range(1, 11)), events
         assert list(events[0]) == ["type", "event_id", "id", "version", "time", "position", "data"], events[0]
         assert events[0]["type"] == "probe.Probed" and events[0]["id"] == "a3", events[0]
-        probe.call("history", probe.name, "nobody").exits(1).says(f"{probe.topic} has no event of nobody")
+        probe.call("history", probe.name, "nobody").exits(1).says(f"{probe.topic} has no event of \"nobody\"")
 
 
 @case
