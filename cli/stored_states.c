@@ -90,14 +90,15 @@ stele_status stele_stored_past_open(const stele_past_options *how, const char *n
                                     stele_stored_past *out, stele_error *err)
 {
     STELE_AUTO_VALUE(stele_stored_past) found = {0};
-    int timeout_ms = stele_deadline_remaining_ms(how->deadline, 60000);
+    stele_deadline until = stele_past_piece(how);
+    int timeout_ms = stele_deadline_remaining_ms(until, 60000);
     stele_log_topic topic;
     stele_status status = stele_stored_topic(how->log, name, timeout_ms, &found.topic, err);
     if (status == STELE_OK)
         status = stele_log_topic_describe(how->log, found.topic, timeout_ms, &topic, err);
     if (status == STELE_OK)
-        status = stele_past_source(how->log, found.topic, topic.partitions, how->deadline,
-                                   how->stop, &found.source, err);
+        status = stele_past_source(how->log, found.topic, topic.partitions, until, how->stop,
+                                   &found.source, err);
     if (status < 0) return status;
     stele_projection_name parts;
     stele_snapshots_topic_parse(found.topic, &parts);
@@ -173,13 +174,13 @@ static stele_status read_partition(void *context, int32_t index, stele_error *er
 stele_status stele_stored_states(const stele_stored_options *options, stele_error *err)
 {
     STELE_AUTO_VALUE(stored_read) r = {.options = options};
-    r.reader = stele_value_reader_new(options->registry,
-                                      stele_deadline_remaining_ms(options->deadline, 60000));
     stele_past_options how = {.log = options->log,
                               .registry = options->registry,
                               .deadline = options->deadline,
                               .patience_ms = options->patience_ms,
                               .stop = options->stop};
+    r.reader = stele_value_reader_new(options->registry,
+                                      stele_deadline_remaining_ms(stele_past_piece(&how), 60000));
     stele_status status = stele_stored_past_open(&how, options->projection, &r.stored, err);
     if (status < 0) return status;
     if (options->id.data == NULL)

@@ -264,8 +264,8 @@ stele_status stele_verify(const stele_verify_options *options, stele_verify_coun
     STELE_AUTO(char) snapshots = stele_snapshots_topic(projection->name, projection->version);
     stele_log_topic found;
     stele_status status = stele_log_topic_describe(
-        options->log, snapshots, stele_deadline_remaining_ms(options->deadline, 60000), &found,
-        err);
+        options->log, snapshots, stele_deadline_remaining_ms(stele_past_piece(&past), 60000),
+        &found, err);
     if (status == STELE_OK) status = stele_past_open(&past, &v.past, err);
     if (status == STELE_OK)
         status = stele_past_walk(v.past, verify_each, options->left_out, &v, options->context, err);

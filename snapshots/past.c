@@ -50,13 +50,17 @@ int32_t stele_past_partitions(const stele_past *past)
     return past->partitions;
 }
 
-stele_deadline stele_past_deadline(const stele_past *past)
+stele_deadline stele_past_piece(const stele_past_options *options)
 {
-    const stele_past_options *options = &past->options;
     if (options->patience_ms == 0) return options->deadline;
     stele_deadline piece =
         stele_deadline_after(stele_log_clock(options->log), options->patience_ms);
     return piece.end_ns < options->deadline.end_ns ? piece : options->deadline;
+}
+
+stele_deadline stele_past_deadline(const stele_past *past)
+{
+    return stele_past_piece(&past->options);
 }
 
 static int time_left_ms(const stele_past *past)

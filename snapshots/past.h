@@ -23,6 +23,9 @@ typedef struct stele_past_options {
     const atomic_bool *stop; /* NULL: nothing ends it early */
 } stele_past_options;
 
+/** The deadline of one piece of work that begins now: that of all, or what patience there is. */
+stele_deadline stele_past_piece(const stele_past_options *options);
+
 /**
  * Look at the topics and at the registry. Without a snapshots topic there is a past of nothing.
  *
@@ -36,7 +39,7 @@ STELE_SCOPE(stele_past, stele_past_close);
 
 int32_t stele_past_partitions(const stele_past *past);
 
-/** The deadline of one piece of work: that of all, or what patience there is. */
+/** The same, of a past. */
 stele_deadline stele_past_deadline(const stele_past *past);
 
 /** What one partition holds. */
