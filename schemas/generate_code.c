@@ -47,20 +47,20 @@ static void write_type_functions(stele_buffer *out, const stele_shape *shape)
 {
     const char *name = shape->name;
     stele_buffer_format(out,
-                        "static stele_status decode_%s(stele_bytes data, void *value, stele_arena "
+                        "static stele_status %s__decode(stele_bytes data, void *value, stele_arena "
                         "*arena, stele_error *err)\n{\n"
                         "    stele_reader reader = stele_reader_of(data, arena);\n"
-                        "    const uint8_t *at = read_%s(&reader, data.data, value);\n"
+                        "    const uint8_t *at = %s__read(&reader, data.data, value);\n"
                         "    if (at != NULL && at == reader.end) return STELE_OK;\n"
                         "    return stele_generated_decode(&%s_type, data, value, arena, err);\n"
                         "}\n\n",
                         name, name, name);
     const char *depth = shape->recursive ? ", STELE_DEPTH_MAX" : "";
     stele_buffer_format(out,
-                        "static stele_status encode_%s(const void *value, stele_buffer *out, "
+                        "static stele_status %s__encode(const void *value, stele_buffer *out, "
                         "stele_error *err)\n{\n"
-                        "    uint8_t *at = stele_buffer_reserve(out, size_%s(value%s));\n"
-                        "    if ((at = write_%s(at, value%s)) == NULL) {\n"
+                        "    uint8_t *at = stele_buffer_reserve(out, %s__size(value%s));\n"
+                        "    if ((at = %s__write(at, value%s)) == NULL) {\n"
                         "        return stele_generated_encode(&%s_type, value, out, err);\n"
                         "    }\n"
                         "    out->size = (size_t)(at - out->data);\n"
@@ -76,13 +76,13 @@ static bool has_functions(const stele_shape *shape)
 
 static void declare_recursive(stele_buffer *out, const stele_shape *shape)
 {
-    stele_buffer_format(out,
-                        "static const uint8_t *read_%s(stele_reader *reader, const uint8_t *at, %s "
-                        "*value);\n"
-                        "static size_t size_%s(const %s *value, unsigned depth);\n"
-                        "static uint8_t *write_%s(uint8_t *at, const %s *value, unsigned depth);\n",
-                        shape->name, shape->name, shape->name, shape->name, shape->name,
-                        shape->name);
+    stele_buffer_format(
+        out,
+        "static const uint8_t *%s__read(stele_reader *reader, const uint8_t *at, %s "
+        "*value);\n"
+        "static size_t %s__size(const %s *value, unsigned depth);\n"
+        "static uint8_t *%s__write(uint8_t *at, const %s *value, unsigned depth);\n",
+        shape->name, shape->name, shape->name, shape->name, shape->name, shape->name);
 }
 
 void stele_generate_code(const stele_shapes *shapes, stele_buffer *out)

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "core/alloc.h"
 #include "core/file.h"
@@ -20,15 +22,71 @@ static bool holds(const char *path, stele_bytes text)
            stele_bytes_equal(stele_buffer_view(&found), text);
 }
 
-static stele_status write_file(const char *path, stele_bytes text, stele_error *err)
+/* A file on its way into the folder: written under another name, then renamed. */
+typedef struct new_file {
+    char *path;
+    char *temporary; /* NULL: nothing was written, or it has its name */
+} new_file;
+
+static void new_file_clear(new_file *file)
 {
-    if (holds(path, text)) return STELE_OK;
-    FILE *file = fopen(path, "wb");
-    bool written = file != NULL && fwrite(text.data, 1, text.size, file) == text.size;
-    if (file != NULL && fclose(file) != 0) written = false;
-    if (written) return STELE_OK;
-    return stele_fail_cause(err, STELE_E_NOT_FOUND, STELE_NEXT_STOP, errno,
-                            "%s: cannot be written: %s", path, strerror(errno));
+    if (file->temporary != NULL) unlink(file->temporary);
+    free(file->temporary);
+    free(file->path);
+}
+
+STELE_VALUE_SCOPE(new_file, new_file_clear);
+
+static stele_status cannot_write(const char *path, int cause, stele_error *err)
+{
+    return stele_fail_cause(err, STELE_E_NOT_FOUND, STELE_NEXT_STOP, cause,
+                            "%s: cannot be written: %s", path, strerror(cause));
+}
+
+/* Is there something that a rename would replace although it may not be written? */
+static stele_status check_place(const char *path, stele_error *err)
+{
+    struct stat found;
+    if (stat(path, &found) != 0) return STELE_OK;
+    if (S_ISDIR(found.st_mode)) return cannot_write(path, EISDIR, err);
+    if (access(path, W_OK) != 0) return cannot_write(path, errno, err);
+    return STELE_OK;
+}
+
+static stele_status write_temporary(new_file *file, stele_bytes text, stele_error *err)
+{
+    stele_status status;
+    if ((status = check_place(file->path, err)) < 0) return status;
+    STELE_AUTO(char) name = stele_strdup_format("%s.%ld.new", file->path, (long)getpid());
+    FILE *out = fopen(name, "wb");
+    if (out == NULL) return cannot_write(file->path, errno, err);
+    file->temporary = name;
+    name = NULL;
+    int cause = fwrite(text.data, 1, text.size, out) == text.size ? 0 : errno;
+    if (fclose(out) != 0 && cause == 0) cause = errno;
+    return cause == 0 ? STELE_OK : cannot_write(file->path, cause, err);
+}
+
+static stele_status rename_temporary(new_file *file, stele_error *err)
+{
+    if (file->temporary == NULL) return STELE_OK;
+    if (rename(file->temporary, file->path) != 0) return cannot_write(file->path, errno, err);
+    free(file->temporary);
+    file->temporary = NULL;
+    return STELE_OK;
+}
+
+/* Both or neither, but for a rename that fails after the first one. */
+static stele_status write_files(const char *folder, const char *name, stele_bytes header,
+                                stele_bytes source, stele_error *err)
+{
+    STELE_AUTO_VALUE(new_file) h = {.path = stele_strdup_format("%s/%s.h", folder, name)};
+    STELE_AUTO_VALUE(new_file) c = {.path = stele_strdup_format("%s/%s.c", folder, name)};
+    stele_status status;
+    if (!holds(h.path, header) && (status = write_temporary(&h, header, err)) < 0) return status;
+    if (!holds(c.path, source) && (status = write_temporary(&c, source, err)) < 0) return status;
+    if ((status = rename_temporary(&h, err)) < 0) return status;
+    return rename_temporary(&c, err);
 }
 
 /* Schemas read so far; each may refer to those before it. */
@@ -86,15 +144,17 @@ stele_status stele_generate_files(const char *path, const char *const *with, con
     }
     if ((status = read_schema(&list, path, err)) < 0) return status;
 
+    STELE_AUTO(stele_schema) schema = list.items[--list.count];
+    list.items[list.count] = NULL;
     STELE_AUTO(char) stem = stem_of(path);
+    STELE_AUTO(char) name = stele_strdup_format("%s%s", prefix == NULL ? "" : prefix, stem);
     STELE_AUTO_VALUE(stele_buffer) header = {0};
     STELE_AUTO_VALUE(stele_buffer) source = {0};
-    stele_generate_options options = {.name = stem, .prefix = prefix};
-    status = stele_generate(list.items[list.count - 1], &options, &header, &source, err);
-    if (status < 0) return status;
-
-    STELE_AUTO(char) header_path = stele_strdup_format("%s/%s.h", folder, stem);
-    STELE_AUTO(char) source_path = stele_strdup_format("%s/%s.c", folder, stem);
-    if ((status = write_file(header_path, stele_buffer_view(&header), err)) < 0) return status;
-    return write_file(source_path, stele_buffer_view(&source), err);
+    stele_generate_options options = {
+        .name = name,
+        .prefix = prefix,
+        .before = (const stele_schema *const *)list.items,
+    };
+    if ((status = stele_generate(schema, &options, &header, &source, err)) < 0) return status;
+    return write_files(folder, name, stele_buffer_view(&header), stele_buffer_view(&source), err);
 }

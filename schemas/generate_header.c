@@ -5,19 +5,10 @@
 #include "schemas/generate_out.h"
 
 #include <inttypes.h>
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/alloc.h"
-
-static char *upper(const char *text)
-{
-    char *copy = stele_strdup(text);
-    for (char *c = copy; *c != '\0'; c++)
-        *c = isalnum((unsigned char)*c) ? (char)toupper((unsigned char)*c) : '_';
-    return copy;
-}
 
 /* Shape hash: what two definitions of one name must have in common to be the same C type. */
 
@@ -40,43 +31,86 @@ static uint32_t mix_number(uint32_t hash, uint32_t number)
     return mix(hash, bytes, sizeof bytes);
 }
 
-static uint32_t mix_layout(uint32_t hash, const stele_layout *layout, const stele_shape *shape,
-                           bool *seen);
-
-static uint32_t mix_member(uint32_t hash, const stele_member *member, const stele_shape *inner,
-                           bool *seen)
+static uint32_t mix_member(uint32_t hash, const stele_member *member)
 {
     hash = mix_text(hash, member->name);
     hash = mix_number(hash, (uint32_t)(member->flag_offset != STELE_NO_FLAG) << 2 |
                                 (uint32_t)member->null_first << 1 | (uint32_t)member->pointer);
-    return member->layout == NULL ? hash : mix_layout(hash, member->layout, inner, seen);
+    if (member->layout == NULL) return hash;
+    hash =
+        mix_number(hash, (uint32_t)member->layout->kind << 8 | (uint32_t)member->layout->logical);
+    hash = mix_number(hash, member->layout->precision);
+    hash = mix_number(hash, member->layout->scale);
+    return mix_text(hash, member->layout->name);
 }
 
-static uint32_t mix_layout(uint32_t hash, const stele_layout *layout, const stele_shape *shape,
-                           bool *seen)
+/* A shape without what it contains: names in Avro and in C, kind, members. */
+static uint32_t hash_alone(const stele_shape *shape)
 {
-    hash = mix_number(hash, (uint32_t)layout->kind << 8 | (uint32_t)layout->logical);
-    hash = mix_text(hash, layout->name);
-    if (shape == NULL || seen[shape->index]) return hash;
-    seen[shape->index] = true;
+    const stele_layout *layout = shape->layout;
+    uint32_t hash =
+        mix_number(UINT32_C(2166136261), (uint32_t)layout->kind << 8 | (uint32_t)layout->logical);
+    hash = mix_text(mix_text(hash, layout->name), shape->name);
     hash = mix_number(hash, layout->fixed_size);
     hash = mix_number(hash, layout->precision);
     hash = mix_number(hash, layout->scale);
     hash = mix_number(hash, layout->count);
+    for (size_t i = 0; shape->words != NULL && i < stele_shape_word_count(shape); i++)
+        hash = mix_text(hash, shape->words[i]);
     for (uint32_t i = 0; layout->symbols != NULL && i < layout->count; i++)
         hash = mix_text(hash, layout->symbols[i]);
-    if (stele_shape_is_list(shape)) return mix_member(hash, layout->item, shape->inner[0], seen);
+    if (stele_shape_is_list(shape)) return mix_member(hash, layout->item);
     for (uint32_t i = 0; layout->members != NULL && i < layout->count; i++)
-        hash = mix_member(hash, &layout->members[i], shape->inner[i], seen);
+        hash = mix_member(hash, &layout->members[i]);
     return hash;
 }
 
-static uint32_t hash_of(const stele_shapes *shapes, const stele_shape *shape)
+static size_t inner_count(const stele_shape *shape)
 {
-    bool *seen = stele_alloc_array(shapes->count, sizeof *seen);
-    uint32_t hash = mix_layout(UINT32_C(2166136261), shape->layout, shape, seen);
-    free(seen);
+    if (shape->inner == NULL) return 0;
+    return stele_shape_is_list(shape) ? 1 : shape->layout->count;
+}
+
+/* Over all that it reaches, in order of first use. */
+static uint32_t hash_recursive(const stele_shape *from, const uint32_t *alone, size_t count)
+{
+    STELE_AUTO(uint8_t) seen = stele_alloc(count);
+    const stele_shape **queue = stele_alloc_array(count, sizeof *queue);
+    uint32_t hash = mix_number(UINT32_C(2166136261), 1);
+    size_t size = 0;
+    queue[size++] = from;
+    seen[from->index] = 1;
+    for (size_t at = 0; at < size; at++) {
+        hash = mix_number(hash, alone[queue[at]->index]);
+        for (size_t i = 0; i < inner_count(queue[at]); i++) {
+            const stele_shape *inner = queue[at]->inner[i];
+            if (inner == NULL || seen[inner->index] != 0) continue;
+            seen[inner->index] = 1;
+            queue[size++] = inner;
+        }
+    }
+    free(queue);
     return hash;
+}
+
+/* By index; caller owns. What does not recur is hashed from the hashes of what it contains. */
+static uint32_t *hashes_of(const stele_shapes *shapes)
+{
+    uint32_t *alone = stele_alloc_array(shapes->count, sizeof *alone);
+    uint32_t *hashes = stele_alloc_array(shapes->count, sizeof *hashes);
+    for (size_t i = 0; i < shapes->count; i++)
+        alone[i] = hash_alone(shapes->items[i]);
+    for (size_t rank = 0; rank < shapes->count; rank++) {
+        const stele_shape *shape = shapes->by_rank[rank];
+        uint32_t hash = alone[shape->index];
+        if (shape->recursive) hash = hash_recursive(shape, alone, shapes->count);
+        for (size_t i = 0; !shape->recursive && i < inner_count(shape); i++) {
+            if (shape->inner[i] != NULL) hash = mix_number(hash, hashes[shape->inner[i]->index]);
+        }
+        hashes[shape->index] = hash;
+    }
+    free(alone);
+    return hashes;
 }
 
 /* Order: one entry for each struct, in which those that stand in place inside come before it. */
@@ -157,41 +191,18 @@ static void order_clear(order *o)
 
 /* Structs. */
 
-/* A schema's doc as a comment, at the indent of what it is about. */
-static void put_doc(stele_buffer *out, const char *doc, const char *space)
-{
-    if (doc == NULL || doc[0] == '\0') return;
-    stele_buffer_format(out, "%s/** ", space);
-    for (const char *c = doc; *c != '\0'; c++) {
-        if (*c == '\n') {
-            stele_buffer_format(out, "\n%s * ", space);
-        } else if (*c == '/' && (c[1] == '*' || (c != doc && c[-1] == '*'))) {
-            stele_buffer_format(out, "|"); /* neither ends the comment nor begins another */
-        } else if ((unsigned char)*c >= ' ' && *c != '\\') {
-            stele_buffer_push(out, (uint8_t)*c);
-        }
-    }
-    stele_buffer_format(out, " */\n");
-}
-
-static void put_field(stele_buffer *out, const stele_member *member, const stele_shape *inner,
-                      const char *flag, const char *name, const char *space)
-{
-    if (flag != NULL) stele_buffer_format(out, "%sbool %s;\n", space, flag);
-    stele_buffer_format(out, "%s%s %s%s;\n", space, stele_shape_type(member->layout, inner),
-                        member->pointer ? "*" : "", name);
-}
-
 static void put_record(stele_buffer *out, const stele_shape *shape, const stele_schema_parts *parts)
 {
     const char *full_name = shape->layout->name;
-    put_doc(out, stele_schema_parts_doc(parts, full_name, NULL), "");
+    stele_generate_comment(out, stele_schema_parts_doc(parts, full_name, NULL), "");
     stele_buffer_format(out, "struct %s {\n", shape->name);
     for (uint32_t i = 0; i < shape->layout->count; i++) {
         const char *name = shape->layout->members[i].name;
-        put_doc(out, stele_schema_parts_doc(parts, full_name, name), "    ");
-        put_field(out, &shape->layout->members[i], shape->inner[i], shape->flags[i],
-                  shape->words[i], "    ");
+        stele_generate_comment(out, stele_schema_parts_doc(parts, full_name, name), "    ");
+        if (shape->flags[i] != NULL) stele_buffer_format(out, "    bool %s;\n", shape->flags[i]);
+        stele_buffer_format(out, "    ");
+        stele_shape_declare(shape, i, out);
+        stele_buffer_format(out, ";\n");
     }
     if (shape->layout->count == 0) {
         stele_buffer_format(out, "    uint8_t empty; /* C has no struct without a member */\n");
@@ -210,9 +221,10 @@ static void put_union(stele_buffer *out, const stele_shape *shape)
     stele_buffer_format(out, "};\nstruct %s {\n    int32_t branch;\n", shape->name);
     if (any) stele_buffer_format(out, "    union {\n");
     for (uint32_t i = 0; i < shape->layout->count; i++) {
-        const stele_member *member = &shape->layout->members[i];
-        if (member->layout == NULL) continue;
-        put_field(out, member, shape->inner[i], NULL, shape->words[i], "        ");
+        if (shape->layout->members[i].layout == NULL) continue;
+        stele_buffer_format(out, "        ");
+        stele_shape_declare(shape, i, out);
+        stele_buffer_format(out, ";\n");
     }
     if (any) stele_buffer_format(out, "    } as;\n");
     stele_buffer_format(out, "};\n");
@@ -230,9 +242,9 @@ static void put_element(stele_buffer *out, const stele_shape *shape)
     const stele_member *item = shape->layout->item;
     stele_buffer_format(out, "struct %s {\n", shape->element);
     if (shape->layout->kind == STELE_KIND_MAP) stele_buffer_format(out, "    stele_bytes key;\n");
-    put_field(out, item, shape->inner[0], item->flag_offset == STELE_NO_FLAG ? NULL : "has_value",
-              "value", "    ");
-    stele_buffer_format(out, "};\n");
+    if (item->flag_offset != STELE_NO_FLAG) stele_buffer_format(out, "    bool has_value;\n");
+    stele_buffer_format(out, "    %s %svalue;\n};\n",
+                        stele_shape_type(item->layout, shape->inner[0]), item->pointer ? "*" : "");
 }
 
 static void put_piece(stele_buffer *out, const piece *p, const stele_schema_parts *parts)
@@ -248,51 +260,56 @@ static void put_piece(stele_buffer *out, const piece *p, const stele_schema_part
     }
 }
 
-/* Guards. */
+/* Guards. No constant is called as one of them: a type's name has a small letter. */
 
 static void open_guard(stele_buffer *out, const char *name, uint32_t hash)
 {
-    STELE_AUTO(char) macro = upper(name);
     stele_buffer_format(out, "#ifndef STELE_SHAPE_%s\n#define STELE_SHAPE_%s 0x%08" PRIx32 "\n",
-                        macro, macro, hash);
+                        name, name, hash);
 }
 
 static void close_guard(stele_buffer *out, const char *name, const char *full_name, uint32_t hash)
 {
-    STELE_AUTO(char) macro = upper(name);
     stele_buffer_format(out,
                         "#elif STELE_SHAPE_%s != 0x%08" PRIx32 "\n"
-                        "#error \"%s has another shape in a header that was included before\"\n"
+                        "#error \"%s: a header that was included before has another type of this "
+                        "name in C; give one of the two a prefix\"\n"
                         "#endif\n\n",
-                        macro, hash, full_name);
+                        name, hash, full_name);
 }
 
 static void put_enum(stele_buffer *out, const stele_shape *shape)
 {
+    const stele_layout *layout = shape->layout;
     stele_buffer_format(out, "typedef enum %s {\n", shape->name);
-    for (uint32_t i = 0; i < shape->layout->count; i++)
-        stele_buffer_format(out, "    %s = %" PRIu32 ",\n", shape->words[i], i);
-    stele_buffer_format(out, "} %s;\n\n", shape->name);
-    stele_buffer_format(out,
-                        "static inline const char *%s_name(%s value)\n{\n"
-                        "    switch (value) {\n",
-                        shape->name, shape->name);
-    for (uint32_t i = 0; i < shape->layout->count; i++) {
-        stele_buffer_format(out, "    case %s: return \"%s\";\n", shape->words[i],
-                            shape->layout->symbols[i]);
+    if (layout->count == 0) {
+        stele_buffer_format(out,
+                            "    %s /* it has no symbols, and C no enum without constants */\n",
+                            shape->words[0]);
     }
-    stele_buffer_format(out, "    }\n    return \"?\";\n}\n");
+    for (uint32_t i = 0; i < layout->count; i++)
+        stele_buffer_format(out, "    %s = %" PRIu32 ",\n", shape->words[i], i);
+    stele_buffer_format(out,
+                        "} %s;\n\n"
+                        "static inline const char *%s_name(%s value)\n{\n",
+                        shape->name, shape->name, shape->name);
+    stele_buffer_format(out, layout->count == 0 ? "    (void)value;\n" : "    switch (value) {\n");
+    for (uint32_t i = 0; i < layout->count; i++) {
+        stele_buffer_format(out, "    case %s: return \"%s\";\n", shape->words[i],
+                            layout->symbols[i]);
+    }
+    stele_buffer_format(out, "%s    return \"?\";\n}\n", layout->count == 0 ? "" : "    }\n");
 }
 
-static void put_enums_and_fixeds(const stele_shapes *shapes, const stele_schema_parts *parts,
-                                 stele_buffer *out)
+static void put_enums_and_fixeds(const stele_shapes *shapes, const uint32_t *hashes,
+                                 const stele_schema_parts *parts, stele_buffer *out)
 {
     for (size_t i = 0; i < shapes->count; i++) {
         const stele_shape *shape = shapes->by_rank[i];
         if (is_struct(shape)) continue;
-        uint32_t hash = hash_of(shapes, shape);
+        uint32_t hash = hashes[shape->index];
         open_guard(out, shape->name, hash);
-        put_doc(out, stele_schema_parts_doc(parts, shape->layout->name, NULL), "");
+        stele_generate_comment(out, stele_schema_parts_doc(parts, shape->layout->name, NULL), "");
         if (shape->layout->kind == STELE_KIND_ENUM) {
             put_enum(out, shape);
         } else {
@@ -324,12 +341,13 @@ static const char *guard_name(const order *o, size_t first)
 }
 
 /* Structs of one record that follow one another share a guard; mostly that is all of them. */
-static void put_structs(const order *o, const stele_schema_parts *parts, stele_buffer *out)
+static void put_structs(const order *o, const uint32_t *hashes, const stele_schema_parts *parts,
+                        stele_buffer *out)
 {
     for (size_t i = 0; i < o->count;) {
         const stele_shape *owner = o->items[i].shape->owner;
         const char *name = guard_name(o, i);
-        uint32_t hash = hash_of(o->shapes, owner);
+        uint32_t hash = hashes[owner->index];
         open_guard(out, name, hash);
         for (bool first = true; i < o->count && o->items[i].shape->owner == owner; i++) {
             if (!first) stele_buffer_format(out, "\n");
@@ -427,13 +445,13 @@ static void put_map_functions(stele_buffer *out, const stele_shape *shape)
         out,
         "/** The entry with this key, in an owned map; a new one's value is all zero. */\n"
         "static inline %s *%s_add(%s *map, stele_bytes key)\n{\n"
-        "    %s *entry = %s_find(map, key);\n"
-        "    if (entry != NULL) return entry;\n"
+        "    %s *found = %s_find(map, key);\n"
+        "    if (found != NULL) return found;\n"
         "    map->entries = (%s *)stele_owned_grow(map->entries, map->count, sizeof "
         "*map->entries);\n"
-        "    entry = &map->entries[map->count++];\n"
-        "    stele_text_set(&entry->key, key);\n"
-        "    return entry;\n}\n\n",
+        "    found = &map->entries[map->count++];\n"
+        "    stele_text_set(&found->key, key);\n"
+        "    return found;\n}\n\n",
         element, n, n, element, n, element);
     stele_buffer_format(out,
                         "/** Remove the entry with this key from an owned map; false if there is "
@@ -453,8 +471,8 @@ static void put_functions(const stele_shapes *shapes, stele_buffer *out)
     for (size_t i = 0; i < shapes->count; i++) {
         const stele_shape *record = shapes->by_rank[i];
         if (record->layout->kind != STELE_KIND_RECORD) continue;
-        STELE_AUTO(char) macro = upper(record->name);
-        stele_buffer_format(out, "#ifndef STELE_CALLS_%s\n#define STELE_CALLS_%s\n", macro, macro);
+        stele_buffer_format(out, "#ifndef STELE_CALLS_%s\n#define STELE_CALLS_%s\n", record->name,
+                            record->name);
         put_record_functions(out, record);
         for (size_t k = 0; k < shapes->count; k++) {
             const stele_shape *part = shapes->items[k];
@@ -466,23 +484,38 @@ static void put_functions(const stele_shapes *shapes, stele_buffer *out)
     }
 }
 
-void stele_generate_header(const stele_shapes *shapes, const stele_schema_parts *parts,
-                           const char *file_name, stele_buffer *out)
+/* Of its content: a header is skipped only if it is the very one that was included before. */
+static uint64_t guard_of(stele_bytes body)
 {
-    STELE_AUTO(char) guard = upper(file_name);
+    uint64_t hash = UINT64_C(14695981039346656037);
+    for (size_t i = 0; i < body.size; i++)
+        hash = (hash ^ body.data[i]) * UINT64_C(1099511628211);
+    return hash;
+}
+
+void stele_generate_header(const stele_shapes *shapes, const stele_schema_parts *parts,
+                           stele_buffer *out)
+{
+    STELE_AUTO_VALUE(stele_buffer) body = {0};
+    uint32_t *hashes = hashes_of(shapes);
+    order o;
+    order_init(&o, shapes);
+    put_forwards(&o, &body);
+    put_enums_and_fixeds(shapes, hashes, parts, &body);
+    put_structs(&o, hashes, parts, &body);
+    put_functions(shapes, &body);
+    order_clear(&o);
+    free(hashes);
+
+    uint64_t guard = guard_of(stele_buffer_view(&body));
     stele_buffer_format(out,
                         "/* Made by `stele schema generate` from the schema of %s.\n"
                         " * A change here is lost: change the schema. */\n"
-                        "#ifndef STELE_GENERATED_%s_H\n#define STELE_GENERATED_%s_H\n\n"
+                        "#ifndef STELE_GENERATED_%016" PRIX64 "\n"
+                        "#define STELE_GENERATED_%016" PRIX64 "\n\n"
                         "#include <stele/generated.h>\n\n"
                         "#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n",
                         shapes->items[0]->layout->name, guard, guard);
-    order o;
-    order_init(&o, shapes);
-    put_forwards(&o, out);
-    put_enums_and_fixeds(shapes, parts, out);
-    put_structs(&o, parts, out);
-    put_functions(shapes, out);
-    order_clear(&o);
+    stele_buffer_append(out, stele_buffer_view(&body));
     stele_buffer_format(out, "#ifdef __cplusplus\n}\n#endif\n\n#endif\n");
 }

@@ -30,30 +30,6 @@ static const char *const logicals[] = {
     "DURATION",
 };
 
-void stele_generate_literal(stele_buffer *out, stele_bytes text)
-{
-    stele_buffer_format(out, "\"");
-    size_t column = 0;
-    for (size_t i = 0; i < text.size; i++, column++) {
-        unsigned char c = text.data[i];
-        if (column >= 80) {
-            stele_buffer_format(out, "\"\n    \"");
-            column = 0;
-        }
-        if (c == '"' || c == '\\' || c == '?') {
-            stele_buffer_format(out, "\\%c", c);
-        } else if (c == '\n') {
-            stele_buffer_format(out, "\\n");
-            column = 80;
-        } else if (c >= ' ' && c < 0x7f) {
-            stele_buffer_push(out, c);
-        } else {
-            stele_buffer_format(out, "\\%03o", (unsigned)c);
-        }
-    }
-    stele_buffer_format(out, "\"");
-}
-
 /* Scalars have no C name of their own: equal ones share a table, called by its number. */
 typedef struct scalars {
     const stele_layout **items;
@@ -123,9 +99,9 @@ static void put_layout_name(stele_buffer *out, const scalars *set, const stele_l
     if (layout == NULL) {
         stele_buffer_format(out, "NULL");
     } else if (shape != NULL) {
-        stele_buffer_format(out, "&layout_%s", shape->name);
+        stele_buffer_format(out, "&%s__layout", shape->name);
     } else {
-        stele_buffer_format(out, "&scalar_%zu", scalar_index(set, layout));
+        stele_buffer_format(out, "&stele_scalar_%zu", scalar_index(set, layout));
     }
 }
 
@@ -155,7 +131,7 @@ static void put_members(stele_buffer *out, const scalars *set, const stele_shape
 {
     const stele_layout *layout = shape->layout;
     bool record = layout->kind == STELE_KIND_RECORD;
-    stele_buffer_format(out, "static const stele_member members_%s[] = {\n", shape->name);
+    stele_buffer_format(out, "static const stele_member %s__members[] = {\n", shape->name);
     for (uint32_t i = 0; i < layout->count; i++) {
         const stele_member *member = &layout->members[i];
         STELE_AUTO(char)
@@ -184,14 +160,14 @@ static void put_item(stele_buffer *out, const scalars *set, const stele_shape *s
     flag = item->flag_offset == STELE_NO_FLAG
                ? stele_strdup("STELE_NO_FLAG")
                : stele_strdup_format("offsetof(%s, has_value)", shape->element);
-    stele_buffer_format(out, "static const stele_member item_%s = ", shape->name);
+    stele_buffer_format(out, "static const stele_member %s__item = ", shape->name);
     put_member(out, set, item, shape->inner[0], offset, flag);
     stele_buffer_format(out, ";\n\n");
 }
 
 static void put_symbols(stele_buffer *out, const stele_shape *shape)
 {
-    stele_buffer_format(out, "static const char *const symbols_%s[] = {\n", shape->name);
+    stele_buffer_format(out, "static const char *const %s__symbols[] = {\n", shape->name);
     for (uint32_t i = 0; i < shape->layout->count; i++)
         stele_buffer_format(out, "    \"%s\",\n", shape->layout->symbols[i]);
     stele_buffer_format(out, "};\n\n");
@@ -204,19 +180,20 @@ static void put_shape(stele_buffer *out, const scalars *set, const stele_shape *
                        layout->count != 0;
     if (has_members) put_members(out, set, shape);
     if (stele_shape_is_list(shape)) put_item(out, set, shape);
-    if (layout->kind == STELE_KIND_ENUM) put_symbols(out, shape);
+    bool has_symbols = layout->kind == STELE_KIND_ENUM && layout->count != 0;
+    if (has_symbols) put_symbols(out, shape);
 
-    stele_buffer_format(out, "static const stele_layout layout_%s = {\n", shape->name);
+    stele_buffer_format(out, "static const stele_layout %s__layout = {\n", shape->name);
     put_common(out, layout, shape->name);
     if (!stele_shape_is_list(shape) && layout->kind != STELE_KIND_FIXED) {
         stele_buffer_format(out, "    .count = %" PRIu32 ",\n", layout->count);
     }
-    if (has_members) stele_buffer_format(out, "    .members = members_%s,\n", shape->name);
-    if (layout->kind == STELE_KIND_ENUM) {
-        stele_buffer_format(out, "    .symbols = symbols_%s,\n", shape->name);
+    if (has_members) stele_buffer_format(out, "    .members = %s__members,\n", shape->name);
+    if (has_symbols) {
+        stele_buffer_format(out, "    .symbols = %s__symbols,\n", shape->name);
     }
     if (stele_shape_is_list(shape)) {
-        stele_buffer_format(out, "    .item = &item_%s,\n    .stride = sizeof(%s),\n", shape->name,
+        stele_buffer_format(out, "    .item = &%s__item,\n    .stride = sizeof(%s),\n", shape->name,
                             stele_shape_element(shape));
     }
     stele_buffer_format(out, "};\n\n");
@@ -227,7 +204,7 @@ void stele_generate_layouts(const stele_shapes *shapes, stele_buffer *out)
     scalars set = {0};
     collect_all(&set, shapes);
     for (size_t i = 0; i < set.count; i++) {
-        stele_buffer_format(out, "static const stele_layout scalar_%zu = {\n", i);
+        stele_buffer_format(out, "static const stele_layout stele_scalar_%zu = {\n", i);
         put_common(out, set.items[i], stele_shape_type(set.items[i], NULL));
         stele_buffer_format(out, "};\n\n");
     }
@@ -235,7 +212,7 @@ void stele_generate_layouts(const stele_shapes *shapes, stele_buffer *out)
     size_t before = out->size;
     for (size_t i = 0; i < shapes->count; i++) {
         if (!shapes->by_rank[i]->recursive) continue;
-        stele_buffer_format(out, "static const stele_layout layout_%s;\n",
+        stele_buffer_format(out, "static const stele_layout %s__layout;\n",
                             shapes->by_rank[i]->name);
     }
     if (out->size != before) stele_buffer_format(out, "\n");

@@ -9,31 +9,11 @@
 
 #include "core/alloc.h"
 
-/* The fewest bytes that a value takes on the wire: how many items can be in what is left. */
-static size_t wire_min(const stele_member *member)
+/* The fewest bytes of an item on the wire: how many can be in what is left. */
+static size_t item_min(const stele_shape *list)
 {
-    const stele_layout *layout = member->layout;
-    if (member->flag_offset != STELE_NO_FLAG) return 1;
-    switch (layout->kind) {
-    case STELE_KIND_NULL:
-        return 0;
-    case STELE_KIND_FLOAT:
-        return 4;
-    case STELE_KIND_DOUBLE:
-        return 8;
-    case STELE_KIND_FIXED:
-        return layout->fixed_size;
-    case STELE_KIND_RECORD: {
-        size_t sum = 0;
-        for (uint32_t i = 0; i < layout->count; i++) {
-            /* Past a page the sum does not matter, and shared records cannot make it run away. */
-            if (sum < 4096) sum += wire_min(&layout->members[i]);
-        }
-        return sum;
-    }
-    default:
-        return 1;
-    }
+    return stele_member_min(list->layout->item, list->inner[0]) +
+           (list->layout->kind == STELE_KIND_MAP ? 1 : 0);
 }
 
 static void read_value(stele_buffer *out, const stele_place *p)
@@ -58,7 +38,7 @@ static void read_value(stele_buffer *out, const stele_place *p)
                             ", &%s)) == NULL) return NULL;\n",
                             space, layout->fixed_size, p->text);
     } else if (p->shape != NULL) {
-        stele_buffer_format(out, "%sif ((at = read_%s(reader, at, &%s)) == NULL) return NULL;\n",
+        stele_buffer_format(out, "%sif ((at = %s__read(reader, at, &%s)) == NULL) return NULL;\n",
                             space, p->shape->name, p->text);
     } else {
         stele_buffer_format(out, "%sif ((at = stele_read_%s(at, end, &%s)) == NULL) return NULL;\n",
@@ -146,7 +126,7 @@ static void read_items(stele_buffer *out, const stele_shape *shape)
                         "        size_t more;\n"
                         "        if ((at = stele_read_block(reader, at, %zu, &more)) == NULL) "
                         "return NULL;\n",
-                        list, wire_min(item) + (map ? 1 : 0));
+                        list, item_min(shape));
     stele_buffer_format(out,
                         "        if (more == 0) break;\n"
                         "        %s *grown = stele_reader_grow(reader, value->%s, value->count, "
@@ -157,15 +137,15 @@ static void read_items(stele_buffer *out, const stele_shape *shape)
     stele_buffer_format(out,
                         "        const size_t count = value->count + more;\n"
                         "        for (size_t i = value->count; i < count; i++) {\n"
-                        "            %s *item = &grown[i];\n",
+                        "            %s *each = &grown[i];\n",
                         element);
     if (map) {
-        stele_buffer_format(out, "            if ((at = stele_read_string(at, end, &item->key)) == "
+        stele_buffer_format(out, "            if ((at = stele_read_string(at, end, &each->key)) == "
                                  "NULL) return NULL;\n");
     }
-    read_member(out, item, "item->has_value",
+    read_member(out, item, "each->has_value",
                 &(stele_place){item->layout, shape->inner[0], shape,
-                               shape->element != NULL ? "item->value" : "(*item)", 3});
+                               shape->element != NULL ? "each->value" : "(*each)", 3});
     stele_buffer_format(out, "        }\n        value->count = count;\n    }\n");
     if (map) {
         stele_buffer_format(out, "    if (!stele_map_is_unique(value->entries, value->count, "
@@ -183,10 +163,11 @@ void stele_generate_read(stele_buffer *out, const stele_shape *shape)
     } else {
         read_fields(&body, shape);
     }
-    stele_buffer_format(out,
-                        "static const uint8_t *read_%s(stele_reader *reader, const uint8_t *at, %s "
-                        "*value)\n{\n",
-                        shape->name, shape->name);
+    stele_buffer_format(
+        out,
+        "static const uint8_t *%s__read(stele_reader *reader, const uint8_t *at, %s "
+        "*value)\n{\n",
+        shape->name, shape->name);
     if (stele_place_mentions(&body, " end,")) {
         stele_buffer_format(out, "    const uint8_t *const end = reader->end;\n");
     } else if (!stele_place_mentions(&body, "reader") && !shape->recursive) {

@@ -57,7 +57,7 @@ static void size_open(stele_buffer *out, const stele_member *member, const stele
         return;
     }
     if (member->pointer) stele_buffer_format(out, "%sif (%s != NULL) ", space, p->text);
-    stele_buffer_format(out, "%ssize += size_%s(%s%s%s);\n", member->pointer ? "" : space,
+    stele_buffer_format(out, "%ssize += %s__size(%s%s%s);\n", member->pointer ? "" : space,
                         p->shape->name, member->pointer ? "" : "&", p->text, depth_argument(p));
 }
 
@@ -123,17 +123,17 @@ static size_t size_items(stele_buffer *out, const stele_shape *shape)
     const stele_member *item = shape->layout->item;
     bool map = shape->layout->kind == STELE_KIND_MAP;
     STELE_AUTO_VALUE(stele_buffer) code = {0};
-    if (map) stele_buffer_format(&code, "        size += item->key.size;\n");
+    if (map) stele_buffer_format(&code, "        size += each->key.size;\n");
     size_t fixed =
-        size_member(&code, item, "item->has_value",
+        size_member(&code, item, "each->has_value",
                     &(stele_place){item->layout, shape->inner[0], shape,
-                                   shape->element != NULL ? "item->value" : "(*item)", 2});
+                                   shape->element != NULL ? "each->value" : "(*each)", 2});
     stele_buffer_format(out, "    size += value->count * %zu;\n", fixed + (map ? 10 : 0));
     if (code.size == 0) return 11;
     const char *list = map ? "entries" : "items";
     stele_buffer_format(out,
                         "    for (size_t i = 0; i < value->count; i++) {\n"
-                        "        const %s *item = &value->%s[i];\n",
+                        "        const %s *each = &value->%s[i];\n",
                         stele_shape_element(shape), list);
     stele_buffer_append(out, stele_buffer_view(&code));
     stele_buffer_format(out, "    }\n");
@@ -146,7 +146,7 @@ static void write_size_function(stele_buffer *out, const stele_shape *shape)
     size_t fixed = stele_shape_is_list(shape)                ? size_items(&body, shape)
                    : shape->layout->kind == STELE_KIND_UNION ? size_branches(&body, shape)
                                                              : size_fields(&body, shape);
-    stele_buffer_format(out, "static size_t size_%s(const %s *value%s)\n{\n", shape->name,
+    stele_buffer_format(out, "static size_t %s__size(const %s *value%s)\n{\n", shape->name,
                         shape->name, shape->recursive ? ", unsigned depth" : "");
     if (!stele_place_mentions(&body, "value->")) stele_buffer_format(out, "    (void)value;\n");
     if (shape->recursive) stele_buffer_format(out, "    if (depth == 0) return 0;\n");
@@ -195,8 +195,9 @@ static void write_value(stele_buffer *out, const stele_member *member, const ste
         if (member->pointer) {
             stele_buffer_format(out, "%sif (%s == NULL) return NULL;\n", space, p->text);
         }
-        stele_buffer_format(out, "%sif ((at = write_%s(at, %s%s%s)) == NULL) return NULL;\n", space,
-                            p->shape->name, member->pointer ? "" : "&", p->text, depth_argument(p));
+        stele_buffer_format(out, "%sif ((at = %s__write(at, %s%s%s)) == NULL) return NULL;\n",
+                            space, p->shape->name, member->pointer ? "" : "&", p->text,
+                            depth_argument(p));
     }
 }
 
@@ -257,14 +258,14 @@ static void write_array(stele_buffer *out, const stele_shape *shape)
                              "        for (size_t i = 0; i < value->count; i++) {\n");
     /* C has no pointer to a constant array, so an item that is one is not pointed to. */
     bool pointed = item->layout->kind != STELE_KIND_FIXED || shape->element != NULL;
-    const char *text = shape->element != NULL ? "item->value"
-                       : pointed              ? "(*item)"
+    const char *text = shape->element != NULL ? "each->value"
+                       : pointed              ? "(*each)"
                                               : "value->items[i]";
     STELE_AUTO_VALUE(stele_buffer) code = {0};
-    write_member(&code, item, "item->has_value",
+    write_member(&code, item, "each->has_value",
                  &(stele_place){item->layout, shape->inner[0], shape, text, 3});
     if (code.size != 0 && pointed) {
-        stele_buffer_format(out, "            const %s *item = &value->items[i];\n",
+        stele_buffer_format(out, "            const %s *each = &value->items[i];\n",
                             stele_shape_element(shape));
     }
     stele_buffer_append(out, stele_buffer_view(&code));
@@ -275,12 +276,12 @@ static void write_entry_function(stele_buffer *out, const stele_shape *shape)
 {
     const stele_member *item = shape->layout->item;
     stele_buffer_format(out,
-                        "static uint8_t *write_%s(uint8_t *at, const %s *item%s)\n{\n"
-                        "    if ((at = stele_write_string(at, item->key)) == NULL) return NULL;\n",
+                        "static uint8_t *%s__write(uint8_t *at, const %s *each%s)\n{\n"
+                        "    if ((at = stele_write_string(at, each->key)) == NULL) return NULL;\n",
                         shape->element, shape->element, shape->recursive ? ", unsigned depth" : "");
     STELE_AUTO_VALUE(stele_buffer) code = {0};
-    write_member(&code, item, "item->has_value",
-                 &(stele_place){item->layout, shape->inner[0], shape, "item->value", 1});
+    write_member(&code, item, "each->has_value",
+                 &(stele_place){item->layout, shape->inner[0], shape, "each->value", 1});
     if (shape->recursive && !stele_place_mentions(&code, "depth")) {
         stele_buffer_format(out, "    (void)depth;\n");
     }
@@ -292,14 +293,14 @@ static void write_map(stele_buffer *out, const stele_shape *shape)
 {
     stele_buffer_format(
         out,
-        "    size_t *order;\n"
-        "    if (!stele_map_order(value->entries, value->count, sizeof *value->entries, &order)) "
+        "    size_t *sorted;\n"
+        "    if (!stele_map_order(value->entries, value->count, sizeof *value->entries, &sorted)) "
         "return NULL;\n"
         "    if (value->count != 0) at = stele_write_long(at, (int64_t)value->count);\n"
         "    for (size_t i = 0; at != NULL && i < value->count; i++) {\n"
-        "        at = write_%s(at, &value->entries[order == NULL ? i : order[i]]%s);\n"
+        "        at = %s__write(at, &value->entries[sorted == NULL ? i : sorted[i]]%s);\n"
         "    }\n"
-        "    free(order);\n"
+        "    free(sorted);\n"
         "    if (at == NULL) return NULL;\n"
         "    *at++ = 0;\n",
         shape->element, shape->recursive ? ", depth" : "");
@@ -323,7 +324,7 @@ static void write_write_function(stele_buffer *out, const stele_shape *shape)
         write_fields(&body, shape);
         break;
     }
-    stele_buffer_format(out, "static uint8_t *write_%s(uint8_t *at, const %s *value%s)\n{\n",
+    stele_buffer_format(out, "static uint8_t *%s__write(uint8_t *at, const %s *value%s)\n{\n",
                         shape->name, shape->name, shape->recursive ? ", unsigned depth" : "");
     if (!stele_place_mentions(&body, "value->")) stele_buffer_format(out, "    (void)value;\n");
     if (shape->recursive) stele_buffer_format(out, "    if (depth == 0) return NULL;\n");

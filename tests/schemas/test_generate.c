@@ -3,11 +3,14 @@
  * memory as run-time types do, and reads and writes what the plan does. */
 #include "tests/support/test.h"
 
+#include "flag.h"
+#include "hostile.h"
 #include "kinds.h"
 #include "names.h"
 #include "shared_added.h"
 #include "shared_cart.h"
 #include "shared_removed.h"
+#include "v1_flag.h"
 
 #include "core/alloc.h"
 #include "schemas/generate.h"
@@ -21,7 +24,7 @@ static const stele_type *const types[] = {
     &kinds_chicken_type,       &kinds_egg_type,         &kinds_empty_type,
     &names_names_type,         &names_names_count_type, &time__type,
     &shared_cart_type,         &shared_item_added_type, &shared_item_type,
-    &shared_item_removed_type,
+    &shared_item_removed_type, &reader__type,           &value__type,
 };
 
 static stele_schema *schema_of(const stele_type *type)
@@ -341,14 +344,35 @@ static void enums_know_their_symbols(void **state)
 static void names_that_are_taken_get_underscores(void **state)
 {
     (void)state;
-    names_names value = {.int__ = 1, .int_ = 2, .class_ = stele_text("c")};
+    names_names value = {.int_2_ = 1, .int_ = 2, .class_ = stele_text("c")};
     value.has_note_ = true;    /* of note, because there is a field has_note */
     value.has_has_note = true; /* of has_note */
     value.at_top.has_time = true;
     names_http_server_ other = {.empty = 0}; /* names.http_server, after names.HTTPServer */
     value.b = other;
 
-    assert_int_equal(value.int__ + value.int_, 3);
+    assert_int_equal(value.int_2_ + value.int_, 3);
+}
+
+static void an_enum_without_symbols_has_no_value(void **state)
+{
+    (void)state;
+    STELE_AUTO_VALUE(stele_buffer) out = {0};
+    STELE_AUTO(stele_arena) arena = stele_arena_new();
+    flags_flag flag = {.has_kind = false};
+    v1_flags_flag old = {.has_kind = false};
+    const uint8_t none[] = {0};
+    const uint8_t some[] = {2, 0};
+
+    assert_int_equal(stele_encode(&flags_flag_type, &flag, &out, NULL), STELE_OK);
+    assert_int_equal(stele_encode(&v1_flags_flag_type, &old, &out, NULL), STELE_OK);
+    assert_int_equal(out.size, 2);
+    flag.has_kind = true;
+    assert_int_equal(stele_encode(&flags_flag_type, &flag, &out, NULL), STELE_E_INVALID);
+    assert_int_equal(flags_flag_type.decode(stele_bytes_of(none, 1), &flag, arena, NULL), STELE_OK);
+    assert_int_equal(flags_flag_type.decode(stele_bytes_of(some, 2), &flag, arena, NULL),
+                     STELE_E_INVALID);
+    assert_string_equal(flags_kind_name(FLAGS_KIND_NONE), "?");
 }
 
 static void the_header_serves_cpp(void **state)
@@ -392,6 +416,8 @@ static void options_that_make_no_c_are_refused(void **state)
         {.name = ""},
         {.name = "a/b"},
         {.name = "time"},
+        {.name = "Time"},
+        {.name = "a", .prefix = "_a"},
         {.name = "a", .prefix = "1"},
         {.name = "a", .prefix = "a-b"},
     };
@@ -406,6 +432,130 @@ static void options_that_make_no_c_are_refused(void **state)
     const stele_generate_options prefixed = {.name = "a", .prefix = "v1_"};
     assert_int_equal(generate(schema, &prefixed, &header, &source, NULL), STELE_OK);
     assert_non_null(strstr(stele_buffer_text(&header), "typedef struct v1_r v1_r;"));
+}
+
+/* Names that depend on one another: the header of the second schema with and without the first. */
+static void schemas_of_one_call_have_one_set_of_names(void **state)
+{
+    (void)state;
+    const char *first = "{\"type\":\"record\",\"name\":\"a.b.C\",\"fields\":[]}";
+    const char *second =
+        "{\"type\":\"record\",\"name\":\"a_b.c\",\"fields\":[{\"name\":\"x\",\"type\":"
+        "{\"type\":\"record\",\"name\":\"a.b.C\",\"fields\":[]}}]}";
+    STELE_AUTO(stele_schema) before = NULL;
+    assert_int_equal(stele_schema_parse(stele_text(first), NULL, &before, NULL), STELE_OK);
+    const stele_schema *const list[] = {before, NULL};
+    const stele_generate_options options = {.name = "second", .before = list};
+    STELE_AUTO_VALUE(stele_buffer) header = {0};
+    STELE_AUTO_VALUE(stele_buffer) source = {0};
+
+    assert_int_equal(generate(second, &options, &header, &source, NULL), STELE_OK);
+
+    assert_non_null(strstr(stele_buffer_text(&header), "struct a_b_c_ {\n    a_b_c x;\n"));
+}
+
+static void two_headers_of_one_file_name_are_both_read(void **state)
+{
+    (void)state;
+    const stele_generate_options options = {.name = "a"};
+    STELE_AUTO_VALUE(stele_buffer) one = {0};
+    STELE_AUTO_VALUE(stele_buffer) other = {0};
+    STELE_AUTO_VALUE(stele_buffer) source = {0};
+    generate("{\"type\":\"record\",\"name\":\"a.R\",\"fields\":[]}", &options, &one, &source, NULL);
+    generate("{\"type\":\"record\",\"name\":\"b.R\",\"fields\":[]}", &options, &other, &source,
+             NULL);
+
+    const char *first = strstr(stele_buffer_text(&one), "#ifndef ");
+    const char *second = strstr(stele_buffer_text(&other), "#ifndef ");
+
+    assert_memory_not_equal(first, second, strlen("#ifndef STELE_GENERATED_0123456789ABCDEF"));
+}
+
+static void put_record_of(stele_buffer *out, int i, const char *fields)
+{
+    stele_buffer_format(
+        out, "%s{\"name\":\"f%d\",\"type\":{\"type\":\"record\",\"name\":\"R%d\",\"fields\":[%s]}}",
+        i == 0 ? "" : ",", i, i, fields);
+}
+
+/* Each record contains the one before it twice, and the first is empty: a walk over all values
+ * would never end, and neither would one over all pairs of equal names. */
+static void what_grows_is_not_walked(void **state)
+{
+    (void)state;
+    STELE_AUTO_VALUE(stele_buffer) doubling = {0};
+    STELE_AUTO_VALUE(stele_buffer) alike = {0};
+    stele_buffer_format(&doubling, "{\"type\":\"record\",\"name\":\"Top\",\"fields\":[");
+    put_record_of(&doubling, 0, "");
+    for (int i = 1; i <= 22; i++) {
+        STELE_AUTO(char)
+        fields = stele_strdup_format(
+            "{\"name\":\"a\",\"type\":\"R%d\"},{\"name\":\"b\",\"type\":\"R%d\"}", i - 1, i - 1);
+        put_record_of(&doubling, i, fields);
+    }
+    for (int i = 0; i < 300; i++)
+        stele_buffer_format(
+            &doubling, ",{\"name\":\"l%d\",\"type\":{\"type\":\"array\",\"items\":\"R22\"}}", i);
+    stele_buffer_format(&doubling, "]}");
+    stele_buffer_format(&alike, "{\"type\":\"record\",\"name\":\"Top\",\"fields\":[");
+    for (int i = 0; i < 4096; i++) {
+        char name[16] = "abcdefghijkl";
+        for (int bit = 0; bit < 12; bit++) {
+            if ((i >> bit & 1) != 0) name[bit] = (char)(name[bit] - 'a' + 'A');
+        }
+        stele_buffer_format(&alike,
+                            "%s{\"name\":\"%s\",\"type\":{\"type\":\"enum\",\"name\":\"x_%s\","
+                            "\"symbols\":[\"A\"]}}",
+                            i == 0 ? "" : ",", name, name);
+    }
+    stele_buffer_format(&alike, "]}");
+    const stele_generate_options options = {.name = "a"};
+    STELE_AUTO_VALUE(stele_buffer) header = {0};
+    STELE_AUTO_VALUE(stele_buffer) source = {0};
+
+    assert_int_equal(generate(stele_buffer_text(&doubling), &options, &header, &source, NULL),
+                     STELE_OK);
+    assert_int_equal(generate(stele_buffer_text(&alike), &options, &header, &source, NULL),
+                     STELE_OK);
+}
+
+/* Two thousand records, each with a schema of all before it. */
+static void code_that_is_far_longer_than_its_schema_is_refused(void **state)
+{
+    (void)state;
+    STELE_AUTO_VALUE(stele_buffer) text = {0};
+    stele_buffer_format(&text, "{\"type\":\"record\",\"name\":\"Top\",\"fields\":[");
+    for (int i = 0; i < 2000; i++) {
+        char fields[64] = "";
+        if (i > 0) snprintf(fields, sizeof fields, "{\"name\":\"a\",\"type\":\"R%d\"}", i - 1);
+        put_record_of(&text, i, fields);
+    }
+    stele_buffer_format(&text, "]}");
+    const stele_generate_options options = {.name = "a"};
+    STELE_AUTO_VALUE(stele_buffer) header = {0};
+    STELE_AUTO_VALUE(stele_buffer) source = {0};
+    stele_error err;
+
+    assert_int_equal(generate(stele_buffer_text(&text), &options, &header, &source, &err),
+                     STELE_E_LIMIT);
+
+    assert_non_null(strstr(err.text, "64 MiB"));
+    assert_int_equal(header.size + source.size, 0);
+}
+
+static void docs_end_no_comment(void **state)
+{
+    (void)state;
+    const char *schema =
+        "{\"type\":\"record\",\"name\":\"x.R\",\"doc\":\"a*\\u0001/ b/\\\\* c?\?/ d\\u202e e\","
+        "\"fields\":[]}";
+    const stele_generate_options options = {.name = "a"};
+    STELE_AUTO_VALUE(stele_buffer) header = {0};
+    STELE_AUTO_VALUE(stele_buffer) source = {0};
+
+    assert_int_equal(generate(schema, &options, &header, &source, NULL), STELE_OK);
+
+    assert_non_null(strstr(stele_buffer_text(&header), "/** a*| b/| c??| d e */\n"));
 }
 
 static void a_top_that_is_no_record_has_a_header_or_is_refused(void **state)
@@ -441,9 +591,15 @@ int main(void)
         cmocka_unit_test(maps_have_one_entry_for_a_key),
         cmocka_unit_test(enums_know_their_symbols),
         cmocka_unit_test(names_that_are_taken_get_underscores),
+        cmocka_unit_test(an_enum_without_symbols_has_no_value),
         cmocka_unit_test(the_header_serves_cpp),
         cmocka_unit_test(the_same_schema_makes_the_same_text),
         cmocka_unit_test(options_that_make_no_c_are_refused),
+        cmocka_unit_test(schemas_of_one_call_have_one_set_of_names),
+        cmocka_unit_test(two_headers_of_one_file_name_are_both_read),
+        cmocka_unit_test(what_grows_is_not_walked),
+        cmocka_unit_test(code_that_is_far_longer_than_its_schema_is_refused),
+        cmocka_unit_test(docs_end_no_comment),
         cmocka_unit_test(a_top_that_is_no_record_has_a_header_or_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

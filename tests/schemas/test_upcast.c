@@ -6,8 +6,8 @@
 
 #include "closed.h"
 #include "money_paid_in.h"
-#include "deposited_v1.h"
-#include "deposited_v2.h"
+#include "v1_deposited_v1.h"
+#include "v2_deposited_v2.h"
 
 #include "core/alloc.h"
 #include "schemas/scopes.h"

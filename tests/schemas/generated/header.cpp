@@ -2,11 +2,14 @@
 // Generated headers in C++, several of them with shared types, and what they compile into callers.
 #include <string_view>
 
+#include "flag.h"
+#include "hostile.h"
 #include "kinds.h"
 #include "names.h"
 #include "shared_added.h"
 #include "shared_cart.h"
 #include "shared_removed.h"
+#include "v1_flag.h"
 
 extern "C" bool stele_test_cpp_cart();
 
@@ -20,5 +23,11 @@ bool stele_test_cpp_cart()
     bool good = cart.items.count == 1 && shared_cart_by_sku_find(&cart.by_sku, stele_text("a")) &&
                 shared_state_name(cart.state) == std::string_view("PAID");
     shared_cart_clear(&cart);
-    return good;
+
+    reader_ reader = {};
+    reader.deleted__ = true;
+    reader.status = STATUS_OPEN_;
+    reader.was = reader.status;
+    reader.value.children = {};
+    return good && status_name(reader.was) == std::string_view("open");
 }
