@@ -49,7 +49,7 @@ static const stele_option generate_options[] = {
     {.name = "prefix",
      .kind = STELE_OPTION_TEXT,
      .value = "NAME_",
-     .help = "in front of every C name, for two versions of a type in one program"},
+     .help = "in front of every C name and file name, for two versions of a type"},
     WITH,
     {0}};
 

@@ -66,8 +66,8 @@ static bool begins(const char *name, const char *with)
     return strncmp(name, with, strlen(with)) == 0;
 }
 
-/* Stele's headers may declare more one day, so all that begins as they do is theirs, but for the one
- * type of its own that Stele generates. */
+/* Stele's headers may declare more one day, so all that begins as they do is theirs, but for the
+ * one type of its own that Stele generates. */
 static bool is_foreign(stele_name_scope scope, const char *name)
 {
     if (stele_word_is_everywhere(name) || begins(name, "STELE_")) return true;
