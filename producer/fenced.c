@@ -14,6 +14,7 @@ enum {
     PAUSE_MIN_MS = 20,
     PAUSE_MAX_MS = 1000,
     SETTLE_MS = 300, /* for an end to come to all replicas */
+    IDLE_MS = 1000,  /* without a transaction: then the last one is looked for */
     DEFAULT_TIMEOUT_MS = 10000,
     DEFAULT_PATIENCE_MS = 5000
 };
@@ -31,6 +32,7 @@ struct stele_fenced {
     stele_log_producer *producer;
     stele_position written;   /* the last record that was delivered; topic NULL: none */
     stele_position committed; /* the last one of what was committed */
+    bool committed_is_seen;   /* by those who read what is committed */
     bool open; /* a transaction was begun, and its end was not asked for or was answered */
     bool must_not_abort; /* an abort would take away what was committed before */
     bool record_failed;
@@ -271,7 +273,10 @@ static stele_status commit(stele_fenced *fenced, stele_deadline by, stele_error 
         return err->status;
     }
     if (status == STELE_OK || err->next == STELE_NEXT_STOP) fenced->open = false;
-    if (status == STELE_OK) fenced->committed = fenced->written;
+    if (status == STELE_OK) {
+        fenced->committed = fenced->written;
+        fenced->committed_is_seen = false;
+    }
     return status;
 }
 
@@ -292,7 +297,8 @@ static stele_status check_committed(stele_fenced *fenced, stele_error *err)
                STELE_OK &&
            end <= fenced->committed.offset && !stele_deadline_passed(by))
         pause_before_retry(fenced, &pause_ms);
-    if (status < 0 || end > fenced->committed.offset) return status;
+    fenced->committed_is_seen = status == STELE_OK && end > fenced->committed.offset;
+    if (status < 0 || fenced->committed_is_seen) return status;
     fenced->must_not_abort = true;
     return stele_fail(err, STELE_E_CONFLICT, STELE_NEXT_STOP,
                       "%s/%d: the transaction before, which was committed, is still open there: it "
@@ -378,14 +384,23 @@ static bool serve(stele_fenced *fenced, stele_transaction *transaction)
     return alive;
 }
 
-/* @return NULL: closing */
-static stele_transaction *take_waiting(stele_fenced *fenced)
+/* Is there something committed that may hang? */
+static bool is_in_doubt(const stele_fenced *fenced)
 {
-    stele_deadline never = stele_deadline_after(stele_log_clock(fenced->log), -1);
+    return fenced->committed.partition.topic != NULL && !fenced->committed_is_seen;
+}
+
+/* @return NULL: closing; or, if `is_idle`, none came for a while and the last one is in doubt */
+static stele_transaction *take_waiting(stele_fenced *fenced, bool *is_idle)
+{
+    stele_deadline until =
+        stele_deadline_after(stele_log_clock(fenced->log), is_in_doubt(fenced) ? IDLE_MS : -1);
     stele_monitor_lock(&fenced->monitor);
-    while (!fenced->closing && fenced->waiting == NULL)
-        stele_monitor_wait(&fenced->monitor, never);
+    while (!fenced->closing && fenced->waiting == NULL &&
+           stele_monitor_wait(&fenced->monitor, until)) {
+    }
     stele_transaction *transaction = fenced->closing ? NULL : fenced->waiting;
+    *is_idle = !fenced->closing && transaction == NULL;
     if (transaction != NULL) {
         fenced->waiting = NULL;
         fenced->state = STELE_FENCED_BUSY;
@@ -395,13 +410,27 @@ static stele_transaction *take_waiting(stele_fenced *fenced)
     return transaction;
 }
 
+/* A writer that has nothing to write hears of an end that got lost only if it asks. @return false:
+ * this writer is dead */
+static bool look_back(stele_fenced *fenced)
+{
+    stele_error failure;
+    if (!is_in_doubt(fenced) || check_committed(fenced, &failure) == STELE_OK ||
+        failure.next == STELE_NEXT_RETRY)
+        return true;
+    become(fenced, STELE_FENCED_DEAD, &failure);
+    return false;
+}
+
 static void run(void *self)
 {
     stele_fenced *fenced = self;
     if (fence(fenced)) {
+        bool is_idle;
+        bool alive = true;
         stele_transaction *transaction;
-        while ((transaction = take_waiting(fenced)) != NULL && serve(fenced, transaction)) {
-        }
+        while (alive && ((transaction = take_waiting(fenced, &is_idle)) != NULL || is_idle))
+            alive = is_idle ? look_back(fenced) : serve(fenced, transaction);
     }
     stele_error ignored; /* what is left open is the broker's to abort, or the next holder's */
     abort_open(fenced, &ignored);

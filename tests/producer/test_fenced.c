@@ -11,11 +11,12 @@
 enum { WAIT_MS = 10000 };
 #define TOPIC "balances.v1.snapshots"
 
-static stele_log *log_with_topics(void)
+static stele_log *log_with_topics(stele_runtime runtime)
 {
     stele_log *log;
     stele_error err;
-    assert_int_equal(stele_log_memory_new(NULL, &log, &err), STELE_OK);
+    stele_log_memory_options of_log = {.runtime = runtime};
+    assert_int_equal(stele_log_memory_new(&of_log, &log, &err), STELE_OK);
     const char *names[] = {TOPIC, "account.events"};
     for (size_t i = 0; i < 2; i++) {
         stele_log_topic_options options = {.name = names[i], .partitions = 2};
@@ -26,7 +27,7 @@ static stele_log *log_with_topics(void)
 
 static int begin(void **state)
 {
-    *state = log_with_topics();
+    *state = log_with_topics(stele_runtime_system());
     return 0;
 }
 
@@ -424,7 +425,7 @@ static void an_outcome_that_is_not_known_ends_the_writer(void **state)
         const char *committed;
     } cases[] = {{STELE_LOG_MEMORY_DONE, "1 2 "}, {STELE_LOG_MEMORY_NOT_DONE, "2 "}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        stele_log *log = log_with_topics();
+        stele_log *log = log_with_topics(stele_runtime_system());
         stele_fenced *fenced = opened(log);
         wait_for_state(fenced, STELE_FENCED_READY, NULL);
         stele_log_memory_doubt_commit(log, cases[i].doubt);
@@ -565,6 +566,42 @@ static void a_commit_that_hangs_is_seen_with_the_next_one(void **state)
     stele_fenced_close(fenced, WAIT_MS);
 }
 
+static void an_idle_writer_hears_that_its_last_commit_hangs(void **state)
+{
+    (void)state;
+    stele_manual_clock time = {0};
+    stele_log *log = log_with_topics(stele_runtime_manual(&time));
+    stele_error failure;
+    stele_fenced *fenced = opened(log);
+    commit_without_markers(log, fenced, "1");
+
+    stele_manual_clock_advance(&time, 1000);
+
+    wait_for_state(fenced, STELE_FENCED_DEAD, &failure);
+    assert_int_equal(failure.status, STELE_E_CONFLICT);
+    assert_non_null(strstr(failure.text, "still open there"));
+    stele_fenced_close(fenced, WAIT_MS);
+    stele_log_free(log);
+}
+
+static void an_idle_writer_whose_last_commit_is_seen_lives_on(void **state)
+{
+    (void)state;
+    stele_manual_clock time = {0};
+    stele_log *log = log_with_topics(stele_runtime_manual(&time));
+    stele_fenced *fenced = opened(log);
+    wait_for_state(fenced, STELE_FENCED_READY, NULL);
+    submit(fenced, with_record("a", "1"));
+    assert_int_equal(outcome_of(fenced).status, STELE_OK);
+
+    stele_manual_clock_advance(&time, 1000);
+
+    submit(fenced, with_record("a", "2"));
+    assert_int_equal(outcome_of(fenced).status, STELE_OK);
+    stele_fenced_close(fenced, WAIT_MS);
+    stele_log_free(log);
+}
+
 #define ON_A_LOG(test) cmocka_unit_test_setup_teardown(test, begin, end)
 
 int main(void)
@@ -588,6 +625,8 @@ int main(void)
         ON_A_LOG(an_abort_that_would_take_a_commit_along_ends_the_writer),
         ON_A_LOG(an_abort_that_was_refused_is_not_made_by_closing_either),
         ON_A_LOG(a_commit_that_hangs_is_seen_with_the_next_one),
+        ON_A_LOG(an_idle_writer_hears_that_its_last_commit_hangs),
+        ON_A_LOG(an_idle_writer_whose_last_commit_is_seen_lives_on),
     };
     return cmocka_run_group_tests_name("producer/fenced", tests, NULL, NULL);
 }
