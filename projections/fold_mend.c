@@ -13,7 +13,10 @@
 
 #include <inttypes.h>
 
-enum { SETTLE_MS = 300 /* for an end to come to all replicas */ };
+enum {
+    SETTLE_MS = 300,        /* for an end to come to all replicas */
+    ANOTHERS_END_MS = 10000 /* for another program's; then this partition's may be what is open */
+};
 
 /* What the answers to all questions together say. */
 typedef struct ends {
@@ -120,6 +123,28 @@ static stele_status abort_what_hangs(fold_task *task, stele_error *err)
     return STELE_OK;
 }
 
+/* For a while; what hangs after that is an answer, too. */
+static stele_status ask_patiently(fold_task *task, stele_error *err)
+{
+    fold_taking *self = &task->taking;
+    stele_status status = ask_for_an_end(task, err);
+    self->hangs = status == STELE_E_CONFLICT;
+    return self->hangs && stele_deadline_passed(self->settles) ? STELE_OK : status;
+}
+
+/* What is open after an abort is another program's, or the abort has lost its markers like the end
+ * before it: so there is one more from time to time. */
+static stele_status await_another(fold_task *task, stele_error *err)
+{
+    fold_taking *self = &task->taking;
+    for (;;) {
+        self->settles = stele_deadline_after(stele_log_clock(self->log), ANOTHERS_END_MS);
+        stele_status status = fold_insist(task, ask_patiently, err);
+        if (status < 0 || !self->hangs) return status;
+        if ((status = abort_what_hangs(task, err)) < 0) return status;
+    }
+}
+
 stele_status fold_agree_on_ends(fold_task *task, stele_error *err)
 {
     bool hangs;
@@ -128,5 +153,5 @@ stele_status fold_agree_on_ends(fold_task *task, stele_error *err)
     if ((status = abort_what_hangs(task, err)) < 0) return status;
     if ((status = settle(task, &hangs, err)) < 0) return status;
     task->taking.ended_hanging = !hangs;
-    return hangs ? fold_insist(task, ask_for_an_end, err) : STELE_OK;
+    return hangs ? await_another(task, err) : STELE_OK;
 }
