@@ -2,7 +2,7 @@
 # Short names for the usual work; the presets in CMakePresets.json are the interface behind them.
 PREFIX ?= /usr/local
 
-.PHONY: build demo test test-long lint bench fresh install clean distclean help
+.PHONY: build demo test test-long simulate lint bench fresh install clean distclean help
 
 build: ## build the library and the programs into build/release
 	cmake --preset release -DCMAKE_INSTALL_PREFIX='$(PREFIX)'
@@ -23,6 +23,10 @@ fresh: ## make demo, the install and the template as a newcomer meets them: in a
 test-long: ## everything: also a newer librdkafka, ThreadSanitizer, the container image
 	scripts/deps --for long
 	scripts/test --long
+
+simulate: ## thousands of runs of the whole line in virtual time, with faults (SEED=… ROUNDS=… BUG=…)
+	scripts/deps --for demo
+	scripts/simulate $(if $(SEED),--seed $(SEED)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(BUG),--bug '$(BUG)')
 
 lint: ## formatting, static analysis, include rules, scripts, Dockerfile
 	scripts/deps --for lint

@@ -37,7 +37,7 @@ stele_status stele_fold_open(const stele_fold_options *options, stele_fold **out
 void stele_fold_close(stele_fold *fold)
 {
     if (fold == NULL) return;
-    stele_deadline never = stele_deadline_after(stele_clock_system(), -1);
+    stele_deadline never = stele_deadline_after(stele_registry_clock(fold->options.registry), -1);
     stele_monitor_lock(&fold->monitor);
     while (fold->left_behind > 0)
         stele_monitor_wait(&fold->monitor, never);

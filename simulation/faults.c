@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: MIT
+ * What stands between a process and the log: time that a call takes, answers that are lost or come
+ * twice, coordinators that have moved, and the places where a process dies or sleeps. */
+#include "simulation/world.h"
+
+#include <string.h>
+
+/* ---- who owns what of the log ---- */
+
+static void own(memory_member *member, memory_producer *producer)
+{
+    size_t at = 0;
+    while (at < world.owned_count && world.owned[at].domain != 0)
+        at++;
+    if (at == sizeof world.owned / sizeof world.owned[0]) abort();
+    if (at == world.owned_count) world.owned_count++;
+    world.owned[at] = (sim_owned){
+        .domain = stele_fibers_domain(world.fibers), .member = member, .producer = producer};
+}
+
+static void disown(const void *object)
+{
+    for (size_t i = 0; i < world.owned_count; i++) {
+        sim_owned *it = &world.owned[i];
+        if ((const void *)it->member == object || (const void *)it->producer == object)
+            *it = (sim_owned){0};
+    }
+}
+
+static memory_log *memory(void)
+{
+    return (memory_log *)world.log;
+}
+
+static void drop_producer(const memory_producer *producer)
+{
+    memory_producer **at = &memory()->producers;
+    while (*at != NULL && *at != producer)
+        at = &(*at)->next;
+    if (*at != NULL) *at = (*at)->next;
+}
+
+/* All that Kafka sees of a SIGKILL is silence. */
+void sim_on_kill(void *context, int domain)
+{
+    (void)context;
+    if (memory()->monitor.is.simulated != NULL) abort(); /* killed within the log */
+    for (size_t i = 0; i < world.owned_count; i++) {
+        sim_owned *it = &world.owned[i];
+        if (it->domain != domain) continue;
+        if (it->producer != NULL) drop_producer(it->producer);
+        if (it->member != NULL && it->member->polled) {
+            it->member->polled = false;
+            it->member->seen_ns = stele_fibers_now_ns(world.fibers);
+        }
+        *it = (sim_owned){0};
+    }
+    world.kills++;
+    sim_say("%s is killed", sim_domain_name(domain));
+}
+
+/* A process that sleeps does not beat, wherever it is. */
+void sim_on_freeze(void *context, int domain)
+{
+    (void)context;
+    for (size_t i = 0; i < world.owned_count; i++) {
+        sim_owned *it = &world.owned[i];
+        if (it->domain != domain || it->member == NULL || !it->member->polled) continue;
+        it->was_polled = true;
+        it->member->polled = false;
+        it->member->seen_ns = stele_fibers_now_ns(world.fibers);
+    }
+    world.freezes++;
+}
+
+void sim_on_thaw(void *context, int domain)
+{
+    (void)context;
+    for (size_t i = 0; i < world.owned_count; i++) {
+        sim_owned *it = &world.owned[i];
+        if (it->domain != domain || !it->was_polled) continue;
+        it->member->polled = true;
+        it->was_polled = false;
+    }
+    sim_say("%s wakes up", sim_domain_name(domain));
+}
+
+/* ---- where a process dies or sleeps ---- */
+
+/* The calls at which it matters, each as likely as the next, however often it is made. */
+static const char *const places[] = {"begin",        "begin",  "put",   "send_offset",
+                                     "commit",       "commit", "init",  "bounds",
+                                     "group_offset", "flush",  "abort", NULL};
+
+enum { ZOMBIE_PLACES = 6 };
+
+void sim_lay_ambush(sim_ambush *ambush)
+{
+    uint32_t count =
+        world.profile == SIM_ZOMBIES ? ZOMBIE_PLACES : sizeof places / sizeof places[0];
+    ambush->call = places[stele_stream_below(&world.faults, count)];
+    ambush->count = 1 + stele_stream_below(&world.faults, ambush->call == NULL ? 200 : 6);
+}
+
+static bool is_met(sim_ambush *ambush, const char *call)
+{
+    if (ambush->count == 0 || (ambush->call != NULL && strcmp(ambush->call, call) != 0))
+        return false;
+    return --ambush->count == 0;
+}
+
+/* By the time-outs that there are: a blink, longer than a session, longer than a transaction. */
+int64_t sim_freeze_ns(void)
+{
+    uint32_t session_ms = (uint32_t)world.session_ms;
+    uint32_t transaction_ms = (uint32_t)world.transaction_ms;
+    uint32_t kind = stele_stream_below(&world.faults, 3);
+    uint32_t ms = world.profile == SIM_ZOMBIES
+                      ? session_ms + stele_stream_below(&world.faults, 8000)
+                  : kind == 0 ? 1U << stele_stream_below(&world.faults, 13)
+                  : kind == 1 ? session_ms + stele_stream_below(&world.faults, transaction_ms)
+                              : transaction_ms + stele_stream_below(&world.faults, 8000);
+    return (int64_t)ms * 1000000;
+}
+
+static void look_for_ambush(const char *call)
+{
+    int domain = stele_fibers_domain(world.fibers);
+    world.calls++;
+    stele_fibers_note(world.fibers, 0x0900 + (uint64_t)domain);
+    if (domain == STELE_WORLD) return;
+    if (is_met(&world.crash[domain], call)) {
+        sim_say("%s dies in %s", sim_domain_name(domain), call);
+        stele_fibers_die(world.fibers);
+    }
+    if (is_met(&world.freeze[domain], call)) {
+        int64_t ns = sim_freeze_ns();
+        sim_say("%s sleeps in %s for %d ms", sim_domain_name(domain), call, (int)(ns / 1000000));
+        stele_fibers_freeze(world.fibers, domain, stele_fibers_now_ns(world.fibers) + ns);
+    }
+}
+
+/* ---- time and answers ---- */
+
+/* Before the request is there, and before its answer is. */
+static void take_time(void)
+{
+    if (stele_fibers_domain(world.fibers) == STELE_WORLD) return;
+    int64_t us = stele_stream_below(&world.faults, world.latency_us);
+    world.runtime.ops->sleep_ns(world.runtime.self, us * 1000);
+}
+
+static bool is_armed(void)
+{
+    const memory_log *log = memory();
+    return log->lose_markers || log->doubt != 0 || log->appends_to_fault != 0;
+}
+
+/* Faults do not come singly: who met one of the broker's dies of it, or soon. */
+static void come_together(const char *call)
+{
+    int domain = stele_fibers_domain(world.fibers);
+    sim_say("%s meets a fault in %s", sim_domain_name(domain), call);
+    if (domain < SIM_FIRST_WORKER || stele_stream_below(&world.faults, 2) == 0) return;
+    if (stele_stream_below(&world.faults, 2) == 0) stele_fibers_die(world.fibers);
+    world.crash[domain] = (sim_ambush){NULL, 1 + stele_stream_below(&world.faults, 10)};
+}
+
+static void before(const char *call)
+{
+    take_time();
+    look_for_ambush(call);
+}
+
+static stele_status after(const char *call, stele_status status)
+{
+    if (status < 0 && status != STELE_E_TIMED_OUT && stele_fibers_domain(world.fibers) != 0)
+        sim_say("%s: %s says %s", sim_domain_name(stele_fibers_domain(world.fibers)), call,
+                stele_status_name(status));
+    look_for_ambush(call);
+    take_time();
+    return status;
+}
+
+/* A question whose answer can be lost: before it was heard, or after. */
+static bool loses(stele_error *err)
+{
+    bool lost = stele_fibers_domain(world.fibers) != STELE_WORLD &&
+                (stele_stream_once_in(&world.faults, world.lose_one_in) ||
+                 stele_fibers_now_ns(world.fibers) < world.moved_until_ns);
+    if (lost)
+        stele_fail(err, STELE_E_TIMED_OUT, STELE_NEXT_RETRY,
+                   "the simulation has lost a request or its answer");
+    return lost;
+}
+
+#define AROUND(name, ...)                                                                          \
+    before(#name);                                                                                 \
+    bool armed = is_armed();                                                                       \
+    stele_status status = world.inner->name(__VA_ARGS__);                                          \
+    if (armed && !is_armed()) come_together(#name);                                                \
+    return after(#name, status)
+
+/* Asked twice, where the network repeats what it has lost. */
+#define QUESTION(name, ...)                                                                        \
+    before(#name);                                                                                 \
+    if (loses(err)) return after(#name, STELE_E_TIMED_OUT);                                        \
+    stele_status status = world.inner->name(__VA_ARGS__);                                          \
+    if (status == STELE_OK && loses(err)) status = STELE_E_TIMED_OUT;                              \
+    return after(#name, status)
+
+static stele_status put(stele_log_producer *producer, const stele_log_entry *entry,
+                        stele_error *err)
+{
+    AROUND(put, producer, entry, err);
+}
+
+static stele_status producer_poll(stele_log_producer *producer, int timeout_ms, stele_error *err)
+{
+    AROUND(producer_poll, producer, timeout_ms, err);
+}
+
+static stele_status flush(stele_log_producer *producer, int timeout_ms, stele_error *err)
+{
+    AROUND(flush, producer, timeout_ms, err);
+}
+
+static stele_status init(stele_log_producer *producer, const char *topic, int timeout_ms,
+                         stele_error *err)
+{
+    QUESTION(init, producer, topic, timeout_ms, err);
+}
+
+static stele_status begin(stele_log_producer *producer, stele_error *err)
+{
+    AROUND(begin, producer, err);
+}
+
+static stele_status send_offset(stele_log_producer *producer, const stele_log_group *group,
+                                stele_partition partition, int64_t offset, int timeout_ms,
+                                stele_error *err)
+{
+    QUESTION(send_offset, producer, group, partition, offset, timeout_ms, err);
+}
+
+static stele_status commit(stele_log_producer *producer, int timeout_ms, stele_error *err)
+{
+    AROUND(commit, producer, timeout_ms, err);
+}
+
+static stele_status abort_transaction(stele_log_producer *producer, int timeout_ms,
+                                      stele_error *err)
+{
+    AROUND(abort, producer, timeout_ms, err);
+}
+
+static stele_status reader_next(stele_log_reader *reader, int timeout_ms, stele_batch *out,
+                                stele_error *err)
+{
+    look_for_ambush("next");
+    return world.inner->reader_next(reader, timeout_ms, out, err);
+}
+
+static stele_status topic_create(stele_log *log, const stele_log_topic_options *options,
+                                 int timeout_ms, stele_error *err)
+{
+    QUESTION(topic_create, log, options, timeout_ms, err);
+}
+
+static stele_status topic_describe(stele_log *log, const char *name, int timeout_ms,
+                                   stele_log_topic *out, stele_error *err)
+{
+    QUESTION(topic_describe, log, name, timeout_ms, out, err);
+}
+
+static stele_status bounds(stele_log *log, stele_partition partition, stele_isolation isolation,
+                           int timeout_ms, int64_t *start, int64_t *end, stele_error *err)
+{
+    QUESTION(bounds, log, partition, isolation, timeout_ms, start, end, err);
+}
+
+static stele_status group_offset(stele_log *log, const char *group, stele_partition partition,
+                                 int timeout_ms, int64_t *out, stele_error *err)
+{
+    QUESTION(group_offset, log, group, partition, timeout_ms, out, err);
+}
+
+static stele_status member_open(stele_log *log, const stele_log_member_options *options,
+                                stele_log_member **out, stele_error *err)
+{
+    look_for_ambush("member_open");
+    stele_status status = world.inner->member_open(log, options, out, err);
+    if (status == STELE_OK) own((memory_member *)*out, NULL);
+    return status;
+}
+
+static stele_status member_poll(stele_log_member *member, int timeout_ms, stele_error *err)
+{
+    look_for_ambush("member_poll");
+    return world.inner->member_poll(member, timeout_ms, err);
+}
+
+static void member_close(stele_log_member *member, int timeout_ms)
+{
+    look_for_ambush("member_close");
+    world.inner->member_close(member, timeout_ms);
+    disown(member);
+}
+
+static stele_status producer_open(stele_log *log, const stele_log_producer_options *options,
+                                  stele_log_producer **out, stele_error *err)
+{
+    look_for_ambush("producer_open");
+    stele_status status = world.inner->producer_open(log, options, out, err);
+    if (status == STELE_OK) own(NULL, (memory_producer *)*out);
+    return status;
+}
+
+static void producer_close(stele_log_producer *producer)
+{
+    look_for_ambush("producer_close");
+    world.inner->producer_close(producer);
+    disown(producer);
+}
+
+void sim_stand_between(void)
+{
+    stele_log_ops *ops = &world.ops;
+    world.inner = world.log->ops;
+    *ops = *world.inner;
+    ops->put = put;
+    ops->producer_poll = producer_poll;
+    ops->flush = flush;
+    ops->init = init;
+    ops->begin = begin;
+    ops->send_offset = send_offset;
+    ops->commit = commit;
+    ops->abort = abort_transaction;
+    ops->reader_next = reader_next;
+    ops->topic_create = topic_create;
+    ops->topic_describe = topic_describe;
+    ops->bounds = bounds;
+    ops->group_offset = group_offset;
+    ops->member_open = member_open;
+    ops->member_poll = member_poll;
+    ops->member_close = member_close;
+    ops->producer_open = producer_open;
+    ops->producer_close = producer_close;
+    world.log->ops = ops;
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT
+ * Oracles of the inner layers. What one layer gets wrong another one often heals before it shows in
+ * the topics, so each layer says what it believes, and the log is looked into, with no time
+ * passing. */
+#include "simulation/world.h"
+
+#include <string.h>
+
+static const memory_transactional *find_transactional(const char *id)
+{
+    const memory_log *log = (const memory_log *)world.log;
+    const memory_transactional *of = log->transactionals;
+    while (of != NULL && strcmp(of->id, id) != 0)
+        of = of->next;
+    return of;
+}
+
+/* Has this domain a producer of the id that was initialised, and does no one hold it since? */
+static void look_for_fence(int domain, const memory_transactional *of, bool *had, bool *stands)
+{
+    *had = *stands = false;
+    for (size_t i = 0; i < world.owned_count; i++) {
+        const memory_producer *it = world.owned[i].producer;
+        if (world.owned[i].domain != domain || it == NULL || of == NULL || it->transactional != of)
+            continue;
+        *had = *had || it->epoch != 0;
+        *stands = *stands || (it->epoch != 0 && it->epoch == of->epoch);
+    }
+}
+
+/* "restored": the snapshots up to `value` were read, and no one else can add to them. */
+static void check_restored(int domain, const stele_fact *fact)
+{
+    const memory_log *log = (const memory_log *)world.log;
+    bool had;
+    bool stands;
+    look_for_fence(domain, find_transactional(fact->subject), &had, &stands);
+    if (!had) sim_fail("fork", "%s is restored without a fence", fact->subject);
+    if (!stands) return; /* fenced meanwhile, and it will hear of it */
+    const memory_partition *at =
+        stele_memory_find_partition(log, (stele_partition){fact->topic, fact->partition});
+    int64_t end = at == NULL ? 0 : at->end;
+    int64_t stable = at == NULL ? 0 : stele_memory_end(at, STELE_READ_COMMITTED);
+    if (fact->value != end || stable != end)
+        sim_fail("gap", "%s is restored up to %d, the end is %d, the last stable offset %d",
+                 fact->subject, (int)fact->value, (int)end, (int)stable);
+}
+
+void sim_probe(void *context, int domain, const stele_fact *fact)
+{
+    (void)context;
+    stele_fibers_note(world.fibers, (uint64_t)fact->value);
+    if (domain == STELE_WORLD) return;
+    if (strcmp(fact->what, "restored") == 0) check_restored(domain, fact);
+}

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: MIT
+ * The world of one seed: a log with its faults, the processes that work on it, and what the checker
+ * remembers. One world for each process of the operating system. */
+#ifndef STELE_SIMULATION_WORLD_H
+#define STELE_SIMULATION_WORLD_H
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "kafka/memory_state.h"
+#include "projections/fold.h"
+#include "testing/fibers.h"
+
+#define SIM_EVENTS    "account.events"
+#define SIM_SNAPSHOTS "accounts.v1.snapshots"
+#define SIM_GROUP     "accounts.v1"
+
+enum {
+    SIM_PARTITIONS = 2,
+    SIM_PUBLISHERS = 2,
+    SIM_WORKERS = 3,
+    SIM_REGISTRARS = 3,
+    SIM_EVENTS_MAX = 1000, /* of one seed */
+    SIM_KEYS_MAX = 64,     /* of one publisher at a time */
+
+    /* Domains: processes of the simulation. */
+    SIM_FIRST_PUBLISHER = 1,
+    SIM_FIRST_WORKER = 8,
+    SIM_FIRST_REGISTRAR = 16
+};
+
+/** What a seed is about. */
+typedef enum sim_profile {
+    SIM_GENERAL = 0, /* every kind of trouble, some of them left out */
+    SIM_ENDS,        /* ends of transactions that are lost, and owners that die of it */
+    SIM_ZOMBIES,     /* workers that sleep longer than their sessions */
+    SIM_BROKER,      /* brokers and coordinators that are away or move, answers that are lost */
+    SIM_HOLES,       /* partition counts and topics that change under the workers */
+    SIM_REGISTRY,    /* schemas registered by several at once */
+    SIM_PROFILES
+} sim_profile;
+
+/** What the world knows of one event that someone asked for. */
+typedef struct sim_event {
+    int life; /* of a publisher, that published it */
+    bool closes;
+    bool acknowledged;
+    bool refused; /* the publisher said that it is surely not in the log */
+    int32_t partition;
+    int64_t offset;
+} sim_event;
+
+/** A process of a worker. */
+typedef struct sim_worker {
+    atomic_bool stop;
+    bool stopped[SIM_PARTITIONS + 1]; /* partitions that need a person */
+    bool owned[SIM_PARTITIONS + 1];
+    char reason[240];
+    stele_stream random;
+} sim_worker;
+
+/** Where a domain will die or sleep: at the nth call of that name. */
+typedef struct sim_ambush {
+    const char *call; /* NULL: any */
+    uint32_t count;   /* 0: none */
+} sim_ambush;
+
+/** An object of the log that belongs to a domain. */
+typedef struct sim_owned {
+    int domain; /* 0: none */
+    memory_member *member;
+    memory_producer *producer;
+    bool was_polled;
+} sim_owned;
+
+typedef struct sim_world {
+    uint64_t seed;
+    sim_profile profile;
+    const char *bug; /* planted; NULL: none */
+    bool verbose;
+    stele_fibers *fibers;
+    stele_runtime runtime;
+    stele_log *log;
+
+    /* Streams of randomness. */
+    stele_stream swarm; /* what the seed is like */
+    stele_stream faults;
+    stele_stream load;
+
+    /* What the seed is like. */
+    uint32_t kinds; /* of trouble: bits by sim_kind */
+    int session_ms;
+    int transaction_ms;
+    uint32_t latency_us;
+    uint32_t calm_ms; /* between two troubles */
+    uint32_t gap_ms;  /* between two events */
+    uint32_t keys;
+    uint32_t closes_one_in;
+    int to_publish; /* by each publisher */
+    bool publishers_die;
+    bool restarts_at_rest;
+
+    /* Faults of the log. */
+    stele_log_ops ops;
+    const stele_log_ops *inner;
+    uint32_t lose_one_in;   /* answers; 0: none */
+    int64_t moved_until_ns; /* coordinators answer nothing until then */
+    sim_ambush crash[STELE_DOMAINS];
+    sim_ambush freeze[STELE_DOMAINS];
+    sim_owned owned[1024];
+    size_t owned_count;
+
+    /* What happened. */
+    uint64_t calls;
+    uint64_t kills;
+    uint64_t freezes;
+    uint64_t faulted;
+    bool resting;
+    bool refuses;      /* an append was refused, and may be sent again behind later ones */
+    bool hole;         /* a hole was made: partitions have to stop */
+    bool count_raised; /* that hole */
+
+    /* What is remembered of the facts. */
+    sim_event events[SIM_EVENTS_MAX];
+    int64_t event_count;
+    int published[SIM_PUBLISHERS]; /* by each, in all its lives */
+    bool done[SIM_PUBLISHERS];
+    int lives;
+    int64_t compacted[SIM_PARTITIONS + 1]; /* snapshots below it may be gone */
+
+    sim_worker workers[SIM_WORKERS];
+} sim_world;
+
+extern sim_world world;
+
+/* ---- world.c: what all may do ---- */
+
+/** One line of the trace: who did what at which virtual time. */
+void sim_say(const char *format, ...) STELE_PRINTF(1, 2);
+
+/** A promise is broken. Reports and ends the process. */
+_Noreturn void sim_fail(const char *verdict, const char *format, ...) STELE_PRINTF(2, 3);
+
+/** Print the last lines of the trace. */
+void sim_print_trace(FILE *out);
+
+/** Let virtual time pass. */
+void sim_sleep_ms(int64_t ms);
+
+stele_clock sim_clock(void);
+
+/** "publisher 1", "worker 2", …; valid until the next call. */
+const char *sim_domain_name(int domain);
+
+/* ---- faults.c: between the processes and the log ---- */
+
+void sim_stand_between(void);
+void sim_on_kill(void *context, int domain);
+void sim_on_freeze(void *context, int domain);
+void sim_on_thaw(void *context, int domain);
+void sim_count_kill(void);
+int64_t sim_freeze_ns(void);
+void sim_lay_ambush(sim_ambush *ambush);
+
+/* ---- actors.c: the processes ---- */
+
+extern const stele_projection sim_accounts;
+void sim_start_publisher(int which);
+void sim_start_worker(int which);
+void sim_start_registrar(int which);
+bool sim_publishing(void);
+void sim_stop_workers(void);
+
+/* ---- registrars.c ---- */
+
+bool sim_registering(void);
+void sim_check_registry(void);
+
+/* ---- trouble.c ---- */
+
+typedef enum sim_kind {
+    SIM_KILL = 0,
+    SIM_AMBUSH,
+    SIM_FREEZE,
+    SIM_APPEND,
+    SIM_DOUBT,
+    SIM_MARKERS,
+    SIM_AWAY,
+    SIM_COMPACT,
+    SIM_MOVE,
+    SIM_LOSE,
+    SIM_JUMP,
+    SIM_CHURN,
+    SIM_KINDS
+} sim_kind;
+
+/** Play the seed: draw a profile, start everything, make trouble, rest. */
+void sim_play(void);
+
+/* ---- checker.c: the promises ---- */
+
+/** Read the final topics and hold them against what is remembered. */
+void sim_check(void);
+
+/** Has the group come to the end of the events? */
+bool sim_caught_up(void);
+
+/* ---- probes.c: what only the inside knows ---- */
+
+void sim_probe(void *context, int domain, const stele_fact *fact);
+
+#endif

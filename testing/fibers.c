@@ -1,0 +1,504 @@
+/* SPDX-License-Identifier: MIT
+ * Fibers, virtual time, and who runs next. */
+#include "testing/fibers.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "core/alloc.h"
+#include "testing/stack_switch.h"
+
+enum {
+    FIBERS_MAX = 256,
+    BEGIN_S = 1700000000, /* the wall clock at first */
+    LOOK_NS = 100         /* what reading the clock costs, or a loop that only looks never ends */
+};
+
+typedef enum fiber_state {
+    FREE = 0,
+    READY,
+    LOCKING,
+    WAITING,
+    SLEEPING,
+    JOINING,
+    ENDED
+} fiber_state;
+
+typedef struct fiber {
+    stele_fibers *of;
+    stele_stack stack;
+    fiber_state state;
+    int domain;
+    uint32_t id;
+    bool detached;
+    bool timed_out;
+    const stele_monitor *on;
+    const struct fiber *joins;
+    int64_t wake_ns; /* INT64_MAX: it waits for no moment */
+    int saved_errno;
+    const char *name;
+    void (*run)(void *context);
+    void *context;
+} fiber;
+
+struct stele_fibers {
+    stele_fibers_options options;
+    stele_fibers_figures figures;
+    stele_stream schedule;
+    stele_stream bytes;
+    int64_t now_ns;
+    fiber *current;
+    fiber *last; /* the one that ran before */
+    fiber fibers[FIBERS_MAX];
+    uint32_t top; /* those beyond were never used */
+    uint32_t last_id;
+    int64_t frozen_ns[STELE_DOMAINS]; /* until then; 0: it is not */
+    int64_t jumped_ms[STELE_DOMAINS];
+};
+
+/* ---- randomness ---- */
+
+uint64_t stele_stream_next(stele_stream *stream)
+{
+    uint64_t z = (stream->state += UINT64_C(0x9E3779B97F4A7C15)); /* splitmix64 */
+    z = (z ^ (z >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
+    z = (z ^ (z >> 27)) * UINT64_C(0x94D049BB133111EB);
+    return z ^ (z >> 31);
+}
+
+uint32_t stele_stream_below(stele_stream *stream, uint32_t bound)
+{
+    return (uint32_t)(((stele_stream_next(stream) >> 32) * bound) >> 32);
+}
+
+bool stele_stream_once_in(stele_stream *stream, uint32_t count)
+{
+    return count != 0 && stele_stream_below(stream, count) == 0;
+}
+
+stele_stream stele_stream_of(uint64_t seed, uint64_t purpose)
+{
+    stele_stream made = {seed * UINT64_C(0xD6E8FEB86659FD93) + purpose};
+    stele_stream_next(&made);
+    return made;
+}
+
+void stele_fibers_note(stele_fibers *fibers, uint64_t what)
+{
+    uint64_t hash = (fibers->figures.hash ^ what) * UINT64_C(0xFF51AFD7ED558CCD);
+    fibers->figures.hash = hash ^ (hash >> 32);
+}
+
+/* ---- fibers ---- */
+
+static void switch_to(stele_fibers *fibers, fiber *next)
+{
+    fiber *self = fibers->current;
+    if (next == self) return;
+    fibers->figures.switches++;
+    self->saved_errno = errno;
+    fibers->last = self;
+    fibers->current = next;
+    stele_stack_switch(&self->stack, &next->stack, self->state == ENDED);
+    stele_stack_arrived(&self->stack, &fibers->last->stack);
+    errno = self->saved_errno;
+}
+
+static void schedule(stele_fibers *fibers);
+
+static void begin(void *context)
+{
+    fiber *self = context;
+    stele_fibers *fibers = self->of;
+    stele_stack_arrived(&self->stack, &fibers->last->stack);
+    self->run(self->context);
+    self->state = ENDED;
+    for (uint32_t i = 0; i < fibers->top; i++) {
+        fiber *it = &fibers->fibers[i];
+        if (it->state == JOINING && it->joins == self) it->state = READY;
+    }
+    schedule(fibers);
+    abort(); /* no one runs what has ended */
+}
+
+static void release(fiber *of)
+{
+    stele_stack_release(&of->stack);
+    *of = (fiber){.state = FREE, .stack = of->stack};
+}
+
+/* What has ended can be used again once no one can join it. */
+static void reap(stele_fibers *fibers)
+{
+    for (uint32_t i = 1; i < fibers->top; i++) {
+        fiber *it = &fibers->fibers[i];
+        if (it != fibers->current && it->state == ENDED && it->detached) release(it);
+    }
+}
+
+static fiber *make_fiber(stele_fibers *fibers, int domain, const char *name,
+                         void (*run)(void *context), void *context)
+{
+    reap(fibers);
+    uint32_t at = 1;
+    while (at < FIBERS_MAX && fibers->fibers[at].state != FREE)
+        at++;
+    if (at == FIBERS_MAX) {
+        fprintf(stderr, "simulation: more than %d fibers\n", FIBERS_MAX);
+        abort();
+    }
+    if (at >= fibers->top) fibers->top = at + 1;
+    fiber *made = &fibers->fibers[at];
+    stele_stack stack = made->stack;
+    *made = (fiber){.of = fibers,
+                    .stack = stack,
+                    .state = READY,
+                    .domain = domain,
+                    .id = ++fibers->last_id,
+                    .name = name,
+                    .wake_ns = INT64_MAX,
+                    .run = run,
+                    .context = context};
+    stele_stack_begin(&made->stack, begin, made);
+    return made;
+}
+
+/* ---- who is next ---- */
+
+static int64_t later(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* From when on it may run; INT64_MAX: not before someone wakes it. */
+static int64_t due_ns(const stele_fibers *fibers, const fiber *it)
+{
+    int64_t at = INT64_MAX;
+    if (it->state == READY)
+        at = it->wake_ns == INT64_MAX ? 0 : it->wake_ns; /* starved until then */
+    if (it->state == WAITING || it->state == SLEEPING) at = it->wake_ns;
+    return at == INT64_MAX ? at : later(at, fibers->frozen_ns[it->domain]);
+}
+
+static void report_deadlock(stele_fibers *fibers)
+{
+    if (fibers->options.deadlocked != NULL) fibers->options.deadlocked(fibers->options.context);
+    fprintf(stderr, "simulation: all wait, at %" PRId64 " ms\n", fibers->now_ns / 1000000);
+    for (uint32_t i = 0; i < fibers->top; i++) {
+        const fiber *it = &fibers->fibers[i];
+        if (it->state != FREE)
+            fprintf(stderr, "  domain %d: %s %s\n", it->domain, it->name,
+                    it->state == LOCKING   ? "wants a lock"
+                    : it->state == WAITING ? "waits"
+                    : it->state == JOINING ? "joins"
+                                           : "has ended");
+    }
+    abort();
+}
+
+static fiber *choose(stele_fibers *fibers)
+{
+    for (;;) {
+        fiber *due[FIBERS_MAX];
+        uint32_t count = 0;
+        int64_t first_ns = INT64_MAX;
+        for (uint32_t i = 0; i < fibers->top; i++) {
+            fiber *it = &fibers->fibers[i];
+            int64_t at = due_ns(fibers, it);
+            if (at <= fibers->now_ns) due[count++] = it;
+            if (at < first_ns) first_ns = at;
+        }
+        if (count > 0) return due[count == 1 ? 0 : stele_stream_below(&fibers->schedule, count)];
+        if (first_ns == INT64_MAX) report_deadlock(fibers);
+        fibers->now_ns = first_ns;
+    }
+}
+
+static void schedule(stele_fibers *fibers)
+{
+    fibers->figures.points++;
+    fibers->now_ns += stele_stream_below(&fibers->schedule, fibers->options.step_max_ns);
+    fiber *next = choose(fibers);
+    if (next->state == WAITING) next->timed_out = true;
+    next->state = READY;
+    next->wake_ns = INT64_MAX;
+    if (fibers->frozen_ns[next->domain] != 0) {
+        fibers->frozen_ns[next->domain] = 0;
+        if (fibers->options.thawed != NULL)
+            fibers->options.thawed(fibers->options.context, next->domain);
+    }
+    stele_fibers_note(fibers, ((uint64_t)next->id << 40) ^ (uint64_t)fibers->now_ns);
+    switch_to(fibers, next);
+}
+
+/* A moment at which another fiber may run. */
+static void give_way(stele_fibers *fibers)
+{
+    const stele_fibers_options *options = &fibers->options;
+    fibers->figures.points++;
+    if (!stele_stream_once_in(&fibers->schedule, options->switch_one_in)) return;
+    if (stele_stream_once_in(&fibers->schedule, options->starve_one_in)) {
+        int64_t ms = 1 + stele_stream_below(&fibers->schedule, options->starve_max_ms);
+        fibers->current->wake_ns = fibers->now_ns + ms * 1000000;
+    }
+    schedule(fibers);
+}
+
+/* ---- the runtime: threads ---- */
+
+static int thread_start(void *self, stele_thread *out, const char *name, void (*run)(void *),
+                        void *context)
+{
+    stele_fibers *fibers = self;
+    *out = (stele_thread){.runtime = stele_fibers_runtime(fibers)};
+    out->is.simulated = make_fiber(fibers, fibers->current->domain, name, run, context);
+    give_way(fibers);
+    return 0;
+}
+
+static void thread_join(stele_thread *thread)
+{
+    fiber *of = thread->is.simulated;
+    stele_fibers *fibers = of->of;
+    while (of->state != ENDED) {
+        fibers->current->state = JOINING;
+        fibers->current->joins = of;
+        schedule(fibers);
+    }
+    release(of);
+}
+
+static void thread_detach(stele_thread *thread)
+{
+    ((fiber *)thread->is.simulated)->detached = true;
+}
+
+/* ---- the runtime: monitors ---- */
+
+static void monitor_init(stele_monitor *monitor)
+{
+    monitor->is.simulated = NULL;
+}
+
+static void monitor_clear(stele_monitor *monitor)
+{
+    if (monitor->is.simulated != NULL) abort(); /* someone holds it */
+}
+
+static void acquire(stele_fibers *fibers, stele_monitor *monitor)
+{
+    fiber *self = fibers->current;
+    if (monitor->is.simulated == self) abort(); /* it holds it already */
+    while (monitor->is.simulated != NULL) {
+        self->state = LOCKING;
+        self->on = monitor;
+        schedule(fibers);
+    }
+    self->on = NULL;
+    monitor->is.simulated = self;
+}
+
+static void let_go(stele_fibers *fibers, stele_monitor *monitor)
+{
+    if (monitor->is.simulated != fibers->current) abort(); /* it does not hold it */
+    monitor->is.simulated = NULL;
+    for (uint32_t i = 0; i < fibers->top; i++) {
+        fiber *it = &fibers->fibers[i];
+        if (it->state == LOCKING && it->on == monitor) it->state = READY;
+    }
+}
+
+static void monitor_lock(stele_monitor *monitor)
+{
+    stele_fibers *fibers = monitor->runtime.self;
+    give_way(fibers);
+    acquire(fibers, monitor);
+}
+
+static void monitor_unlock(stele_monitor *monitor)
+{
+    stele_fibers *fibers = monitor->runtime.self;
+    let_go(fibers, monitor);
+    give_way(fibers);
+}
+
+static bool monitor_wait(stele_monitor *monitor, int64_t until_ns)
+{
+    stele_fibers *fibers = monitor->runtime.self;
+    fiber *self = fibers->current;
+    let_go(fibers, monitor);
+    bool spurious = stele_stream_once_in(&fibers->schedule, fibers->options.spurious_one_in);
+    self->state = spurious ? READY : WAITING;
+    self->wake_ns = spurious ? INT64_MAX : until_ns;
+    self->on = monitor;
+    self->timed_out = false;
+    schedule(fibers);
+    bool timed_out = self->timed_out;
+    acquire(fibers, monitor);
+    return !timed_out;
+}
+
+static void monitor_wake(stele_monitor *monitor)
+{
+    stele_fibers *fibers = monitor->runtime.self;
+    for (uint32_t i = 0; i < fibers->top; i++) {
+        fiber *it = &fibers->fibers[i];
+        if (it->state != WAITING || it->on != monitor) continue;
+        it->state = READY;
+        it->wake_ns = INT64_MAX;
+    }
+}
+
+/* ---- the runtime: time, randomness, facts ---- */
+
+static int64_t now_ms(void *self)
+{
+    const stele_fibers *fibers = self;
+    return INT64_C(1000) * BEGIN_S + fibers->now_ns / 1000000 +
+           fibers->jumped_ms[fibers->current->domain];
+}
+
+static int64_t monotonic_ns(void *self)
+{
+    stele_fibers *fibers = self;
+    return fibers->now_ns += LOOK_NS;
+}
+
+static void sleep_ns(void *self, int64_t ns)
+{
+    stele_fibers *fibers = self;
+    fibers->current->state = SLEEPING;
+    fibers->current->wake_ns = fibers->now_ns + ns;
+    schedule(fibers);
+}
+
+static void random_bytes(void *self, void *out, size_t size)
+{
+    uint8_t *byte = out;
+    for (size_t i = 0; i < size; i++)
+        byte[i] = (uint8_t)stele_stream_next(&((stele_fibers *)self)->bytes);
+}
+
+static void probe(void *self, const stele_fact *fact)
+{
+    const stele_fibers *fibers = self;
+    if (fibers->options.probe != NULL)
+        fibers->options.probe(fibers->options.context, fibers->current->domain, fact);
+}
+
+stele_runtime stele_fibers_runtime(stele_fibers *fibers)
+{
+    static const stele_runtime_ops ops = {
+        .thread_start = thread_start,
+        .thread_join = thread_join,
+        .thread_detach = thread_detach,
+        .monitor_init = monitor_init,
+        .monitor_clear = monitor_clear,
+        .monitor_lock = monitor_lock,
+        .monitor_unlock = monitor_unlock,
+        .monitor_wait = monitor_wait,
+        .monitor_wake = monitor_wake,
+        .now_ms = now_ms,
+        .monotonic_ns = monotonic_ns,
+        .sleep_ns = sleep_ns,
+        .random = random_bytes,
+        .probe = probe,
+    };
+    return (stele_runtime){.ops = &ops, .self = fibers};
+}
+
+/* ---- the world's side ---- */
+
+stele_fibers *stele_fibers_new(const stele_fibers_options *options)
+{
+    stele_fibers *fibers = stele_alloc(sizeof *fibers);
+    fibers->options = *options;
+    fibers->schedule = stele_stream_of(options->seed, 1);
+    fibers->bytes = stele_stream_of(options->seed, 2);
+    fibers->now_ns = 1000000000;
+    fibers->fibers[0] =
+        (fiber){.of = fibers, .state = READY, .name = "world", .wake_ns = INT64_MAX};
+    fibers->top = 1;
+    fibers->current = &fibers->fibers[0];
+    return fibers;
+}
+
+void stele_fibers_free(stele_fibers *fibers)
+{
+    if (fibers == NULL) return;
+    for (uint32_t i = 1; i < fibers->top; i++)
+        stele_stack_free(&fibers->fibers[i].stack);
+    free(fibers);
+}
+
+stele_fibers_figures stele_fibers_look(const stele_fibers *fibers)
+{
+    return fibers->figures;
+}
+
+int64_t stele_fibers_now_ns(const stele_fibers *fibers)
+{
+    return fibers->now_ns;
+}
+
+void stele_fibers_jump(stele_fibers *fibers, int domain, int64_t ms)
+{
+    fibers->jumped_ms[domain] += ms;
+}
+
+void stele_fibers_start(stele_fibers *fibers, int domain, const char *name,
+                        void (*run)(void *context), void *context)
+{
+    fibers->frozen_ns[domain] = 0;
+    make_fiber(fibers, domain, name, run, context)->detached = true;
+}
+
+int stele_fibers_domain(const stele_fibers *fibers)
+{
+    return fibers->current->domain;
+}
+
+bool stele_fibers_is_running(stele_fibers *fibers, int domain)
+{
+    for (uint32_t i = 1; i < fibers->top; i++) {
+        const fiber *it = &fibers->fibers[i];
+        if (it->state != FREE && it->state != ENDED && it->domain == domain) return true;
+    }
+    return false;
+}
+
+static void end_domain(stele_fibers *fibers, int domain)
+{
+    for (uint32_t i = 1; i < fibers->top; i++) {
+        fiber *it = &fibers->fibers[i];
+        if (it->state == FREE || it->domain != domain) continue;
+        it->state = ENDED;
+        it->detached = true; /* whoever would join it is dead too */
+    }
+    fibers->frozen_ns[domain] = 0;
+    stele_fibers_note(fibers, UINT64_C(0xDEAD) + (uint64_t)domain);
+    if (fibers->options.killed != NULL) fibers->options.killed(fibers->options.context, domain);
+}
+
+void stele_fibers_kill(stele_fibers *fibers, int domain)
+{
+    end_domain(fibers, domain);
+    reap(fibers);
+}
+
+_Noreturn void stele_fibers_die(stele_fibers *fibers)
+{
+    end_domain(fibers, fibers->current->domain);
+    schedule(fibers);
+    abort();
+}
+
+void stele_fibers_freeze(stele_fibers *fibers, int domain, int64_t until_ns)
+{
+    fibers->frozen_ns[domain] = until_ns;
+    if (fibers->options.frozen != NULL) fibers->options.frozen(fibers->options.context, domain);
+    if (domain == fibers->current->domain) schedule(fibers);
+}
