@@ -323,6 +323,13 @@ static void producer_close(stele_log_producer *producer)
     disown(producer);
 }
 
+static void producer_abandon(stele_log_producer *producer)
+{
+    look_for_ambush("producer_abandon");
+    world.inner->producer_abandon(producer);
+    disown(producer);
+}
+
 void sim_stand_between(void)
 {
     stele_log_ops *ops = &world.ops;
@@ -346,5 +353,6 @@ void sim_stand_between(void)
     ops->member_close = member_close;
     ops->producer_open = producer_open;
     ops->producer_close = producer_close;
+    ops->producer_abandon = producer_abandon;
     world.log->ops = ops;
 }
