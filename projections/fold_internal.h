@@ -35,7 +35,8 @@ struct stele_fold {
     bool count_checked; /* of partitions, for those without a checkpoint */
     int64_t looked_ns;  /* when its topics were looked at last */
     int generation;     /* of its snapshots topic */
-    int cycles;         /* of its tasks that are under way: they share the time for writing */
+    bool warned_of_unknown;
+    int cycles; /* of its tasks that are under way: they share the time for writing */
 };
 
 /** A place in the events, and what stands before it. */

@@ -67,6 +67,18 @@ static void warn_of_mending(fold_task *task)
                       "the checkpoint are applied again");
 }
 
+static void warn_of_unknown(const fold_task *task)
+{
+    const char *key = stele_restore_unknown_key(task->taking.restore);
+    if (key == NULL || task->fold->warned_of_unknown) return;
+    task->fold->warned_of_unknown = true; /* once for all partitions */
+    STELE_AUTO(char)
+    text = stele_strdup_format("%s holds records with keys like %s, which a newer version of Stele "
+                               "has written: they are passed over",
+                               task->snapshots.topic, key);
+    stele_worker_warn(task->worker, task->source.index, -1, "unknown records", text);
+}
+
 /* ---- the beginning ---- */
 
 static void begin(fold_task *task)
@@ -84,6 +96,7 @@ static void begin(fold_task *task)
     task->verify_from = resume->read_from;
     task->unverified = resume->read_from < resume->position;
     fold_writing_begin(task);
+    warn_of_unknown(task);
     stele_restore_free(task->taking.restore);
     task->taking.restore = NULL;
     task->is_ours = true;

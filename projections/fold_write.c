@@ -18,8 +18,10 @@ enum {
     URGENT_PIECE_NS = 20000000, /* while draining */
     LOOK_AT_CLOCK = 16,         /* states between two looks */
     BEHIND_EVENTS = 100,        /* for each state to be written, while behind */
-    AGAIN_MS = 100,             /* between an abort and the next attempt */
-    ABORTS_TO_TELL = 3
+    AGAIN_MS = 100,             /* between an abort and the next attempt; doubled each time */
+    AGAIN_MAX_MS = 5000,
+    ABORTS_TO_TELL = 3,
+    ABORTS_TO_REPLACE = 6 /* one after the other, while a broker answers: the writer is replaced */
 };
 
 static int64_t now_of(const fold_task *task)
@@ -218,7 +220,10 @@ static bool add_offset(fold_task *task)
 /* By the log's clock, as a drain has no other one. */
 static stele_deadline in_a_while(const fold_task *task)
 {
-    return stele_deadline_after(stele_log_clock(stele_worker_log(task->worker)), AGAIN_MS);
+    int pause_ms = AGAIN_MS;
+    for (int i = 1; i < task->writing.abort_count && pause_ms < AGAIN_MAX_MS; i++)
+        pause_ms *= 2;
+    return stele_deadline_after(stele_log_clock(stele_worker_log(task->worker)), pause_ms);
 }
 
 static stele_status submit(fold_task *task, bool urgent, stele_error *err)
@@ -292,6 +297,22 @@ static stele_status fail_too_large(const fold_task *task, const stele_outcome *o
                       &outcome->error, err);
 }
 
+/* A producer that cannot commit although a broker answers may never be able to: after seven days
+ * without a transaction Kafka forgets its id (transactional.id.expiration.ms), and that ends with
+ * another init only. */
+static bool may_go_on(const fold_task *task)
+{
+    return task->writing.abort_count < ABORTS_TO_REPLACE ||
+           !stele_log_is_up(stele_worker_log(task->worker));
+}
+
+static stele_status fail_useless(const fold_task *task, stele_error *err)
+{
+    const stele_error *why = &task->writing.aborted;
+    return stele_fail_cause(err, why->status, STELE_NEXT_ABORT, why->cause,
+                            "the writer cannot commit, another one takes its place: %s", why->text);
+}
+
 static stele_status answer(fold_task *task, const stele_outcome *outcome, stele_error *err)
 {
     fold_writing *writing = &task->writing;
@@ -310,7 +331,7 @@ static stele_status answer(fold_task *task, const stele_outcome *outcome, stele_
         writing->abort_count++;
         fold_footing_ask(task); /* the topic may be gone */
         writing->again = in_a_while(task);
-        return STELE_OK;
+        return may_go_on(task) ? STELE_OK : fail_useless(task, err);
     case STELE_NEXT_STOP:
         break;
     }

@@ -27,6 +27,7 @@ struct stele_states {
     int32_t partition;
     int32_t partitions;
     const stele_type **types; /* of the handlers, NULL-terminated; owned */
+    bool *may_refuse;         /* by the index of the handler; owned */
     bool *ignored;            /* by declaration, for each of them; owned */
     const stele_type *state_types[2];
     stele_decoder *events;
@@ -35,6 +36,7 @@ struct stele_states {
     stele_entry *dirty; /* first and last of the list */
     stele_entry **dirty_end;
     size_t dirty_count;
+    void *copy;       /* what an apply function that may refuse works on; NULL: none yet */
     uint32_t *hashes; /* of the batch's keys */
     size_t hash_max;
     int64_t applied;
@@ -64,6 +66,19 @@ static bool *list_ignored(const stele_handler *handlers)
     for (size_t i = 0; i < count; i++)
         ignored[i] = handlers[i].apply == NULL;
     return ignored;
+}
+
+static bool *list_refusals(const stele_projection *projection)
+{
+    size_t count = 0;
+    while (projection->handlers[count].event != NULL)
+        count++;
+    bool *may_refuse = stele_alloc_array(count + 1, sizeof *may_refuse);
+    const stele_type *const *type = projection->may_refuse;
+    for (; type != NULL && *type != NULL; type++)
+        for (size_t i = 0; i < count; i++)
+            may_refuse[i] = may_refuse[i] || projection->handlers[i].event == *type;
+    return may_refuse;
 }
 
 static stele_status check_projection(const stele_projection *projection, stele_error *err)
@@ -105,6 +120,7 @@ stele_status stele_states_new(const stele_states_options *options, stele_states 
     states->partition = options->partition;
     states->partitions = options->partitions;
     states->types = list_types(projection->handlers);
+    states->may_refuse = list_refusals(projection);
     states->ignored = list_ignored(projection->handlers);
     states->state_types[0] = projection->state;
     states->dirty_end = &states->dirty;
@@ -145,6 +161,8 @@ void stele_states_free(stele_states *states)
     free(states->types);
     free(states->ignored);
     free(states->hashes);
+    free(states->copy);
+    free(states->may_refuse);
     free(states);
 }
 
@@ -247,19 +265,52 @@ static stele_status find_handler(const stele_states *states, const stele_decoded
 
 /* @return what the apply function said */
 static int call_apply(const stele_states *states, const stele_batch *batch,
-                      const stele_record *record, const stele_decoded *decoded, stele_entry *entry,
-                      stele_error *err)
+                      const stele_record *record, const stele_decoded *decoded, void *state,
+                      int64_t version, stele_error *err)
 {
     stele_event event = {.type = decoded->type,
                          .data = decoded->data,
                          .aggregate_id = record->key,
-                         .version = entry->version + 1,
+                         .version = version,
                          .time_ms = record->timestamp_ms,
                          .topic = batch->partition.topic,
                          .partition = batch->partition.index,
                          .offset = record->offset};
-    return states->projection->handlers[decoded->index].apply(stele_entry_state(entry),
-                                                              decoded->data, &event, err);
+    return states->projection->handlers[decoded->index].apply(state, decoded->data, &event, err);
+}
+
+static bool is_failure(int result)
+{
+    return result != STELE_OK && result != STELE_FINISHED;
+}
+
+/* For an apply function that may refuse. The copy takes the state's place if it does not: neither a
+ * state that is half changed is left behind, nor an aggregate that has had no event.
+ * @param entry  in and out; NULL: a new aggregate */
+static int apply_to_copy(stele_states *states, const stele_batch *batch, const stele_record *record,
+                         const stele_decoded *decoded, uint32_t hash, stele_entry **entry,
+                         stele_error *err)
+{
+    const stele_type *type = states->projection->state;
+    if (states->copy == NULL) states->copy = stele_alloc(type->layout->size);
+    if (*entry != NULL)
+        stele_value_copy(type, states->copy, stele_entry_state(*entry));
+    else if (states->projection->init != NULL)
+        states->projection->init(states->copy);
+    int64_t version = *entry == NULL ? 1 : (*entry)->version + 1;
+    int result = call_apply(states, batch, record, decoded, states->copy, version, err);
+    if (!is_failure(result) && *entry == NULL) {
+        stele_status added = add_entry(states, record->key, hash, entry, err);
+        if (added < 0) result = added;
+    }
+    if (is_failure(result)) {
+        stele_value_clear(type, states->copy);
+    } else {
+        stele_value_clear(type, stele_entry_state(*entry));
+        memcpy(stele_entry_state(*entry), states->copy, type->layout->size);
+    }
+    memset(states->copy, 0, type->layout->size);
+    return result;
 }
 
 static stele_status fail_apply(const stele_states *states, const stele_decoded *decoded, int result,
@@ -307,17 +358,21 @@ static stele_status apply_record(stele_states *states, const stele_batch *batch,
     if (status == STELE_E_INCOMPATIBLE) return fail_incompatible(states, err);
     if (status < 0) return status;
     if ((status = find_handler(states, &decoded, &handler, err)) < 0) return status;
-    if (entry == NULL && (status = add_entry(states, record->key, hash, &entry, err)) < 0)
+    bool applies = handler != NULL && handler->apply != NULL;
+    bool on_copy = applies && states->may_refuse[decoded.index];
+    if (entry == NULL && !on_copy &&
+        (status = add_entry(states, record->key, hash, &entry, err)) < 0)
         return status;
 
     int result = STELE_OK;
-    if (handler != NULL && handler->apply != NULL) {
+    if (applies) {
         stele_error said;
         said.cause = 0;
         said.text[0] = '\0';
-        result = call_apply(states, batch, record, &decoded, entry, &said);
-        if (result != STELE_OK && result != STELE_FINISHED)
-            return fail_apply(states, &decoded, result, &said, err);
+        result = on_copy ? apply_to_copy(states, batch, record, &decoded, hash, &entry, &said)
+                         : call_apply(states, batch, record, &decoded, stele_entry_state(entry),
+                                      entry->version + 1, &said);
+        if (is_failure(result)) return fail_apply(states, &decoded, result, &said, err);
     }
     if (result == STELE_FINISHED) entry->flags |= STELE_ENTRY_FINISHED;
     entry->version++;

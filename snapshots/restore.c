@@ -28,6 +28,7 @@ struct stele_restore {
     stele_decoded decoded;  /* it, once asked for; views into `last` */
     stele_table *unread;    /* key -> unread */
     stele_buffer genesis;   /* that the last checkpoint says, if it is another one */
+    char *unknown_key;      /* the first one, quoted; NULL: there was none */
     int64_t next;           /* offset of the next record to be taken */
 };
 
@@ -59,6 +60,7 @@ void stele_restore_free(stele_restore *restore)
     stele_buffer_clear(&restore->last);
     stele_buffer_clear(&restore->genesis);
     free(restore->checkpoint_key);
+    free(restore->unknown_key);
     free(restore->topic);
     free(restore);
 }
@@ -202,6 +204,23 @@ static stele_status take_snapshot(stele_restore *restore, const stele_record *re
     return status;
 }
 
+/* A checkpoint of something else does not belong here. What else is reserved is a newer version's,
+ * which an older one goes on beside: it means nothing here. */
+static stele_status take_reserved(stele_restore *restore, const stele_record *record,
+                                  stele_error *err)
+{
+    stele_bytes topic;
+    int32_t partition;
+    if (stele_checkpoint_key_parse(record->key, &topic, &partition))
+        return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
+                          "a record with the key %s, which is another partition's checkpoint: "
+                          "something else has written there; delete the topic to replay all events",
+                          stele_quote(record->key).text);
+    if (restore->unknown_key == NULL)
+        restore->unknown_key = stele_strdup(stele_quote(record->key).text);
+    return STELE_OK;
+}
+
 static stele_status take_record(stele_restore *restore, const stele_record *record,
                                 stele_error *err)
 {
@@ -211,11 +230,7 @@ static stele_status take_record(stele_restore *restore, const stele_record *reco
                           "replay all events");
     if (stele_bytes_equal(record->key, stele_text(restore->checkpoint_key)))
         return take_checkpoint(restore, record, err);
-    if (stele_id_is_reserved(record->key))
-        return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
-                          "a record with the key %s, which this version of Stele does not know: "
-                          "run a newer program",
-                          stele_quote(record->key).text);
+    if (stele_id_is_reserved(record->key)) return take_reserved(restore, record, err);
     return take_snapshot(restore, record, err);
 }
 
@@ -279,6 +294,11 @@ stele_status stele_restore_finish(stele_restore *restore, stele_error *err)
         forget_unread(restore, key);
     }
     return STELE_OK;
+}
+
+const char *stele_restore_unknown_key(const stele_restore *restore)
+{
+    return restore->unknown_key;
 }
 
 const stele_checkpoint *stele_restore_checkpoint(const stele_restore *restore)

@@ -49,6 +49,10 @@ stele_status stele_restore_finish(stele_restore *restore, stele_error *err);
 /** The last checkpoint that could be read, or NULL. Valid until the next take. */
 const stele_checkpoint *stele_restore_checkpoint(const stele_restore *restore);
 
+/** The first reserved key that this version does not know, quoted, or NULL. Its record, and others
+ * of its kind, were passed over: a newer version has written them. */
+const char *stele_restore_unknown_key(const stele_restore *restore);
+
 /** What is true now, to be compared with what the checkpoint says. Borrowed. */
 typedef struct stele_restore_facts {
     const char *projection;

@@ -47,6 +47,10 @@ typedef struct stele_projection {
     bool ignore_other_events;      /* false: an event type without a handler stops the partition */
     void (*init)(void *state);     /* NULL: a new state is all zero */
     stele_on_finished on_finished;
+    /** Events whose apply function may refuse, ends with NULL: it works on a copy of the state, so
+     * that an event that it refuses changes nothing. NULL: none may; one that does all the same
+     * leaves its state as it made it, which is never written. */
+    const stele_type *const *may_refuse;
 } stele_projection;
 
 #ifdef __cplusplus
