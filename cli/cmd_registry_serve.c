@@ -3,18 +3,25 @@
  */
 #include "cli/cmd.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "core/config.h"
+#include "core/deadline.h"
 #include "core/logger.h"
 #include "registry/client.h"
 #include "server/http_server.h"
 #include "server/registry_api.h"
 
-#define CLOSE_TIMEOUT_MS 700 /* a stop takes less than a second */
+enum {
+    CLOSE_TIMEOUT_MS = 300, /* and what is interrupted then takes as long again */
+    PAUSE_MS = 100,
+    PATIENCE_MS = 3000, /* before a registry that is away is logged, and then */
+    REMIND_MS = 10000,  /* how often */
+    FILES_MAX = 8192
+};
 
 static void close_server(stele_http_server *server)
 {
@@ -22,20 +29,50 @@ static void close_server(stele_http_server *server)
 }
 STELE_SCOPE(stele_http_server, close_server);
 
-/* Connections are open files: ask for as many as this user may have. */
+/* Connections are open files: ask for more of them, as far as this user may have them. */
 static void raise_file_limit(void)
 {
     struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-    limit.rlim_cur = limit.rlim_max;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= FILES_MAX) return;
+    limit.rlim_cur = limit.rlim_max < FILES_MAX ? limit.rlim_max : FILES_MAX;
     setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-static void wait_for_stop(const stele_cli *cli)
+/* Has the registry been read once? Never waits.
+ * @return what stele_registry_subjects does */
+static stele_status look(stele_registry *registry, stele_error *err)
 {
-    struct timespec pause = {.tv_nsec = 100000000};
-    while (!atomic_load(cli->stop))
-        nanosleep(&pause, NULL);
+    char **subjects;
+    stele_status status = stele_registry_subjects(registry, 0, &subjects, err);
+    if (status == STELE_OK) free(subjects);
+    return status;
+}
+
+/* Serve until a stop is asked for. A registry that does not answer at the beginning is logged, and
+ * one that never will is an error. */
+static stele_status serve(const stele_cli *cli, stele_registry *registry,
+                          const stele_logger *logger, stele_error *err)
+{
+    stele_deadline patience = stele_deadline_after(logger->clock, PATIENCE_MS);
+    bool is_read = false;
+    bool is_logged = false;
+    while (!atomic_load(cli->stop)) {
+        stele_status status = is_read ? STELE_OK : look(registry, err);
+        if (status < 0 && err->next == STELE_NEXT_STOP) return status;
+        if (status == STELE_OK && is_logged)
+            stele_logger_write(logger, STELE_LOGGER_INFO, "the registry answers", NULL);
+        is_read = status == STELE_OK;
+        is_logged = is_logged && !is_read;
+        if (!is_read && stele_deadline_passed(patience)) {
+            stele_logger_write(logger, STELE_LOGGER_WARN,
+                               "the registry does not answer: requests fail until it does",
+                               STELE_LOGGER_FIELDS(stele_logger_text("reason", err->text)));
+            patience = stele_deadline_after(logger->clock, REMIND_MS);
+            is_logged = true;
+        }
+        stele_sleep_ms(stele_runtime_system(), PAUSE_MS);
+    }
+    return STELE_OK;
 }
 
 stele_exit stele_cmd_registry_serve(stele_cli *cli, const stele_arguments *arguments)
@@ -67,9 +104,9 @@ stele_exit stele_cmd_registry_serve(stele_cli *cli, const stele_arguments *argum
     fflush(cli->out); /* whoever started it waits for this line */
     if (!stele_http_server_is_local(server))
         fprintf(cli->err,
-                "whoever reaches %s can register and delete: there is no "
-                "authentication, so put a proxy that has one in front\n",
+                "anyone who reaches %s can register and delete: there is no authentication; put a "
+                "proxy that has one in front of it\n",
                 stele_http_server_address(server));
-    wait_for_stop(cli);
-    return STELE_EXIT_DONE;
+    status = serve(cli, stele_client_registry(client), &logger, &err);
+    return status < 0 ? stele_cli_fail_error(cli, &err) : STELE_EXIT_DONE;
 }

@@ -2,17 +2,20 @@
  * Writing to _stele.schemas. */
 #include "registry/appender.h"
 
+#include <stdatomic.h>
+
 #include "core/alloc.h"
 #include "core/names.h"
 #include "kafka/topic_spec.h"
 #include "registry/follower.h"
 
-enum { WAIT_MAX_MS = 60000, PAUSE_MS = 20 };
+enum { CALL_MS = 200, PAUSE_MS = 20 }; /* longest call, so longest wait of an interruption */
 
 struct stele_appender {
     stele_log *log;
     int replication;
     bool is_prepared;
+    atomic_bool is_interrupted;
     stele_log_producer *producer; /* NULL: none yet, or the last one died */
 
     bool delivered; /* of the record under way */
@@ -35,6 +38,23 @@ void stele_appender_free(stele_appender *appender)
     free(appender);
 }
 
+void stele_appender_interrupt(stele_appender *appender)
+{
+    atomic_store(&appender->is_interrupted, true);
+}
+
+/* May a call that timed out be made again? @return its status, or that of the interruption */
+static stele_status try_again(stele_appender *appender, stele_status status, stele_deadline until,
+                              bool *again, stele_error *err)
+{
+    *again = false;
+    if (atomic_load(&appender->is_interrupted))
+        return stele_fail(err, STELE_E_INTERRUPTED, STELE_NEXT_STOP,
+                          "the registry is being closed");
+    *again = !stele_deadline_passed(until);
+    return status;
+}
+
 /* ---- the topic ---- */
 
 #define LOST "schemas would be deleted"
@@ -55,10 +75,13 @@ static stele_status ensure_topic(stele_appender *appender, stele_deadline until,
                              .settings = settings,
                              .setting_count = sizeof settings / sizeof settings[0]};
     for (;;) {
+        bool again;
         stele_status status = stele_topic_ensure(
-            appender->log, &spec, stele_deadline_remaining_ms(until, WAIT_MAX_MS), topic, err);
-        if (status != STELE_E_NOT_FOUND || stele_deadline_passed(until)) return status;
-        stele_sleep_ms(stele_log_runtime(appender->log), PAUSE_MS);
+            appender->log, &spec, stele_deadline_remaining_ms(until, CALL_MS), topic, err);
+        if (status != STELE_E_NOT_FOUND && status != STELE_E_TIMED_OUT) return status;
+        status = try_again(appender, status, until, &again, err);
+        if (!again) return status;
+        if (status == STELE_E_NOT_FOUND) stele_sleep_ms(stele_log_runtime(appender->log), PAUSE_MS);
     }
 }
 
@@ -105,6 +128,19 @@ static void drop_producer(stele_appender *appender)
     appender->producer = NULL;
 }
 
+static stele_status flush(stele_appender *appender, stele_deadline until, stele_error *err)
+{
+    bool again = true;
+    stele_status status = STELE_OK;
+    while (again) {
+        status = stele_log_producer_flush(appender->producer,
+                                          stele_deadline_remaining_ms(until, CALL_MS), err);
+        if (status != STELE_E_TIMED_OUT) return status;
+        status = try_again(appender, status, until, &again, err);
+    }
+    return status;
+}
+
 static stele_status append(stele_appender *appender, const char *key, stele_bytes value,
                            stele_deadline until, stele_error *err)
 {
@@ -113,9 +149,7 @@ static stele_status append(stele_appender *appender, const char *key, stele_byte
     appender->delivered = false;
     stele_status status = stele_log_producer_put(appender->producer, &entry, err);
     if (status < 0) return status;
-    status = stele_log_producer_flush(appender->producer,
-                                      stele_deadline_remaining_ms(until, WAIT_MAX_MS), err);
-    if (status < 0) return status;
+    if ((status = flush(appender, until, err)) < 0) return status;
     if (!appender->delivered) {
         return stele_fail(err, STELE_E_INTERNAL, STELE_NEXT_STOP,
                           "a record of the registry was flushed without a delivery");
@@ -135,10 +169,10 @@ stele_status stele_appender_append(stele_appender *appender, const char *key, st
         return STELE_OK;
     }
     drop_producer(appender);
-    if (failure.next == STELE_NEXT_REJECT) {
-        return stele_fail_cause(err, status, STELE_NEXT_REJECT, failure.cause, "%s", failure.text);
+    if (failure.next == STELE_NEXT_REJECT || status == STELE_E_INTERRUPTED) {
+        return stele_fail_cause(err, status, failure.next, failure.cause, "%s", failure.text);
     }
-    /* Whatever became of it, the caller reads the log and decides anew. */
+    /* Whatever became of it, the caller reads the log and decides again. */
     if (status != STELE_E_TIMED_OUT) status = STELE_E_UNAVAILABLE;
     return stele_fail_cause(err, status, STELE_NEXT_RETRY, failure.cause,
                             "%s did not take a record: %s", STELE_REGISTRY_TOPIC, failure.text);

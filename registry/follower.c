@@ -46,15 +46,19 @@ stele_follower *stele_follower_new(stele_log *log)
     return follower;
 }
 
-void stele_follower_free(stele_follower *follower)
+void stele_follower_interrupt(stele_follower *follower)
 {
-    if (follower == NULL) return;
     stele_monitor_lock(&follower->monitor);
     follower->closing = true;
     stele_monitor_wake(&follower->monitor);
-    bool started = follower->started;
     stele_monitor_unlock(&follower->monitor);
-    if (started) stele_thread_join(follower->thread);
+}
+
+void stele_follower_free(stele_follower *follower)
+{
+    if (follower == NULL) return;
+    stele_follower_interrupt(follower);
+    if (follower->started) stele_thread_join(follower->thread);
     stele_log_reader_close(follower->reader);
     stele_catalog_free(follower->catalog);
     stele_monitor_clear(&follower->monitor);
@@ -250,7 +254,7 @@ int64_t stele_follower_ask(stele_follower *follower)
 {
     int64_t now = stele_clock_monotonic_ns(stele_log_clock(follower->log));
     follower->asked = now > follower->asked ? now : follower->asked + 1;
-    if (!follower->started) {
+    if (!follower->started && !follower->closing) {
         int cause = stele_thread_start(stele_log_runtime(follower->log), &follower->thread,
                                        "registry", follow, follower);
         follower->started = cause == 0;
@@ -268,9 +272,19 @@ bool stele_follower_is_answered(const stele_follower *follower, int64_t question
     return follower->answered >= question;
 }
 
+/* Nothing more will be read? */
+static bool is_over(const stele_follower *follower)
+{
+    return follower->dead || follower->closing;
+}
+
 static stele_status not_yet(const stele_follower *follower, stele_error *err)
 {
     const stele_error *trouble = &follower->trouble;
+    if (follower->closing) {
+        return stele_fail(err, STELE_E_INTERRUPTED, STELE_NEXT_STOP,
+                          "the registry is being closed");
+    }
     if (follower->dead) {
         return stele_fail_cause(err, trouble->status, STELE_NEXT_STOP, trouble->cause, "%s",
                                 trouble->text);
@@ -287,7 +301,7 @@ stele_status stele_follower_wait_answer(stele_follower *follower, int64_t questi
                                         stele_deadline until, stele_error *err)
 {
     while (follower->answered < question) {
-        if (follower->dead || !stele_monitor_wait(&follower->monitor, until)) break;
+        if (is_over(follower) || !stele_monitor_wait(&follower->monitor, until)) break;
     }
     return follower->answered >= question ? STELE_OK : not_yet(follower, err);
 }
@@ -297,7 +311,7 @@ stele_status stele_follower_wait_offset(stele_follower *follower, int64_t offset
 {
     stele_follower_ask(follower); /* it may be resting */
     while (follower->position <= offset) {
-        if (follower->dead || !stele_monitor_wait(&follower->monitor, until)) break;
+        if (is_over(follower) || !stele_monitor_wait(&follower->monitor, until)) break;
     }
     return follower->position > offset ? STELE_OK : not_yet(follower, err);
 }

@@ -15,6 +15,9 @@ typedef struct stele_follower stele_follower;
 stele_follower *stele_follower_new(stele_log *log);
 void stele_follower_free(stele_follower *follower);
 
+/** End the thread soon, and all who wait at once. Only looking and freeing is left then. */
+void stele_follower_interrupt(stele_follower *follower);
+
 /** Take the lock. @return the catalog, borrowed until the unlock */
 stele_catalog *stele_follower_lock(stele_follower *follower);
 void stele_follower_unlock(stele_follower *follower);
@@ -35,6 +38,7 @@ bool stele_follower_is_answered(const stele_follower *follower, int64_t question
  * @return STELE_E_TIMED_OUT, STELE_E_UNAVAILABLE  not yet; the text says why (next = RETRY)
  *         STELE_E_HOLE, STELE_E_NOT_FOUND, STELE_E_INCOMPATIBLE, STELE_E_INVALID  the topic cannot
  *         be followed any more (next = STOP)
+ *         STELE_E_INTERRUPTED  (next = STOP)
  */
 stele_status stele_follower_wait_answer(stele_follower *follower, int64_t question,
                                         stele_deadline until, stele_error *err);

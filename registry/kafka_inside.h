@@ -26,6 +26,7 @@ typedef struct stele_kafka_registry {
 
     stele_monitor monitor; /* one writer at a time in this process */
     bool writing;
+    bool is_interrupted;
     stele_appender *appender; /* of the one who writes */
 } stele_kafka_registry;
 

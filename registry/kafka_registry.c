@@ -239,7 +239,18 @@ stele_status stele_candidate_check(stele_kafka_registry *registry, const stele_c
     return STELE_OK;
 }
 
-/* ---- opening ---- */
+/* ---- opening and closing ---- */
+
+void stele_kafka_registry_interrupt(stele_registry *self)
+{
+    stele_kafka_registry *registry = (stele_kafka_registry *)self;
+    stele_appender_interrupt(registry->appender);
+    stele_follower_interrupt(registry->follower);
+    stele_monitor_lock(&registry->monitor);
+    registry->is_interrupted = true;
+    stele_monitor_wake(&registry->monitor);
+    stele_monitor_unlock(&registry->monitor);
+}
 
 static void close_registry(stele_registry *self)
 {

@@ -30,6 +30,12 @@ enum {
     STELE_API_REFERENCED = 42206
 };
 
+/**
+ * Let all calls that wait return soon, with STELE_E_INTERRUPTED, and every later one that would
+ * have to wait. Any thread. Only closing is left then.
+ */
+void stele_kafka_registry_interrupt(stele_registry *registry);
+
 /** A registered schema. Texts and references are borrowed and valid until the registry closes. */
 typedef struct stele_registered {
     const char *subject; /* NULL where it was asked by id */

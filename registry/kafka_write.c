@@ -17,10 +17,14 @@ static stele_status begin_writing(stele_kafka_registry *registry, stele_deadline
 {
     stele_status status = STELE_OK;
     stele_monitor_lock(&registry->monitor);
-    while (registry->writing && status == STELE_OK) {
+    while (registry->writing && status == STELE_OK && !registry->is_interrupted) {
         if (stele_monitor_wait(&registry->monitor, until)) continue;
         status = stele_fail(err, STELE_E_TIMED_OUT, STELE_NEXT_RETRY,
                             "another thread is still writing to the registry");
+    }
+    if (status == STELE_OK && registry->is_interrupted) {
+        status =
+            stele_fail(err, STELE_E_INTERRUPTED, STELE_NEXT_STOP, "the registry is being closed");
     }
     if (status == STELE_OK) registry->writing = true;
     stele_monitor_unlock(&registry->monitor);

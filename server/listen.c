@@ -27,11 +27,12 @@ static stele_status split(const char *text, char **host, char **port, stele_erro
     if (is_fine && text[0] == '[') {
         is_fine = text[size - 1] == ']' && size > 2;
     } else if (is_fine) {
-        is_fine = memchr(text, ':', size) == NULL;
+        is_fine = memchr(text, ':', size) == NULL && text[0] != '*';
     }
     if (!is_fine) {
         return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
-                          "%s: want HOST:PORT, as 127.0.0.1:8081 or [::1]:8081",
+                          "%s: expected HOST:PORT, as 127.0.0.1:8081, [::1]:8081, or 0.0.0.0:8081 "
+                          "for all addresses",
                           stele_quote(stele_text(text)).text);
     }
     *host = text[0] == '[' ? stele_strndup(text + 1, size - 2) : stele_strndup(text, size);
@@ -61,14 +62,43 @@ static void name_address(int fd, const char *host, stele_listener *out)
              brackets ? "]" : "", ntohs(port));
 }
 
-static stele_status bind_failed(const char *text, int code, stele_error *err)
+static stele_status listen_failed(const char *text, int code, stele_error *err)
 {
-    if (code == EADDRINUSE) {
+    switch (code) {
+    case EADDRINUSE:
         return stele_fail_cause(err, STELE_E_EXISTS, STELE_NEXT_STOP, code,
                                 "%s is taken by another program: choose another HOST:PORT", text);
+    case EADDRNOTAVAIL:
+        return stele_fail_cause(err, STELE_E_UNAVAILABLE, STELE_NEXT_STOP, code,
+                                "%s is no address of this machine: choose one that \"ip address\" "
+                                "shows, 127.0.0.1 for this machine alone, or 0.0.0.0 for all",
+                                text);
+    case EACCES:
+        return stele_fail_cause(err, STELE_E_UNAVAILABLE, STELE_NEXT_STOP, code,
+                                "%s: this user may not listen on a port that low: choose one from "
+                                "1024 on, or grant the program CAP_NET_BIND_SERVICE",
+                                text);
+    case EAFNOSUPPORT:
+        return stele_fail_cause(err, STELE_E_UNAVAILABLE, STELE_NEXT_STOP, code,
+                                "%s: this system has no IPv6: choose an IPv4 address", text);
+    default:
+        return stele_fail_cause(err, STELE_E_UNAVAILABLE, STELE_NEXT_STOP, code,
+                                "%s cannot be listened on: %s", text, strerror(code));
     }
-    return stele_fail_cause(err, STELE_E_UNAVAILABLE, STELE_NEXT_STOP, code,
-                            "%s cannot be listened to: %s", text, strerror(code));
+}
+
+/* @return the socket, or -1 with errno */
+static int listen_on(const struct addrinfo *at)
+{
+    int yes = 1;
+    int fd = socket(at->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0) return -1;
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+    if (bind(fd, at->ai_addr, at->ai_addrlen) == 0 && listen(fd, SOMAXCONN) == 0) return fd;
+    int failure = errno;
+    close(fd);
+    errno = failure;
+    return -1;
 }
 
 stele_status stele_listen(const char *text, stele_listener *out, stele_error *err)
@@ -81,20 +111,19 @@ stele_status stele_listen(const char *text, stele_listener *out, stele_error *er
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
     int code = getaddrinfo(host, port, &hints, &found);
     if (code != 0) {
-        return stele_fail_cause(err, STELE_E_UNAVAILABLE, STELE_NEXT_STOP, code, "%s: %s", text,
-                                gai_strerror(code));
+        return stele_fail_cause(err, STELE_E_UNAVAILABLE, STELE_NEXT_STOP, code,
+                                "%s: %s: the host must be an address or a name of this machine",
+                                text, gai_strerror(code));
     }
-    int fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    int yes = 1;
-    if (fd >= 0) setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
-    if (fd < 0 || bind(fd, found->ai_addr, found->ai_addrlen) < 0 || listen(fd, SOMAXCONN) < 0) {
-        int failure = errno;
-        if (fd >= 0) close(fd);
-        return bind_failed(text, failure, err);
+    /* A name may have an IPv6 address on a system without IPv6: the first that works. */
+    const struct addrinfo *at = found;
+    int fd = listen_on(at);
+    while (fd < 0 && at->ai_next != NULL) {
+        at = at->ai_next;
+        fd = listen_on(at);
     }
-    *out = (stele_listener){.socket = fd,
-                            .is_ipv6 = found->ai_family == AF_INET6,
-                            .is_loopback = is_loopback(found->ai_addr)};
+    if (fd < 0) return listen_failed(text, errno, err);
+    *out = (stele_listener){.socket = fd, .is_loopback = is_loopback(at->ai_addr)};
     name_address(fd, host, out);
     return STELE_OK;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * A listening TCP socket from text: "127.0.0.1:8081", "[::1]:8081", "localhost:0". */
+ * A listening TCP socket, non-blocking, from text: "127.0.0.1:8081", "[::1]:8081", "localhost:0".
+ */
 #ifndef STELE_SERVER_LISTEN_H
 #define STELE_SERVER_LISTEN_H
 
@@ -9,7 +10,6 @@
 
 typedef struct stele_listener {
     int socket;
-    bool is_ipv6;
     bool is_loopback;  /* only programs of this machine reach it */
     char address[128]; /* "127.0.0.1:8081", with the port that it really has */
 } stele_listener;

@@ -112,10 +112,16 @@ static const stele_http_route routes[] = {
     {STELE_HTTP_DELETE, {"mode", "*"}, stele_registry_api_unset_mode, WRITES},
 };
 
+static void interrupt(void *registry)
+{
+    stele_kafka_registry_interrupt(registry);
+}
+
 stele_http_api stele_registry_api(stele_registry *registry)
 {
     return (stele_http_api){.routes = routes,
                             .count = sizeof routes / sizeof routes[0],
                             .content_type = "application/vnd.schemaregistry.v1+json",
-                            .context = registry};
+                            .context = registry,
+                            .interrupt = interrupt};
 }
