@@ -74,7 +74,7 @@ def misspelt_commands_and_options():
                  "publish: b.txt ends neither in .csv nor in .json: say --format"),
                 (["schema", "convert"], "schema convert: --writer FILE is missing: schema that the data"),
                 (["schema", "get", "a", "first"], "VERSION first: want a number from 1 on, or latest"),
-                (["registry", "serve", "--listen", "here"], "--listen \"here\": want HOST:PORT, as 127.0.0.1:8081")]:
+                (["registry", "serve", "--listen", "here"], "--listen \"here\": expected HOST:PORT, as 127.0.0.1:8081")]:
             done = program.call(*words).exits(2).says(said)
             assert done.out == "" and done.err.count("\n") == 1, done.err
 
