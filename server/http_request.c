@@ -4,6 +4,7 @@
 #include "server/http_request.h"
 
 #include <string.h>
+#include <strings.h>
 
 #include "core/alloc.h"
 #include "core/text.h"
@@ -152,5 +153,5 @@ const char *stele_http_request_parameter(const stele_http_request *request, cons
 bool stele_http_request_is_true(const stele_http_request *request, const char *name)
 {
     const char *value = stele_http_request_parameter(request, name);
-    return value != NULL && (strcmp(value, "true") == 0 || strcmp(value, "True") == 0);
+    return value != NULL && strcasecmp(value, "true") == 0;
 }

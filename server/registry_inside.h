@@ -5,6 +5,7 @@
 #define STELE_SERVER_REGISTRY_INSIDE_H
 
 #include "registry/kafka_registry.h"
+#include "schemas/tree.h"
 #include "server/registry_api.h"
 
 enum { STELE_REGISTRY_API_TIMEOUT = -1 }; /* the registry's own */
@@ -35,15 +36,31 @@ stele_http_handler stele_registry_api_mode;           /* GET /mode[/S] */
 stele_http_handler stele_registry_api_set_mode;       /* PUT /mode[/S] */
 stele_http_handler stele_registry_api_unset_mode;     /* DELETE /mode[/S] */
 
-/** The body as a JSON object; replies if it is none. @return owned, or NULL */
-json_t *stele_registry_api_body(const stele_http_request *request, stele_http_reply *reply);
+/**
+ * The body as a JSON object; replies if it is none, with the codes of Confluent's: 422 for nothing
+ * and null, 400 for what is no JSON or another value.
+ *
+ * @param arena  holds it
+ * @return NULL: replied
+ */
+const stele_tree *stele_registry_api_body(const stele_http_request *request, stele_arena *arena,
+                                          stele_http_reply *reply);
+
+/**
+ * A text in the body.
+ *
+ * @param out  NULL if it is absent or null; borrowed from the tree
+ * @return false: it is of another kind, or has a NUL; replied with 400
+ */
+bool stele_registry_api_text(const stele_tree *body, const char *name, const char **out,
+                             stele_http_reply *reply);
 
 /** A version in the path: from 1 on, or 0 for "latest" and -1; replies if it is none of them. */
 bool stele_registry_api_parse_version(const char *text, int32_t *out, stele_http_reply *reply);
 
 /** A schema as it came in a body. */
 typedef struct stele_registry_api_schema {
-    json_t *body;
+    stele_arena *arena; /* of the body */
     stele_registry_reference *references;
     stele_proposal proposal; /* borrows from the others, and the subject from the request */
 } stele_registry_api_schema;

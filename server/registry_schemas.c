@@ -9,22 +9,62 @@
 
 /* ---- schemas as they come and go ---- */
 
-json_t *stele_registry_api_body(const stele_http_request *request, stele_http_reply *reply)
+const stele_tree *stele_registry_api_body(const stele_http_request *request, stele_arena *arena,
+                                          stele_http_reply *reply)
 {
-    json_error_t where;
-    json_t *json = json_loadb((const char *)request->body.data, request->body.size,
-                              JSON_REJECT_DUPLICATES, &where);
-    if (json_is_object(json)) return json;
-    stele_http_reply_error(reply, json == NULL ? 400 : 422,
-                           "the body must be a JSON object: line %d: %s", where.line,
-                           json == NULL ? where.text : "it is another value");
-    json_decref(json);
+    stele_tree_problem problem;
+    const stele_tree *body =
+        request->body.size == 0 ? NULL : stele_tree_parse(request->body, NULL, arena, &problem);
+    if (stele_tree_is(body, STELE_TREE_OBJECT)) return body;
+    if (request->body.size == 0 || stele_tree_is(body, STELE_TREE_NULL)) {
+        stele_http_reply_error(reply, 422, "the body must be a JSON object: there is none");
+    } else if (body != NULL) {
+        stele_http_reply_error(reply, 400, "the body must be a JSON object: it is another value");
+    } else {
+        stele_http_reply_error(reply, 400, "the body must be a JSON object: line %zu: %s",
+                               problem.line, problem.why);
+    }
     return NULL;
+}
+
+static bool wrong_kind(stele_http_reply *reply, const char *name, const char *wanted)
+{
+    stele_http_reply_error(reply, 400, "\"%s\" must be %s", name, wanted);
+    return false;
+}
+
+/* Of a member that is absent or null, as Confluent's registry sees no difference. */
+static bool is_absent(const stele_tree *value)
+{
+    return value == NULL || stele_tree_is(value, STELE_TREE_NULL);
+}
+
+bool stele_registry_api_text(const stele_tree *body, const char *name, const char **out,
+                             stele_http_reply *reply)
+{
+    const stele_tree *value = stele_tree_get(body, name);
+    const char *text = stele_tree_string(value);
+    if (text == NULL && !is_absent(value)) return wrong_kind(reply, name, "a text");
+    *out = text;
+    return true;
+}
+
+/* @param out  0: absent */
+static bool read_number(const stele_tree *body, const char *name, int32_t *out,
+                        stele_http_reply *reply)
+{
+    int64_t number = 0;
+    const stele_tree *value = stele_tree_get(body, name);
+    if (!is_absent(value) &&
+        (!stele_tree_integer(value, &number) || number < INT32_MIN || number > INT32_MAX))
+        return wrong_kind(reply, name, "a whole number of 32 bits");
+    *out = (int32_t)number;
+    return true;
 }
 
 void stele_registry_api_schema_clear(stele_registry_api_schema *schema)
 {
-    json_decref(schema->body);
+    stele_arena_free(schema->arena);
     free(schema->references);
     *schema = (stele_registry_api_schema){0};
 }
@@ -35,45 +75,52 @@ static bool bad_schema(stele_http_reply *reply, const char *why)
     return false;
 }
 
-static bool read_references(stele_registry_api_schema *schema, stele_http_reply *reply)
+static bool read_reference(const stele_tree *item, stele_registry_reference *out,
+                           stele_http_reply *reply)
 {
-    const json_t *list = json_object_get(schema->body, "references");
-    if (list == NULL || json_is_null(list)) return true;
-    size_t count = json_array_size(list);
-    if (!json_is_array(list) || count > STELE_REGISTRY_REFERENCE_MAX)
-        return bad_schema(reply, "\"references\" must be a list of at most 256");
-    schema->references = stele_alloc_array(count, sizeof *schema->references);
-    for (size_t i = 0; i < count; i++) {
-        const json_t *item = json_array_get(list, i);
-        json_int_t version = json_integer_value(json_object_get(item, "version"));
-        stele_registry_reference *reference = &schema->references[i];
-        reference->name = json_string_value(json_object_get(item, "name"));
-        reference->subject = json_string_value(json_object_get(item, "subject"));
-        if (reference->name == NULL || reference->subject == NULL || version < -1 || version == 0 ||
-            version > INT32_MAX)
-            return bad_schema(reply, "a reference has a name, a subject and a version, -1 for the "
-                                     "latest");
-        reference->version = (int32_t)version;
-    }
-    schema->proposal.references = schema->references;
-    schema->proposal.reference_count = count;
+    if (!stele_tree_is(item, STELE_TREE_OBJECT))
+        return wrong_kind(reply, "references", "a list of objects");
+    if (!stele_registry_api_text(item, "name", &out->name, reply) ||
+        !stele_registry_api_text(item, "subject", &out->subject, reply) ||
+        !read_number(item, "version", &out->version, reply))
+        return false;
+    if (out->name == NULL || out->subject == NULL || out->version < -1 || out->version == 0)
+        return bad_schema(reply, "a reference has a name, a subject and a version, -1 for the "
+                                 "latest");
     return true;
 }
 
-/* What would be lost without a word is refused. */
-static bool check_rest(const json_t *body, stele_http_reply *reply)
+static bool read_references(const stele_tree *body, stele_registry_api_schema *schema,
+                            stele_http_reply *reply)
 {
-    const json_t *type = json_object_get(body, "schemaType");
-    if (type != NULL && !json_is_null(type) &&
-        (!json_is_string(type) || strcmp(json_string_value(type), "AVRO") != 0))
-        return bad_schema(reply, "\"schemaType\" must be AVRO: this registry has no other");
-    const char *const unknown[] = {"metadata", "ruleSet"};
-    for (size_t i = 0; i < sizeof unknown / sizeof unknown[0]; i++) {
-        const json_t *value = json_object_get(body, unknown[i]);
-        if (value != NULL && !json_is_null(value))
-            return bad_schema(reply, "metadata and rule sets are not kept by this registry");
+    const stele_tree *list = stele_tree_get(body, "references");
+    if (is_absent(list)) return true;
+    if (!stele_tree_is(list, STELE_TREE_ARRAY))
+        return wrong_kind(reply, "references", "a list of objects");
+    if (list->count > STELE_REGISTRY_REFERENCE_MAX)
+        return bad_schema(reply, "\"references\" has more than 256 items");
+    schema->references = stele_alloc_array(list->count, sizeof *schema->references);
+    for (size_t i = 0; i < list->count; i++) {
+        if (!read_reference(stele_tree_at(list, i), &schema->references[i], reply)) return false;
     }
-    if (json_integer_value(json_object_get(body, "id")) > 0) {
+    schema->proposal.references = schema->references;
+    schema->proposal.reference_count = list->count;
+    return true;
+}
+
+/* What would be lost in silence is refused. */
+static bool check_rest(const stele_tree *body, stele_http_reply *reply)
+{
+    const char *type;
+    int32_t id;
+    if (!stele_registry_api_text(body, "schemaType", &type, reply) ||
+        !read_number(body, "id", &id, reply))
+        return false;
+    if (type != NULL && strcmp(type, "AVRO") != 0)
+        return bad_schema(reply, "\"schemaType\" must be AVRO: this registry has no other");
+    if (!is_absent(stele_tree_get(body, "metadata")) || !is_absent(stele_tree_get(body, "ruleSet")))
+        return bad_schema(reply, "metadata and rule sets are not kept by this registry");
+    if (id > 0) {
         stele_http_reply_error(reply, STELE_API_READ_ONLY,
                                "an id cannot be chosen: there is no mode IMPORT");
         return false;
@@ -81,16 +128,27 @@ static bool check_rest(const json_t *body, stele_http_reply *reply)
     return true;
 }
 
+/* A number or a truth value is taken for its text, which is no schema; Confluent's does so too. */
+static bool read_text(const stele_tree *body, stele_bytes *out, stele_http_reply *reply)
+{
+    const stele_tree *text = stele_tree_get(body, "schema");
+    if (stele_tree_is(text, STELE_TREE_ARRAY) || stele_tree_is(text, STELE_TREE_OBJECT))
+        return wrong_kind(reply, "schema", "the schema as a text, its quotes escaped");
+    if (!stele_tree_is(text, STELE_TREE_STRING))
+        return bad_schema(reply, "the body has no \"schema\", which is a text");
+    *out = text->text;
+    return true;
+}
+
 bool stele_registry_api_schema_read(const stele_http_request *request, const char *subject,
                                     stele_registry_api_schema *out, stele_http_reply *reply)
 {
     STELE_AUTO_VALUE(stele_registry_api_schema)
-    schema = {.body = stele_registry_api_body(request, reply), .proposal = {.subject = subject}};
-    if (schema.body == NULL) return false;
-    const json_t *text = json_object_get(schema.body, "schema");
-    if (!json_is_string(text)) return bad_schema(reply, "the body has no \"schema\"");
-    schema.proposal.text = stele_bytes_of(json_string_value(text), json_string_length(text));
-    if (!check_rest(schema.body, reply) || !read_references(&schema, reply)) return false;
+    schema = {.arena = stele_arena_new(), .proposal = {.subject = subject}};
+    const stele_tree *body = stele_registry_api_body(request, schema.arena, reply);
+    if (body == NULL || !read_text(body, &schema.proposal.text, reply) ||
+        !check_rest(body, reply) || !read_references(body, &schema, reply))
+        return false;
     *out = schema;
     schema = (stele_registry_api_schema){0};
     return true;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Subjects and their versions. */
 #include <string.h>
+#include <strings.h>
 
 #include "core/alloc.h"
 #include "core/text.h"
@@ -36,10 +37,10 @@ static json_t *describe(const stele_registered *found)
 bool stele_registry_api_parse_version(const char *text, int32_t *out, stele_http_reply *reply)
 {
     int64_t version = 0;
-    bool is_latest = strcmp(text, "latest") == 0 || strcmp(text, "-1") == 0;
+    bool is_latest = strcasecmp(text, "latest") == 0 || strcmp(text, "-1") == 0;
     if (!is_latest && stele_parse_int64(stele_text(text), 1, INT32_MAX, &version, NULL) < 0) {
         stele_http_reply_error(reply, STELE_API_BAD_VERSION,
-                               "%s is not a version: want \"latest\" or a number from 1 on",
+                               "%s is not a version: expected \"latest\" or a number from 1 on",
                                stele_quote(stele_text(text)).text);
         return false;
     }
@@ -49,12 +50,22 @@ bool stele_registry_api_parse_version(const char *text, int32_t *out, stele_http
 
 /* ---- subjects ---- */
 
+/* ":*:a" asks for "a…" in all contexts and ":.:a" in the default one, which is the only one here.
+ * @return what names begin with; NULL: it asks for another context, which has none */
+static const char *prefix_of(const stele_http_request *request)
+{
+    const char *prefix = stele_http_request_parameter(request, "subjectPrefix");
+    if (prefix == NULL) return "";
+    if (strncmp(prefix, ":*:", 3) == 0 || strncmp(prefix, ":.:", 3) == 0) return prefix + 3;
+    return strncmp(prefix, ":.", 2) == 0 ? NULL : prefix;
+}
+
 void stele_registry_api_subjects(void *registry, const stele_http_request *request,
                                  stele_http_reply *reply)
 {
     const char **names;
     stele_error err = {0};
-    const char *prefix = stele_http_request_parameter(request, "subjectPrefix");
+    const char *prefix = prefix_of(request);
     if (stele_kafka_registry_subjects(registry, filter_of(request), STELE_REGISTRY_API_TIMEOUT,
                                       &names, &err) < 0) {
         stele_registry_api_failure(reply, &err);
@@ -62,7 +73,7 @@ void stele_registry_api_subjects(void *registry, const stele_http_request *reque
     }
     json_t *list = json_array();
     for (size_t i = 0; names[i] != NULL; i++) {
-        if (prefix == NULL || strncmp(names[i], prefix, strlen(prefix)) == 0)
+        if (prefix != NULL && strncmp(names[i], prefix, strlen(prefix)) == 0)
             json_array_append_new(list, json_string(names[i]));
     }
     free(names);

@@ -136,10 +136,8 @@ static void what_makes_no_sense_is_refused(void **state)
 {
     (void)state;
     static const exchange exchanges[] = {
-        {POST, "/subjects/s/versions", "", 400, "{\"error_code\":400…"},
-        {POST, "/subjects/s/versions", "{", 400, "{\"error_code\":400…"},
-        {POST, "/subjects/s/versions", "[]", 422, "{\"error_code\":422…"},
         {POST, "/subjects/s/versions", "{}", 422, "{\"error_code\":42201…"},
+        {POST, "/subjects/s/versions", "{\"schema\":null}", 422, "{\"error_code\":42201…"},
         {POST, "/subjects/s/versions", "{\"schema\":1}", 422, "{\"error_code\":42201…"},
         {POST, "/subjects/s/versions", BODY("{"), 422, "{\"error_code\":42201…"},
         {POST, "/subjects/s/versions", BODY("\\\"nothing\\\""), 422, "{\"error_code\":42201…"},
@@ -159,6 +157,131 @@ static void what_makes_no_sense_is_refused(void **state)
         {PUT, "/config", "{}", 422, "{\"error_code\":42203…"},
         {PUT, "/mode", "{\"mode\":\"IMPORT\"}", 422, "{\"error_code\":42204…"},
         {GET, "/subjects", NULL, 200, "[]"},
+    };
+    CONVERSE(exchanges);
+}
+
+/* Every request that has a body. */
+static const struct {
+    stele_http_method method;
+    const char *target;
+} with_body[] = {
+    {POST, "/subjects/s/versions"},
+    {POST, "/subjects/s"},
+    {POST, "/compatibility/subjects/s/versions"},
+    {POST, "/compatibility/subjects/s/versions/latest"},
+    {PUT, "/config"},
+    {PUT, "/config/s"},
+    {PUT, "/mode"},
+    {PUT, "/mode/s"},
+};
+
+static void a_body_that_is_no_object_has_one_code_everywhere(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *body;
+        unsigned code;
+        const char *answer;
+    } cases[] = {
+        {"", 422, "{\"error_code\":422…"},
+        {"null", 422, "{\"error_code\":422…"},
+        {"{", 400, "{\"error_code\":400…"},
+        {" ", 400, "{\"error_code\":400…"},
+        {"[]", 400, "{\"error_code\":400…"},
+        {"[{}]", 400, "{\"error_code\":400…"},
+        {"\"a\"", 400, "{\"error_code\":400…"},
+        {"1", 400, "{\"error_code\":400…"},
+        {"true", 400, "{\"error_code\":400…"},
+        {"{}x", 400, "{\"error_code\":400…"},
+        {"{\"\xff\":1}", 400, "{\"error_code\":400…"},
+    };
+    exchange exchanges[COUNT_OF(with_body) * COUNT_OF(cases)];
+    size_t count = 0;
+    for (size_t i = 0; i < COUNT_OF(with_body); i++) {
+        for (size_t n = 0; n < COUNT_OF(cases); n++)
+            exchanges[count++] = (exchange){with_body[i].method, with_body[i].target, cases[n].body,
+                                            cases[n].code, cases[n].answer};
+    }
+    converse(exchanges, count);
+}
+
+static void a_member_of_the_wrong_kind_is_named(void **state)
+{
+    (void)state;
+    static const char *const bodies[] = {
+        "{\"schema\":{\"type\":\"int\"}}",
+        "{\"schema\":[]}",
+        "{\"schema\":\"\\\"int\\\"\",\"schemaType\":1}",
+        "{\"schema\":\"\\\"int\\\"\",\"id\":\"x\"}",
+        "{\"schema\":\"\\\"int\\\"\",\"id\":1e400}",
+        "{\"schema\":\"\\\"int\\\"\",\"id\":99999999999999999999}",
+        "{\"schema\":\"\\\"int\\\"\",\"references\":{}}",
+        "{\"schema\":\"\\\"int\\\"\",\"references\":[1]}",
+        "{\"schema\":\"\\\"int\\\"\",\"references\":[{\"name\":1}]}",
+        "{\"schema\":\"\\\"int\\\"\",\"references\":[{\"version\":2147483648}]}",
+    };
+    exchange exchanges[COUNT_OF(bodies) + 3];
+    for (size_t i = 0; i < COUNT_OF(bodies); i++)
+        exchanges[i] = (exchange){POST, "/subjects/s/versions", bodies[i], 400,
+                                  "{\"error_code\":400,\"message\":\"\\\"…"};
+    exchanges[COUNT_OF(bodies)] =
+        (exchange){PUT, "/config", "{\"compatibility\":[]}", 400, "{\"error_code\":400…"};
+    exchanges[COUNT_OF(bodies) + 1] =
+        (exchange){PUT, "/mode", "{\"mode\":{}}", 400, "{\"error_code\":400…"};
+    exchanges[COUNT_OF(bodies) + 2] =
+        (exchange){PUT, "/mode", "{\"mode\":null}", 422, "{\"error_code\":42204…"};
+    converse(exchanges, COUNT_OF(exchanges));
+}
+
+static void what_is_passed_over_may_hold_anything(void **state)
+{
+    (void)state;
+    static const exchange exchanges[] = {
+        {POST, "/subjects/s/versions",
+         "{\"schema\":\"\\\"int\\\"\",\"x\":1e400,\"y\":-99999999999999999999,"
+         "\"z\":[{\"\\u0000\":\"\\ud83d\"}],\"id\":0,\"metadata\":null}",
+         200, "{\"id\":2}"},
+        {POST, "/subjects/t/versions",
+         "{\"schema\":\"{\\\"type\\\":\\\"int\\\",\\\"x\\\":1e400}\"}", 200, "{\"id\":3}"},
+        {PUT, "/config", "{\"compatibility\":\"FULL\",\"x\":1e400}", 200, "{\"compatibility…"},
+    };
+    CONVERSE(exchanges);
+}
+
+static void names_of_levels_and_modes_are_read_in_any_case(void **state)
+{
+    (void)state;
+    static const exchange exchanges[] = {
+        {PUT, "/config/s", "{\"compatibility\":\"full_Transitive\"}", 200,
+         "{\"compatibility\":\"FULL_TRANSITIVE\"}"},
+        {PUT, "/mode/s", "{\"mode\":\"readonly\"}", 200, "{\"mode\":\"READONLY\"}"},
+        {GET, "/mode/s", NULL, 200, "{\"mode\":\"READONLY\"}"},
+        {PUT, "/mode/s", "{\"mode\":\"ReadWrite\"}", 200, "{\"mode\":\"READWRITE\"}"},
+        {PUT, "/mode/s", "{\"mode\":\"readonly \"}", 422, "{\"error_code\":42204…"},
+        {DELETE, "/mode/s", NULL, 200, "{\"mode\":\"READWRITE\"}"},
+        {DELETE, "/mode/s", NULL, 404, "{\"error_code\":40401…"},
+        {DELETE, "/config/t", NULL, 404, "{\"error_code\":40401…"},
+    };
+    CONVERSE(exchanges);
+}
+
+static void a_prefix_may_name_the_default_context_or_all(void **state)
+{
+    (void)state;
+    static const exchange exchanges[] = {
+        {POST, "/subjects/ab/versions", BODY(V1), 200, "{\"id\":2}"},
+        {POST, "/subjects/ba/versions", BODY(V1), 200, "{\"id\":2}"},
+        {GET, "/subjects?subjectPrefix=:*:", NULL, 200, "[\"ab\",\"ba\"]"},
+        {GET, "/subjects?subjectPrefix=:*:a", NULL, 200, "[\"ab\"]"},
+        {GET, "/subjects?subjectPrefix=%3A.%3Ab", NULL, 200, "[\"ba\"]"},
+        {GET, "/subjects?subjectPrefix=", NULL, 200, "[\"ab\",\"ba\"]"},
+        {GET, "/subjects?subjectPrefix=:.other:", NULL, 200, "[]"},
+        {GET, "/subjects?subjectPrefix=*", NULL, 200, "[]"},
+        {GET, "/subjects/ab/versions/LATEST", NULL, 200, "{\"subject\":\"ab\"…"},
+        {DELETE, "/subjects/ab", NULL, 200, "[1]"},
+        {GET, "/subjects?subjectPrefix=:*:&deletedOnly=true", NULL, 200, "[\"ab\"]"},
+        {GET, "/subjects?subjectPrefix=:*:&deleted=true", NULL, 200, "[\"ab\",\"ba\"]"},
     };
     CONVERSE(exchanges);
 }
@@ -295,6 +418,11 @@ int main(void)
         cmocka_unit_test(schemas_are_registered_and_found),
         cmocka_unit_test(what_is_not_there_has_its_code),
         cmocka_unit_test(what_makes_no_sense_is_refused),
+        cmocka_unit_test(a_body_that_is_no_object_has_one_code_everywhere),
+        cmocka_unit_test(a_member_of_the_wrong_kind_is_named),
+        cmocka_unit_test(what_is_passed_over_may_hold_anything),
+        cmocka_unit_test(names_of_levels_and_modes_are_read_in_any_case),
+        cmocka_unit_test(a_prefix_may_name_the_default_context_or_all),
         cmocka_unit_test(compatibility_is_checked_and_kept),
         cmocka_unit_test(a_mode_that_only_reads_is_kept),
         cmocka_unit_test(deleting_is_soft_first),
