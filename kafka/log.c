@@ -34,6 +34,15 @@ stele_status stele_log_fail_pending(stele_error *err, const char *group, stele_p
                       partition.topic, (int)partition.index);
 }
 
+stele_status stele_log_fail_assignors(stele_error *err, const char *group)
+{
+    return stele_fail(err, STELE_E_CONFLICT, STELE_NEXT_RETRY,
+                      "group %s: the broker does not let this member in, because the others divide "
+                      "partitions by another assignor; worker.assignment must be the same in all "
+                      "workers of a group, and no other program may be a member of it",
+                      group);
+}
+
 /* ---- reader ---- */
 
 stele_status stele_log_reader_open(stele_log *log, const stele_log_reader_options *options,
@@ -125,6 +134,11 @@ stele_status stele_log_member_open(stele_log *log, const stele_log_member_option
 stele_status stele_log_member_poll(stele_log_member *member, int timeout_ms, stele_error *err)
 {
     return member->ops->member_poll(member, timeout_ms, err);
+}
+
+stele_status stele_log_member_problem(stele_log_member *member, stele_error *err)
+{
+    return member->ops->member_problem(member, err);
 }
 
 stele_log_group *stele_log_member_group(stele_log_member *member)

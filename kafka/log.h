@@ -190,6 +190,16 @@ stele_status stele_log_member_open(stele_log *log, const stele_log_member_option
 stele_status stele_log_member_poll(stele_log_member *member, int timeout_ms, stele_error *err);
 
 /**
+ * Why the broker refuses it as a member, so that it owns nothing: members with another assignor, a
+ * session time-out that the broker does not take, a group that is full, a missing right, a topic
+ * that is not there. It keeps trying. Ask after a poll; it is cheap.
+ *
+ * @return STELE_OK  no reason is known, or it was assigned since; *err is untouched
+ *         a failure of next = RETRY: the reason, with the way out; STELE_E_FORBIDDEN among them
+ */
+stele_status stele_log_member_problem(stele_log_member *member, stele_error *err);
+
+/**
  * The group metadata of this moment, to be sent with the offsets of what was read until now.
  *
  * @return owned; release with stele_log_group_free. NULL: it is no member at this moment, for its

@@ -25,6 +25,7 @@ typedef struct stele_log_ops {
     stele_status (*member_open)(stele_log *, const stele_log_member_options *, stele_log_member **,
                                 stele_error *);
     stele_status (*member_poll)(stele_log_member *, int, stele_error *);
+    stele_status (*member_problem)(stele_log_member *, stele_error *);
     stele_log_group *(*member_group)(stele_log_member *);
     void (*group_free)(stele_log_group *);
     void (*member_close)(stele_log_member *, int);
@@ -76,6 +77,9 @@ struct stele_log_producer {
 struct stele_log_group {
     const stele_log_ops *ops;
 };
+
+/** What member_problem says where the assignors differ. @return STELE_E_CONFLICT */
+stele_status stele_log_fail_assignors(stele_error *err, const char *group);
 
 /** What group_offset says of an offset that an open transaction holds. @return STELE_E_CONFLICT */
 stele_status stele_log_fail_pending(stele_error *err, const char *group, stele_partition partition);

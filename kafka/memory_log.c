@@ -200,6 +200,7 @@ static const stele_log_ops ops = {
     .record_headers = stele_memory_record_headers,
     .member_open = stele_memory_member_open,
     .member_poll = stele_memory_member_poll,
+    .member_problem = stele_memory_member_problem,
     .member_group = stele_memory_member_group,
     .group_free = stele_memory_captured_free,
     .member_close = stele_memory_member_close,

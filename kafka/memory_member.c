@@ -160,6 +160,17 @@ void stele_memory_member_close(stele_log_member *base, int timeout_ms)
 
 /* ---- captured metadata ---- */
 
+stele_status stele_memory_member_problem(stele_log_member *base, stele_error *err)
+{
+    memory_member *self = (memory_member *)base;
+    stele_memory_enter(self->log);
+    const memory_group *group = self->group;
+    bool is_refused =
+        self->id == 0 && group->members != NULL && group->members->eager != self->eager;
+    stele_memory_exit(self->log);
+    return is_refused ? stele_log_fail_assignors(err, group->name) : STELE_OK;
+}
+
 stele_log_group *stele_memory_member_group(stele_log_member *base)
 {
     memory_member *self = (memory_member *)base;

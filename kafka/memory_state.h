@@ -393,6 +393,7 @@ size_t stele_memory_record_headers(stele_log *log, const stele_record *record, s
 stele_status stele_memory_member_open(stele_log *log, const stele_log_member_options *options,
                                       stele_log_member **out, stele_error *err);
 stele_status stele_memory_member_poll(stele_log_member *member, int timeout_ms, stele_error *err);
+stele_status stele_memory_member_problem(stele_log_member *member, stele_error *err);
 stele_log_group *stele_memory_member_group(stele_log_member *member);
 void stele_memory_captured_free(stele_log_group *group);
 void stele_memory_member_close(stele_log_member *member, int timeout_ms);

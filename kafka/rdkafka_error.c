@@ -55,6 +55,7 @@ static const struct {
     {RD_KAFKA_RESP_ERR_INVALID_MSG_SIZE, STELE_E_LIMIT},
     {RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE, STELE_E_LIMIT},
     {RD_KAFKA_RESP_ERR__QUEUE_FULL, STELE_E_FULL},
+    {RD_KAFKA_RESP_ERR_GROUP_MAX_SIZE_REACHED, STELE_E_LIMIT},
     {RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET, STELE_E_HOLE},
     {RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE, STELE_E_HOLE},
     {LOG_TRUNCATION, STELE_E_HOLE},
@@ -112,6 +113,8 @@ const char *stele_rdkafka_way_out(rd_kafka_resp_err_t code)
          "; this user lacks the right: grant READ and DESCRIBE on the group"},
         {RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
          "; this user lacks the right: grant WRITE and DESCRIBE on the transactional id"},
+        {RD_KAFKA_RESP_ERR_GROUP_MAX_SIZE_REACHED,
+         "; start fewer workers and threads, or raise the broker's group.max.size"},
         {RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED,
          "; this user lacks the right on the cluster: CREATE to make topics, IDEMPOTENT_WRITE to "
          "write to a broker before Kafka 2.8"},

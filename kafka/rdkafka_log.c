@@ -13,7 +13,10 @@ enum {
     PROBLEM_FRESH_MS = 30000, /* librdkafka repeats a complaint at least that often */
     SILENCE_MS = 1000,        /* after a complaint, no answer for that long: the broker is away */
     JOIN_GROUP_KEY = 11,      /* Kafka's ApiKeys */
+    SASL_HANDSHAKE_KEY = 17,
+    API_VERSIONS_KEY = 18,
     END_TXN_KEY = 26,
+    SASL_AUTHENTICATE_KEY = 36,
     SCRAM_MENDED = 0x02060100 /* librdkafka 2.6.1 */
 };
 
@@ -45,14 +48,46 @@ static const char *without_prefix(const rd_kafka_t *rk, const char *text)
                                                                                 : text;
 }
 
+/* What librdkafka's complaint means for [kafka], by words in it; "" if it says enough. */
+static const char *hint_at(const rdkafka_log *log, const char *text)
+{
+    static const struct {
+        const char *words, *hint;
+    } hints[] = {
+        {"certificate verify failed",
+         "; set [kafka] ssl.ca.location to the certificate of the broker's authority"},
+        {"mechanism handshake failed",
+         "; the broker does not take this sasl.mechanism, or its listener has no SASL: then set "
+         "[kafka] security.protocol to plaintext or ssl"},
+        {"SASL authentication error",
+         "; the broker refuses [kafka] sasl.username, sasl.password or sasl.mechanism"},
+        {"Authentication failed",
+         "; the broker refuses [kafka] sasl.username, sasl.password or sasl.mechanism"},
+        {"require SASL authentication",
+         "; set [kafka] security.protocol to sasl_plaintext or sasl_ssl, with sasl.mechanism, "
+         "sasl.username and sasl.password"},
+        {"connecting to a SSL listener", "; set [kafka] security.protocol to ssl or sasl_ssl"},
+        {"SSL handshake failed",
+         "; does the listener speak TLS? Else set [kafka] security.protocol to plaintext or "
+         "sasl_plaintext"},
+        {"ssl3_", "; does the listener speak TLS? Else set [kafka] security.protocol to plaintext "
+                  "or sasl_plaintext"},
+        {"Unable to create broker thread",
+         "; raise the limit of threads (ulimit -u, a container's limit of processes)"},
+    };
+    if (log->old_scram && strstr(text, "SASL") != NULL)
+        return "; librdkafka before 2.6.1 cannot do SCRAM with Kafka 4: use a newer one, or PLAIN "
+               "over TLS";
+    for (size_t i = 0; i < sizeof hints / sizeof *hints; i++)
+        if (strstr(text, hints[i].words) != NULL) return hints[i].hint;
+    return "";
+}
+
 void stele_rdkafka_note_problem(rdkafka_log *log, const char *text)
 {
     /* Follows on a complaint that says which one, and why. */
     if (strstr(text, "brokers are down") != NULL) return;
-    const char *hint = log->old_scram && strstr(text, "SASL") != NULL
-                           ? "; librdkafka before 2.6.1 cannot do SCRAM with Kafka 4: use a newer "
-                             "one, or PLAIN over TLS"
-                           : "";
+    const char *hint = hint_at(log, text);
     pthread_mutex_lock(&log->problem_lock);
     stele_fail(&log->problem, STELE_E_UNAVAILABLE, STELE_NEXT_RETRY, "%s%s", text, hint);
     pthread_mutex_unlock(&log->problem_lock);
@@ -95,6 +130,9 @@ static rd_kafka_resp_err_t on_answer(rd_kafka_t *rk, int socket, const char *bro
 
     if (key == END_TXN_KEY) atomic_store(&client->end_is_open, false);
     if (key == JOIN_GROUP_KEY) atomic_store(&client->join_is_answered, true);
+    /* A broker that refuses the client answers so far. */
+    if (key == API_VERSIONS_KEY || key == SASL_HANDSHAKE_KEY || key == SASL_AUTHENTICATE_KEY)
+        return RD_KAFKA_RESP_ERR_NO_ERROR;
     atomic_store(&client->log->answered_ns, now_ns());
     return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
@@ -337,6 +375,7 @@ const stele_log_ops stele_rdkafka_ops = {
     .record_headers = stele_rdkafka_record_headers,
     .member_open = stele_rdkafka_member_open,
     .member_poll = stele_rdkafka_member_poll,
+    .member_problem = stele_rdkafka_member_problem,
     .member_group = stele_rdkafka_member_group,
     .group_free = stele_rdkafka_group_free,
     .member_close = stele_rdkafka_member_close,

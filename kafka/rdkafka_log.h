@@ -170,6 +170,7 @@ size_t stele_rdkafka_record_headers(stele_log *log, const stele_record *record, 
 stele_status stele_rdkafka_member_open(stele_log *log, const stele_log_member_options *options,
                                        stele_log_member **out, stele_error *err);
 stele_status stele_rdkafka_member_poll(stele_log_member *member, int timeout_ms, stele_error *err);
+stele_status stele_rdkafka_member_problem(stele_log_member *member, stele_error *err);
 stele_log_group *stele_rdkafka_member_group(stele_log_member *member);
 void stele_rdkafka_group_free(stele_log_group *group);
 void stele_rdkafka_member_close(stele_log_member *member, int timeout_ms);

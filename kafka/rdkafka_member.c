@@ -34,6 +34,8 @@ typedef struct member {
     bool assigned_once; /* librdkafka has been through a first assignment, empty or not */
     bool closing;       /* the owner is told of no more assignments */
     bool leaving;       /* librdkafka is closing */
+    char *group;
+    stele_error problem; /* why the broker does not let it in; status OK if that is not known */
 } member;
 
 /* ---- rebalances ---- */
@@ -118,6 +120,7 @@ static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code,
     member *self = ((rdkafka_client *)opaque)->owner;
     if (code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS && !self->leaving) {
         self->assigned_once = true;
+        self->problem.status = STELE_OK;
         take_paused(self, partitions);
         if (self->closing) return;
         for (int i = 0; i < partitions->cnt; i++)
@@ -185,6 +188,7 @@ static void release(member *self)
     stele_rdkafka_client_close(&self->client);
     rd_kafka_topic_partition_list_destroy(self->owned);
     free(self->topics);
+    free(self->group);
     free(self);
 }
 
@@ -196,6 +200,7 @@ stele_status stele_rdkafka_member_open(stele_log *base, const stele_log_member_o
     self->base.ops = base->ops;
     self->events = options->events;
     self->cooperative = !options->eager;
+    self->group = stele_strdup(options->group);
     self->owned = rd_kafka_topic_partition_list_new(0);
 
     rdkafka_settings settings = make_settings(log, options);
@@ -215,13 +220,52 @@ stele_status stele_rdkafka_member_open(stele_log *base, const stele_log_member_o
 
 /* ---- its life ---- */
 
+static void fail_session(member *self)
+{
+    stele_fail_cause(&self->problem, STELE_E_INVALID, STELE_NEXT_RETRY,
+                     RD_KAFKA_RESP_ERR_INVALID_SESSION_TIMEOUT,
+                     "group %s: the broker does not let this member in: its session.timeout.ms is "
+                     "outside of the broker's group.min.session.timeout.ms to "
+                     "group.max.session.timeout.ms; set [kafka] session.timeout.ms",
+                     self->group);
+}
+
+/* What may pass by itself is the log's last problem, not the member's. */
+static void note_problem(member *self, rd_kafka_resp_err_t code, const char *text)
+{
+    char what[200];
+    stele_status status = stele_rdkafka_status(code);
+    if (status == STELE_E_UNAVAILABLE || status == STELE_E_TIMED_OUT ||
+        status == STELE_E_NOT_OWNER || code == RD_KAFKA_RESP_ERR__MAX_POLL_EXCEEDED)
+        return;
+    snprintf(what, sizeof what, "group %s", self->group);
+    if (code == RD_KAFKA_RESP_ERR_INCONSISTENT_GROUP_PROTOCOL)
+        stele_log_fail_assignors(&self->problem, self->group);
+    else if (code == RD_KAFKA_RESP_ERR_INVALID_SESSION_TIMEOUT)
+        fail_session(self);
+    else
+        stele_rdkafka_fail(&self->problem,
+                           (rdkafka_verdict){.code = code, .retriable = true, .text = text}, what);
+}
+
+stele_status stele_rdkafka_member_problem(stele_log_member *base, stele_error *err)
+{
+    const member *self = (member *)base;
+    if (self->problem.status < 0 && err != NULL) *err = self->problem;
+    return self->problem.status;
+}
+
 stele_status stele_rdkafka_member_poll(stele_log_member *base, int timeout_ms, stele_error *err)
 {
     member *self = (member *)base;
-    /* Records never come. An error here is one that librdkafka goes on with by itself (a topic that
-     * is not there, a poll that came late) or a fatal one, which is asked for below. */
+    /* Records never come. An error here is one that librdkafka goes on with by itself, trying to
+     * join again and again, or a fatal one, which is asked for below. */
     rd_kafka_message_t *message = rd_kafka_consumer_poll(self->client.rk, timeout_ms);
-    if (message != NULL) rd_kafka_message_destroy(message);
+    if (message != NULL) {
+        if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR)
+            note_problem(self, message->err, rd_kafka_message_errstr(message));
+        rd_kafka_message_destroy(message);
+    }
 
     char text[200];
     rd_kafka_resp_err_t code = rd_kafka_fatal_error(self->client.rk, text, sizeof text);

@@ -8,9 +8,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/alloc.h"
 #include "core/config_keys.h"
 #include "core/suggest.h"
 #include "core/text.h"
+#include "kafka/brokers.h"
 
 static void offer_all(stele_suggestion *suggestion, const char **pairs, size_t count)
 {
@@ -80,11 +82,27 @@ static stele_status apply(rd_kafka_conf_t *conf, const stele_log_setting *settin
     }
 }
 
-static bool has_brokers(const stele_log_setting *settings, size_t count)
+static const stele_log_setting *find_brokers(const stele_log_setting *settings, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        if (strcmp(settings[i].name, "bootstrap.servers") == 0) return settings[i].value[0] != '\0';
-    return false;
+        if (strcmp(settings[i].name, "bootstrap.servers") == 0) return &settings[i];
+    return NULL;
+}
+
+/* Once all others are known: a list may repeat the protocol. */
+static stele_status check_brokers(rd_kafka_conf_t *conf, const stele_log_setting *brokers,
+                                  stele_error *err)
+{
+    char protocol[32] = "plaintext";
+    char text[160];
+    size_t size = sizeof protocol;
+    stele_error failure;
+    STELE_AUTO_VALUE(stele_buffer) list = {0};
+    rd_kafka_conf_get(conf, "security.protocol", protocol, &size);
+    if (stele_brokers_parse(brokers->value, protocol, &list, &failure) < 0)
+        return fail_setting(brokers, failure.text, "", err);
+    rd_kafka_conf_set(conf, brokers->name, stele_buffer_text(&list), text, sizeof text);
+    return STELE_OK;
 }
 
 stele_status stele_rdkafka_settings_apply(rd_kafka_conf_t *conf, const stele_log_setting *settings,
@@ -93,7 +111,8 @@ stele_status stele_rdkafka_settings_apply(rd_kafka_conf_t *conf, const stele_log
     stele_status status;
     for (size_t i = 0; i < count; i++)
         if ((status = apply(conf, &settings[i], err)) < 0) return status;
-    if (has_brokers(settings, count)) return STELE_OK;
+    const stele_log_setting *brokers = find_brokers(settings, count);
+    if (brokers != NULL && brokers->value[0] != '\0') return check_brokers(conf, brokers, err);
     return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
                       "[kafka] bootstrap.servers is missing: name a broker, as localhost:9092");
 }

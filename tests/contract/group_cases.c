@@ -388,3 +388,29 @@ void an_offset_is_set_by_hand_only_without_members(void)
     MUST(stele_log_group_offset_set(the_log, group, partition, 6, PATIENCE_MS, &err));
     assert_int_equal(offset_of(group, topic), 6);
 }
+
+void who_is_refused_as_a_member_is_told_why(void)
+{
+    const char *topic = make_topic(the_log, PARTITIONS);
+    watched first;
+    watched other;
+    join(the_log, &first, topic, topic, false);
+    poll_until_owns(&first, PARTITIONS);
+    assert_int_equal(stele_log_member_problem(first.member, &err), STELE_OK);
+
+    join(the_log, &other, topic, topic, true);
+    for (int64_t until = now_ms() + PATIENCE_MS; now_ms() < until;) {
+        poll(&other);
+        poll(&first);
+        if (stele_log_member_problem(other.member, &err) < 0) break;
+    }
+
+    assert_int_equal(err.status, STELE_E_CONFLICT);
+    assert_int_equal(err.next, STELE_NEXT_RETRY);
+    assert_non_null(strstr(err.text, "worker.assignment"));
+    assert_int_equal(stele_log_member_problem(first.member, &err), STELE_OK);
+    leave(&first);
+    poll_until_owns(&other, PARTITIONS);
+    assert_int_equal(stele_log_member_problem(other.member, &err), STELE_OK);
+    leave(&other);
+}

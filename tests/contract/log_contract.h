@@ -81,6 +81,7 @@ int run_log_contract(const contract_subject *subject);
     CASE(whoever_stays_takes_over_from_whoever_leaves)                                             \
     CASE(a_lost_member_is_told_and_its_metadata_refused)                                           \
     CASE(two_groups_do_not_see_each_other)                                                         \
+    CASE(who_is_refused_as_a_member_is_told_why)                                                   \
     CASE(metadata_of_an_older_generation_is_refused)                                               \
     CASE(metadata_of_a_member_that_left_is_refused)                                                \
     CASE(an_offset_moves_with_its_transaction)                                                     \
