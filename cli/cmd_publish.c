@@ -12,11 +12,15 @@
 
 #include "cli/meter.h"
 #include "cli/record_source.h"
+#include "cli/tally.h"
 #include "core/alloc.h"
 #include "core/deadline.h"
 #include "core/suggest.h"
 
-enum { FAILED_REPORTED_MAX = 20 };
+enum {
+    STEP_MS = 100,       /* a wait looks at the stop flag that often */
+    INTERRUPTED_MS = 400 /* for what is queued, once a signal has come */
+};
 
 typedef struct publication {
     stele_cli *cli;
@@ -29,6 +33,7 @@ typedef struct publication {
     stele_publisher *publisher;
     void *value;
     stele_meter meter;
+    stele_tally bad_lines, failed_lines;
     int64_t taken;     /* records read from the file, the skipped ones too */
     int64_t delivered; /* acknowledged */
     int64_t bad;       /* lines refused */
@@ -43,6 +48,8 @@ static void publication_clear(publication *p)
     stele_schema_files_clear(&p->schema);
     if (p->file != NULL && p->file != p->cli->in) fclose(p->file);
     free(p->value);
+    stele_tally_clear(&p->bad_lines);
+    stele_tally_clear(&p->failed_lines);
 }
 STELE_VALUE_SCOPE(publication, publication_clear);
 
@@ -53,10 +60,11 @@ static void on_delivered(void *context, const stele_delivery *delivery)
         p->delivered++;
         return;
     }
-    if (p->failed++ >= FAILED_REPORTED_MAX) return;
+    p->failed++;
     stele_meter_clear(&p->meter);
-    stele_cli_print(p->cli->err, "%s:%" PRId64 ": not taken: %s", p->file_name,
-                    (int64_t)(intptr_t)delivery->opaque, delivery->failure->text);
+    STELE_AUTO(char) text = stele_strdup_format("not taken: %s", delivery->failure->text);
+    stele_tally_add(&p->failed_lines, p->cli->err, p->file_name,
+                    (int64_t)(intptr_t)delivery->opaque, text);
 }
 
 static const stele_member *find_field(const stele_type *type, const char *name)
@@ -151,8 +159,8 @@ static void report_line(publication *p, const stele_error *err)
 {
     p->bad++;
     stele_meter_clear(&p->meter);
-    stele_cli_print(p->cli->err, "%s:%" PRId64 ": %s", p->file_name,
-                    stele_record_source_line(p->source), err->text);
+    stele_tally_add(&p->bad_lines, p->cli->err, p->file_name, stele_record_source_line(p->source),
+                    err->text);
 }
 
 static int64_t answered(const publication *p)
@@ -202,11 +210,15 @@ static stele_status finish(publication *p, stele_error *err)
 {
     int64_t before;
     stele_status status;
+    stele_deadline patience = stele_deadline_after(stele_clock_system(), p->cli->timeout_ms);
     do {
         before = answered(p);
-        status = stele_publisher_flush(p->publisher, p->cli->timeout_ms, NULL);
-    } while (status == STELE_E_TIMED_OUT && answered(p) > before);
-    int left_ms = status == STELE_E_TIMED_OUT ? 0 : p->cli->timeout_ms;
+        status = stele_publisher_flush(p->publisher, STEP_MS, NULL);
+        if (answered(p) > before)
+            patience = stele_deadline_after(stele_clock_system(), p->cli->timeout_ms);
+    } while (status == STELE_E_TIMED_OUT && !stele_deadline_passed(patience) &&
+             !atomic_load(p->cli->stop));
+    int left_ms = status == STELE_E_TIMED_OUT && atomic_load(p->cli->stop) ? INTERRUPTED_MS : 0;
     return stele_publisher_close(p->publisher, left_ms, err);
 }
 
@@ -255,10 +267,11 @@ static void print_summary(publication *p, stele_status status)
                 p->delivered, p->bad, p->failed, p->taken);
         return;
     }
-    fprintf(p->cli->err, "%s: %" PRId64 " events published", p->file_name, p->delivered);
-    if (p->bad > 0) fprintf(p->cli->err, ", %" PRId64 " bad lines", p->bad);
-    if (p->failed > 0) fprintf(p->cli->err, ", %" PRId64 " not taken", p->failed);
-    fputc('\n', p->cli->err);
+    STELE_AUTO_VALUE(stele_buffer) line = {0};
+    if (p->bad > 0) stele_buffer_format(&line, ", %" PRId64 " bad lines", p->bad);
+    if (p->failed > 0) stele_buffer_format(&line, ", %" PRId64 " not taken", p->failed);
+    stele_cli_print(p->cli->err, "%s: %" PRId64 " events published%s", p->file_name, p->delivered,
+                    stele_buffer_text(&line));
     if (status == STELE_OK || p->taken == 0) return;
     if (p->failed == 0)
         fprintf(p->cli->err, "%scontinue with --skip %" PRId64 "\n",
@@ -289,6 +302,8 @@ stele_exit stele_cmd_publish(stele_cli *cli, const stele_arguments *arguments)
     stele_error close_error = {0};
     stele_status closed = finish(&p, &close_error);
     stele_meter_clear(&p.meter);
+    stele_tally_print(&p.bad_lines, cli->err, p.file_name);
+    stele_tally_print(&p.failed_lines, cli->err, p.file_name);
     if (status < 0 && err.next != STELE_NEXT_REJECT)
         stele_cli_fail_topic(cli, stele_arguments_operand(arguments, 0), &err);
     if (closed < 0) stele_cli_fail_error(cli, &close_error);

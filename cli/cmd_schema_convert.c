@@ -7,9 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/lines.h"
 #include "core/alloc.h"
-
-#define LINE_MAX_BYTES ((size_t)64 << 20)
 
 typedef enum data_form { FORM_HEX, FORM_JSON, FORM_PLAIN } data_form;
 
@@ -135,13 +134,6 @@ static void print_line(stele_cli *cli, const conversion *converter, const stele_
     fputc('\n', cli->out);
 }
 
-/* Without the byte order mark that editors put in front of a file. */
-static stele_bytes without_mark(stele_bytes line)
-{
-    bool marked = line.size >= 3 && memcmp(line.data, "\xef\xbb\xbf", 3) == 0;
-    return marked ? stele_bytes_of(line.data + 3, line.size - 3) : line;
-}
-
 stele_exit stele_cmd_schema_convert(stele_cli *cli, const stele_arguments *arguments)
 {
     STELE_AUTO_VALUE(conversion) converter = {0};
@@ -153,19 +145,11 @@ stele_exit stele_cmd_schema_convert(stele_cli *cli, const stele_arguments *argum
     if (status < 0 && !never) return stele_cli_fail_error(cli, &err);
     stele_error refusal = err;
 
-    STELE_AUTO(char) line = NULL;
-    size_t room = 0;
+    STELE_AUTO(stele_lines) lines = stele_lines_new(cli->in);
     bool failed = false;
-    bool is_first = true;
-    for (ssize_t got; (got = getline(&line, &room, cli->in)) >= 0;) {
-        if ((size_t)got > LINE_MAX_BYTES)
-            return stele_cli_fail(cli, STELE_EXIT_FAILED, "a line is longer than %zu bytes",
-                                  LINE_MAX_BYTES);
-        if (got > 0 && line[got - 1] == '\n') got--;
-        if (got > 0 && line[got - 1] == '\r') got--;
-        stele_bytes datum = stele_bytes_of(line, (size_t)got);
-        if (is_first) datum = without_mark(datum);
-        is_first = false;
+    stele_bytes datum;
+    int got;
+    while ((got = stele_lines_next(lines, &datum, &err)) > 0) {
         stele_buffer_reset(&text);
         if (never)
             err = refusal;
@@ -178,5 +162,6 @@ stele_exit stele_cmd_schema_convert(stele_cli *cli, const stele_arguments *argum
         failed = true;
         stele_cli_print(cli->out, "error: %s", err.text);
     }
+    if (got < 0) return stele_cli_fail_error(cli, &err);
     return failed ? STELE_EXIT_FAILED : STELE_EXIT_DONE;
 }

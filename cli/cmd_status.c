@@ -207,6 +207,14 @@ static stele_status find_position(board *b, row *r, stele_error *err)
     return status == STELE_E_CONFLICT ? STELE_OK : status;
 }
 
+/* A group that no worker has ever reported on has no offset that could be asked for. */
+static bool has_reported(const board *b, const char *group)
+{
+    for (size_t i = 0; i < b->count; i++)
+        if (b->rows[i].instance != NULL && strcmp(b->rows[i].name, group) == 0) return true;
+    return false;
+}
+
 static stele_status find_ends(board *b, stele_error *err)
 {
     for (size_t i = 0; i < b->count; i++) {
@@ -224,7 +232,8 @@ static stele_status find_ends(board *b, stele_error *err)
             continue;
         }
         if (status < 0) r->end = -1;
-        if (status == STELE_OK && r->position < 0) status = find_position(b, r, &why);
+        if (status == STELE_OK && r->position < 0 && has_reported(b, r->name))
+            status = find_position(b, r, &why);
         if (status < 0 && (status = spoil(b, r, &why, err)) < 0) return status;
     }
     return STELE_OK;

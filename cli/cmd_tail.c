@@ -173,7 +173,7 @@ static stele_status follow(tail *t, stele_error *err)
             return batch.status;
         }
         status = (stele_status)take_batch(t, &batch, err);
-        fflush(t->cli->out);
+        if (fflush(t->cli->out) != 0) break; /* whoever read it has gone */
     }
     return status;
 }

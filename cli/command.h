@@ -34,6 +34,8 @@ typedef struct stele_command {
     const char *example;         /* commands that a person can type, one per line */
     const stele_option *options; /* NULL: none of its own */
     bool configuration;          /* its help lists the configuration keys too */
+    bool
+        drains; /* after a signal it ends by itself, within a time of its own; others in a second */
     stele_exit (*run)(stele_cli *cli, const stele_arguments *arguments);
 } stele_command;
 

@@ -218,6 +218,7 @@ const stele_command stele_commands[] = {
                 "it waits.",
      .example = "shop run -c worker.ini -o worker.threads=4",
      .configuration = true,
+     .drains = true,
      .run = stele_cmd_run},
     {.name = "topics create",
      .operands = "AGGREGATE",

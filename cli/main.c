@@ -4,6 +4,8 @@
 #include <stele/app.h>
 #include <stele/version.h>
 
+#include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -18,18 +20,39 @@
 /* The one mutable global of the tree: what the signal handler may touch. */
 static atomic_bool stop_requested;
 
+/* The first one asks for an orderly stop; the second one ends the process at once. */
 static void on_signal(int number)
 {
-    /* The first one asks for an orderly stop; the second one ends the process at once. */
     if (atomic_exchange(&stop_requested, true)) _exit(128 + number);
 }
 
-static void handle_signals(void)
+/* The same for a command that has a second for it. */
+static void on_signal_soon(int number)
 {
-    struct sigaction action = {.sa_handler = on_signal};
+    on_signal(number);
+    alarm(1);
+}
+
+/* It hangs in a call that looks at no flag: a broker that is frozen, a pipe that nobody reads. */
+static void on_second_passed(int number)
+{
+    (void)number;
+    static const char text[] = "\ninterrupted: it did not end in order within a second\n";
+    struct pollfd out = {.fd = STDERR_FILENO, .events = POLLOUT};
+    ssize_t ignored = poll(&out, 1, 0) == 1 ? write(STDERR_FILENO, text, sizeof text - 1) : 0;
+    (void)ignored;
+    _exit(STELE_EXIT_FAILED);
+}
+
+static void handle_signals(const stele_command *command)
+{
+    struct sigaction action = {.sa_handler = command->drains ? on_signal : on_signal_soon};
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
+    struct sigaction late = {.sa_handler = on_second_passed};
+    sigemptyset(&late.sa_mask);
+    sigaction(SIGALRM, &late, NULL);
     signal(SIGPIPE, SIG_IGN);
 }
 
@@ -188,9 +211,11 @@ static stele_exit run_command(stele_cli *cli, int count, char *const *words)
     stele_exit code = command->run(cli, arguments);
     stele_client_close(cli->client);
     cli->client = NULL;
-    if (fflush(cli->out) != 0 && code == STELE_EXIT_DONE)
-        return stele_cli_fail(cli, STELE_EXIT_FAILED, "standard output cannot be written");
-    return code;
+    errno = 0;
+    bool is_written = fflush(cli->out) == 0 && ferror(cli->out) == 0;
+    if (is_written || code != STELE_EXIT_DONE) return code;
+    if (errno == EPIPE) return STELE_EXIT_FAILED; /* who read it, as `head`, has had enough */
+    return stele_cli_fail(cli, STELE_EXIT_FAILED, "standard output could not be written");
 }
 
 int stele_main(int argc, char **argv, const stele_app *app)
@@ -226,6 +251,6 @@ int stele_main(int argc, char **argv, const stele_app *app)
         print_command_help(cli.out, app->name, cli.command);
         return STELE_EXIT_DONE;
     }
-    handle_signals();
+    handle_signals(cli.command);
     return run_command(&cli, count - used, words + used);
 }

@@ -5,39 +5,31 @@
 
 #include <stele/json.h>
 
-#include <errno.h>
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/lines.h"
 #include "core/alloc.h"
 #include "core/text.h"
 #include "schemas/csv.h"
 #include "schemas/text_value.h"
 
-#define LINE_MAX_BYTES ((ssize_t)16 << 20)
-
 struct stele_record_source {
     const stele_type *type;
     stele_arena *arena;
-    int64_t line;
+    stele_lines *lines; /* NULL: CSV */
 
     stele_csv *csv; /* NULL: JSON lines */
     const stele_member **columns;
     size_t column_count;
     const stele_member **absent; /* fields without a column, which take their defaults */
     size_t absent_count;
-
-    FILE *file;
-    char *text;
-    size_t text_room;
 };
 
-static stele_record_source *source_new(FILE *file, const stele_type *type)
+static stele_record_source *source_new(const stele_type *type)
 {
     stele_record_source *source = stele_alloc(sizeof *source);
     source->type = type;
-    source->file = file;
     source->arena = stele_arena_new();
     return source;
 }
@@ -49,13 +41,14 @@ void stele_record_source_free(stele_record_source *source)
     stele_arena_free(source->arena);
     free(source->columns);
     free(source->absent);
-    free(source->text);
+    stele_lines_free(source->lines);
     free(source);
 }
 
 int64_t stele_record_source_line(const stele_record_source *source)
 {
-    return source->csv != NULL ? (int64_t)stele_csv_line(source->csv) : source->line;
+    return source->csv != NULL ? (int64_t)stele_csv_line(source->csv)
+                               : stele_lines_number(source->lines);
 }
 
 static bool has_column(const stele_record_source *source, const stele_member *field)
@@ -105,7 +98,7 @@ static stele_status find_absent(stele_record_source *source, stele_error *err)
 stele_status stele_record_source_csv(FILE *file, const stele_type *type, stele_record_source **out,
                                      stele_error *err)
 {
-    STELE_AUTO(stele_record_source) source = source_new(file, type);
+    STELE_AUTO(stele_record_source) source = source_new(type);
     source->csv = stele_csv_new(fileno(file), NULL);
     stele_csv_record header;
     stele_status status = stele_csv_next(source->csv, &header, err);
@@ -122,7 +115,9 @@ stele_status stele_record_source_csv(FILE *file, const stele_type *type, stele_r
 
 stele_record_source *stele_record_source_json(FILE *file, const stele_type *type)
 {
-    return source_new(file, type);
+    stele_record_source *source = source_new(type);
+    source->lines = stele_lines_new(file);
+    return source;
 }
 
 static int next_csv(stele_record_source *source, void *value, stele_error *err)
@@ -147,22 +142,6 @@ static int next_csv(stele_record_source *source, void *value, stele_error *err)
     return 1;
 }
 
-/* The line without its end, and without a byte order mark if it is the first. */
-static stele_bytes trimmed(const stele_record_source *source, size_t size)
-{
-    const char *text = source->text;
-    while (size > 0 && (text[size - 1] == '\n' || text[size - 1] == '\r'))
-        size--;
-    bool marked = source->line == 1 && size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0;
-    return marked ? stele_bytes_of(text + 3, size - 3) : stele_bytes_of(text, size);
-}
-
-static bool is_utf16(const stele_record_source *source, size_t size)
-{
-    return source->line == 1 && size >= 2 &&
-           (memcmp(source->text, "\xff\xfe", 2) == 0 || memcmp(source->text, "\xfe\xff", 2) == 0);
-}
-
 static bool is_blank(stele_bytes line)
 {
     size_t i = 0;
@@ -171,27 +150,14 @@ static bool is_blank(stele_bytes line)
     return i == line.size;
 }
 
-/* The next line that is more than blanks, without its end. @return 1, 0 at the end, or a failure */
+/* The next line that is more than blanks. @return 1, 0 at the end, or a failure */
 static int next_line(stele_record_source *source, stele_bytes *line, stele_error *err)
 {
-    for (;;) {
-        errno = 0;
-        ssize_t got = getline(&source->text, &source->text_room, source->file);
-        if (got < 0 && errno == EINTR)
-            return stele_fail(err, STELE_E_INTERRUPTED, STELE_NEXT_STOP, "interrupted");
-        if (got < 0 && ferror(source->file) != 0)
-            return stele_fail_cause(err, STELE_E_INVALID, STELE_NEXT_STOP, errno,
-                                    "cannot be read: %s", strerror(errno));
-        if (got < 0) return 0;
-        source->line++;
-        if (got > LINE_MAX_BYTES)
-            return stele_fail(err, STELE_E_LIMIT, STELE_NEXT_REJECT,
-                              "the line has %zd bytes, the limit is %zd", got, LINE_MAX_BYTES);
-        if (is_utf16(source, (size_t)got))
-            return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP, STELE_CSV_IS_UTF16);
-        *line = trimmed(source, (size_t)got);
-        if (!is_blank(*line)) return 1;
-    }
+    int got;
+    do {
+        got = stele_lines_next(source->lines, line, err);
+    } while (got > 0 && is_blank(*line));
+    return got;
 }
 
 int stele_record_source_next(stele_record_source *source, void *value, stele_error *err)

@@ -10,6 +10,8 @@
 
 #include "core/alloc.h"
 
+/* A line longer than PASSED_MAX is no line of a file of records. */
+enum { PASSED_MAX = 256 * 1024 * 1024 };
 enum { RECORD_MAX = 1024 * 1024, FIELDS_MAX = 10000, READ_SIZE = 64 * 1024 };
 
 struct stele_csv {
@@ -160,19 +162,22 @@ static void consume(stele_csv *csv, size_t size)
 }
 
 /* Pass over the first line of a bad record. Its LF was read, or the file ended without one, or it
- * is longer than the limit: then what follows is passed over as it comes. */
-static void pass_over_line(stele_csv *csv)
+ * is longer than the limit: then what follows is passed over as it comes.
+ * @return false: it does not end */
+static bool pass_over_line(stele_csv *csv)
 {
-    for (;;) {
+    for (size_t passed = 0; passed <= PASSED_MAX;) {
         size_t size = csv->end - csv->start;
         const uint8_t *feed = size == 0 ? NULL : memchr(csv->data + csv->start, '\n', size);
         if (feed != NULL) {
             consume(csv, (size_t)(feed - (csv->data + csv->start)) + 1);
-            return;
+            return true;
         }
+        passed += size;
         csv->start = csv->end;
-        if (csv->at_end || fill(csv, NULL) < 0) return;
+        if (csv->at_end || fill(csv, NULL) < 0) return true;
     }
+    return false;
 }
 
 /* A cell at `at`, taken out of its quotes; moves `at` behind it. */
@@ -240,10 +245,10 @@ static stele_status find_end(stele_csv *csv, size_t *size, stele_error *err)
         if ((status = fill(csv, err)) < 0) return status;
     }
     if (s.at > csv->record_max) {
-        pass_over_line(csv);
-        return stele_fail(err, STELE_E_LIMIT, STELE_NEXT_REJECT,
-                          "the record is larger than %zu bytes; a quote may not be closed",
-                          csv->record_max);
+        bool ends = pass_over_line(csv);
+        return stele_fail(err, STELE_E_LIMIT, ends ? STELE_NEXT_REJECT : STELE_NEXT_STOP,
+                          "the record is larger than %zu bytes; %s", csv->record_max,
+                          ends ? "a quote may not be closed" : "its line does not end");
     }
     if (s.garbage || s.state == IN_QUOTES) {
         pass_over_line(csv);

@@ -186,7 +186,7 @@ def a_full_output_is_a_failure():
         schema = program.file("int.avsc", '"int"')
         done = subprocess.run([program.path, "schema", "canonical", schema], stdout=full,
                               stderr=subprocess.PIPE, text=True)
-        assert done.returncode == 1 and "standard output cannot be written" in done.stderr, done
+        assert done.returncode == 1 and "standard output could not be written" in done.stderr, done
 
 
 if __name__ == "__main__":

@@ -65,6 +65,12 @@ class Broker:
     def kill(self):
         self._call("kill")
 
+    def pause(self):
+        self._call("pause")
+
+    def resume(self):
+        self._call("resume")
+
     def start(self):
         self._call("start")
 
