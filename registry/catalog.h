@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * What the records of _stele.schemas add up to: subjects with their versions, and ids with their
- * schemas. A fold: whoever applies the same records has the same catalog, as only the order of the
+ * schemas. A fold: the same records give the same catalog, as only the order of the
  * log decides. It knows neither log nor threads, and does not parse schemas. */
 #ifndef STELE_REGISTRY_CATALOG_H
 #define STELE_REGISTRY_CATALOG_H
@@ -17,7 +17,7 @@ typedef struct stele_catalog_schema {
     size_t text_size;
     stele_registry_link *links;
     size_t link_count;
-    stele_schema *parsed; /* once somebody asked for it */
+    stele_schema *parsed; /* once it has been asked for */
 } stele_catalog_schema;
 
 typedef enum stele_version_state {

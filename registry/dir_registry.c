@@ -174,7 +174,7 @@ static bool parse_file(dir_registry *registry, size_t index, const stele_schema 
                               &file->failure) == STELE_OK;
 }
 
-/* First those that stand alone, then those that refer to them, until nothing more comes of it. */
+/* First the schemas without references, then those that refer to them, until no more can be parsed. */
 static void parse_files(dir_registry *registry)
 {
     for (size_t i = 0; i < registry->count; i++)

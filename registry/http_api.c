@@ -45,16 +45,16 @@ static stele_status refused(const char *url, long code, stele_error *err)
 static stele_status fail_code(const char *url, const char *what, long code, stele_bytes answer,
                               stele_error *err)
 {
-    answer_error said = read_error(answer);
+    answer_error answered = read_error(answer);
     if (code == 401 || code == 403) return refused(url, code, err);
     if (code == 408 || code == 429 || code >= 500) {
         return stele_fail_cause(err, STELE_E_UNAVAILABLE, STELE_NEXT_RETRY, (int)code,
                                 "registry %s: %s: it answers %ld %s", url, what, code,
-                                said.message);
+                                answered.message);
     }
-    if (code == 404 && said.code >= 40401 && said.code <= 40499) {
-        return stele_fail_cause(err, STELE_E_NOT_FOUND, STELE_NEXT_RETRY, (int)said.code,
-                                "registry %s has no %s: %s", url, what, said.message);
+    if (code == 404 && answered.code >= 40401 && answered.code <= 40499) {
+        return stele_fail_cause(err, STELE_E_NOT_FOUND, STELE_NEXT_RETRY, (int)answered.code,
+                                "registry %s has no %s: %s", url, what, answered.message);
     }
     if (code == 404) { /* an ingress whose registry is starting answers like this */
         return stele_fail_cause(err, STELE_E_UNAVAILABLE, STELE_NEXT_RETRY, (int)code,
@@ -65,32 +65,34 @@ static stele_status fail_code(const char *url, const char *what, long code, stel
     if (code == 409) {
         return stele_fail_cause(err, STELE_E_INCOMPATIBLE, STELE_NEXT_STOP, (int)code,
                                 "%s (`stele schema level` shows and sets its level): %s", what,
-                                said.message);
+                                answered.message);
     }
     if (code == 422) {
         return stele_fail_cause(err, STELE_E_INVALID, STELE_NEXT_REJECT,
-                                said.code == 0 ? (int)code : (int)said.code, "%s: %s", what,
-                                said.message);
+                                answered.code == 0 ? (int)code : (int)answered.code, "%s: %s", what,
+                                answered.message);
     }
     return stele_fail_cause(err, STELE_E_INVALID, STELE_NEXT_STOP, (int)code,
-                            "registry %s: %s: it answers %ld %s", url, what, code, said.message);
+                            "registry %s: %s: it answers %ld %s", url, what, code,
+                            answered.message);
 }
 
 static stele_status fail_answer(const char *url, const char *what, const char *why,
                                 stele_error *err)
 {
     return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
-                      "registry %s: %s: the answer makes no sense: %s", url, what, why);
+                      "registry %s: %s: the answer is malformed: %s", url, what, why);
 }
 
 /* One request. @param what  for messages. @param out  the JSON of a 2xx answer, owned */
-static stele_status send(stele_http *http, const char *method, const char *what, const char *path,
-                         stele_bytes body, stele_deadline until, json_t **out, stele_error *err)
+static stele_status send(stele_confluent *http, const char *method, const char *what,
+                         const char *path, stele_bytes body, stele_deadline until, json_t **out,
+                         stele_error *err)
 {
     STELE_AUTO_VALUE(stele_buffer) answer = {0};
     long code;
-    const char *url = stele_http_url(http);
-    stele_status status = stele_http_ask(http, method, path, body, until, &answer, &code, err);
+    const char *url = stele_confluent_url(http);
+    stele_status status = stele_confluent_ask(http, method, path, body, until, &answer, &code, err);
     if (status < 0) return status;
     if (code < 200 || code > 299)
         return fail_code(url, what, code, stele_buffer_view(&answer), err);
@@ -102,8 +104,8 @@ static stele_status send(stele_http *http, const char *method, const char *what,
     return STELE_OK;
 }
 
-static stele_status ask(stele_http *http, const char *what, const char *path, stele_deadline until,
-                        json_t **out, stele_error *err)
+static stele_status ask(stele_confluent *http, const char *what, const char *path,
+                        stele_deadline until, json_t **out, stele_error *err)
 {
     return send(http, "GET", what, path, stele_text(NULL), until, out, err);
 }
@@ -167,7 +169,7 @@ static const char *read_entry(const json_t *json, stele_registry_entry *out)
 
 /* ---- calls ---- */
 
-static stele_status ask_entry(stele_http *http, const char *what, const char *path,
+static stele_status ask_entry(stele_confluent *http, const char *what, const char *path,
                               stele_deadline until, stele_registry_entry *out, stele_error *err)
 {
     STELE_AUTO(json_t) json = NULL;
@@ -175,14 +177,14 @@ static stele_status ask_entry(stele_http *http, const char *what, const char *pa
     if (status < 0) return status;
     STELE_AUTO_VALUE(stele_registry_entry) entry = {0};
     const char *why = read_entry(json, &entry);
-    if (why != NULL) return fail_answer(stele_http_url(http), what, why, err);
+    if (why != NULL) return fail_answer(stele_confluent_url(http), what, why, err);
     *out = entry;
     entry = (stele_registry_entry){0};
     return STELE_OK;
 }
 
-stele_status stele_http_api_schema(stele_http *http, int32_t id, stele_deadline until,
-                                   stele_registry_entry *out, stele_error *err)
+stele_status stele_confluent_schema(stele_confluent *http, int32_t id, stele_deadline until,
+                                    stele_registry_entry *out, stele_error *err)
 {
     char path[48];
     char what[48];
@@ -194,7 +196,7 @@ stele_status stele_http_api_schema(stele_http *http, int32_t id, stele_deadline 
     if (entry.id != 0 && entry.id != id) {
         char why[64];
         snprintf(why, sizeof why, "it is about id %d", (int)entry.id);
-        return fail_answer(stele_http_url(http), what, why, err);
+        return fail_answer(stele_confluent_url(http), what, why, err);
     }
     entry.id = id;
     entry.version = 0;
@@ -203,34 +205,34 @@ stele_status stele_http_api_schema(stele_http *http, int32_t id, stele_deadline 
     return STELE_OK;
 }
 
-stele_status stele_http_api_version(stele_http *http, const char *subject, int32_t version,
-                                    stele_deadline until, stele_registry_entry *out,
-                                    stele_error *err)
+stele_status stele_confluent_version(stele_confluent *http, const char *subject, int32_t version,
+                                     stele_deadline until, stele_registry_entry *out,
+                                     stele_error *err)
 {
     char number[16] = "latest";
     if (version > 0) snprintf(number, sizeof number, "%d", (int)version);
-    STELE_AUTO(char) segment = stele_http_segment(subject);
+    STELE_AUTO(char) segment = stele_confluent_segment(subject);
     STELE_AUTO(char) path = stele_strdup_format("/subjects/%s/versions/%s", segment, number);
     STELE_AUTO(char) what = stele_strdup_format("subject %s, version %s", subject, number);
     STELE_AUTO_VALUE(stele_registry_entry) entry = {0};
     stele_status status = ask_entry(http, what, path, until, &entry, err);
     if (status < 0) return status;
     if (entry.version == 0 || (version > 0 && entry.version != version))
-        return fail_answer(stele_http_url(http), what, "it is about another version", err);
+        return fail_answer(stele_confluent_url(http), what, "it is about another version", err);
     *out = entry;
     entry = (stele_registry_entry){0};
     return STELE_OK;
 }
 
 /* Does it answer what every registry does? Else a 404 is of something before it. */
-static stele_status ask_types(stele_http *http, stele_deadline until, stele_error *err)
+static stele_status ask_types(stele_confluent *http, stele_deadline until, stele_error *err)
 {
     STELE_AUTO(json_t) json = NULL;
     return ask(http, "list of types", "/schemas/types", until, &json, err);
 }
 
-stele_status stele_http_api_genesis(stele_http *http, stele_deadline until, char out[37],
-                                    stele_error *err)
+stele_status stele_confluent_genesis(stele_confluent *http, stele_deadline until, char out[37],
+                                     stele_error *err)
 {
     STELE_AUTO(json_t) json = NULL;
     stele_uuid uuid;
@@ -271,23 +273,24 @@ static char **copy_names(const json_t *list)
     return names;
 }
 
-stele_status stele_http_api_subjects(stele_http *http, stele_deadline until, char ***out,
-                                     stele_error *err)
+stele_status stele_confluent_subjects(stele_confluent *http, stele_deadline until, char ***out,
+                                      stele_error *err)
 {
     STELE_AUTO(json_t) json = NULL;
     stele_status status = ask(http, "list of subjects", "/subjects", until, &json, err);
     if (status < 0) return status;
     char **names = json_is_array(json) ? copy_names(json) : NULL;
     if (names == NULL)
-        return fail_answer(stele_http_url(http), "subjects", "it is not a list of names", err);
+        return fail_answer(stele_confluent_url(http), "subjects", "it is not a list of names", err);
     *out = names;
     return STELE_OK;
 }
 
-stele_status stele_http_api_versions(stele_http *http, const char *subject, stele_deadline until,
-                                     int32_t **out, size_t *count, stele_error *err)
+stele_status stele_confluent_versions(stele_confluent *http, const char *subject,
+                                      stele_deadline until, int32_t **out, size_t *count,
+                                      stele_error *err)
 {
-    STELE_AUTO(char) segment = stele_http_segment(subject);
+    STELE_AUTO(char) segment = stele_confluent_segment(subject);
     STELE_AUTO(char) path = stele_strdup_format("/subjects/%s/versions", segment);
     STELE_AUTO(char) what = stele_strdup_format("subject %s", subject);
     STELE_AUTO(json_t) json = NULL;
@@ -303,7 +306,7 @@ stele_status stele_http_api_versions(stele_http *http, const char *subject, stel
     }
     if (!ok) {
         free(versions);
-        return fail_answer(stele_http_url(http), what, "it is not a list of versions", err);
+        return fail_answer(stele_confluent_url(http), what, "it is not a list of versions", err);
     }
     *out = versions;
     *count = size;
@@ -324,16 +327,16 @@ static char *registration(stele_bytes text, const stele_registry_reference *refe
     return json_dumps(body, JSON_COMPACT);
 }
 
-stele_status stele_http_api_register(stele_http *http, const char *subject, stele_bytes text,
-                                     const stele_registry_reference *references, size_t count,
-                                     stele_deadline until, int32_t *id, stele_error *err)
+stele_status stele_confluent_register(stele_confluent *http, const char *subject, stele_bytes text,
+                                      const stele_registry_reference *references, size_t count,
+                                      stele_deadline until, int32_t *id, stele_error *err)
 {
     if (!stele_utf8_is_valid(text)) {
         return stele_fail(err, STELE_E_INVALID, STELE_NEXT_REJECT,
                           "the schema for subject %s is not UTF-8", subject);
     }
     STELE_AUTO(char) body = registration(text, references, count);
-    STELE_AUTO(char) segment = stele_http_segment(subject);
+    STELE_AUTO(char) segment = stele_confluent_segment(subject);
     STELE_AUTO(char) path = stele_strdup_format("/subjects/%s/versions", segment);
     STELE_AUTO(char) what = stele_strdup_format("subject %s", subject);
     STELE_AUTO(json_t) json = NULL;
@@ -341,7 +344,7 @@ stele_status stele_http_api_register(stele_http *http, const char *subject, stel
     if (status < 0) return status;
     int32_t given;
     if (!json_is_object(json) || !read_number(json, "id", &given) || given == 0)
-        return fail_answer(stele_http_url(http), what, "it has no \"id\"", err);
+        return fail_answer(stele_confluent_url(http), what, "it has no \"id\"", err);
     *id = given;
     return STELE_OK;
 }
@@ -352,7 +355,7 @@ stele_status stele_http_api_register(stele_http *http, const char *subject, stel
 static char *config_path(const char *subject)
 {
     if (subject == NULL) return stele_strdup("/config");
-    STELE_AUTO(char) segment = stele_http_segment(subject);
+    STELE_AUTO(char) segment = stele_confluent_segment(subject);
     return stele_strdup_format("/config/%s", segment);
 }
 
@@ -362,8 +365,8 @@ static char *config_name(const char *subject)
     return stele_strdup_format("the level of subject %s", subject);
 }
 
-stele_status stele_http_api_level(stele_http *http, const char *subject, stele_deadline until,
-                                  stele_compatibility *out, stele_error *err)
+stele_status stele_confluent_level(stele_confluent *http, const char *subject, stele_deadline until,
+                                   stele_compatibility *out, stele_error *err)
 {
     STELE_AUTO(char) path = config_path(subject);
     STELE_AUTO(char) what = config_name(subject);
@@ -372,13 +375,13 @@ stele_status stele_http_api_level(stele_http *http, const char *subject, stele_d
     if (status < 0) return status;
     const char *name = read_text(json, "compatibilityLevel");
     if (name == NULL || stele_compatibility_parse(stele_text(name), out, NULL) < 0)
-        return fail_answer(stele_http_url(http), what, "it is none of the seven levels", err);
+        return fail_answer(stele_confluent_url(http), what, "it is none of the seven levels", err);
     return STELE_OK;
 }
 
-stele_status stele_http_api_set_level(stele_http *http, const char *subject,
-                                      const stele_compatibility *level, stele_deadline until,
-                                      stele_error *err)
+stele_status stele_confluent_set_level(stele_confluent *http, const char *subject,
+                                       const stele_compatibility *level, stele_deadline until,
+                                       stele_error *err)
 {
     STELE_AUTO(char) path = config_path(subject);
     STELE_AUTO(char) what = config_name(subject);

@@ -11,7 +11,7 @@
 
 enum { CONNECT_MS = 3000, POLL_MS = 1000 };
 
-struct stele_http {
+struct stele_confluent {
     const stele_registry_options *options;
     CURLM *multi;
     CURL *easy;
@@ -26,9 +26,9 @@ struct stele_http {
 
 static size_t take_answer(char *data, size_t size, size_t count, void *context)
 {
-    stele_http *http = context;
+    stele_confluent *http = context;
     size_t more = size * count;
-    if (more > STELE_HTTP_ANSWER_MAX - http->answer->size) {
+    if (more > STELE_CONFLUENT_ANSWER_MAX - http->answer->size) {
         http->too_large = true;
         return 0;
     }
@@ -36,7 +36,7 @@ static size_t take_answer(char *data, size_t size, size_t count, void *context)
     return more;
 }
 
-static void set_authentication(stele_http *http)
+static void set_authentication(stele_confluent *http)
 {
     const stele_registry_options *options = http->options;
     if (options->user != NULL) {
@@ -50,7 +50,7 @@ static void set_authentication(stele_http *http)
     }
 }
 
-static void set_tls(stele_http *http)
+static void set_tls(stele_confluent *http)
 {
     const stele_registry_options *options = http->options;
     if (options->ca_file != NULL) curl_easy_setopt(http->easy, CURLOPT_CAINFO, options->ca_file);
@@ -60,11 +60,11 @@ static void set_tls(stele_http *http)
     curl_easy_setopt(http->easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
 }
 
-stele_http *stele_http_new(const stele_registry_options *options)
+stele_confluent *stele_confluent_new(const stele_registry_options *options)
 {
-    stele_http *http = stele_alloc(sizeof *http);
+    stele_confluent *http = stele_alloc(sizeof *http);
     http->options = options;
-    curl_global_init(CURL_GLOBAL_DEFAULT); /* counted; ends with stele_http_free */
+    curl_global_init(CURL_GLOBAL_DEFAULT); /* counted; ends with stele_confluent_free */
     http->multi = curl_multi_init();
     http->easy = curl_easy_init();
     if (http->multi == NULL || http->easy == NULL) stele_out_of_memory(sizeof *http);
@@ -87,7 +87,7 @@ stele_http *stele_http_new(const stele_registry_options *options)
     return http;
 }
 
-void stele_http_free(stele_http *http)
+void stele_confluent_free(stele_confluent *http)
 {
     if (http == NULL) return;
     curl_easy_cleanup(http->easy);
@@ -97,7 +97,7 @@ void stele_http_free(stele_http *http)
     free(http);
 }
 
-void stele_http_cancel(stele_http *http)
+void stele_confluent_cancel(stele_confluent *http)
 {
     atomic_store(&http->cancelled, true);
     curl_multi_wakeup(http->multi);
@@ -117,14 +117,14 @@ static bool is_setting_wrong(CURLcode code)
     }
 }
 
-static stele_status explain(const stele_http *http, CURLcode code, stele_error *err)
+static stele_status explain(const stele_confluent *http, CURLcode code, stele_error *err)
 {
     const char *url = http->options->url;
     const char *why = http->complaint[0] == '\0' ? curl_easy_strerror(code) : http->complaint;
     if (http->too_large) {
         return stele_fail(err, STELE_E_LIMIT, STELE_NEXT_STOP,
                           "registry %s: the answer is larger than %d bytes", url,
-                          STELE_HTTP_ANSWER_MAX);
+                          STELE_CONFLUENT_ANSWER_MAX);
     }
     if (is_setting_wrong(code)) {
         return stele_fail_cause(err, STELE_E_INVALID, STELE_NEXT_STOP, (int)code,
@@ -137,14 +137,14 @@ static stele_status explain(const stele_http *http, CURLcode code, stele_error *
     return stele_fail_cause(err, status, STELE_NEXT_RETRY, (int)code, "registry %s: %s", url, why);
 }
 
-static stele_status cancelled(const stele_http *http, stele_error *err)
+static stele_status cancelled(const stele_confluent *http, stele_error *err)
 {
     return stele_fail(err, STELE_E_INTERRUPTED, STELE_NEXT_STOP,
                       "registry %s: the request was cancelled", http->options->url);
 }
 
-/* Until the transfer is over or somebody cancels it. */
-static stele_status transfer(stele_http *http, stele_error *err)
+/* Until the transfer is over or is cancelled. */
+static stele_status transfer(stele_confluent *http, stele_error *err)
 {
     for (;;) {
         int running = 0;
@@ -166,9 +166,9 @@ static stele_status transfer(stele_http *http, stele_error *err)
     }
 }
 
-stele_status stele_http_ask(stele_http *http, const char *method, const char *path,
-                            stele_bytes body, stele_deadline until, stele_buffer *answer,
-                            long *code, stele_error *err)
+stele_status stele_confluent_ask(stele_confluent *http, const char *method, const char *path,
+                                 stele_bytes body, stele_deadline until, stele_buffer *answer,
+                                 long *code, stele_error *err)
 {
     if (atomic_load(&http->cancelled)) return cancelled(http, err);
     int timeout_ms = stele_deadline_remaining_ms(until, http->options->timeout_ms);
@@ -201,12 +201,12 @@ stele_status stele_http_ask(stele_http *http, const char *method, const char *pa
     return status;
 }
 
-const char *stele_http_url(const stele_http *http)
+const char *stele_confluent_url(const stele_confluent *http)
 {
     return http->options->url;
 }
 
-char *stele_http_segment(const char *text)
+char *stele_confluent_segment(const char *text)
 {
     char *escaped = curl_easy_escape(NULL, text, (int)strlen(text));
     if (escaped == NULL) stele_out_of_memory(strlen(text));

@@ -10,16 +10,17 @@
 #include "core/scope.h"
 #include "registry/registry.h"
 
-enum { STELE_HTTP_ANSWER_MAX = 1 << 20 }; /* bytes */
+enum { STELE_CONFLUENT_ANSWER_MAX = 1 << 20 }; /* bytes */
 
 /** A connection that is kept open between requests. Used by one thread at a time, but for _cancel.
  */
-typedef struct stele_http stele_http;
+typedef struct stele_confluent stele_confluent;
 
-/** @param options  borrowed; must outlive it. @return caller owns; release with stele_http_free */
-stele_http *stele_http_new(const stele_registry_options *options);
-void stele_http_free(stele_http *http);
-STELE_SCOPE(stele_http, stele_http_free);
+/** @param options  borrowed; must outlive it. @return caller owns; release with
+ * stele_confluent_free */
+stele_confluent *stele_confluent_new(const stele_registry_options *options);
+void stele_confluent_free(stele_confluent *http);
+STELE_SCOPE(stele_confluent, stele_confluent_free);
 
 /**
  * Send one request and wait for the whole answer, whatever its status code.
@@ -34,17 +35,17 @@ STELE_SCOPE(stele_http, stele_http_free);
  *         STELE_E_INTERRUPTED  cancelled (next = STOP)
  *         STELE_E_INVALID      TLS or URL are not as they must be (next = STOP)
  */
-stele_status stele_http_ask(stele_http *http, const char *method, const char *path,
-                            stele_bytes body, stele_deadline until, stele_buffer *answer,
-                            long *code, stele_error *err);
+stele_status stele_confluent_ask(stele_confluent *http, const char *method, const char *path,
+                                 stele_bytes body, stele_deadline until, stele_buffer *answer,
+                                 long *code, stele_error *err);
 
 /** End the request in flight, and every later one at once. Any thread. */
-void stele_http_cancel(stele_http *http);
+void stele_confluent_cancel(stele_confluent *http);
 
 /** registry.url, for messages. */
-const char *stele_http_url(const stele_http *http);
+const char *stele_confluent_url(const stele_confluent *http);
 
 /** `text` percent-encoded for one segment of a path. Caller owns. */
-char *stele_http_segment(const char *text);
+char *stele_confluent_segment(const char *text);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * The `http(s)://…` registry: what has been asked for by id is kept; a few threads ask for the
  * rest, so that no caller waits longer than it wants to. What fails is asked for again only after a
- * pause, and only if somebody still wants it. */
+ * pause, and only if a caller still wants it. */
 #include "core/alloc.h"
 #include "core/monitor.h"
 #include "core/table.h"
@@ -38,7 +38,7 @@ typedef struct http_registry http_registry;
 
 typedef struct fetcher {
     http_registry *registry;
-    stele_http *http;
+    stele_confluent *http;
     stele_thread thread;
 } fetcher;
 
@@ -90,17 +90,17 @@ static bool may_pass(stele_status status)
 
 /* ---- the threads that ask ---- */
 
-static stele_status fetch(http_registry *registry, stele_http *http, int32_t id, stele_schema **out,
-                          stele_error *err)
+static stele_status fetch(http_registry *registry, stele_confluent *http, int32_t id,
+                          stele_schema **out, stele_error *err)
 {
     STELE_AUTO_VALUE(stele_registry_entry) entry = {0};
     stele_deadline until = stele_deadline_after(
         clock_of(registry), (int64_t)REQUESTS_OF_ONE * registry->options.timeout_ms);
-    stele_status status = stele_http_api_schema(http, id, until, &entry, err);
+    stele_status status = stele_confluent_schema(http, id, until, &entry, err);
     if (status < 0) return status;
     char name[48];
     snprintf(name, sizeof name, "schema %d of the registry", (int)id);
-    return stele_http_resolve(http, &entry, name, until, out, err);
+    return stele_confluent_resolve(http, &entry, name, until, out, err);
 }
 
 /* Keep what came of a request; the lock is held. */
@@ -156,14 +156,14 @@ static stele_status need_fetcher(http_registry *registry, stele_error *err)
     if (registry->queued < registry->idle || registry->fetcher_count == FETCHERS_MAX)
         return STELE_OK;
     fetcher *added = &registry->fetchers[registry->fetcher_count];
-    *added = (fetcher){.registry = registry, .http = stele_http_new(&registry->options)};
+    *added = (fetcher){.registry = registry, .http = stele_confluent_new(&registry->options)};
     int code =
         stele_thread_start(registry->base.runtime, &added->thread, "registry", run_fetcher, added);
     if (code == 0) {
         registry->fetcher_count++;
         return STELE_OK;
     }
-    stele_http_free(added->http);
+    stele_confluent_free(added->http);
     if (registry->fetcher_count > 0) return STELE_OK;
     return stele_fail_cause(err, STELE_E_UNAVAILABLE, STELE_NEXT_RETRY, code,
                             "registry %s: no thread could be started", registry->options.url);
@@ -244,7 +244,7 @@ static stele_status wait_known(http_registry *registry, int32_t id, stele_deadli
                                known_id **out, stele_error *err)
 {
     for (;;) {
-        known_id *known = NULL; /* anew each time: a sweep may have come between */
+        known_id *known = NULL; /* looked up again each time: a sweep may have moved it */
         stele_status status = find_or_add(registry, id, &known, err);
         if (status < 0) return status;
         if (known->state == KNOWN) {
@@ -275,14 +275,14 @@ static stele_status schema_of_id(stele_registry *self, int32_t id, int timeout_m
 
 /* ---- calls in the caller's thread ---- */
 
-typedef stele_status request(stele_http *http, void *context, stele_deadline until,
+typedef stele_status request(stele_confluent *http, void *context, stele_deadline until,
                              stele_error *err);
 
 /* Again and again, until the deadline, while it may pass. */
 static stele_status ask_patiently(http_registry *registry, request *ask, void *context,
                                   stele_deadline until, stele_error *err)
 {
-    STELE_AUTO(stele_http) http = stele_http_new(&registry->options);
+    STELE_AUTO(stele_confluent) http = stele_confluent_new(&registry->options);
     for (unsigned failures = 1;; failures++) {
         stele_status status = ask(http, context, until, err);
         int pause = stele_deadline_remaining_ms(until, pause_ms(failures));
@@ -299,17 +299,17 @@ typedef struct registration {
     int32_t id;
 } registration;
 
-static stele_status post_schema(stele_http *http, void *context, stele_deadline until,
+static stele_status post_schema(stele_confluent *http, void *context, stele_deadline until,
                                 stele_error *err)
 {
     registration *r = context;
     stele_status status = STELE_OK;
     if (r->schema == NULL)
-        status = stele_http_resolve(http, &r->proposal, r->subject, until, &r->schema, err);
+        status = stele_confluent_resolve(http, &r->proposal, r->subject, until, &r->schema, err);
     if (status < 0) return status;
-    return stele_http_api_register(http, r->subject, stele_text(r->proposal.text),
-                                   r->proposal.references, r->proposal.reference_count, until,
-                                   &r->id, err);
+    return stele_confluent_register(http, r->subject, stele_text(r->proposal.text),
+                                    r->proposal.references, r->proposal.reference_count, until,
+                                    &r->id, err);
 }
 
 /* What failed for an id may be asked for again at once. */
@@ -335,7 +335,7 @@ static stele_status schema_of_new_id(stele_registry *self, int32_t id, stele_dea
     }
 }
 
-/* An id that stands for another schema would make every event unreadable: look. */
+/* An id that belongs to another schema would make every event unreadable: look. */
 static stele_status verify(stele_registry *self, const registration *r, stele_deadline until,
                            stele_error *err)
 {
@@ -356,7 +356,7 @@ static stele_status register_schema(stele_registry *self, const char *subject, s
     stele_deadline until = deadline_of(registry, timeout_ms);
     if (subject[0] == '\0' || memchr(text.data, '\0', text.size) != NULL) {
         return stele_fail(err, STELE_E_INVALID, STELE_NEXT_REJECT,
-                          "subject \"%s\": want a name, and a schema without a NUL", subject);
+                          "subject \"%s\": expected a name, and a schema without a NUL", subject);
     }
     STELE_AUTO(char) copy = stele_strndup((const char *)text.data, text.size);
     registration r = {.subject = subject,
@@ -370,10 +370,10 @@ static stele_status register_schema(stele_registry *self, const char *subject, s
     return status;
 }
 
-static stele_status get_genesis(stele_http *http, void *context, stele_deadline until,
+static stele_status get_genesis(stele_confluent *http, void *context, stele_deadline until,
                                 stele_error *err)
 {
-    return stele_http_api_genesis(http, until, context, err);
+    return stele_confluent_genesis(http, until, context, err);
 }
 
 static stele_status genesis(stele_registry *self, int timeout_ms, char out[37], stele_error *err)
@@ -382,10 +382,10 @@ static stele_status genesis(stele_registry *self, int timeout_ms, char out[37], 
     return ask_patiently(registry, get_genesis, out, deadline_of(registry, timeout_ms), err);
 }
 
-static stele_status get_subjects(stele_http *http, void *context, stele_deadline until,
+static stele_status get_subjects(stele_confluent *http, void *context, stele_deadline until,
                                  stele_error *err)
 {
-    return stele_http_api_subjects(http, until, context, err);
+    return stele_confluent_subjects(http, until, context, err);
 }
 
 static stele_status list_subjects(stele_registry *self, int timeout_ms, char ***out,
@@ -403,11 +403,11 @@ typedef struct version_question {
     stele_registry_entry entry;
 } version_question;
 
-static stele_status get_versions(stele_http *http, void *context, stele_deadline until,
+static stele_status get_versions(stele_confluent *http, void *context, stele_deadline until,
                                  stele_error *err)
 {
     version_question *q = context;
-    return stele_http_api_versions(http, q->subject, until, &q->versions, &q->count, err);
+    return stele_confluent_versions(http, q->subject, until, &q->versions, &q->count, err);
 }
 
 static stele_status list_versions(stele_registry *self, const char *subject, int timeout_ms,
@@ -423,11 +423,11 @@ static stele_status list_versions(stele_registry *self, const char *subject, int
     return STELE_OK;
 }
 
-static stele_status get_version(stele_http *http, void *context, stele_deadline until,
+static stele_status get_version(stele_confluent *http, void *context, stele_deadline until,
                                 stele_error *err)
 {
     version_question *q = context;
-    return stele_http_api_version(http, q->subject, q->version, until, &q->entry, err);
+    return stele_confluent_version(http, q->subject, q->version, until, &q->entry, err);
 }
 
 static stele_status find_version(stele_registry *self, const char *subject, int32_t version,
@@ -448,14 +448,14 @@ typedef struct level_question {
     const stele_compatibility *set; /* when it is to be set; NULL: to be taken away */
 } level_question;
 
-static stele_status get_level(stele_http *http, void *context, stele_deadline until,
+static stele_status get_level(stele_confluent *http, void *context, stele_deadline until,
                               stele_error *err)
 {
     level_question *q = context;
-    stele_status status = stele_http_api_level(http, q->subject, until, &q->level, err);
+    stele_status status = stele_confluent_level(http, q->subject, until, &q->level, err);
     q->is_own = status == STELE_OK && q->subject != NULL;
     if (status != STELE_E_NOT_FOUND || q->subject == NULL) return status;
-    return stele_http_api_level(http, NULL, until, &q->level, err);
+    return stele_confluent_level(http, NULL, until, &q->level, err);
 }
 
 static stele_status find_level(stele_registry *self, const char *subject, int timeout_ms,
@@ -471,11 +471,11 @@ static stele_status find_level(stele_registry *self, const char *subject, int ti
     return STELE_OK;
 }
 
-static stele_status put_level(stele_http *http, void *context, stele_deadline until,
+static stele_status put_level(stele_confluent *http, void *context, stele_deadline until,
                               stele_error *err)
 {
     const level_question *q = context;
-    return stele_http_api_set_level(http, q->subject, q->set, until, err);
+    return stele_confluent_set_level(http, q->subject, q->set, until, err);
 }
 
 static stele_status set_level(stele_registry *self, const char *subject,
@@ -493,12 +493,12 @@ static void stop_fetchers(http_registry *registry)
     stele_monitor_lock(&registry->monitor);
     registry->closing = true;
     for (size_t i = 0; i < registry->fetcher_count; i++)
-        stele_http_cancel(registry->fetchers[i].http);
+        stele_confluent_cancel(registry->fetchers[i].http);
     stele_monitor_wake(&registry->monitor);
     stele_monitor_unlock(&registry->monitor);
     for (size_t i = 0; i < registry->fetcher_count; i++) {
         stele_thread_join(registry->fetchers[i].thread);
-        stele_http_free(registry->fetchers[i].http);
+        stele_confluent_free(registry->fetchers[i].http);
     }
 }
 
@@ -529,7 +529,7 @@ static stele_status check_options(const stele_registry_options *options, stele_e
     size_t host_size = strcspn(host, "/?#");
     if (host_size == 0 || host[host_size + strcspn(host + host_size, "?#")] != '\0') {
         return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
-                          "registry.url %s: want http(s)://host[:port][/path]",
+                          "registry.url %s: expected http(s)://host[:port][/path]",
                           stele_quote(stele_text(url)).text);
     }
     if (memchr(host, '@', host_size) != NULL) {

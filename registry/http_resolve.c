@@ -13,9 +13,9 @@ typedef struct referred {
 } referred;
 
 typedef struct resolution {
-    stele_http *http;
+    stele_confluent *http;
     stele_deadline until;
-    referred found[STELE_HTTP_REFERRED_MAX];
+    referred found[STELE_CONFLUENT_REFERRED_MAX];
     size_t count;
 } resolution;
 
@@ -33,8 +33,8 @@ static stele_status too_many(const resolution *r, const char *name, const char *
                              stele_error *err)
 {
     return stele_fail(err, STELE_E_LIMIT, STELE_NEXT_STOP,
-                      "registry %s: %s: more than %d schemas %s", stele_http_url(r->http), name,
-                      max, what);
+                      "registry %s: %s: more than %d schemas %s", stele_confluent_url(r->http),
+                      name, max, what);
 }
 
 static stele_status parse(resolution *r, const stele_registry_entry *entry, const char *name,
@@ -53,8 +53,8 @@ static stele_status refer(resolution *r, const stele_registry_reference *referen
     }
     STELE_AUTO_VALUE(stele_registry_entry) entry = {0};
     stele_schema *schema;
-    stele_status status = stele_http_api_version(r->http, reference->subject, reference->version,
-                                                 r->until, &entry, err);
+    stele_status status = stele_confluent_version(r->http, reference->subject, reference->version,
+                                                  r->until, &entry, err);
     if (status == STELE_E_NOT_FOUND && err != NULL) {
         err->status = STELE_E_INVALID;
         err->next = STELE_NEXT_STOP;
@@ -63,9 +63,10 @@ static stele_status refer(resolution *r, const stele_registry_reference *referen
     if (status < 0) return status;
     status = parse(r, &entry, reference->subject, depth + 1, &schema, err);
     if (status < 0) return status;
-    if (r->count == STELE_HTTP_REFERRED_MAX) {
+    if (r->count == STELE_CONFLUENT_REFERRED_MAX) {
         stele_schema_free(schema);
-        return too_many(r, reference->subject, "are referred to", STELE_HTTP_REFERRED_MAX, err);
+        return too_many(r, reference->subject, "are referred to", STELE_CONFLUENT_REFERRED_MAX,
+                        err);
     }
     r->found[r->count++] = (referred){stele_strdup(reference->subject), reference->version, schema};
     *out = schema;
@@ -78,8 +79,8 @@ STELE_SCOPE(schema_view, free);
 static stele_status parse(resolution *r, const stele_registry_entry *entry, const char *name,
                           unsigned depth, stele_schema **out, stele_error *err)
 {
-    if (depth > STELE_HTTP_DEPTH_MAX)
-        return too_many(r, name, "refer one to the next", STELE_HTTP_DEPTH_MAX, err);
+    if (depth > STELE_CONFLUENT_DEPTH_MAX)
+        return too_many(r, name, "refer one to the next", STELE_CONFLUENT_DEPTH_MAX, err);
     STELE_AUTO(schema_view) with = stele_alloc_array(entry->reference_count + 1, sizeof *with);
     for (size_t i = 0; i < entry->reference_count; i++) {
         stele_status status = refer(r, &entry->references[i], depth, &with[i], err);
@@ -91,9 +92,9 @@ static stele_status parse(resolution *r, const stele_registry_entry *entry, cons
     return status;
 }
 
-stele_status stele_http_resolve(stele_http *http, const stele_registry_entry *entry,
-                                const char *name, stele_deadline until, stele_schema **out,
-                                stele_error *err)
+stele_status stele_confluent_resolve(stele_confluent *http, const stele_registry_entry *entry,
+                                     const char *name, stele_deadline until, stele_schema **out,
+                                     stele_error *err)
 {
     STELE_AUTO(resolution) r = stele_alloc(sizeof *r);
     r->http = http;

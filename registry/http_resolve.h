@@ -6,8 +6,8 @@
 #include "registry/http_api.h"
 
 enum {
-    STELE_HTTP_DEPTH_MAX = 32,    /* schemas that refer one to the next */
-    STELE_HTTP_REFERRED_MAX = 256 /* in all, below one schema */
+    STELE_CONFLUENT_DEPTH_MAX = 32,    /* schemas that refer one to the next */
+    STELE_CONFLUENT_REFERRED_MAX = 256 /* in all, below one schema */
 };
 
 /**
@@ -18,8 +18,8 @@ enum {
  * @return STELE_E_INVALID, STELE_E_LIMIT  it cannot be parsed, or refers to too many (next = STOP);
  *         or what the requests return; a reference that does not exist is STELE_E_INVALID (STOP)
  */
-stele_status stele_http_resolve(stele_http *http, const stele_registry_entry *entry,
-                                const char *name, stele_deadline until, stele_schema **out,
-                                stele_error *err);
+stele_status stele_confluent_resolve(stele_confluent *http, const stele_registry_entry *entry,
+                                     const char *name, stele_deadline until, stele_schema **out,
+                                     stele_error *err);
 
 #endif

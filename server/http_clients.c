@@ -64,7 +64,8 @@ void stele_http_enter(stele_http_server *server, stele_http_client *client, stel
     connection->stage = stage;
     connection->until_ns = limit_ms < 0 ? INT64_MAX : now_ns() + (int64_t)limit_ms * 1000000;
     if (connection->until_ns < server->look_ns) server->look_ns = connection->until_ns;
-    if (stage == STELE_HTTP_IDLE) { /* whoever has been idle for longest comes first */
+    if (stage ==
+        STELE_HTTP_IDLE) { /* the list begins with the one that has been idle for longest */
         unlink_client(server, client);
         link_last(server, client);
     }
@@ -206,7 +207,7 @@ static void let_in(stele_http_server *server, int fd, const struct sockaddr_stor
     stele_http_advance(server, client);
 }
 
-static void watch_door(stele_http_server *server, uint32_t events)
+static void watch_listener(stele_http_server *server, uint32_t events)
 {
     struct epoll_event event = {.events = events};
     epoll_ctl(server->epoll, EPOLL_CTL_MOD, server->listener.socket, &event);
@@ -217,14 +218,14 @@ static bool find_descriptor(stele_http_server *server)
 {
     if (make_room(server, NULL)) return true;
     log_refused(server, strerror(errno));
-    watch_door(server, 0);
+    watch_listener(server, 0);
     server->accept_ns = now_ns() + PAUSE_MS * 1000000;
     return false;
 }
 
 void stele_http_accept(stele_http_server *server)
 {
-    if (server->accept_ns != 0) watch_door(server, EPOLLIN);
+    if (server->accept_ns != 0) watch_listener(server, EPOLLIN);
     server->accept_ns = 0;
     for (int i = 0; i < ACCEPTED_AT_ONCE; i++) {
         struct sockaddr_storage address = {0};

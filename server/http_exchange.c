@@ -140,7 +140,7 @@ static void answer(stele_http_server *server, stele_http_client *client)
 
 /* ---- while it comes ---- */
 
-/* A client that asks first is told to go on, unless it already has. */
+/* A client that asks before it sends the body gets its answer, unless the body is coming. */
 static void invite(stele_http_connection *connection)
 {
     static const char text[] = "HTTP/1.1 100 Continue\r\n\r\n";

@@ -3,7 +3,7 @@
  * bytes in, a head or a refusal out; it knows no sockets.
  *
  * Written here because the HTTP library of Debian 12 (libmicrohttpd 0.9.75) accepts, in its
- * strictest mode, what two servers in a row can understand differently: Content-Length beside
+ * strictest mode, what two servers in a row can understand differently: Content-Length with
  * Transfer-Encoding, two lengths, a line feed alone as the end of a line, folded lines, two Hosts,
  * a NUL in a field or a target. Its callbacks show parsed text only, so most of these cannot be
  * refused behind it; and its own errors are pages of HTML. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * What the files of the HTTP server share. All of it belongs to the loop's thread but where a
- * comment says otherwise. */
+ * What the files of the HTTP server share. All of it belongs to the loop's thread, except
+ * where a comment says otherwise. */
 #ifndef STELE_SERVER_HTTP_INSIDE_H
 #define STELE_SERVER_HTTP_INSIDE_H
 
@@ -23,7 +23,7 @@ typedef struct stele_http_client {
 typedef struct stele_http_asked {
     stele_work work;
     stele_http_server *server;
-    stele_http_client *client; /* NULL: it has gone, nobody waits for the reply */
+    stele_http_client *client; /* NULL: it is closed, and no one waits for the reply */
     const stele_http_route *route;
     const stele_http_api *api;
     stele_http_request request;
@@ -71,10 +71,10 @@ void stele_http_finish(stele_http_server *server, stele_http_asked *asked);
 void stele_http_deny(stele_http_server *server, stele_http_client *client, unsigned code,
                      const char *text);
 
-/** Accept who waits at the door. */
+/** Accept the connections that are waiting. */
 void stele_http_accept(stele_http_server *server);
 
-/** Close a connection. What a worker has of it is answered to nobody. */
+/** Close a connection. The reply to what a worker has of it is dropped. */
 void stele_http_drop(stele_http_server *server, stele_http_client *client);
 
 /** Enter a stage, with its end. */

@@ -17,7 +17,7 @@ typedef struct stele_http_reply {
     unsigned code;     /* HTTP status */
     char *body;        /* JSON; by malloc */
     unsigned allowed;  /* methods of the path, for 405 */
-    int retry_after_s; /* for 429 and 503; 0: not said */
+    int retry_after_s; /* for 429 and 503; 0: no Retry-After */
 } stele_http_reply;
 
 void stele_http_reply_clear(stele_http_reply *reply);

@@ -191,7 +191,7 @@ static void interrupt_all(const stele_http_server *server)
     }
 }
 
-/* Requests that nobody waits for any more. */
+/* Requests whose connections are closed. */
 static void forget_requests(stele_http_server *server)
 {
     stele_work *work;

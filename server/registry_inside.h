@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * What the handlers of the REST API share. The segment with the subject is segments[1] but where a
- * comment says otherwise. */
+ * What the handlers of the REST API share. The segment with the subject is segments[1], except
+ * where a comment says otherwise. */
 #ifndef STELE_SERVER_REGISTRY_INSIDE_H
 #define STELE_SERVER_REGISTRY_INSIDE_H
 

@@ -240,7 +240,7 @@ void stele_registry_api_id_subjects(void *registry, const stele_http_request *re
     size_t count;
     if (!find_uses(registry, request, &uses, &count, reply)) return;
     json_t *subjects = json_array();
-    for (size_t i = 0; i < count; i++) { /* those of one subject stand together */
+    for (size_t i = 0; i < count; i++) { /* those of one subject are in a row */
         if (i == 0 || strcmp(uses[i].subject, uses[i - 1].subject) != 0)
             json_array_append_new(subjects, json_string(uses[i].subject));
     }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Tests of a projection: publishes to a log in memory, applies what stands there, and compares.
+ * Tests of a projection: publishes to a log in memory, applies what is in it, and compares.
  * What events mean is the projection's. */
 #include <stele/codec.h>
 #include <stele/json.h>
@@ -241,7 +241,7 @@ static bool same_after_restart(stele_test *test, stele_bytes id)
                 state_text(test, stele_entry_state(other), &two));
 }
 
-/* Both must come to the same end; what the first one says of it is what counts. */
+/* Both must come to the same end; the finding of the first one counts. */
 static bool apply(stele_test *test, const stele_batch *batch)
 {
     stele_error err;

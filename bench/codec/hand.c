@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-/* Where decoding stands. */
+/* How far decoding has come. */
 typedef struct input {
     const uint8_t *at;
     const uint8_t *end;

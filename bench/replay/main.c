@@ -50,7 +50,7 @@ static replay_way *find_way(const char *name)
     if (strcmp(name, "stele") == 0) return replay_by_stele;
     if (strcmp(name, "timed") == 0) return replay_timed;
     if (strcmp(name, "timed-snapshots") == 0) return replay_timed_with_snapshots;
-    replay_die(name, "want fill, count, hand, fold or stele");
+    replay_die(name, "expected fill, count, hand, fold or stele");
 }
 
 static void print_result(const char *way, const worker *workers, int threads)
@@ -78,7 +78,7 @@ int main(int argc, char **argv)
     if (argc != 5) replay_die("usage", "replay WAY BROKERS TOPIC THREADS");
     int threads = argv[4][0] - '0';
     if (threads < 1 || threads > THREADS_MAX || PARTITIONS % threads != 0)
-        replay_die("THREADS", "want 1, 2 or 4");
+        replay_die("THREADS", "expected 1, 2 or 4");
     worker workers[THREADS_MAX] = {0};
     for (int i = 0; i < threads; i++) {
         workers[i].way = find_way(argv[1]);

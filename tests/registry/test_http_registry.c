@@ -86,12 +86,13 @@ static void server_start_again(bad_server *server, const char *mode)
 static void count_requests(const bad_server *server, int *requests, int *most)
 {
     stele_registry_options options = {.url = server->url, .timeout_ms = PATIENCE_MS};
-    STELE_AUTO(stele_http) http = stele_http_new(&options);
+    STELE_AUTO(stele_confluent) http = stele_confluent_new(&options);
     STELE_AUTO_VALUE(stele_buffer) answer = {0};
     long code;
     stele_error err = {0};
     stele_deadline until = stele_deadline_after(stele_clock_system(), PATIENCE_MS);
-    if (stele_http_ask(http, "GET", "/count", stele_text(NULL), until, &answer, &code, &err) < 0)
+    if (stele_confluent_ask(http, "GET", "/count", stele_text(NULL), until, &answer, &code, &err) <
+        0)
         fail_msg("%s", err.text);
     assert_int_equal(sscanf(stele_buffer_text(&answer), "[%d, %d]", requests, most), 2);
 }
@@ -267,7 +268,7 @@ static void a_404_that_is_not_of_a_registry_is_waited_for(void **state)
 static void an_answer_that_is_garbage_is_said(void **state)
 {
     (void)state;
-    must_fail("garbage", PATIENCE_MS, STELE_E_INVALID, STELE_NEXT_STOP, "makes no sense");
+    must_fail("garbage", PATIENCE_MS, STELE_E_INVALID, STELE_NEXT_STOP, "is malformed");
     must_fail("no schema", PATIENCE_MS, STELE_E_INVALID, STELE_NEXT_STOP, "no \"schema\"");
     must_fail("not avro", PATIENCE_MS, STELE_E_INVALID, STELE_NEXT_STOP, "not an Avro schema");
     must_fail("bad schema", PATIENCE_MS, STELE_E_INVALID, STELE_NEXT_STOP, "schema 7");
