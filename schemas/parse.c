@@ -387,7 +387,7 @@ static stele_status parse_enum(stele_parser *p, const stele_tree *json, stele_no
     node->standard = -1;
 
     const stele_tree *standard = stele_tree_get(json, "default");
-    if (standard == NULL) return STELE_OK;
+    if (standard == NULL || stele_tree_is(standard, STELE_TREE_NULL)) return STELE_OK;
     const char *symbol = stele_tree_string(standard);
     if (symbol == NULL || (node->standard = stele_node_find(node, symbol)) < 0) {
         return stele_parser_fail(p, STELE_E_INVALID, json, "default",

@@ -24,6 +24,7 @@ static const char *const valid[] = {
     "{'type':'map','values':['null','bytes']}",
     "{'type':'enum','name':'E','symbols':['A','B'],'default':'B'}",
     "{'type':'enum','name':'E','symbols':[]}",
+    "{'type':'enum','name':'E','symbols':['A'],'default':null}",
     "{'type':'fixed','name':'F','size':0}",
     "{'type':'fixed','name':'a.b.F','size':16}",
     "{'type':'record','name':'R','fields':[]}",
