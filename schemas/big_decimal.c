@@ -8,6 +8,8 @@
 #include "core/alloc.h"
 #include "core/text.h"
 
+enum { LIMBS_MAX = STELE_BIG_DECIMAL_SIZE_MAX / 4 + 1 };
+
 static void negate(uint8_t *bytes, size_t size)
 {
     unsigned carry = 1;
@@ -49,12 +51,82 @@ static bool is_zero(const uint8_t *bytes, size_t size)
     return true;
 }
 
+stele_bytes stele_big_decimal_or_zero(stele_bytes digits)
+{
+    static const uint8_t zero[] = {0};
+    return digits.size == 0 ? stele_bytes_of(zero, sizeof zero) : digits;
+}
+
+/* Without the bytes in front that only repeat the sign. */
+static stele_bytes without_sign(stele_bytes digits)
+{
+    size_t skip = 0;
+    while (skip + 1 < digits.size && digits.data[skip] == (digits.data[skip + 1] & 0x80 ? 0xff : 0))
+        skip++;
+    return stele_bytes_of(digits.data + skip, digits.size - skip);
+}
+
+/* floor(bits * log10(2)): the digits of a number of so many bits, but for one. */
+static uint64_t digits_of_bits(uint64_t bits)
+{
+    return bits * UINT64_C(301029995663) / UINT64_C(1000000000000);
+}
+
+/* The magnitude in limbs of 32 bits, the highest first; how many. */
+static size_t limbs_of(stele_bytes digits, uint32_t limbs[LIMBS_MAX])
+{
+    uint8_t magnitude[STELE_BIG_DECIMAL_SIZE_MAX + 4] = {0};
+    size_t size = (digits.size + 3) / 4 * 4;
+    memcpy(magnitude + size - digits.size, digits.data, digits.size);
+    if (digits.data[0] & 0x80) {
+        memset(magnitude, 0xff, size - digits.size);
+        negate(magnitude, size);
+    }
+    for (size_t i = 0; i < size / 4; i++) {
+        const uint8_t *at = magnitude + 4 * i;
+        limbs[i] = (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
+    }
+    return size / 4;
+}
+
+/* Is there nothing left when so many digits are taken off? Nine at a time. */
+static bool ends_within(stele_bytes digits, uint32_t precision)
+{
+    uint32_t limbs[LIMBS_MAX];
+    size_t count = limbs_of(digits, limbs);
+    size_t front = 0;
+    for (uint32_t left = precision; left > 0;) {
+        uint32_t divisor = 1;
+        for (; divisor < 1000000000 && left > 0; left--)
+            divisor *= 10;
+        uint64_t rest = 0;
+        for (size_t i = front; i < count; i++) {
+            rest = rest << 32 | limbs[i];
+            limbs[i] = (uint32_t)(rest / divisor);
+            rest %= divisor;
+        }
+        while (front < count && limbs[front] == 0)
+            front++;
+        if (front == count) return true;
+    }
+    return false;
+}
+
+bool stele_big_decimal_is_valid(stele_bytes digits, uint32_t precision)
+{
+    if (digits.size == 0) return false;
+    digits = without_sign(digits);
+    if (digits.size > STELE_BIG_DECIMAL_SIZE_MAX) return false;
+    /* The size decides, but for numbers near the limit. */
+    if (digits_of_bits(8 * digits.size - 1) + 1 <= precision) return true;
+    if (digits.size > 1 && digits_of_bits(8 * (digits.size - 1) - 1) + 1 > precision) return false;
+    return ends_within(digits, precision);
+}
+
 stele_status stele_big_decimal_write(stele_bytes digits, uint32_t scale, stele_buffer *out,
                                      stele_error *err)
 {
-    static const uint8_t zero[] = {0};
-    if (digits.size == 0)
-        digits = stele_bytes_of(zero, sizeof zero); /* a value all zero has none */
+    digits = stele_big_decimal_or_zero(digits);
     if (digits.size > STELE_BIG_DECIMAL_SIZE_MAX || scale > 3 * STELE_BIG_DECIMAL_SIZE_MAX) {
         return stele_fail(err, STELE_E_LIMIT, STELE_NEXT_REJECT,
                           "a decimal of %zu bytes and scale %" PRIu32 " is too long for text",

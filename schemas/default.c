@@ -11,6 +11,7 @@
 
 #include "core/alloc.h"
 #include "core/text.h"
+#include "schemas/big_decimal.h"
 
 /* A default may stand for the defaults of the records in it, so a short text can be a large datum.
  */
@@ -117,9 +118,8 @@ static stele_status put_binary(writer *w, const stele_node *node, const stele_tr
         return stele_fail(w->err, STELE_E_INVALID, STELE_NEXT_REJECT,
                           "the bytes of a default are characters up to \\u00ff");
     }
-    int64_t number;
-    if (node->logical == STELE_LOGICAL_DECIMAL && node->precision <= 18 &&
-        !stele_decimal_of_bytes(bytes.data, bytes.size, &number)) {
+    if (node->logical == STELE_LOGICAL_DECIMAL &&
+        !stele_big_decimal_is_valid(stele_buffer_view(&bytes), node->precision)) {
         return stele_fail(w->err, STELE_E_INVALID, STELE_NEXT_REJECT,
                           "these %zu bytes are not a decimal of %" PRIu32 " digits", bytes.size,
                           node->precision);

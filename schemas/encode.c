@@ -169,7 +169,7 @@ static uint8_t *put_decimal(writer *w, uint8_t *at, const stele_layout *layout,
     memcpy(&unscaled, value, sizeof unscaled);
     bool fixed = layout->kind == STELE_KIND_FIXED;
     at = room(w, at, VARINT_MAX + (fixed ? layout->fixed_size : sizeof unscaled));
-    at = fixed ? stele_write_decimal_fixed(at, unscaled, layout->precision, layout->fixed_size)
+    at = fixed ? stele_write_decimal_fixed(at, unscaled, layout->fixed_size, layout->precision)
                : stele_write_decimal(at, unscaled, layout->precision);
     if (at == NULL) {
         return refuse(w, STELE_E_INVALID, "decimal %" PRId64 " has more than %" PRIu32 " digits",
@@ -178,9 +178,25 @@ static uint8_t *put_decimal(writer *w, uint8_t *at, const stele_layout *layout,
     return at;
 }
 
+static COLD uint8_t *refuse_digits(writer *w, const stele_layout *layout, size_t size)
+{
+    return refuse(w, STELE_E_INVALID, "decimal of more than %" PRIu32 " digits, in %zu bytes",
+                  layout->precision, size);
+}
+
+static uint8_t *put_wide_decimal(writer *w, uint8_t *at, const stele_layout *layout,
+                                 stele_bytes digits)
+{
+    at = room(w, at, VARINT_MAX + 1 + digits.size);
+    at = stele_write_wide_decimal(at, digits, layout->precision);
+    return at == NULL ? refuse_digits(w, layout, digits.size) : at;
+}
+
 static uint8_t *put_bytes(writer *w, uint8_t *at, const stele_layout *layout, const uint8_t *value)
 {
     if (stele_layout_is_decimal64(layout)) return put_decimal(w, at, layout, value);
+    if (stele_layout_is_wide_decimal(layout))
+        return put_wide_decimal(w, at, layout, stele_load_bytes(value));
     return put_text(w, at, stele_load_bytes(value));
 }
 
@@ -188,6 +204,10 @@ static uint8_t *put_fixed(writer *w, uint8_t *at, const stele_layout *layout, co
 {
     if (stele_layout_is_decimal64(layout)) return put_decimal(w, at, layout, value);
     at = room(w, at, layout->fixed_size);
+    if (stele_layout_is_wide_decimal(layout)) {
+        at = stele_write_wide_decimal_fixed(at, value, layout->fixed_size, layout->precision);
+        return at == NULL ? refuse_digits(w, layout, layout->fixed_size) : at;
+    }
     if (layout->logical == STELE_LOGICAL_DURATION) {
         stele_duration duration;
         memcpy(&duration, value, sizeof duration);

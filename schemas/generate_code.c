@@ -31,7 +31,7 @@ const char *stele_place_scalar(const stele_layout *layout)
     case STELE_KIND_STRING:
         return "string";
     case STELE_KIND_BYTES:
-        return stele_layout_is_decimal64(layout) ? "decimal" : "bytes";
+        return "bytes";
     default:
         return "duration";
     }

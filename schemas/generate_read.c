@@ -16,6 +16,18 @@ static size_t item_min(const stele_shape *list)
            (list->layout->kind == STELE_KIND_MAP ? 1 : 0);
 }
 
+static void read_decimal(stele_buffer *out, const stele_place *p)
+{
+    const stele_layout *layout = p->layout;
+    bool wide = stele_layout_is_wide_decimal(layout);
+    bool fixed = layout->kind == STELE_KIND_FIXED;
+    stele_buffer_format(out, "%sif ((at = stele_read_%sdecimal%s(at, end, ",
+                        stele_place_indent(p->indent), wide ? "wide_" : "", fixed ? "_fixed" : "");
+    if (fixed) stele_buffer_format(out, "%" PRIu32 ", ", layout->fixed_size);
+    stele_buffer_format(out, "%" PRIu32 ", %s%s)) == NULL) return NULL;\n", layout->precision,
+                        fixed && wide ? "" : "&", p->text);
+}
+
 static void read_value(stele_buffer *out, const stele_place *p)
 {
     const char *space = stele_place_indent(p->indent);
@@ -28,15 +40,12 @@ static void read_value(stele_buffer *out, const stele_place *p)
                             ", &index)) == NULL) return NULL;\n",
                             space, layout->count);
         stele_buffer_format(out, "%s%s = (%s)index;\n", space, p->text, p->shape->name);
+    } else if (layout->logical == STELE_LOGICAL_DECIMAL) {
+        read_decimal(out, p);
     } else if (layout->kind == STELE_KIND_FIXED && p->shape != NULL) {
         stele_buffer_format(
             out, "%sif ((at = stele_read_raw(at, end, %s, %" PRIu32 ")) == NULL) return NULL;\n",
             space, p->text, layout->fixed_size);
-    } else if (layout->kind == STELE_KIND_FIXED && stele_layout_is_decimal64(layout)) {
-        stele_buffer_format(out,
-                            "%sif ((at = stele_read_decimal_fixed(at, end, %" PRIu32
-                            ", &%s)) == NULL) return NULL;\n",
-                            space, layout->fixed_size, p->text);
     } else if (p->shape != NULL) {
         stele_buffer_format(out, "%sif ((at = %s__read(reader, at, &%s)) == NULL) return NULL;\n",
                             space, p->shape->name, p->text);

@@ -157,16 +157,24 @@ static void write_size_function(stele_buffer *out, const stele_shape *shape)
 
 /* Writing. */
 
+static void write_decimal(stele_buffer *out, const stele_place *p)
+{
+    const stele_layout *layout = p->layout;
+    bool wide = stele_layout_is_wide_decimal(layout);
+    bool fixed = layout->kind == STELE_KIND_FIXED;
+    stele_buffer_format(out, "%sif ((at = stele_write_%sdecimal%s(at, %s, ",
+                        stele_place_indent(p->indent), wide ? "wide_" : "", fixed ? "_fixed" : "",
+                        p->text);
+    if (fixed) stele_buffer_format(out, "%" PRIu32 ", ", layout->fixed_size);
+    stele_buffer_format(out, "%" PRIu32 ")) == NULL) return NULL;\n", layout->precision);
+}
+
 static void write_scalar(stele_buffer *out, const stele_place *p)
 {
     const char *space = stele_place_indent(p->indent);
     const stele_layout *layout = p->layout;
-    if (stele_layout_is_decimal64(layout)) {
-        bool fixed = layout->kind == STELE_KIND_FIXED;
-        stele_buffer_format(out, "%sif ((at = stele_write_decimal%s(at, %s, %" PRIu32, space,
-                            fixed ? "_fixed" : "", p->text, layout->precision);
-        if (fixed) stele_buffer_format(out, ", %" PRIu32, layout->fixed_size);
-        stele_buffer_format(out, ")) == NULL) return NULL;\n");
+    if (layout->logical == STELE_LOGICAL_DECIMAL) {
+        write_decimal(out, p);
     } else if (layout->kind == STELE_KIND_STRING) {
         stele_buffer_format(out, "%sif ((at = stele_write_string(at, %s)) == NULL) return NULL;\n",
                             space, p->text);
@@ -188,6 +196,8 @@ static void write_value(stele_buffer *out, const stele_member *member, const ste
                             "%sif ((at = stele_write_index(at, (int32_t)%s, %" PRIu32
                             ")) == NULL) return NULL;\n",
                             space, p->text, layout->count);
+    } else if (layout->logical == STELE_LOGICAL_DECIMAL) {
+        write_decimal(out, p);
     } else if (layout->kind == STELE_KIND_FIXED) {
         stele_buffer_format(out, "%sat = stele_write_raw(at, %s, %" PRIu32 ");\n", space, p->text,
                             layout->fixed_size);

@@ -7,6 +7,7 @@
 
 #include "core/alloc.h"
 #include "core/text.h"
+#include "schemas/big_decimal.h"
 
 const uint8_t *stele_read_block_slow(stele_reader *reader, const uint8_t *at, size_t item_min,
                                      size_t *count)
@@ -27,7 +28,32 @@ const uint8_t *stele_read_block_slow(stele_reader *reader, const uint8_t *at, si
     return at;
 }
 
-bool stele_decimal_of_bytes(const uint8_t *data, size_t size, int64_t *out)
+static bool within_precision(int64_t value, uint32_t precision)
+{
+    static const uint64_t powers[] = {1,
+                                      10,
+                                      100,
+                                      1000,
+                                      10000,
+                                      100000,
+                                      1000000,
+                                      10000000,
+                                      100000000,
+                                      1000000000,
+                                      10000000000,
+                                      100000000000,
+                                      1000000000000,
+                                      10000000000000,
+                                      100000000000000,
+                                      1000000000000000,
+                                      10000000000000000,
+                                      100000000000000000,
+                                      1000000000000000000};
+    uint64_t magnitude = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+    return precision < sizeof powers / sizeof powers[0] && magnitude < powers[precision];
+}
+
+bool stele_decimal_of_bytes(const uint8_t *data, size_t size, uint32_t precision, int64_t *out)
 {
     if (size == 0) return false;
     uint8_t sign = data[0] & 0x80 ? 0xff : 0;
@@ -39,15 +65,36 @@ bool stele_decimal_of_bytes(const uint8_t *data, size_t size, int64_t *out)
     uint64_t raw = sign == 0 ? 0 : UINT64_MAX;
     for (size_t i = 0; i < size; i++)
         raw = raw << 8 | data[i];
+    if (!within_precision((int64_t)raw, precision)) return false;
     *out = (int64_t)raw;
     return true;
 }
 
-const uint8_t *stele_read_decimal(const uint8_t *at, const uint8_t *end, int64_t *out)
+const uint8_t *stele_read_decimal(const uint8_t *at, const uint8_t *end, uint32_t precision,
+                                  int64_t *out)
 {
     stele_bytes digits;
     if ((at = stele_read_bytes(at, end, &digits)) == NULL) return NULL;
-    return stele_decimal_of_bytes(digits.data, digits.size, out) ? at : NULL;
+    return stele_decimal_of_bytes(digits.data, digits.size, precision, out) ? at : NULL;
+}
+
+const uint8_t *stele_read_wide_decimal(const uint8_t *at, const uint8_t *end, uint32_t precision,
+                                       stele_bytes *out)
+{
+    stele_bytes digits;
+    at = stele_read_bytes(at, end, &digits);
+    if (at == NULL || !stele_big_decimal_is_valid(digits, precision)) return NULL;
+    *out = digits;
+    return at;
+}
+
+const uint8_t *stele_read_wide_decimal_fixed(const uint8_t *at, const uint8_t *end, size_t size,
+                                             uint32_t precision, uint8_t *out)
+{
+    if ((size_t)(end - at) < size) return NULL;
+    if (!stele_big_decimal_is_valid(stele_bytes_of(at, size), precision)) return NULL;
+    memcpy(out, at, size);
+    return at + size;
 }
 
 bool stele_utf8_valid_slow(const uint8_t *data, size_t size)
@@ -87,15 +134,6 @@ stele_status stele_generated_encode(const stele_type *type, const void *value, s
     return stele_encode(&slow, value, out, err);
 }
 
-static bool within_precision(int64_t value, uint32_t precision)
-{
-    uint64_t bound = 1;
-    for (uint32_t i = 0; i < precision; i++)
-        bound *= 10;
-    uint64_t magnitude = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
-    return magnitude < bound;
-}
-
 /* The bytes of the shortest two's complement form of `value`. */
 static size_t decimal_size(int64_t value)
 {
@@ -124,10 +162,23 @@ uint8_t *stele_write_decimal(uint8_t *at, int64_t value, uint32_t precision)
     return write_digits(at, value, size);
 }
 
-uint8_t *stele_write_decimal_fixed(uint8_t *at, int64_t value, uint32_t precision, size_t size)
+uint8_t *stele_write_decimal_fixed(uint8_t *at, int64_t value, size_t size, uint32_t precision)
 {
     if (!within_precision(value, precision) || decimal_size(value) > size) return NULL;
     return write_digits(at, value, size);
+}
+
+uint8_t *stele_write_wide_decimal(uint8_t *at, stele_bytes value, uint32_t precision)
+{
+    value = stele_big_decimal_or_zero(value);
+    return stele_big_decimal_is_valid(value, precision) ? stele_write_bytes(at, value) : NULL;
+}
+
+uint8_t *stele_write_wide_decimal_fixed(uint8_t *at, const uint8_t *value, size_t size,
+                                        uint32_t precision)
+{
+    if (!stele_big_decimal_is_valid(stele_bytes_of(value, size), precision)) return NULL;
+    return stele_write_raw(at, value, size);
 }
 
 static stele_bytes key_at(const void *entries, size_t stride, size_t index)

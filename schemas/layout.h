@@ -24,6 +24,12 @@ static inline bool stele_layout_is_decimal64(const stele_layout *layout)
     return layout->logical == STELE_LOGICAL_DECIMAL && layout->precision <= 18;
 }
 
+/** Is the value bytes, or the bytes of a fixed, that stand for a decimal? */
+static inline bool stele_layout_is_wide_decimal(const stele_layout *layout)
+{
+    return layout->logical == STELE_LOGICAL_DECIMAL && layout->precision > 18;
+}
+
 static inline stele_bytes stele_load_bytes(const uint8_t *value)
 {
     stele_bytes bytes;

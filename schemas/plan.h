@@ -23,7 +23,9 @@ typedef enum stele_op_code {
     STELE_OP_NULL,
     STELE_OP_DECIMAL,       /* bytes to int64_t */
     STELE_OP_DECIMAL_FIXED, /* `size` bytes to int64_t */
-    STELE_OP_FIXED,         /* `size` bytes */
+    STELE_OP_WIDE_DECIMAL,  /* bytes that stay bytes */
+    STELE_OP_WIDE_DECIMAL_FIXED,
+    STELE_OP_FIXED, /* `size` bytes */
     STELE_OP_DURATION,
     STELE_OP_ENUM, /* `size` symbols; `symbols` maps them, NULL: as they are */
 
@@ -86,6 +88,7 @@ typedef struct stele_op {
         const uint8_t *image;
         const char *why;
         int64_t branch;
+        uint32_t precision;
     };
 } stele_op;
 

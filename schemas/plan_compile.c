@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/text.h"
 #include "schemas/plan_compiler.h"
 
 static const char *at_path(stele_compiler *c, const char *why)
@@ -116,28 +117,36 @@ static stele_op_code promotion(stele_kind writer, stele_kind reader)
     }
 }
 
-static bool is_decimal64(const stele_node *node)
+static void emit_decimal(stele_compiler *c, stele_code *to, const stele_slot *place)
 {
-    return node->logical == STELE_LOGICAL_DECIMAL && node->precision <= 18;
+    bool wide = place->node->precision > STELE_DECIMAL_PRECISION_MAX;
+    bool fixed = place->node->kind == STELE_KIND_FIXED;
+    stele_op_code op = fixed ? (wide ? STELE_OP_WIDE_DECIMAL_FIXED : STELE_OP_DECIMAL_FIXED)
+                             : (wide ? STELE_OP_WIDE_DECIMAL : STELE_OP_DECIMAL);
+    stele_op *emitted = stele_code_emit(c, to, op, place->offset);
+    emitted->size = place->node->fixed_size;
+    emitted->precision = place->node->precision;
 }
 
 static bool compile_text(stele_compiler *c, stele_code *to, const stele_slot *place)
 {
-    stele_op_code op = STELE_OP_BYTES;
-    if (place->node->kind == STELE_KIND_STRING && !c->plan->limits.utf8_unchecked) {
-        op = STELE_OP_STRING;
-    } else if (is_decimal64(place->node)) {
-        op = STELE_OP_DECIMAL;
+    bool checked = place->node->kind == STELE_KIND_STRING && !c->plan->limits.utf8_unchecked;
+    if (place->node->logical == STELE_LOGICAL_DECIMAL) {
+        emit_decimal(c, to, place);
+    } else {
+        stele_code_emit(c, to, checked ? STELE_OP_STRING : STELE_OP_BYTES, place->offset);
     }
-    stele_code_emit(c, to, op, place->offset);
     return true;
 }
 
 static bool compile_fixed(stele_compiler *c, stele_code *to, const stele_slot *place)
 {
-    stele_op_code op = is_decimal64(place->node)                        ? STELE_OP_DECIMAL_FIXED
-                       : place->node->logical == STELE_LOGICAL_DURATION ? STELE_OP_DURATION
-                                                                        : STELE_OP_FIXED;
+    if (place->node->logical == STELE_LOGICAL_DECIMAL) {
+        emit_decimal(c, to, place);
+        return true;
+    }
+    bool duration = place->node->logical == STELE_LOGICAL_DURATION;
+    stele_op_code op = duration ? STELE_OP_DURATION : STELE_OP_FIXED;
     stele_code_emit(c, to, op, place->offset)->size = place->node->fixed_size;
     return true;
 }

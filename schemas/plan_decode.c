@@ -82,18 +82,24 @@ static COLD const uint8_t *refuse_bytes(decoder *d, const uint8_t *at, const cha
                   stele_quote(stele_bytes_of(data, (size_t)size)).text);
 }
 
-static COLD const uint8_t *refuse_decimal(decoder *d, const uint8_t *at)
+static COLD const uint8_t *refuse_digits(decoder *d, size_t size, uint32_t precision)
+{
+    if (size == 0) return refuse(d, STELE_E_INVALID, "decimal without bytes; 0 has one");
+    return refuse(d, STELE_E_INVALID, "decimal of more than %" PRIu32 " digits, in %zu bytes",
+                  precision, size);
+}
+
+static COLD const uint8_t *refuse_decimal(decoder *d, const uint8_t *at, const stele_op *op)
 {
     stele_bytes digits;
     if (stele_read_bytes(at, d->end, &digits) == NULL) return refuse_bytes(d, at, "decimal");
-    return refuse(d, STELE_E_INVALID, "decimal of %zu bytes that does not fit 64 bits",
-                  digits.size);
+    return refuse_digits(d, digits.size, op->precision);
 }
 
-static COLD const uint8_t *refuse_decimal_fixed(decoder *d, const uint8_t *at, size_t size)
+static COLD const uint8_t *refuse_decimal_fixed(decoder *d, const uint8_t *at, const stele_op *op)
 {
-    if ((size_t)(d->end - at) < size) return refuse_short(d, at, "decimal", size);
-    return refuse(d, STELE_E_INVALID, "decimal of %zu bytes that does not fit 64 bits", size);
+    if ((size_t)(d->end - at) < op->size) return refuse_short(d, at, "decimal", op->size);
+    return refuse_digits(d, op->size, op->precision);
 }
 
 static COLD const uint8_t *refuse_index(decoder *d, const uint8_t *at, const char *what,
@@ -389,6 +395,9 @@ static const uint8_t *read_union(decoder *d, const stele_op *op, const uint8_t *
         break;                                                                                     \
     }
 
+#define READ_DECIMAL(at, end, out)      stele_read_decimal(at, end, op->precision, out)
+#define READ_WIDE_DECIMAL(at, end, out) stele_read_wide_decimal(at, end, op->precision, out)
+
 /* What a function of this file reads; it has said why it could not. */
 #define CALL(expression)                                                                           \
     if ((at = (expression)) == NULL) return locate(d, program, op, count);                         \
@@ -424,17 +433,30 @@ static const uint8_t *run(decoder *d, const stele_program *program, const uint8_
             base[op->offset] = 0;
             break;
         case STELE_OP_DECIMAL:
-            READ_RUN(int64_t, stele_read_decimal, refuse_decimal(d, at));
+            READ_RUN(int64_t, READ_DECIMAL, refuse_decimal(d, at, op));
+        case STELE_OP_WIDE_DECIMAL:
+            READ_RUN(stele_bytes, READ_WIDE_DECIMAL, refuse_decimal(d, at, op));
         case STELE_OP_DURATION:
             READ_RUN(stele_duration, stele_read_duration, refuse_short(d, at, "duration", 12));
         case STELE_OP_DECIMAL_FIXED: {
             int64_t unscaled;
-            const uint8_t *next = stele_read_decimal_fixed(at, end, op->size, &unscaled);
+            const uint8_t *next =
+                stele_read_decimal_fixed(at, end, op->size, op->precision, &unscaled);
             if (next == NULL) {
-                refuse_decimal_fixed(d, at, op->size);
+                refuse_decimal_fixed(d, at, op);
                 return locate(d, program, op, count);
             }
             STORE(int64_t, unscaled);
+            at = next;
+            break;
+        }
+        case STELE_OP_WIDE_DECIMAL_FIXED: {
+            const uint8_t *next =
+                stele_read_wide_decimal_fixed(at, end, op->size, op->precision, base + op->offset);
+            if (next == NULL) {
+                refuse_decimal_fixed(d, at, op);
+                return locate(d, program, op, count);
+            }
             at = next;
             break;
         }

@@ -93,7 +93,7 @@ stele_bytes stele_scalar_bytes(const stele_layout *layout, const void *value, st
         size_t skip = fixed ? 0 : 1; /* the length that stands before bytes */
         uint8_t *at = stele_buffer_reserve(room, fixed ? layout->fixed_size : 9);
         uint8_t *end =
-            fixed ? stele_write_decimal_fixed(at, unscaled, layout->precision, layout->fixed_size)
+            fixed ? stele_write_decimal_fixed(at, unscaled, layout->fixed_size, layout->precision)
                   : stele_write_decimal(at, unscaled, layout->precision);
         return end == NULL ? stele_bytes_of(NULL, 0)
                            : stele_bytes_of(at + skip, (size_t)(end - at) - skip);
@@ -105,6 +105,12 @@ stele_bytes stele_scalar_bytes(const stele_layout *layout, const void *value, st
         stele_write_duration(at, duration);
         return stele_bytes_of(at, 12);
     }
+    if (stele_layout_is_wide_decimal(layout)) {
+        view = layout->kind == STELE_KIND_FIXED
+                   ? stele_bytes_of(value, layout->fixed_size)
+                   : stele_big_decimal_or_zero(stele_load_bytes(value));
+        return stele_big_decimal_is_valid(view, layout->precision) ? view : stele_bytes_of(NULL, 0);
+    }
     if (layout->kind == STELE_KIND_FIXED) return stele_bytes_of(value, layout->fixed_size);
     memcpy(&view, value, sizeof view);
     return stele_bytes_of(view.data == NULL ? (const void *)"" : view.data, view.size);
@@ -114,8 +120,11 @@ bool stele_scalar_set_bytes(const stele_layout *layout, stele_bytes bytes, void 
 {
     if (layout->kind == STELE_KIND_FIXED && bytes.size != layout->fixed_size) return false;
     if (stele_layout_is_decimal64(layout)) {
-        return stele_decimal_of_bytes(bytes.data, bytes.size, value);
+        return stele_decimal_of_bytes(bytes.data, bytes.size, layout->precision, value);
     }
+    if (stele_layout_is_wide_decimal(layout) &&
+        !stele_big_decimal_is_valid(bytes, layout->precision))
+        return false;
     if (layout->logical == STELE_LOGICAL_DURATION) {
         return stele_read_duration(bytes.data, bytes.data + bytes.size, value) != NULL;
     }
@@ -292,9 +301,13 @@ static stele_status write_decimal(const stele_layout *layout, const void *value,
                                   stele_error *err)
 {
     STELE_AUTO_VALUE(stele_buffer) room = {0};
+    stele_bytes bytes = stele_scalar_bytes(layout, value, &room);
+    if (bytes.data == NULL) {
+        return stele_fail(err, STELE_E_INVALID, STELE_NEXT_REJECT,
+                          "a decimal of more than %" PRIu32 " digits", layout->precision);
+    }
     if (!stele_layout_is_decimal64(layout)) {
-        return stele_big_decimal_write(stele_scalar_bytes(layout, value, &room), layout->scale, out,
-                                       err);
+        return stele_big_decimal_write(bytes, layout->scale, out, err);
     }
     char text[STELE_DECIMAL_TEXT_MAX + 1];
     int64_t unscaled;

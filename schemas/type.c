@@ -61,7 +61,7 @@ static stele_kind plain_kind(const stele_member *member)
     const stele_layout *layout = member->layout;
     if (member->flag_offset != STELE_NO_FLAG || member->pointer) return STELE_KIND_NULL;
     bool other_form =
-        stele_layout_is_decimal64(layout) || layout->logical == STELE_LOGICAL_DURATION;
+        layout->logical == STELE_LOGICAL_DECIMAL || layout->logical == STELE_LOGICAL_DURATION;
     return other_form ? STELE_KIND_NULL : layout->kind;
 }
 

@@ -7,6 +7,7 @@
 #include <stele/generated.h>
 
 #include "core/alloc.h"
+#include "schemas/big_decimal.h"
 #include "schemas/layout.h"
 
 static void clear(const stele_layout *layout, uint8_t *value);
@@ -226,8 +227,16 @@ static bool equal_real(const stele_layout *layout, const uint8_t *a, const uint8
     return isnan(one) && isnan(other);
 }
 
+/* Of a decimal in bytes, where none at all are 0. */
+static bool equal_decimal(const uint8_t *a, const uint8_t *b)
+{
+    return stele_bytes_equal(stele_big_decimal_or_zero(stele_load_bytes(a)),
+                             stele_big_decimal_or_zero(stele_load_bytes(b)));
+}
+
 static bool equal(const stele_layout *layout, const uint8_t *a, const uint8_t *b)
 {
+
     switch (layout->kind) {
     case STELE_KIND_NULL:
         return true;
@@ -246,6 +255,7 @@ static bool equal(const stele_layout *layout, const uint8_t *a, const uint8_t *b
         return equal_list(layout, a, b);
     default:
         if (stele_layout_is_bytes(layout)) {
+            if (stele_layout_is_wide_decimal(layout)) return equal_decimal(a, b);
             return same_text(stele_load_bytes(a), stele_load_bytes(b));
         }
         if (layout->kind == STELE_KIND_FIXED && layout->fixed_size == 0) return true;

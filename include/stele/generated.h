@@ -73,8 +73,17 @@ STELE_INLINE void *stele_reader_grow(stele_reader *reader, const void *items, si
 STELE_API const uint8_t *stele_read_block_slow(stele_reader *reader, const uint8_t *at,
                                                size_t item_min, size_t *count);
 
-STELE_API const uint8_t *stele_read_decimal(const uint8_t *at, const uint8_t *end, int64_t *out);
-STELE_API bool stele_decimal_of_bytes(const uint8_t *data, size_t size, int64_t *out);
+/* Decimals: a number of at most `precision` digits, in one byte or more. Those of up to 18 digits
+ * are an int64_t in C, wider ones stay bytes. */
+STELE_API const uint8_t *stele_read_decimal(const uint8_t *at, const uint8_t *end,
+                                            uint32_t precision, int64_t *out);
+STELE_API bool stele_decimal_of_bytes(const uint8_t *data, size_t size, uint32_t precision,
+                                      int64_t *out);
+STELE_API const uint8_t *stele_read_wide_decimal(const uint8_t *at, const uint8_t *end,
+                                                 uint32_t precision, stele_bytes *out);
+STELE_API const uint8_t *stele_read_wide_decimal_fixed(const uint8_t *at, const uint8_t *end,
+                                                       size_t size, uint32_t precision,
+                                                       uint8_t *out);
 STELE_API bool stele_map_is_unique(const void *entries, size_t count, size_t stride);
 STELE_API bool stele_utf8_valid_slow(const uint8_t *data, size_t size);
 
@@ -213,9 +222,9 @@ STELE_INLINE const uint8_t *stele_read_duration(const uint8_t *at, const uint8_t
 
 /** A decimal that is a fixed of `size` bytes. */
 STELE_INLINE const uint8_t *stele_read_decimal_fixed(const uint8_t *at, const uint8_t *end,
-                                                     size_t size, int64_t *out)
+                                                     size_t size, uint32_t precision, int64_t *out)
 {
-    if ((size_t)(end - at) < size || !stele_decimal_of_bytes(at, size, out)) return NULL;
+    if ((size_t)(end - at) < size || !stele_decimal_of_bytes(at, size, precision, out)) return NULL;
     return at + size;
 }
 
@@ -376,8 +385,13 @@ STELE_INLINE uint8_t *stele_write_index(uint8_t *at, int32_t index, uint32_t cou
 STELE_API uint8_t *stele_write_decimal(uint8_t *at, int64_t value, uint32_t precision);
 
 /** The same in `size` bytes. */
-STELE_API uint8_t *stele_write_decimal_fixed(uint8_t *at, int64_t value, uint32_t precision,
-                                             size_t size);
+STELE_API uint8_t *stele_write_decimal_fixed(uint8_t *at, int64_t value, size_t size,
+                                             uint32_t precision);
+
+/** A wider decimal as it is; no bytes at all, as in a value all zero, are written as 0. */
+STELE_API uint8_t *stele_write_wide_decimal(uint8_t *at, stele_bytes value, uint32_t precision);
+STELE_API uint8_t *stele_write_wide_decimal_fixed(uint8_t *at, const uint8_t *value, size_t size,
+                                                  uint32_t precision);
 
 /**
  * The order in which a map's entries are written: by key, so that equal maps are equal bytes.

@@ -67,13 +67,13 @@ static const conversion texts[] = {
     {"fixed cut off", SAME("{'type':'fixed','name':'F','size':4}"), "010203",
      "error: fixed of 4 bytes, 3 left"},
     {"decimal of nine bytes", SAME("{'type':'bytes','logicalType':'decimal','precision':4}"),
-     "12 010000000000000000", "error: decimal of 9 bytes that does not fit 64 bits"},
+     "12 010000000000000000", "error: decimal of more than 4 digits, in 9 bytes"},
     {"decimal of nine bytes with a sign in front",
      SAME("{'type':'bytes','logicalType':'decimal','precision':4}"), "12 ffffffffffffffffff",
      "02ff"},
     {"decimal of no bytes", SAME("{'type':'bytes','logicalType':'decimal','precision':4}"), "00",
-     "error: decimal of 0 bytes that does not fit 64 bits"},
-    {"a wide decimal stays bytes", SAME("{'type':'bytes','logicalType':'decimal','precision':19}"),
+     "error: decimal without bytes; 0 has one"},
+    {"a wide decimal stays bytes", SAME("{'type':'bytes','logicalType':'decimal','precision':20}"),
      "12 010000000000000000", "12010000000000000000"},
 };
 

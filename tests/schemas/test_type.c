@@ -164,7 +164,7 @@ static void only_what_is_there_in_place_and_in_its_usual_form_is_plain(void **st
     } rows[] = {
         {"flag", STELE_KIND_BOOLEAN}, {"whole", STELE_KIND_INT},    {"big", STELE_KIND_LONG},
         {"real", STELE_KIND_FLOAT},   {"wide", STELE_KIND_DOUBLE},  {"text", STELE_KIND_STRING},
-        {"three", STELE_KIND_FIXED},  {"huge", STELE_KIND_BYTES},   {"suit", STELE_KIND_ENUM},
+        {"three", STELE_KIND_FIXED},  {"huge", STELE_KIND_NULL},    {"suit", STELE_KIND_ENUM},
         {"list", STELE_KIND_ARRAY},   {"inner", STELE_KIND_RECORD}, {"either", STELE_KIND_UNION},
         {"nothing", STELE_KIND_NULL}, {"span", STELE_KIND_NULL},    {"money", STELE_KIND_NULL},
         {"maybe", STELE_KIND_NULL},   {"perhaps", STELE_KIND_NULL}, {"next", STELE_KIND_NULL},
