@@ -41,7 +41,8 @@ STELE_API bool stele_test_at(stele_test *test, int64_t time_ms);
  * An event happened.
  *
  * @param id     of the aggregate
- * @param type   of `event`; must outlive the test
+ * @param type   of `event`, which may be an old one that an upcaster converts; must outlive the
+ * test
  * @return false if it cannot be an event. One that the projection refuses is applied to nothing:
  *         stele_test_then_stopped must follow
  */
