@@ -29,6 +29,7 @@ stele_command_run stele_cmd_schema_register;
 stele_command_run stele_cmd_schema_list;
 stele_command_run stele_cmd_schema_get;
 stele_command_run stele_cmd_schema_level;
+stele_command_run stele_cmd_registry_create;
 stele_command_run stele_cmd_registry_serve;
 
 #endif

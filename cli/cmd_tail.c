@@ -154,6 +154,17 @@ static stele_status find_starts(tail *t, stele_error *err)
     return STELE_OK;
 }
 
+/* Ids that are known already may have come to mean something else. */
+static stele_status await_registry(tail *t, stele_error *err)
+{
+    stele_registry *registry = stele_client_registry(t->cli->client);
+    stele_status status;
+    while ((status = stele_registry_check(registry, err)) < 0 && err->next == STELE_NEXT_RETRY &&
+           !atomic_load(t->cli->stop))
+        stele_sleep_ms(stele_log_runtime(t->log), FOLLOW_WAIT_MS);
+    return status;
+}
+
 static stele_status follow(tail *t, stele_error *err)
 {
     STELE_AUTO(stele_log_reader) reader = NULL;
@@ -172,6 +183,7 @@ static stele_status follow(tail *t, stele_error *err)
             *err = batch.error;
             return batch.status;
         }
+        if ((status = await_registry(t, err)) < 0) break;
         status = (stele_status)take_batch(t, &batch, err);
         if (fflush(t->cli->out) != 0) break; /* whoever read it has gone */
     }

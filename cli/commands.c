@@ -206,6 +206,12 @@ static const stele_option registry_serve_options[] = {
      .help = "where (default: 127.0.0.1:8081); port 0 takes one that is free"},
     {0}};
 
+static const stele_option registry_create_options[] = {
+    {.name = "despite-events",
+     .kind = STELE_OPTION_FLAG,
+     .help = "also where schema ids of another registry are, which nobody can read any more then"},
+    {0}};
+
 const stele_command stele_commands[] = {
     {.name = "run",
      .operands = "",
@@ -438,6 +444,18 @@ const stele_command stele_commands[] = {
      .example = "stele schema level account.events-bank.Deposited FULL",
      .options = schema_level_options,
      .run = stele_cmd_schema_level},
+    {.name = "registry create",
+     .operands = "",
+     .summary = "begin a schema registry in Kafka (topic _stele.schemas)",
+     .details =
+         "The first publish begins one by itself. It does not where events or snapshots hold "
+         "schema ids\n"
+         "of another registry, one that was lost, say: bring that one back from a backup. Only "
+         "where\n"
+         "those events are given up, --despite-events begins another registry beside them.",
+     .example = "stele registry create -o registry.replication=3",
+     .options = registry_create_options,
+     .run = stele_cmd_registry_create},
     {.name = "registry serve",
      .operands = "",
      .operand_min = 0,

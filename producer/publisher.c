@@ -486,6 +486,7 @@ stele_status stele_publisher_publish(stele_publisher *publisher, stele_bytes agg
     if ((status = stele_event_headers_check(options, err)) < 0) return status;
     if ((status = find_topic(publisher, err)) < 0) return status;
     if ((status = check_time(publisher, options->time_ms, err)) < 0) return status;
+    if ((status = stele_registry_check(publisher->registry, err)) < 0) return status;
     if ((status = find_type(publisher, type, &published, err)) < 0) return status;
     if ((status = encode(publisher, published, event, err)) < 0) return status;
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * What a state rests on is looked at while it is used, not only when it is restored: before a
  * checkpoint is committed, the record that the last one was made after must still be in the log,
- * and the snapshots topic must be there. Somebody may have deleted a topic and made it again, with
- * other records at the same offsets, between two fetches. */
+ * the snapshots topic must be there, and the registry the same that ids were found out from.
+ * Somebody may have deleted a topic and made it again, with other records at the same offsets,
+ * between two fetches. */
 #include "projections/fold_internal.h"
 #include "snapshots/last_event.h"
 
@@ -15,6 +16,7 @@ enum {
 struct fold_footing {
     stele_question base;
     stele_last_event last; /* what must be there; offset -1: there was none yet */
+    stele_registry *registry;
     const char *snapshots;
     bool compared;
     stele_error answer;
@@ -70,7 +72,8 @@ static void ask(stele_question *base, stele_asker *asker)
 {
     fold_footing *self = (fold_footing *)base;
     self->answer = (stele_error){0};
-    if (look_at_snapshots(self, stele_asker_log(asker), &self->answer) == STELE_OK)
+    if (stele_registry_confirm(self->registry, ASK_MS, &self->answer) == STELE_OK &&
+        look_at_snapshots(self, stele_asker_log(asker), &self->answer) == STELE_OK)
         look_at_log(self, asker);
 }
 
@@ -95,6 +98,7 @@ static void ask_again(fold_task *task)
         self = task->footing = stele_alloc(sizeof *self);
         self->base.ask = ask;
         self->last = (stele_last_event){.source = task->source, .group = task->fold->group};
+        self->registry = task->fold->options.registry;
         self->snapshots = task->fold->snapshots;
     }
     stele_asker *asker = stele_worker_asker(task->worker);

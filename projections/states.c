@@ -22,6 +22,7 @@ enum {
 struct stele_states {
     const stele_projection *projection;
     stele_clock clock;
+    stele_registry *registry;
     int64_t take_max_ns;
     const atomic_bool *stop;
     int32_t partition;
@@ -114,6 +115,7 @@ stele_status stele_states_new(const stele_states_options *options, stele_states 
     if (status < 0) return status;
     STELE_AUTO(stele_states) states = stele_alloc(sizeof *states);
     states->projection = projection;
+    states->registry = options->registry;
     states->clock = stele_registry_clock(options->registry);
     states->take_max_ns = (int64_t)options->take_max_ms * 1000000;
     states->stop = options->stop;
@@ -440,6 +442,8 @@ static bool is_over(const stele_states *states, patience *of)
 stele_status stele_states_take(stele_states *states, const stele_batch *batch, int64_t *position,
                                const stele_record **last, stele_error *err)
 {
+    stele_status trusted = stele_registry_check(states->registry, err);
+    if (trusted < 0) return trusted;
     patience until = patience_of(states);
     stele_error failure;
     size_t at = 0;

@@ -8,6 +8,7 @@
 #include "core/names.h"
 #include "kafka/topic_spec.h"
 #include "registry/follower.h"
+#include "registry/kafka_inside.h"
 
 enum { CALL_MS = 200, PAUSE_MS = 20 }; /* longest call, so longest wait of an interruption */
 
@@ -74,9 +75,13 @@ static stele_status ensure_topic(stele_appender *appender, stele_deadline until,
                              .replication = (int16_t)appender->replication,
                              .settings = settings,
                              .setting_count = sizeof settings / sizeof settings[0]};
+    stele_status status;
+    if (spec.replication == 0 &&
+        (status = stele_kafka_replication(appender->log, until, &spec.replication, err)) < 0)
+        return status;
     for (;;) {
         bool again;
-        stele_status status = stele_topic_ensure(
+        status = stele_topic_ensure(
             appender->log, &spec, stele_deadline_remaining_ms(until, CALL_MS), topic, err);
         if (status != STELE_E_NOT_FOUND && status != STELE_E_TIMED_OUT) return status;
         status = try_again(appender, status, until, &again, err);

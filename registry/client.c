@@ -50,6 +50,7 @@ static stele_status open_registry(stele_client *client, const char *url, stele_e
         .url = url,
         .log = client->log,
         .timeout_ms = (int)stele_config_int(config, "registry", NULL, "timeout_ms"),
+        .replication = (int)stele_config_int(config, "registry", NULL, "replication"),
         .user = stele_config_text(config, "registry", NULL, "user"),
         .password = stele_config_text(config, "registry", NULL, "password"),
         .token = stele_config_text(config, "registry", NULL, "token"),

@@ -6,6 +6,12 @@
 #include "core/alloc.h"
 #include "core/monitor.h"
 #include "core/names.h"
+#include "registry/catalog.h"
+
+#include <stdatomic.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
 
 enum {
     CALL_MS = 500,   /* longest call, so longest wait of a free */
@@ -13,6 +19,7 @@ enum {
     ABSENT_MS = 500, /* between two looks for a topic that does not exist */
     PAUSE_MIN_MS = 50,
     PAUSE_MAX_MS = 2000,
+    LOOK_MS = 500, /* between two looks whether it is still the same topic */
     QUEUE_MAX = 8 << 20
 };
 
@@ -24,6 +31,14 @@ struct stele_follower {
     stele_log_reader *reader; /* NULL: the topic was not seen yet */
     int64_t target;           /* high watermark that answers `target_question` */
     int64_t target_question;  /* 0: nothing is asked */
+    stele_deadline look;      /* when to look whether it is the same topic */
+    int64_t first_ms;         /* time of the first record */
+    uint64_t *hashes;         /* of the records that were read, by offset; 0: there was none */
+    size_t hash_count;
+    size_t hash_max;
+    bool comparing;  /* with what is there; `position` stands still meanwhile */
+    size_t compared; /* records that were the same */
+    size_t to_compare;
 
     /* Under the monitor. */
     stele_monitor monitor;
@@ -35,6 +50,7 @@ struct stele_follower {
     bool started;
     bool dead;
     bool closing;
+    atomic_bool doubtful; /* dead, or comparing; written under the monitor */
 };
 
 stele_follower *stele_follower_new(stele_log *log)
@@ -42,6 +58,8 @@ stele_follower *stele_follower_new(stele_log *log)
     stele_follower *follower = stele_alloc(sizeof *follower);
     follower->log = log;
     follower->catalog = stele_catalog_new();
+    follower->look = stele_deadline_after(stele_log_clock(log), LOOK_MS);
+    atomic_init(&follower->doubtful, false);
     stele_monitor_init(&follower->monitor, stele_log_runtime(log));
     return follower;
 }
@@ -61,6 +79,7 @@ void stele_follower_free(stele_follower *follower)
     if (follower->started) stele_thread_join(follower->thread);
     stele_log_reader_close(follower->reader);
     stele_catalog_free(follower->catalog);
+    free(follower->hashes);
     stele_monitor_clear(&follower->monitor);
     free(follower);
 }
@@ -105,6 +124,102 @@ static int64_t open_question(stele_follower *follower)
     return question;
 }
 
+/* ---- is it the same topic? ---- */
+
+static uint64_t hash_of(stele_bytes value)
+{
+    uint64_t hash = XXH64(value.data == NULL ? "" : (const char *)value.data, value.size, 0);
+    return hash == 0 ? 1 : hash;
+}
+
+static void remember(stele_follower *follower, const stele_record *record)
+{
+    size_t index = (size_t)record->offset;
+    if (index >= follower->hash_max) {
+        follower->hash_max = index < 512 ? 1024 : 2 * index;
+        follower->hashes =
+            stele_realloc_array(follower->hashes, follower->hash_max, sizeof *follower->hashes);
+    }
+    while (follower->hash_count < index)
+        follower->hashes[follower->hash_count++] = 0;
+    follower->hashes[follower->hash_count++] = hash_of(record->value);
+    if (index == 0) follower->first_ms = record->timestamp_ms;
+    follower->to_compare++;
+}
+
+static void set_doubtful(stele_follower *follower, bool doubtful)
+{
+    stele_monitor_lock(&follower->monitor);
+    atomic_store(&follower->doubtful, doubtful);
+    stele_monitor_unlock(&follower->monitor);
+}
+
+/* What was read has to be compared with what is there before anybody relies on it again. */
+static stele_status doubt(stele_follower *follower, const char *why, stele_error *err)
+{
+    stele_log_reader_close(follower->reader);
+    follower->reader = NULL;
+    follower->target_question = 0;
+    follower->comparing = follower->to_compare > 0;
+    follower->compared = 0;
+    if (follower->comparing) set_doubtful(follower, true);
+    return stele_fail(err, STELE_E_UNAVAILABLE, STELE_NEXT_RETRY, "%s %s", STELE_REGISTRY_TOPIC,
+                      why);
+}
+
+/* A topic that was made again is younger than the first record that was read. One question, which
+ * any broker answers from its index. */
+static stele_status look_again(stele_follower *follower, stele_error *err)
+{
+    follower->look = stele_deadline_after(stele_log_clock(follower->log), LOOK_MS);
+    if (follower->to_compare == 0) return STELE_OK;
+    int64_t later;
+    stele_status status =
+        stele_log_offset_at(follower->log, partition, follower->first_ms + 1, CALL_MS, &later, err);
+    if (status == STELE_E_NOT_FOUND) return doubt(follower, "was deleted", err);
+    if (status == STELE_OK && later == 0) return doubt(follower, "was made again", err);
+    return status;
+}
+
+static stele_status fail_another(stele_error *err)
+{
+    return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
+                      "%s was deleted and made again: it is another registry, and the schema ids "
+                      "that this process holds mean something else in it; bring the first one back "
+                      "from a backup, and start again",
+                      STELE_REGISTRY_TOPIC);
+}
+
+/* @return STELE_OK  also where there is more to compare */
+static stele_status compare(stele_follower *follower, const stele_batch *batch, stele_error *err)
+{
+    for (size_t i = 0; i < batch->count; i++) {
+        const stele_record *record = &batch->records[i];
+        if (record->offset >= follower->position) break;
+        if ((size_t)record->offset >= follower->hash_count ||
+            follower->hashes[record->offset] != hash_of(record->value))
+            return fail_another(err);
+        if (record->offset == 0) follower->first_ms = record->timestamp_ms;
+        follower->compared++;
+    }
+    if (batch->next_offset < follower->position)
+        return batch->at_end ? stele_fail(err, STELE_E_UNAVAILABLE, STELE_NEXT_RETRY,
+                                          "%s has lost its last records: bring them back from a "
+                                          "backup",
+                                          STELE_REGISTRY_TOPIC)
+                             : STELE_OK;
+    if (follower->compared != follower->to_compare) return fail_another(err);
+    stele_log_reader_stop(follower->reader, partition);
+    stele_status status =
+        stele_log_reader_start(follower->reader, partition, follower->position, err);
+    if (status < 0) return status;
+    follower->comparing = false;
+    set_doubtful(follower, false);
+    return STELE_OK;
+}
+
+/* ---- reading ---- */
+
 static stele_status start_reading(stele_follower *follower, stele_error *err)
 {
     int64_t start;
@@ -137,6 +252,9 @@ static stele_status find_topic(stele_follower *follower, stele_error *err)
     stele_log_topic topic;
     stele_status status =
         stele_log_topic_describe(follower->log, STELE_REGISTRY_TOPIC, CALL_MS, &topic, err);
+    if (status == STELE_E_NOT_FOUND && follower->comparing)
+        return stele_fail(err, STELE_E_UNAVAILABLE, STELE_NEXT_RETRY,
+                          "%s was deleted: bring it back from a backup", STELE_REGISTRY_TOPIC);
     if (status == STELE_E_NOT_FOUND) {
         if (question != 0) answer(follower, question);
         rest(follower, asked, ABSENT_MS);
@@ -150,12 +268,19 @@ static stele_status find_topic(stele_follower *follower, stele_error *err)
 static stele_status set_target(stele_follower *follower, stele_error *err)
 {
     int64_t question = open_question(follower);
-    if (question == 0 || question == follower->target_question) return STELE_OK;
+    bool is_new = question != 0 && question != follower->target_question;
+    stele_status status = STELE_OK;
+    if (is_new || stele_deadline_passed(follower->look)) status = look_again(follower, err);
+    if (status < 0 || !is_new) return status;
     int64_t start;
-    stele_status status = stele_log_bounds(follower->log, partition, STELE_READ_UNCOMMITTED,
-                                           CALL_MS, &start, &follower->target, err);
-    if (status == STELE_OK) follower->target_question = question;
-    return status;
+    status = stele_log_bounds(follower->log, partition, STELE_READ_UNCOMMITTED, CALL_MS, &start,
+                              &follower->target, err);
+    if (status == STELE_E_NOT_FOUND) return doubt(follower, "was deleted", err);
+    if (status < 0) return status;
+    if (start > 0 || follower->target < follower->position)
+        return doubt(follower, "has lost records", err);
+    follower->target_question = question;
+    return STELE_OK;
 }
 
 static stele_status apply(stele_follower *follower, const stele_batch *batch, stele_error *err)
@@ -165,6 +290,7 @@ static stele_status apply(stele_follower *follower, const stele_batch *batch, st
     for (size_t i = 0; status == STELE_OK && i < batch->count; i++) {
         const stele_record *record = &batch->records[i];
         status = stele_catalog_apply(follower->catalog, record->offset, record->value, NULL, err);
+        if (status == STELE_OK) remember(follower, record);
     }
     if (status == STELE_OK) follower->position = batch->next_offset;
     follower->trouble = (stele_error){0};
@@ -173,24 +299,35 @@ static stele_status apply(stele_follower *follower, const stele_batch *batch, st
     return status;
 }
 
-static stele_status read_on(stele_follower *follower, stele_error *err)
+/* @param is_gone  the topic, or what was to come next in it */
+static stele_status take_batch(stele_follower *follower, bool *is_gone, stele_error *err)
 {
     STELE_AUTO_VALUE(stele_batch) batch = {0};
     stele_status status = stele_log_reader_next(follower->reader, IDLE_MS, &batch, err);
     if (status == STELE_E_TIMED_OUT) return STELE_OK;
     if (status < 0) return status;
+    *is_gone = batch.status == STELE_E_NOT_FOUND || batch.status == STELE_E_HOLE;
+    if (*is_gone) return STELE_OK;
     if (batch.status < 0) {
         return stele_fail_cause(err, batch.status, STELE_NEXT_STOP, batch.error.cause,
                                 "%s can no longer be followed: %s", STELE_REGISTRY_TOPIC,
                                 batch.error.text);
     }
-    return apply(follower, &batch, err);
+    return follower->comparing ? compare(follower, &batch, err) : apply(follower, &batch, err);
+}
+
+static stele_status read_on(stele_follower *follower, stele_error *err)
+{
+    bool is_gone = false;
+    stele_status status = take_batch(follower, &is_gone, err);
+    return is_gone ? doubt(follower, "was deleted, or has lost records", err) : status;
 }
 
 static stele_status step(stele_follower *follower, stele_error *err)
 {
     stele_status status;
     if (follower->reader == NULL) return find_topic(follower, err);
+    if (follower->comparing) return read_on(follower, err);
     if ((status = set_target(follower, err)) < 0) return status;
     bool is_asked = follower->target_question != 0;
     if (!is_asked || follower->position < follower->target) {
@@ -216,6 +353,7 @@ static void note_trouble(stele_follower *follower, const stele_error *trouble)
     stele_monitor_lock(&follower->monitor);
     follower->trouble = *trouble;
     follower->dead = trouble->next != STELE_NEXT_RETRY;
+    if (follower->dead) atomic_store(&follower->doubtful, true);
     stele_monitor_wake(&follower->monitor);
     stele_monitor_unlock(&follower->monitor);
 }
@@ -267,6 +405,11 @@ int64_t stele_follower_ask(stele_follower *follower)
     return follower->asked;
 }
 
+bool stele_follower_is_doubtful(const stele_follower *follower)
+{
+    return atomic_load_explicit(&follower->doubtful, memory_order_relaxed);
+}
+
 bool stele_follower_is_answered(const stele_follower *follower, int64_t question)
 {
     return follower->answered >= question;
@@ -295,6 +438,11 @@ static stele_status not_yet(const stele_follower *follower, stele_error *err)
     }
     return stele_fail(err, STELE_E_TIMED_OUT, STELE_NEXT_RETRY,
                       "no answer from the registry (%s) yet", STELE_REGISTRY_TOPIC);
+}
+
+stele_status stele_follower_check(const stele_follower *follower, stele_error *err)
+{
+    return atomic_load(&follower->doubtful) ? not_yet(follower, err) : STELE_OK;
 }
 
 stele_status stele_follower_wait_answer(stele_follower *follower, int64_t question,

@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: MIT
  * The thread that reads _stele.schemas, and goes on reading it, into a catalog that others look
- * into under its lock. It creates nothing: a topic that does not exist is an empty registry. */
+ * into under its lock. It creates nothing: a topic that does not exist is an empty registry.
+ *
+ * The topic may be deleted and made again while it is followed, and then its ids mean something
+ * else. Twice a second, and before a question is answered, it is looked whether its first record is
+ * still that one; if not, all that was read is compared with what is there. Until it is known to be
+ * the same, no question is answered, and stele_follower_check says why. */
 #ifndef STELE_REGISTRY_FOLLOWER_H
 #define STELE_REGISTRY_FOLLOWER_H
 
@@ -25,6 +30,17 @@ void stele_follower_unlock(stele_follower *follower);
 /*
  * With the lock held:
  */
+
+/**
+ * Is what was read known to be what the topic holds? With the lock held.
+ *
+ * @return STELE_E_UNAVAILABLE  the topic is gone, or not compared yet (next = RETRY)
+ *         STELE_E_INVALID      it is another registry (next = STOP)
+ */
+stele_status stele_follower_check(const stele_follower *follower, stele_error *err);
+
+/** Is there anything to be checked at all? Without the lock, and at no cost. */
+bool stele_follower_is_doubtful(const stele_follower *follower);
 
 /** Ask for all that the topic holds now to be read. @return what to pass to _is_answered */
 int64_t stele_follower_ask(stele_follower *follower);

@@ -20,6 +20,7 @@ typedef struct stele_absent_id {
 
 typedef struct stele_kafka_registry {
     stele_registry base;
+    stele_log *log;
     int timeout_ms;
     stele_follower *follower;
     stele_absent_id absent[STELE_ABSENT_COUNT]; /* under the follower's lock; by id modulo count */
@@ -27,6 +28,7 @@ typedef struct stele_kafka_registry {
     stele_monitor monitor; /* one writer at a time in this process */
     bool writing;
     bool is_interrupted;
+    bool despite_events;      /* it may be begun where ids of another one are */
     stele_appender *appender; /* of the one who writes */
 } stele_kafka_registry;
 
@@ -71,6 +73,18 @@ stele_status stele_kafka_register(stele_registry *registry, const char *subject,
 /** The genesis; written if there is none. */
 stele_status stele_kafka_genesis(stele_registry *registry, int timeout_ms, char out[37],
                                  stele_error *err);
+
+/**
+ * May a registry be begun in this cluster?
+ *
+ * @return STELE_E_INVALID  events or snapshots hold ids of another one; the text names a topic
+ *                          (next = STOP)
+ */
+stele_status stele_kafka_may_begin(stele_log *log, stele_deadline until, stele_error *err);
+
+/** The replication of the topics that hold ids, the highest of all. @param out 0: there are none */
+stele_status stele_kafka_replication(stele_log *log, stele_deadline until, int16_t *out,
+                                     stele_error *err);
 
 /** A schema that is to be compared with versions of its subject. Owns its parts. */
 typedef struct stele_candidate {

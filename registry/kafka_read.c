@@ -16,6 +16,7 @@ static stele_status look_up(stele_registry *self, look *find, void *request, int
     stele_status status = STELE_OK;
     stele_catalog *catalog = stele_follower_lock(registry->follower);
     bool is_read = stele_catalog_genesis(catalog)[0] != '\0' &&
+                   !stele_follower_is_doubtful(registry->follower) &&
                    stele_follower_is_answered(registry->follower, 1);
     if (is_read) status = find(catalog, request, err);
     if (!is_read || status == STELE_E_NOT_FOUND) {

@@ -128,8 +128,8 @@ static stele_status schema_of_id(stele_registry *self, int32_t id, int timeout_m
 {
     stele_kafka_registry *registry = (stele_kafka_registry *)self;
     stele_deadline until = stele_kafka_deadline(registry, timeout_ms);
-    stele_status status = STELE_OK;
     stele_catalog *catalog = stele_follower_lock(registry->follower);
+    stele_status status = stele_follower_check(registry->follower, err);
     while (status == STELE_OK && stele_catalog_schema_of(catalog, id) == NULL)
         status = look_for(registry, id, until, err);
     stele_follower_unlock(registry->follower);
@@ -239,6 +239,28 @@ stele_status stele_candidate_check(stele_kafka_registry *registry, const stele_c
     return STELE_OK;
 }
 
+/* ---- is it the same? ---- */
+
+static stele_status check_registry(stele_registry *self, stele_error *err)
+{
+    stele_kafka_registry *registry = (stele_kafka_registry *)self;
+    if (!stele_follower_is_doubtful(registry->follower)) return STELE_OK;
+    stele_follower_lock(registry->follower);
+    stele_status status = stele_follower_check(registry->follower, err);
+    stele_follower_unlock(registry->follower);
+    return status;
+}
+
+static stele_status confirm_registry(stele_registry *self, int timeout_ms, stele_error *err)
+{
+    stele_kafka_registry *registry = (stele_kafka_registry *)self;
+    stele_deadline until = stele_kafka_deadline(registry, timeout_ms);
+    stele_follower_lock(registry->follower);
+    stele_status status = stele_kafka_catch_up(registry, until, err);
+    stele_follower_unlock(registry->follower);
+    return status;
+}
+
 /* ---- opening and closing ---- */
 
 void stele_kafka_registry_interrupt(stele_registry *self)
@@ -268,6 +290,8 @@ stele_status stele_kafka_registry_open(const stele_registry_options *options, st
                                            .schema = schema_of_id,
                                            .register_schema = stele_kafka_register,
                                            .genesis = stele_kafka_genesis,
+                                           .check = check_registry,
+                                           .confirm = confirm_registry,
                                            .subjects = stele_kafka_list_subjects,
                                            .versions = stele_kafka_list_versions,
                                            .version = stele_kafka_find_version,
@@ -286,6 +310,7 @@ stele_status stele_kafka_registry_open(const stele_registry_options *options, st
     registry->base.ops = &ops;
     registry->base.runtime = stele_registry_options_runtime(options);
     registry->timeout_ms = options->timeout_ms == 0 ? DEFAULT_TIMEOUT_MS : options->timeout_ms;
+    registry->log = options->log;
     registry->follower = stele_follower_new(options->log);
     registry->appender = stele_appender_new(options->log, options->replication);
     stele_monitor_init(&registry->monitor, registry->base.runtime);

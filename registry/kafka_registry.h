@@ -64,6 +64,17 @@ typedef enum stele_registry_filter {
     STELE_REGISTRY_DELETED_ONLY /* deletedOnly=true */
 } stele_registry_filter;
 
+/**
+ * Begin a registry: make its topic, and give it a name.
+ *
+ * @param despite_events  also where events or snapshots hold ids of another one, which nobody can
+ *                        read any more from then on
+ * @return STELE_E_EXISTS   there is one (next = STOP)
+ *         STELE_E_INVALID  as said; without `despite_events` (next = STOP)
+ */
+stele_status stele_kafka_registry_create(stele_registry *registry, bool despite_events,
+                                         int timeout_ms, char genesis[37], stele_error *err);
+
 /** Names of subjects, in order of their first registration. @param out NULL-terminated; one free()
  */
 stele_status stele_kafka_registry_subjects(stele_registry *registry, stele_registry_filter filter,

@@ -3,6 +3,7 @@
  * decision rests on, and see whether the log's order let it stand; if not, begin again. */
 #include "core/alloc.h"
 #include "core/message.h"
+#include "core/names.h"
 #include "core/text.h"
 #include "core/uuid.h"
 #include "registry/kafka_inside.h"
@@ -87,6 +88,10 @@ static stele_status write_genesis(stele_kafka_registry *registry, stele_deadline
                                   stele_error *err)
 {
     bool admitted;
+    stele_log *log = registry->log;
+    stele_status status =
+        registry->despite_events ? STELE_OK : stele_kafka_may_begin(log, until, err);
+    if (status < 0) return status;
     stele_uuid_source source;
     stele_uuid_source_init(&source, registry->base.runtime);
     stele_uuid uuid = stele_uuid_source_next(&source);
@@ -141,6 +146,21 @@ static stele_status decide_genesis(stele_kafka_registry *registry, void *request
     (void)registry, (void)request, (void)record, (void)err;
     *done = true; /* write_decided has seen to it */
     return STELE_OK;
+}
+
+stele_status stele_kafka_registry_create(stele_registry *self, bool despite_events, int timeout_ms,
+                                         char genesis[37], stele_error *err)
+{
+    stele_kafka_registry *registry = (stele_kafka_registry *)self;
+    stele_status status = stele_registry_confirm(self, timeout_ms, err);
+    if (status < 0) return status;
+    if (has_genesis(registry))
+        return stele_fail(err, STELE_E_EXISTS, STELE_NEXT_STOP, "the registry %s exists already",
+                          STELE_REGISTRY_TOPIC);
+    registry->despite_events = despite_events;
+    status = stele_kafka_genesis(self, timeout_ms, genesis, err);
+    registry->despite_events = false;
+    return status;
 }
 
 stele_status stele_kafka_genesis(stele_registry *self, int timeout_ms, char out[37],
@@ -282,6 +302,7 @@ static bool is_registered(stele_kafka_registry *registry, const stele_proposal *
     uint8_t identity[32];
     stele_catalog *catalog = stele_follower_lock(registry->follower);
     bool found =
+        !stele_follower_is_doubtful(registry->follower) &&
         stele_kafka_resolve(catalog, proposal, &links, NULL) == STELE_OK &&
         stele_registry_identity(proposal->text, links, proposal->reference_count, identity, NULL) ==
             STELE_OK &&

@@ -55,6 +55,17 @@ stele_status stele_registry_register(stele_registry *registry, const char *subje
                                           id, err);
 }
 
+stele_status stele_registry_check(stele_registry *registry, stele_error *err)
+{
+    return registry->ops->check == NULL ? STELE_OK : registry->ops->check(registry, err);
+}
+
+stele_status stele_registry_confirm(stele_registry *registry, int timeout_ms, stele_error *err)
+{
+    return registry->ops->confirm == NULL ? STELE_OK
+                                          : registry->ops->confirm(registry, timeout_ms, err);
+}
+
 stele_status stele_registry_genesis(stele_registry *registry, int timeout_ms, char out[37],
                                     stele_error *err)
 {

@@ -34,7 +34,8 @@ typedef struct stele_registry_options {
     const char *url; /* NULL: "kafka:" */
     stele_log *log;
     int timeout_ms;   /* of one request; 0: 5,000 */
-    int replication;  /* of _stele.schemas when it has to be made; 0: the broker's default */
+    int replication;  /* of _stele.schemas when it has to be made; 0: that of the topics of events,
+                         or, before there are any, the broker's default */
     const char *user; /* http: basic auth; NULL: none */
     const char *password;
     const char *token;            /* http: bearer token; NULL: none */
@@ -88,6 +89,19 @@ stele_status stele_registry_register(stele_registry *registry, const char *subje
  */
 stele_status stele_registry_genesis(stele_registry *registry, int timeout_ms, char out[37],
                                     stele_error *err);
+
+/**
+ * May ids that were found out before still be used? Looks at what is known already: no question, no
+ * wait, cheap enough for every batch.
+ *
+ * @return STELE_E_INVALID      the registry is another one than before (next = STOP)
+ *         STELE_E_UNAVAILABLE  it is gone, or not known yet to be the same (next = RETRY)
+ */
+stele_status stele_registry_check(stele_registry *registry, stele_error *err);
+
+/** The same, asked of the registry after the call began: before what rests on ids is committed.
+ * Where the kind of registry has no genesis there is nothing to ask. */
+stele_status stele_registry_confirm(stele_registry *registry, int timeout_ms, stele_error *err);
 
 /** A registered schema; registry/entry.h has its inside. */
 typedef struct stele_registry_entry stele_registry_entry;

@@ -15,6 +15,9 @@ typedef struct stele_registry_ops {
                                     int timeout_ms, int32_t *id, stele_error *err);
     stele_status (*genesis)(stele_registry *registry, int timeout_ms, char out[37],
                             stele_error *err);
+    /* Both NULL: it has no genesis, so it cannot be told from another one. */
+    stele_status (*check)(stele_registry *registry, stele_error *err);
+    stele_status (*confirm)(stele_registry *registry, int timeout_ms, stele_error *err);
     stele_status (*subjects)(stele_registry *registry, int timeout_ms, char ***out,
                              stele_error *err);
     stele_status (*versions)(stele_registry *registry, const char *subject, int timeout_ms,

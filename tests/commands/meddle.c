@@ -7,7 +7,8 @@
  *        meddle BROKERS widen TOPIC PARTITIONS           raise the partition count
  *        meddle BROKERS move GROUP TOPIC PARTITION OFFSET   of a group without members
  *        meddle BROKERS set TOPIC NAME VALUE NAME VALUE  all settings that a topic is to have
- *        meddle BROKERS create TOPIC PARTITIONS */
+ *        meddle BROKERS create TOPIC PARTITIONS
+ *        meddle BROKERS delete TOPIC */
 #include <librdkafka/rdkafka.h>
 
 #include <stdbool.h>
@@ -127,6 +128,19 @@ static void widen(rd_kafka_t *client, rd_kafka_queue_t *queue, char **words)
     rd_kafka_NewPartitions_destroy(ask);
 }
 
+static void delete (rd_kafka_t *client, rd_kafka_queue_t *queue, char **words)
+{
+    rd_kafka_DeleteTopic_t *ask = rd_kafka_DeleteTopic_new(words[0]);
+    rd_kafka_DeleteTopics(client, &ask, 1, NULL, queue);
+    rd_kafka_event_t *event = await(queue, "delete");
+    size_t count;
+    const rd_kafka_topic_result_t **results =
+        rd_kafka_DeleteTopics_result_topics(rd_kafka_event_DeleteTopics_result(event), &count);
+    check_each(results, count);
+    rd_kafka_event_destroy(event);
+    rd_kafka_DeleteTopic_destroy(ask);
+}
+
 static void create(rd_kafka_t *client, rd_kafka_queue_t *queue, char **words)
 {
     char why[512];
@@ -176,8 +190,11 @@ typedef struct action {
     void (*run)(rd_kafka_t *client, rd_kafka_queue_t *queue, char **words);
 } action;
 
-static const action actions[] = {
-    {"cut", 3, cut}, {"widen", 2, widen}, {"create", 2, create}, {"set", 5, set}};
+static const action actions[] = {{"cut", 3, cut},
+                                 {"widen", 2, widen},
+                                 {"create", 2, create},
+                                 {"set", 5, set},
+                                 {"delete", 1, delete}};
 
 static void administer(const action *chosen, const char *brokers, char **words)
 {
@@ -190,7 +207,7 @@ static void administer(const action *chosen, const char *brokers, char **words)
 
 int main(int argc, char **argv)
 {
-    if (argc < 3) die("usage", "meddle BROKERS put|cut|widen|move|set|create …");
+    if (argc < 3) die("usage", "meddle BROKERS put|cut|widen|move|set|create|delete …");
     const char *brokers = argv[1], *name = argv[2];
     char **words = argv + 3;
     int count = argc - 3;

@@ -505,10 +505,200 @@ static void a_url_that_names_nothing_is_refused(void **state)
     stele_registry_close(NULL);
 }
 
+/* ---- another registry ---- */
+
+static void assert_contains(const char *text, const char *part)
+{
+    if (strstr(text, part) == NULL) fail_msg("\"%s\" is not in \"%s\"", part, text);
+}
+
+static void put(stele_log *log, const char *topic, const char *key, stele_bytes value)
+{
+    stele_log_producer *producer;
+    stele_error err;
+    stele_log_producer_options options = {0};
+    stele_log_entry entry = {.partition = {topic, 0}, .key = stele_text(key), .value = value};
+    assert_int_equal(stele_log_producer_open(log, &options, &producer, &err), STELE_OK);
+    assert_int_equal(stele_log_producer_put(producer, &entry, &err), STELE_OK);
+    assert_int_equal(stele_log_producer_flush(producer, WAIT_MS, &err), STELE_OK);
+    stele_log_producer_close(producer);
+}
+
+static void make_topic(stele_log *log, const char *name)
+{
+    stele_log_topic_options options = {.name = name, .partitions = 1, .replication = 1};
+    assert_int_equal(stele_log_topic_create(log, &options, WAIT_MS, NULL), STELE_OK);
+}
+
+/* Until the registry says so of what it holds; it looks twice a second. */
+static stele_error await_check(stele_registry *registry, stele_status wanted)
+{
+    stele_deadline until = stele_deadline_after(stele_clock_system(), WAIT_MS);
+    stele_error err = {0};
+    while (stele_registry_check(registry, &err) != wanted) {
+        if (stele_deadline_passed(until)) fail_msg("not %d: %s", (int)wanted, err.text);
+        stele_sleep_ms(stele_runtime_system(), 10);
+    }
+    return err;
+}
+
+static void copy_topic(stele_log *log, stele_record *out, stele_batch *batch)
+{
+    stele_log_reader *reader;
+    assert_int_equal(stele_log_reader_open(log, NULL, &reader, NULL), STELE_OK);
+    assert_int_equal(
+        stele_log_reader_start(reader, (stele_partition){STELE_REGISTRY_TOPIC, 0}, 0, NULL),
+        STELE_OK);
+    assert_int_equal(stele_log_reader_next(reader, WAIT_MS, batch, NULL), STELE_OK);
+    for (size_t i = 0; i < batch->count; i++) {
+        out[i] = batch->records[i];
+        out[i].value =
+            stele_text(stele_strndup((const char *)out[i].value.data, out[i].value.size));
+    }
+    size_t count = batch->count;
+    stele_log_batch_release(batch);
+    batch->count = count;
+    stele_log_reader_close(reader);
+}
+
+static void one_that_is_made_again_is_noticed_by_whoever_holds_ids(void **state)
+{
+    (void)state;
+    STELE_AUTO(stele_log) log = new_log();
+    STELE_AUTO(stele_registry) holder = open_on(log);
+    int32_t id = registry_registered(holder, "s", RECORD(FIELD("a")));
+    stele_error err;
+    assert_int_equal(stele_registry_check(holder, &err), STELE_OK);
+    assert_int_equal(stele_registry_confirm(holder, WAIT_MS, &err), STELE_OK);
+
+    assert_int_equal(stele_log_topic_delete(log, STELE_REGISTRY_TOPIC, WAIT_MS, &err), STELE_OK);
+    err = await_check(holder, STELE_E_UNAVAILABLE);
+    assert_int_equal(err.next, STELE_NEXT_RETRY);
+    stele_schema *schema;
+    assert_true(stele_registry_schema(holder, id, 0, &schema, &err) < 0);
+    assert_true(stele_registry_confirm(holder, 100, &err) < 0);
+
+    stele_sleep_ms(stele_runtime_system(), 2); /* records of another millisecond */
+    STELE_AUTO(stele_registry) other = open_on(log);
+    for (int i = 0; i < 5; i++) { /* as many as there were, and more */
+        STELE_AUTO(char) text = stele_strdup_format(RECORD(FIELD("b%d")), i);
+        registry_registered(other, "t", text);
+    }
+    err = await_check(holder, STELE_E_INVALID);
+    assert_int_equal(err.next, STELE_NEXT_STOP);
+    assert_contains(err.text, "_stele.schemas was deleted and made again: it is another registry");
+    assert_int_equal(stele_registry_schema(holder, id, WAIT_MS, &schema, &err), STELE_E_INVALID);
+    assert_int_equal(stele_registry_confirm(holder, WAIT_MS, &err), STELE_E_INVALID);
+    assert_int_equal(stele_registry_register(holder, "s", stele_text(RECORD(FIELD("a"))), NULL, 0,
+                                             WAIT_MS, &id, &err),
+                     STELE_E_INVALID);
+}
+
+static void one_that_is_brought_back_is_the_same(void **state)
+{
+    (void)state;
+    STELE_AUTO(stele_log) log = new_log();
+    STELE_AUTO(stele_registry) holder = open_on(log);
+    int32_t id = registry_registered(holder, "s", RECORD(FIELD("a")));
+    stele_record records[8];
+    stele_batch batch;
+    copy_topic(log, records, &batch);
+    assert_int_equal(stele_log_topic_delete(log, STELE_REGISTRY_TOPIC, WAIT_MS, NULL), STELE_OK);
+    await_check(holder, STELE_E_UNAVAILABLE);
+
+    make_topic(log, STELE_REGISTRY_TOPIC);
+    for (size_t i = 0; i < batch.count; i++) {
+        if (i == 1) { /* not yet all of it */
+            stele_error err;
+            assert_int_equal(stele_registry_confirm(holder, 1500, &err), STELE_E_UNAVAILABLE);
+        }
+        put(log, STELE_REGISTRY_TOPIC, "x", records[i].value);
+        free((void *)(uintptr_t)records[i].value.data);
+    }
+
+    await_check(holder, STELE_OK);
+    stele_schema *schema;
+    stele_error err;
+    if (stele_registry_schema(holder, id, WAIT_MS, &schema, &err) < 0) fail_msg("%s", err.text);
+    stele_schema_free(schema);
+}
+
+static void none_is_begun_where_ids_of_another_are(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *topic;
+        const char *value;
+        size_t size;
+        bool hinders;
+    } cases[] = {
+        {"account.events", "\0\0\0\0\2x", 6, true},
+        {"accounts.v2.snapshots", "\0\0\0\0\2x", 6, true},
+        {"other.events", "{\"json\":1}", 10, false},
+        {"account.other", "\0\0\0\0\2x", 6, false},
+        {"empty.events", NULL, 0, false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        STELE_AUTO(stele_log) log = new_log();
+        STELE_AUTO(stele_registry) registry = open_on(log);
+        make_topic(log, cases[i].topic);
+        if (cases[i].size > 0)
+            put(log, cases[i].topic, "a", stele_bytes_of(cases[i].value, cases[i].size));
+        int32_t id;
+        char genesis[37];
+        stele_error err = {0};
+        stele_status status = stele_registry_register(registry, "s", stele_text("\"int\""), NULL, 0,
+                                                      WAIT_MS, &id, &err);
+        if (!cases[i].hinders) {
+            if (status < 0) fail_msg("%s: %s", cases[i].topic, err.text);
+            continue;
+        }
+        assert_int_equal(status, STELE_E_INVALID);
+        assert_int_equal(err.next, STELE_NEXT_STOP);
+        assert_contains(err.text, cases[i].topic);
+        assert_contains(err.text, "registry create --despite-events");
+        assert_int_equal(stele_registry_genesis(registry, WAIT_MS, genesis, &err), STELE_E_INVALID);
+        stele_log_topic topic;
+        assert_int_equal(stele_log_topic_describe(log, STELE_REGISTRY_TOPIC, WAIT_MS, &topic, &err),
+                         STELE_E_NOT_FOUND);
+
+        assert_int_equal(stele_kafka_registry_create(registry, false, WAIT_MS, genesis, &err),
+                         STELE_E_INVALID);
+        assert_int_equal(stele_kafka_registry_create(registry, true, WAIT_MS, genesis, &err),
+                         STELE_OK);
+        assert_int_equal(stele_kafka_registry_create(registry, true, WAIT_MS, genesis, &err),
+                         STELE_E_EXISTS);
+        registry_registered(registry, "s", "\"int\"");
+    }
+}
+
+static void it_has_the_replication_of_the_events(void **state)
+{
+    (void)state;
+    STELE_AUTO(stele_log) log = new_log();
+    STELE_AUTO(stele_registry) registry = open_on(log);
+    static const int16_t replications[] = {1, 3, 2};
+    for (int i = 0; i < 3; i++) {
+        STELE_AUTO(char) name = stele_strdup_format("a%d.events", i);
+        stele_log_topic_options options = {
+            .name = name, .partitions = 1, .replication = replications[i]};
+        assert_int_equal(stele_log_topic_create(log, &options, WAIT_MS, NULL), STELE_OK);
+    }
+    registry_registered(registry, "s", "\"int\"");
+    stele_log_topic topic;
+    assert_int_equal(stele_log_topic_describe(log, STELE_REGISTRY_TOPIC, WAIT_MS, &topic, NULL),
+                     STELE_OK);
+    assert_int_equal(topic.replication, 3);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_registered_already_writes_nothing),
+        cmocka_unit_test(one_that_is_made_again_is_noticed_by_whoever_holds_ids),
+        cmocka_unit_test(one_that_is_brought_back_is_the_same),
+        cmocka_unit_test(none_is_begun_where_ids_of_another_are),
+        cmocka_unit_test(it_has_the_replication_of_the_events),
         cmocka_unit_test(the_topic_is_made_to_keep_everything),
         cmocka_unit_test(looking_makes_no_topic),
         cmocka_unit_test(a_topic_that_loses_records_is_not_written_to),
