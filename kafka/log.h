@@ -256,6 +256,7 @@ typedef struct stele_log_producer_options {
                          topic's max.message.bytes, which is a batch's limit; 0: 1,000,000 */
     const char *compression; /* NULL: "lz4" */
     int linger_ms;           /* 0: 5 ms for facts, none in transactions; -1: none */
+    bool no_gap;  /* a transaction begins only once the last one is visible: no pause between two */
     bool gapless; /* a record that fails ends the producer, so that none behind it overtakes it */
     /**
      * One call per entry, within _poll, _flush, _commit, _abort or _close of the owner's thread.

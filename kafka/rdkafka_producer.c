@@ -205,6 +205,7 @@ stele_status stele_rdkafka_producer_open(stele_log *base, const stele_log_produc
     self->base.ops = base->ops;
     self->delivered = options->delivered;
     self->context = options->context;
+    self->no_gap = options->no_gap;
     self->transactional_id = stele_strdup(options->transactional_id);
     rdkafka_settings settings = make_settings(log, options);
     stele_status status =

@@ -18,6 +18,7 @@ typedef struct rdkafka_producer {
     /* Transactional only. */
     bool initialised;
     bool in_transaction;
+    bool no_gap;    /* the owner sees to it */
     bool needs_gap; /* nothing was sent in this transaction yet */
     int64_t committed_ns;
 } rdkafka_producer;

@@ -66,7 +66,14 @@ static stele_status fail_call(rdkafka_producer *self, rd_kafka_error_t *error, c
     char what[160];
     stele_error failure;
     stele_message_format(what, sizeof what, "%s of %s", call, self->transactional_id);
+    bool is_forgotten = rd_kafka_error_code(error) == RD_KAFKA_RESP_ERR_INVALID_PRODUCER_ID_MAPPING;
     stele_status status = stele_rdkafka_fail_error(&failure, error, what);
+    /* An abort would be answered the same, and so would all that follow. */
+    if (is_forgotten)
+        status = stele_fail_cause(&failure, STELE_E_FENCED, STELE_NEXT_STOP, failure.cause,
+                                  "%s: the broker has forgotten this transactional id, which was "
+                                  "not used for transactional.id.expiration.ms; make a new producer",
+                                  self->transactional_id);
     if (failure.next == STELE_NEXT_STOP) self->death = failure;
     if (err != NULL) *err = failure;
     return status;
@@ -133,7 +140,7 @@ stele_status stele_rdkafka_begin(stele_log_producer *base, stele_error *err)
     rd_kafka_error_t *error = rd_kafka_begin_transaction(self->client.rk);
     if (error != NULL) return fail_call(self, error, "begin", err);
     self->in_transaction = true;
-    self->needs_gap = true;
+    self->needs_gap = !self->no_gap;
     return STELE_OK;
 }
 

@@ -13,11 +13,21 @@ enum {
     STEP_MS = 500, /* longest call that a close has to wait for, but for a commit under way */
     PAUSE_MIN_MS = 20,
     PAUSE_MAX_MS = 1000,
+    VISIBLE_MS = 20,  /* for the owner to see what was committed; then on without it */
+    OFFSET_MS = 300,  /* for an end to come to the group */
     SETTLE_MS = 300, /* for an end to come to all replicas */
     IDLE_MS = 1000,  /* without a transaction: then the last one is looked for */
     DEFAULT_TIMEOUT_MS = 10000,
     DEFAULT_PATIENCE_MS = 5000
 };
+
+/* The last record of a transaction in a partition. */
+typedef struct place {
+    char *topic; /* owned */
+    int32_t index;
+    int64_t offset;
+    bool is_seen; /* by those who read what is committed */
+} place;
 
 struct stele_fenced {
     stele_thread thread;
@@ -30,9 +40,10 @@ struct stele_fenced {
     /* Of the thread. */
     stele_log *log;
     stele_log_producer *producer;
-    stele_position written;   /* the last record that was delivered; topic NULL: none */
-    stele_position committed; /* the last one of what was committed */
-    bool committed_is_seen;   /* by those who read what is committed */
+    stele_transaction *current; /* whose records are being delivered; NULL: none */
+    char **others;              /* NULL-terminated */
+    char *group;                /* NULL: none */
+    bool offset_is_seen;        /* the group's, of what was committed last */
     bool open; /* a transaction was begun, and its end was not asked for or was answered */
     bool must_not_abort; /* an abort would take away what was committed before */
     bool record_failed;
@@ -41,6 +52,12 @@ struct stele_fenced {
 
     /* Under the monitor. */
     stele_monitor monitor;
+    bool follows;
+    place *committed; /* the last record in each partition of what was committed last */
+    size_t committed_count;
+    char *source_topic; /* a source of it; NULL: it moved no offset */
+    int32_t source_index;
+    stele_deadline visible_by; /* then the next one begins all the same */
     stele_fenced_state state;
     stele_error failure;
     stele_transaction *waiting;
@@ -53,6 +70,70 @@ struct stele_fenced {
     bool abandoned; /* closed before it ended: the thread releases it */
 };
 
+/* ---- what was committed last; the monitor is held ---- */
+
+static void forget_committed(stele_fenced *fenced)
+{
+    for (size_t i = 0; i < fenced->committed_count; i++)
+        free(fenced->committed[i].topic);
+    free(fenced->committed);
+    free(fenced->source_topic);
+    fenced->committed = NULL;
+    fenced->committed_count = 0;
+    fenced->source_topic = NULL;
+}
+
+static void remember_place(stele_fenced *fenced, stele_position position)
+{
+    for (size_t i = 0; i < fenced->committed_count; i++) {
+        place *known = &fenced->committed[i];
+        if (known->index != position.partition.index ||
+            strcmp(known->topic, position.partition.topic) != 0)
+            continue;
+        if (known->offset < position.offset) known->offset = position.offset;
+        return;
+    }
+    fenced->committed = stele_realloc_array(fenced->committed, fenced->committed_count + 1,
+                                            sizeof *fenced->committed);
+    fenced->committed[fenced->committed_count++] =
+        (place){stele_strdup(position.partition.topic), position.partition.index, position.offset,
+                false};
+}
+
+static void remember_committed(stele_fenced *fenced, const stele_transaction *transaction)
+{
+    forget_committed(fenced);
+    for (size_t i = 0; i < transaction->count; i++)
+        remember_place(fenced, stele_transaction_position(transaction, i));
+    fenced->offset_is_seen = fenced->group == NULL || transaction->source_count == 0;
+    if (!fenced->offset_is_seen) {
+        fenced->source_topic = stele_strdup(transaction->sources[0].topic);
+        fenced->source_index = transaction->sources[0].index;
+    }
+    fenced->visible_by = stele_deadline_after(stele_log_clock(fenced->log), VISIBLE_MS);
+}
+
+static bool is_visible(const stele_fenced *fenced)
+{
+    for (size_t i = 0; i < fenced->committed_count; i++)
+        if (!fenced->committed[i].is_seen) return false;
+    return true;
+}
+
+void stele_fenced_visible(stele_fenced *fenced, stele_partition partition, int64_t offset)
+{
+    stele_monitor_lock(&fenced->monitor);
+    for (size_t i = 0; i < fenced->committed_count; i++) {
+        place *each = &fenced->committed[i];
+        if (each->index != partition.index || offset <= each->offset ||
+            strcmp(each->topic, partition.topic) != 0)
+            continue;
+        each->is_seen = true;
+        stele_monitor_wake(&fenced->monitor);
+    }
+    stele_monitor_unlock(&fenced->monitor);
+}
+
 static void release(stele_fenced *fenced)
 {
     stele_transaction *next;
@@ -62,6 +143,11 @@ static void release(stele_fenced *fenced)
     }
     stele_transaction_free(fenced->waiting);
     stele_monitor_clear(&fenced->monitor);
+    forget_committed(fenced);
+    for (size_t i = 0; fenced->others != NULL && fenced->others[i] != NULL; i++)
+        free(fenced->others[i]);
+    free(fenced->others);
+    free(fenced->group);
     free(fenced->topic);
     free(fenced);
 }
@@ -141,7 +227,8 @@ static void on_delivered(void *context, void *opaque, stele_position position,
                          const stele_error *failure)
 {
     stele_fenced *fenced = context;
-    if (failure == NULL) fenced->written = position;
+    if (failure == NULL && fenced->current != NULL)
+        fenced->current->records[(size_t)(uintptr_t)opaque].offset = position.offset;
     if (failure == NULL || fenced->record_failed || !fenced->open) return;
     fenced->record_failed = true;
     fenced->failed_index = (size_t)(uintptr_t)opaque;
@@ -177,6 +264,16 @@ static void say_what_lasts(stele_fenced *fenced, stele_deadline patience, const 
     become(fenced, STELE_FENCED_INIT, &lasting);
 }
 
+/* Fence, and know all topics before the first record. */
+static stele_status init(stele_fenced *fenced, stele_error *err)
+{
+    stele_status status =
+        stele_log_producer_init(fenced->producer, fenced->topic, STEP_MS, err);
+    for (size_t i = 0; status == STELE_OK && fenced->others[i] != NULL; i++)
+        status = stele_log_producer_init(fenced->producer, fenced->others[i], STEP_MS, err);
+    return status;
+}
+
 /* Fence the holder before. @return false: dead, or closing */
 static bool fence(stele_fenced *fenced)
 {
@@ -184,7 +281,7 @@ static bool fence(stele_fenced *fenced)
     stele_error failure;
     stele_deadline patience =
         stele_deadline_after(stele_log_clock(fenced->log), fenced->patience_ms);
-    while (stele_log_producer_init(fenced->producer, fenced->topic, STEP_MS, &failure) < 0) {
+    while (init(fenced, &failure) < 0) {
         bool again = failure.next == STELE_NEXT_RETRY;
         if (again)
             say_what_lasts(fenced, patience, &failure);
@@ -211,14 +308,16 @@ static bool may_retry(stele_fenced *fenced, stele_deadline by, stele_next otherw
 static stele_status send_offset(stele_fenced *fenced, const stele_transaction *transaction,
                                 stele_deadline by, stele_error *err)
 {
-    if (transaction->group == NULL) return STELE_OK;
-    stele_partition source = {transaction->source_topic, transaction->source_index};
-    stele_status status;
-    int pause_ms = PAUSE_MIN_MS;
-    do {
-        status = stele_log_producer_send_offset(fenced->producer, transaction->group, source,
-                                                transaction->source_offset, STEP_MS, err);
-    } while (status < 0 && may_retry(fenced, by, STELE_NEXT_ABORT, &pause_ms, err));
+    stele_status status = STELE_OK;
+    for (size_t i = 0; status == STELE_OK && i < transaction->source_count; i++) {
+        const transaction_source *source = &transaction->sources[i];
+        int pause_ms = PAUSE_MIN_MS;
+        do {
+            status = stele_log_producer_send_offset(fenced->producer, transaction->group,
+                                                    (stele_partition){source->topic, source->index},
+                                                    source->offset, STEP_MS, err);
+        } while (status < 0 && may_retry(fenced, by, STELE_NEXT_ABORT, &pause_ms, err));
+    }
     return status;
 }
 
@@ -256,7 +355,8 @@ static stele_status put_records(stele_fenced *fenced, stele_transaction *transac
     return STELE_OK;
 }
 
-static stele_status commit(stele_fenced *fenced, stele_deadline by, stele_error *err)
+static stele_status commit(stele_fenced *fenced, const stele_transaction *transaction,
+                           stele_deadline by, stele_error *err)
 {
     if (is_closing(fenced, NULL)) {
         return stele_fail(err, STELE_E_INTERRUPTED, STELE_NEXT_ABORT,
@@ -274,36 +374,76 @@ static stele_status commit(stele_fenced *fenced, stele_deadline by, stele_error 
     }
     if (status == STELE_OK || err->next == STELE_NEXT_STOP) fenced->open = false;
     if (status == STELE_OK) {
-        fenced->committed = fenced->written;
-        fenced->committed_is_seen = false;
+        stele_monitor_lock(&fenced->monitor);
+        remember_committed(fenced, transaction);
+        stele_monitor_unlock(&fenced->monitor);
     }
     return status;
 }
 
-/* Is what was committed last to be seen? A broker that forgets to tell a partition of an end leaves
- * it open there, and an abort of the next one would take it along (projections/fold_mend.c has the
- * story). A partition hears of an end before the next transaction can come to it, but for its
- * replicas. */
-static stele_status check_committed(stele_fenced *fenced, stele_error *err)
+/* Is what was committed last to be seen there? `at` is an index of `committed`, which only this
+ * thread changes. */
+static stele_status look_at_place(stele_fenced *fenced, size_t at, bool *is_seen, stele_error *err)
 {
-    stele_status status;
     int64_t start;
     int64_t end;
-    int pause_ms = PAUSE_MIN_MS;
-    stele_deadline by = stele_deadline_after(stele_log_clock(fenced->log), SETTLE_MS);
-    if (fenced->committed.partition.topic == NULL) return STELE_OK;
-    while ((status = stele_log_bounds(fenced->log, fenced->committed.partition,
-                                      STELE_READ_COMMITTED, STEP_MS, &start, &end, err)) ==
-               STELE_OK &&
-           end <= fenced->committed.offset && !stele_deadline_passed(by))
-        pause_before_retry(fenced, &pause_ms);
-    fenced->committed_is_seen = status == STELE_OK && end > fenced->committed.offset;
-    if (status < 0 || fenced->committed_is_seen) return status;
+    const place *where = &fenced->committed[at];
+    stele_partition partition = {where->topic, where->index};
+    stele_status status = stele_log_bounds(fenced->log, partition, STELE_READ_COMMITTED, STEP_MS,
+                                           &start, &end, err);
+    *is_seen = status == STELE_OK && end > where->offset;
+    if (*is_seen) stele_fenced_visible(fenced, partition, end);
+    return status;
+}
+
+/* An offset that was committed and hangs is one that an open transaction holds. While one of our own
+ * is open that cannot be told. */
+static stele_status look_at_offset(stele_fenced *fenced, bool *is_seen, stele_error *err)
+{
+    int64_t offset;
+    stele_status status = STELE_OK;
+    if (!fenced->offset_is_seen && !fenced->open)
+        status = stele_log_group_offset(fenced->log, fenced->group,
+                                        (stele_partition){fenced->source_topic,
+                                                          fenced->source_index},
+                                        OFFSET_MS, &offset, err);
+    *is_seen = status == STELE_OK;
+    if (*is_seen && !fenced->open) fenced->offset_is_seen = true;
+    return status == STELE_E_CONFLICT ? STELE_OK : status;
+}
+
+static stele_status fail_hanging(stele_fenced *fenced, const char *topic, int32_t index,
+                                 const char *what, stele_error *err)
+{
     fenced->must_not_abort = true;
     return stele_fail(err, STELE_E_CONFLICT, STELE_NEXT_STOP,
-                      "%s/%d: the transaction before, which was committed, is still open there: it "
-                      "hangs, and its owner has to begin anew",
-                      fenced->committed.partition.topic, (int)fenced->committed.partition.index);
+                      "%s/%d: %s the transaction before, which was committed, is still open there: "
+                      "it hangs, and its owner has to begin anew",
+                      topic, (int)index, what);
+}
+
+/* Is what was committed last to be seen, in every partition and in the group? A broker that forgets
+ * to tell one of them of an end leaves it open there, and an abort of the next one would take it
+ * along (projections/fold_mend.c has the story). A partition hears of an end before the next
+ * transaction can come to it, but for its replicas. */
+static stele_status check_committed(stele_fenced *fenced, stele_error *err)
+{
+    bool is_seen;
+    stele_status status;
+    stele_deadline by = stele_deadline_after(stele_log_clock(fenced->log), SETTLE_MS);
+    for (size_t i = 0; i < fenced->committed_count; i++) {
+        int pause_ms = PAUSE_MIN_MS;
+        while ((status = look_at_place(fenced, i, &is_seen, err)) == STELE_OK && !is_seen &&
+               !stele_deadline_passed(by))
+            pause_before_retry(fenced, &pause_ms);
+        if (status < 0) return status;
+        if (!is_seen)
+            return fail_hanging(fenced, fenced->committed[i].topic, fenced->committed[i].index, "",
+                                err);
+    }
+    if ((status = look_at_offset(fenced, &is_seen, err)) < 0 || is_seen) return status;
+    return fail_hanging(fenced, fenced->source_topic, fenced->source_index, "the group's offset of",
+                        err);
 }
 
 /* Abort what is open, again while that may be, until a close has no more time. */
@@ -348,11 +488,14 @@ static stele_status write_transaction(stele_fenced *fenced, stele_transaction *t
     stele_deadline by = stele_deadline_after(stele_log_clock(fenced->log), fenced->timeout_ms);
     stele_status status;
     fenced->record_failed = false;
+    fenced->current = transaction;
+    for (size_t i = 0; i < transaction->count; i++)
+        transaction->records[i].offset = STELE_OFFSET_NONE;
     if ((status = stele_log_producer_begin(fenced->producer, err)) < 0) return status;
     fenced->open = true;
     if ((status = send_offset(fenced, transaction, by, err)) < 0) return status;
     if ((status = put_records(fenced, transaction, by, err)) < 0) return status;
-    return transaction->aborts ? write_off(fenced, by, err) : commit(fenced, by, err);
+    return transaction->aborts ? write_off(fenced, by, err) : commit(fenced, transaction, by, err);
 }
 
 /* Write one, and say what became of it. @return false: this writer is dead */
@@ -370,6 +513,7 @@ static bool serve(stele_fenced *fenced, stele_transaction *transaction)
     }
     bool alive = status == STELE_OK || failure.next != STELE_NEXT_STOP;
     bool rejected = status < 0 && failure.next == STELE_NEXT_REJECT;
+    fenced->current = NULL;
     stele_monitor_lock(&fenced->monitor);
     fenced->state = STELE_FENCED_READY;
     add_outcome(fenced, transaction, status == STELE_OK ? NULL : &failure,
@@ -387,18 +531,27 @@ static bool serve(stele_fenced *fenced, stele_transaction *transaction)
 /* Is there something committed that may hang? */
 static bool is_in_doubt(const stele_fenced *fenced)
 {
-    return fenced->committed.partition.topic != NULL && !fenced->committed_is_seen;
+    return fenced->committed_count > 0 && (!is_visible(fenced) || !fenced->offset_is_seen);
+}
+
+/* The next one begins once the last is visible, where someone tells. */
+static bool may_begin(const stele_fenced *fenced)
+{
+    return fenced->waiting != NULL && (!fenced->follows || is_visible(fenced) ||
+                                       stele_deadline_passed(fenced->visible_by));
 }
 
 /* @return NULL: closing; or, if `is_idle`, none came for a while and the last one is in doubt */
 static stele_transaction *take_waiting(stele_fenced *fenced, bool *is_idle)
 {
+    stele_monitor_lock(&fenced->monitor);
     stele_deadline until =
         stele_deadline_after(stele_log_clock(fenced->log), is_in_doubt(fenced) ? IDLE_MS : -1);
-    stele_monitor_lock(&fenced->monitor);
-    while (!fenced->closing && fenced->waiting == NULL &&
-           stele_monitor_wait(&fenced->monitor, until)) {
-    }
+    bool in_time = true;
+    while (!fenced->closing && !may_begin(fenced) && in_time)
+        in_time = stele_monitor_wait(&fenced->monitor,
+                                     fenced->waiting == NULL ? until : fenced->visible_by) ||
+                  fenced->waiting != NULL;
     stele_transaction *transaction = fenced->closing ? NULL : fenced->waiting;
     *is_idle = !fenced->closing && transaction == NULL;
     if (transaction != NULL) {
@@ -449,6 +602,16 @@ static void run(void *self)
 
 /* ---- the owner ---- */
 
+static void copy_others(stele_fenced *fenced, const char *const *topics)
+{
+    size_t count = 0;
+    while (topics != NULL && topics[count] != NULL)
+        count++;
+    fenced->others = stele_alloc_array(count + 1, sizeof *fenced->others);
+    for (size_t i = 0; i < count; i++)
+        fenced->others[i] = stele_strdup(topics[i]);
+}
+
 stele_status stele_fenced_open(stele_log *log, const stele_fenced_options *options,
                                stele_fenced **out, stele_error *err)
 {
@@ -457,6 +620,9 @@ stele_status stele_fenced_open(stele_log *log, const stele_fenced_options *optio
     fenced->patience_ms = options->patience_ms == 0 ? DEFAULT_PATIENCE_MS : options->patience_ms;
     fenced->log = log;
     fenced->topic = stele_strdup(options->topic);
+    fenced->group = stele_strdup(options->group);
+    fenced->follows = options->follows;
+    copy_others(fenced, options->others);
     fenced->wake = options->wake;
     fenced->context = options->context;
     fenced->outcomes_end = &fenced->outcomes;
@@ -465,6 +631,7 @@ stele_status stele_fenced_open(stele_log *log, const stele_fenced_options *optio
     stele_log_producer_options producer = {.transactional_id = options->transactional_id,
                                            .transaction_timeout_ms = fenced->timeout_ms,
                                            .delivery_timeout_ms = fenced->timeout_ms,
+                                           .no_gap = options->follows,
                                            .batch_max = options->batch_max,
                                            .delivered = on_delivered,
                                            .context = fenced};

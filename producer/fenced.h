@@ -17,9 +17,13 @@ typedef struct stele_fenced stele_fenced;
 typedef struct stele_fenced_options {
     const char *transactional_id; /* "<projection>.v<n>-<topic>-<partition>" */
     const char *topic;            /* where it writes, for the metadata; copied */
-    size_t batch_max;             /* what that topic takes as one batch; 0: not known */
+    const char *const *others;    /* further topics that it writes to; NULL-terminated; or NULL */
+    const char *group;            /* whose offsets it moves; NULL: none */
+    size_t batch_max;             /* what each of them takes as one batch; 0: not known */
     int timeout_ms;               /* transaction.timeout.ms; 0: 10,000 */
     int patience_ms;              /* fencing that lasts longer is said as a failure; 0: 5,000 */
+    bool follows; /* the owner reads what it writes, and tells stele_fenced_visible: the next
+                     transaction begins then, instead of 2 ms after the last one */
     /**
      * Called from the writer's thread whenever there is an outcome, or the state has changed; not
      * after stele_fenced_end or _close. It may not call the writer. NULL: nobody waits.
@@ -67,7 +71,11 @@ void stele_transaction_put(stele_transaction *transaction, stele_partition parti
 size_t stele_transaction_size(const stele_transaction *transaction);
 size_t stele_transaction_count(const stele_transaction *transaction);
 
-/** Add the group's offset. `group` is taken over (captured with the batch; never refreshed). */
+/**
+ * Add the group's offset in a source; one of another source goes beside it, one of the same source
+ * takes its place. `group` is taken over: the metadata of a moment at which the member was asked,
+ * and owned the source. The last one given counts for all.
+ */
 void stele_transaction_offset(stele_transaction *transaction, stele_log_group *group,
                               stele_partition source, int64_t offset);
 
@@ -91,6 +99,10 @@ void stele_transaction_abort(stele_transaction *transaction);
 stele_status stele_fenced_submit(stele_fenced *fenced, stele_transaction *transaction,
                                  stele_error *err);
 
+/** Where the record at `index` is, once its transaction is committed; offset -1 if that is not known.
+ * The topic is a view into the transaction. */
+stele_position stele_transaction_position(const stele_transaction *transaction, size_t index);
+
 /** What became of a transaction that was submitted. */
 typedef struct stele_outcome {
     stele_transaction *transaction; /* handed back; caller frees */
@@ -107,6 +119,12 @@ typedef struct stele_outcome {
  * @return false: none, after waiting up to timeout_ms for one that can come
  */
 bool stele_fenced_outcome(stele_fenced *fenced, int timeout_ms, stele_outcome *out);
+
+/**
+ * Readers of what is committed see this partition up to `offset` (not included). From any thread.
+ * For a writer of an owner that follows; others need not tell.
+ */
+void stele_fenced_visible(stele_fenced *fenced, stele_partition partition, int64_t offset);
 
 /**
  * The first step of closing, from any thread, without waiting: abort what is in flight (or wait for

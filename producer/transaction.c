@@ -20,7 +20,9 @@ void stele_transaction_free(stele_transaction *transaction)
     free(transaction->headers);
     free(transaction->scratch);
     if (transaction->group != NULL) stele_log_group_free(transaction->group);
-    free(transaction->source_topic);
+    for (size_t i = 0; i < transaction->source_count; i++)
+        free(transaction->sources[i].topic);
+    free(transaction->sources);
     free(transaction);
 }
 
@@ -79,7 +81,8 @@ void stele_transaction_put(stele_transaction *transaction, stele_partition parti
                                  .key = copy_bytes(transaction, key),
                                  .value = copy_bytes(transaction, value),
                                  .first_header = transaction->header_count,
-                                 .header_count = header_count};
+                                 .header_count = header_count,
+                                 .offset = STELE_OFFSET_NONE};
     for (size_t i = 0; i < header_count; i++)
         copy_header(transaction, &headers[i]);
     transaction->records[transaction->count++] = record;
@@ -99,11 +102,24 @@ void stele_transaction_offset(stele_transaction *transaction, stele_log_group *g
                               stele_partition source, int64_t offset)
 {
     if (transaction->group != NULL) stele_log_group_free(transaction->group);
-    free(transaction->source_topic);
     transaction->group = group;
-    transaction->source_topic = stele_strdup(source.topic);
-    transaction->source_index = source.index;
-    transaction->source_offset = offset;
+    for (size_t i = 0; i < transaction->source_count; i++) {
+        transaction_source *known = &transaction->sources[i];
+        if (known->index != source.index || strcmp(known->topic, source.topic) != 0) continue;
+        known->offset = offset;
+        return;
+    }
+    transaction->sources = stele_realloc_array(
+        transaction->sources, transaction->source_count + 1, sizeof *transaction->sources);
+    transaction->sources[transaction->source_count++] =
+        (transaction_source){stele_strdup(source.topic), source.index, offset};
+}
+
+stele_position stele_transaction_position(const stele_transaction *transaction, size_t index)
+{
+    const transaction_record *record = &transaction->records[index];
+    return (stele_position){{text_at(transaction, record->topic_at), record->partition},
+                            record->offset};
 }
 
 void stele_transaction_abort(stele_transaction *transaction)

@@ -27,7 +27,14 @@ typedef struct transaction_record {
     transaction_slice value;
     size_t first_header;
     size_t header_count;
+    int64_t offset; /* -1: not delivered */
 } transaction_record;
+
+typedef struct transaction_source {
+    char *topic; /* owned */
+    int32_t index;
+    int64_t offset;
+} transaction_source;
 
 struct stele_transaction {
     stele_buffer bytes;
@@ -41,9 +48,8 @@ struct stele_transaction {
     size_t scratch_count;
 
     stele_log_group *group; /* owned; NULL: carries no offset */
-    char *source_topic;     /* owned */
-    int32_t source_index;
-    int64_t source_offset;
+    transaction_source *sources;
+    size_t source_count;
     bool aborts; /* it is written to be aborted */
 
     stele_outcome outcome; /* once it is decided; its `transaction` is this one */

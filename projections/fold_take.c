@@ -157,6 +157,7 @@ static stele_status open_fence(fold_task *task, stele_error *err)
     STELE_AUTO(char)
     id = stele_transactional_id(task->fold->group, task->source.topic, task->source.index);
     stele_fenced_options options = {.transactional_id = id,
+                                    .group = task->fold->group,
                                     .topic = task->fold->snapshots,
                                     .batch_max = task->fold->batch_max,
                                     .timeout_ms = task->fold->options.transaction_timeout_ms,

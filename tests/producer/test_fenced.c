@@ -602,6 +602,125 @@ static void an_idle_writer_whose_last_commit_is_seen_lives_on(void **state)
     stele_log_free(log);
 }
 
+static void an_outcome_carries_the_positions_of_its_records(void **state)
+{
+    stele_log *log = *state;
+    const char *others[] = {"account.events", NULL};
+    stele_fenced *fenced;
+    stele_error err;
+    stele_outcome outcome;
+    stele_fenced_options options = {
+        .transactional_id = "balances.v1-account.events-0", .topic = TOPIC, .others = others};
+    assert_int_equal(stele_fenced_open(log, &options, &fenced, &err), STELE_OK);
+    stele_transaction *transaction = with_record("a", "1");
+    stele_transaction_put(transaction, (stele_partition){"account.events", 1}, stele_text("b"),
+                          stele_text("2"), NULL, 0);
+    stele_transaction_put(transaction, (stele_partition){TOPIC, 0}, stele_text("c"),
+                          stele_text("3"), NULL, 0);
+    assert_int_equal(stele_transaction_position(transaction, 0).offset, STELE_OFFSET_NONE);
+    submit(fenced, transaction);
+
+    assert_true(stele_fenced_outcome(fenced, WAIT_MS, &outcome));
+
+    assert_int_equal(outcome.status, STELE_OK);
+    static const struct {
+        const char *topic;
+        int32_t index;
+        int64_t offset;
+    } expected[] = {{TOPIC, 0, 0}, {"account.events", 1, 0}, {TOPIC, 0, 1}};
+    for (size_t i = 0; i < COUNT_OF(expected); i++) {
+        stele_position found = stele_transaction_position(outcome.transaction, i);
+        assert_string_equal(found.partition.topic, expected[i].topic);
+        assert_int_equal(found.partition.index, expected[i].index);
+        assert_int_equal(found.offset, expected[i].offset);
+    }
+    stele_transaction_free(outcome.transaction);
+    stele_fenced_close(fenced, WAIT_MS);
+}
+
+static void an_abort_is_refused_if_any_partition_lost_its_end(void **state)
+{
+    stele_log *log = *state;
+    stele_fenced *fenced = opened(log);
+    stele_transaction *two = with_record("a", "1");
+    stele_transaction_put(two, (stele_partition){TOPIC, 1}, stele_text("b"), stele_text("1"), NULL,
+                          0);
+    wait_for_state(fenced, STELE_FENCED_READY, NULL);
+    stele_log_memory_lose_markers(log);
+    submit(fenced, two);
+    assert_int_equal(outcome_of(fenced).status, STELE_OK);
+
+    /* Fails in the first partition; what hangs in the second is looked at, too. */
+    stele_log_memory_fail_append(log, 1, STELE_LOG_MEMORY_REFUSED);
+    submit(fenced, with_record("a", "2"));
+
+    assert_int_equal(outcome_of(fenced).status, STELE_E_CONFLICT);
+    stele_fenced_close(fenced, WAIT_MS);
+}
+
+static void offsets_of_several_sources_move_together(void **state)
+{
+    stele_log *log = *state;
+    const char *topics[] = {"account.events", NULL};
+    size_t owned = 0;
+    stele_log_member *member;
+    stele_error err;
+    stele_log_member_options joining = {.group = "balances.v1",
+                                        .topics = topics,
+                                        .events = {ignore_assigned, ignore_revoked, &owned}};
+    assert_int_equal(stele_log_member_open(log, &joining, &member, &err), STELE_OK);
+    while (owned < 2)
+        assert_int_equal(stele_log_member_poll(member, 10, &err), STELE_OK);
+    stele_fenced *fenced = opened(log);
+    stele_transaction *transaction = with_record("a", "1");
+    for (int32_t i = 0; i < 2; i++)
+        stele_transaction_offset(transaction, stele_log_member_group(member),
+                                 (stele_partition){"account.events", i}, 5);
+    stele_transaction_offset(transaction, stele_log_member_group(member),
+                             (stele_partition){"account.events", 1}, 7);
+    submit(fenced, transaction);
+    assert_int_equal(outcome_of(fenced).status, STELE_OK);
+
+    const int64_t expected[] = {5, 7};
+    for (int32_t i = 0; i < 2; i++) {
+        int64_t offset;
+        assert_int_equal(stele_log_group_offset(log, "balances.v1",
+                                                (stele_partition){"account.events", i}, WAIT_MS,
+                                                &offset, &err),
+                         STELE_OK);
+        assert_int_equal(offset, expected[i]);
+    }
+    stele_fenced_close(fenced, WAIT_MS);
+    stele_log_member_close(member, WAIT_MS);
+}
+
+/* One that follows waits for the word, or for a moment; and both are written. */
+static void who_follows_begins_the_next_when_the_last_is_visible(void **state)
+{
+    stele_log *log = *state;
+    stele_fenced *fenced;
+    stele_error err;
+    stele_fenced_options options = {
+        .transactional_id = "balances.v1-account.events-0", .topic = TOPIC, .follows = true};
+    assert_int_equal(stele_fenced_open(log, &options, &fenced, &err), STELE_OK);
+    wait_for_state(fenced, STELE_FENCED_READY, NULL);
+    int64_t begun_ns = stele_clock_monotonic_ns(stele_log_clock(log));
+    submit(fenced, with_record("a", "1"));
+    assert_int_equal(outcome_of(fenced).status, STELE_OK);
+    /* Of another partition, and not far enough. */
+    stele_fenced_visible(fenced, (stele_partition){TOPIC, 1}, 100);
+    stele_fenced_visible(fenced, (stele_partition){TOPIC, 0}, 0);
+    submit(fenced, with_record("a", "2")); /* no word: all the same, after a moment */
+    assert_int_equal(outcome_of(fenced).status, STELE_OK);
+    assert_true(stele_clock_monotonic_ns(stele_log_clock(log)) - begun_ns >= 20000000);
+
+    stele_fenced_visible(fenced, (stele_partition){TOPIC, 0}, 10);
+    submit(fenced, with_record("a", "3"));
+    assert_int_equal(outcome_of(fenced).status, STELE_OK);
+    assert_committed(log, "1 2 3 ");
+    stele_fenced_close(fenced, WAIT_MS);
+}
+
 #define ON_A_LOG(test) cmocka_unit_test_setup_teardown(test, begin, end)
 
 int main(void)
@@ -623,6 +742,10 @@ int main(void)
         ON_A_LOG(no_outcome_is_waited_for_that_cannot_come),
         ON_A_LOG(what_is_written_to_be_aborted_is_never_seen_and_ends_what_hangs),
         ON_A_LOG(an_abort_that_would_take_a_commit_along_ends_the_writer),
+        ON_A_LOG(an_outcome_carries_the_positions_of_its_records),
+        ON_A_LOG(an_abort_is_refused_if_any_partition_lost_its_end),
+        ON_A_LOG(offsets_of_several_sources_move_together),
+        ON_A_LOG(who_follows_begins_the_next_when_the_last_is_visible),
         ON_A_LOG(an_abort_that_was_refused_is_not_made_by_closing_either),
         ON_A_LOG(a_commit_that_hangs_is_seen_with_the_next_one),
         ON_A_LOG(an_idle_writer_hears_that_its_last_commit_hangs),
