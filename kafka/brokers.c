@@ -45,8 +45,7 @@ static stele_status take_protocol(stele_bytes part, const char *protocol, stele_
     size_t size = (size_t)(colon - part.data);
     *rest = stele_bytes_of(colon + 3, part.size - size - 3);
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
-        if (strlen(known[i]) != size ||
-            strncasecmp((const char *)part.data, known[i], size) != 0)
+        if (strlen(known[i]) != size || strncasecmp((const char *)part.data, known[i], size) != 0)
             continue;
         if (strcasecmp(protocol, known[i]) == 0) return STELE_OK;
         return fail(part, "its protocol is not the one of security.protocol; leave it away", err);
@@ -106,8 +105,8 @@ static stele_status check_part(stele_bytes part, stele_bytes rest, stele_error *
     if (is_address(rest)) return fail(part, "an IPv6 address is in brackets, as [::1]:9092", err);
 
     const uint8_t *colon = find(rest, ':');
-    stele_bytes host = stele_bytes_of(rest.data, colon == NULL ? rest.size
-                                                               : (size_t)(colon - rest.data));
+    stele_bytes host =
+        stele_bytes_of(rest.data, colon == NULL ? rest.size : (size_t)(colon - rest.data));
     if (host.size == 0) return fail(part, "it has no host", err);
     if (!is_name(host))
         return fail(part, "a host has letters, digits, dots, hyphens and underscores", err);

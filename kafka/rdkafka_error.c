@@ -113,6 +113,9 @@ const char *stele_rdkafka_way_out(rd_kafka_resp_err_t code)
          "; this user lacks the right: grant READ and DESCRIBE on the group"},
         {RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
          "; this user lacks the right: grant WRITE and DESCRIBE on the transactional id"},
+        {RD_KAFKA_RESP_ERR_INVALID_TRANSACTION_TIMEOUT,
+         "; lower transaction_timeout_ms of the projection, or raise the broker's "
+         "transaction.max.timeout.ms"},
         {RD_KAFKA_RESP_ERR_GROUP_MAX_SIZE_REACHED,
          "; start fewer workers and threads, or raise the broker's group.max.size"},
         {RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED,

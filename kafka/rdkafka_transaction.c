@@ -70,10 +70,11 @@ static stele_status fail_call(rdkafka_producer *self, rd_kafka_error_t *error, c
     stele_status status = stele_rdkafka_fail_error(&failure, error, what);
     /* An abort would be answered the same, and so would all that follow. */
     if (is_forgotten)
-        status = stele_fail_cause(&failure, STELE_E_FENCED, STELE_NEXT_STOP, failure.cause,
-                                  "%s: the broker has forgotten this transactional id, which was "
-                                  "not used for transactional.id.expiration.ms; make a new producer",
-                                  self->transactional_id);
+        status =
+            stele_fail_cause(&failure, STELE_E_FENCED, STELE_NEXT_STOP, failure.cause,
+                             "%s: the broker has forgotten this transactional id, which was "
+                             "not used for transactional.id.expiration.ms; make a new producer",
+                             self->transactional_id);
     if (failure.next == STELE_NEXT_STOP) self->death = failure;
     if (err != NULL) *err = failure;
     return status;

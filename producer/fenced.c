@@ -13,8 +13,8 @@ enum {
     STEP_MS = 500, /* longest call that a close has to wait for, but for a commit under way */
     PAUSE_MIN_MS = 20,
     PAUSE_MAX_MS = 1000,
-    VISIBLE_MS = 20,  /* for the owner to see what was committed; then on without it */
-    OFFSET_MS = 300,  /* for an end to come to the group */
+    VISIBLE_MS = 20, /* for the owner to see what was committed; then on without it */
+    OFFSET_MS = 300, /* for an end to come to the group */
     SETTLE_MS = 300, /* for an end to come to all replicas */
     IDLE_MS = 1000,  /* without a transaction: then the last one is looked for */
     DEFAULT_TIMEOUT_MS = 10000,
@@ -95,9 +95,8 @@ static void remember_place(stele_fenced *fenced, stele_position position)
     }
     fenced->committed = stele_realloc_array(fenced->committed, fenced->committed_count + 1,
                                             sizeof *fenced->committed);
-    fenced->committed[fenced->committed_count++] =
-        (place){stele_strdup(position.partition.topic), position.partition.index, position.offset,
-                false};
+    fenced->committed[fenced->committed_count++] = (place){
+        stele_strdup(position.partition.topic), position.partition.index, position.offset, false};
 }
 
 static void remember_committed(stele_fenced *fenced, const stele_transaction *transaction)
@@ -267,8 +266,7 @@ static void say_what_lasts(stele_fenced *fenced, stele_deadline patience, const 
 /* Fence, and know all topics before the first record. */
 static stele_status init(stele_fenced *fenced, stele_error *err)
 {
-    stele_status status =
-        stele_log_producer_init(fenced->producer, fenced->topic, STEP_MS, err);
+    stele_status status = stele_log_producer_init(fenced->producer, fenced->topic, STEP_MS, err);
     for (size_t i = 0; status == STELE_OK && fenced->others[i] != NULL; i++)
         status = stele_log_producer_init(fenced->producer, fenced->others[i], STEP_MS, err);
     return status;
@@ -389,24 +387,23 @@ static stele_status look_at_place(stele_fenced *fenced, size_t at, bool *is_seen
     int64_t end;
     const place *where = &fenced->committed[at];
     stele_partition partition = {where->topic, where->index};
-    stele_status status = stele_log_bounds(fenced->log, partition, STELE_READ_COMMITTED, STEP_MS,
-                                           &start, &end, err);
+    stele_status status =
+        stele_log_bounds(fenced->log, partition, STELE_READ_COMMITTED, STEP_MS, &start, &end, err);
     *is_seen = status == STELE_OK && end > where->offset;
     if (*is_seen) stele_fenced_visible(fenced, partition, end);
     return status;
 }
 
-/* An offset that was committed and hangs is one that an open transaction holds. While one of our own
- * is open that cannot be told. */
+/* An offset that was committed and hangs is one that an open transaction holds. While one of our
+ * own is open that cannot be told. */
 static stele_status look_at_offset(stele_fenced *fenced, bool *is_seen, stele_error *err)
 {
     int64_t offset;
     stele_status status = STELE_OK;
     if (!fenced->offset_is_seen && !fenced->open)
-        status = stele_log_group_offset(fenced->log, fenced->group,
-                                        (stele_partition){fenced->source_topic,
-                                                          fenced->source_index},
-                                        OFFSET_MS, &offset, err);
+        status = stele_log_group_offset(
+            fenced->log, fenced->group,
+            (stele_partition){fenced->source_topic, fenced->source_index}, OFFSET_MS, &offset, err);
     *is_seen = status == STELE_OK;
     if (*is_seen && !fenced->open) fenced->offset_is_seen = true;
     return status == STELE_E_CONFLICT ? STELE_OK : status;
@@ -537,8 +534,8 @@ static bool is_in_doubt(const stele_fenced *fenced)
 /* The next one begins once the last is visible, where someone tells. */
 static bool may_begin(const stele_fenced *fenced)
 {
-    return fenced->waiting != NULL && (!fenced->follows || is_visible(fenced) ||
-                                       stele_deadline_passed(fenced->visible_by));
+    return fenced->waiting != NULL &&
+           (!fenced->follows || is_visible(fenced) || stele_deadline_passed(fenced->visible_by));
 }
 
 /* @return NULL: closing; or, if `is_idle`, none came for a while and the last one is in doubt */

@@ -99,8 +99,8 @@ void stele_transaction_abort(stele_transaction *transaction);
 stele_status stele_fenced_submit(stele_fenced *fenced, stele_transaction *transaction,
                                  stele_error *err);
 
-/** Where the record at `index` is, once its transaction is committed; offset -1 if that is not known.
- * The topic is a view into the transaction. */
+/** Where the record at `index` is, once its transaction is committed; offset -1 if that is not
+ * known. The topic is a view into the transaction. */
 stele_position stele_transaction_position(const stele_transaction *transaction, size_t index);
 
 /** What became of a transaction that was submitted. */

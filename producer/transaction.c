@@ -109,8 +109,8 @@ void stele_transaction_offset(stele_transaction *transaction, stele_log_group *g
         known->offset = offset;
         return;
     }
-    transaction->sources = stele_realloc_array(
-        transaction->sources, transaction->source_count + 1, sizeof *transaction->sources);
+    transaction->sources = stele_realloc_array(transaction->sources, transaction->source_count + 1,
+                                               sizeof *transaction->sources);
     transaction->sources[transaction->source_count++] =
         (transaction_source){stele_strdup(source.topic), source.index, offset};
 }
