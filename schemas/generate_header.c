@@ -213,12 +213,14 @@ static void put_record(stele_buffer *out, const stele_shape *shape, const stele_
 static void put_union(stele_buffer *out, const stele_shape *shape)
 {
     bool any = false;
-    stele_buffer_format(out, "enum {\n");
+    bool branches = shape->layout->count > 0; /* C has no enum without a name in it */
+    if (branches) stele_buffer_format(out, "enum {\n");
     for (uint32_t i = 0; i < shape->layout->count; i++) {
         stele_buffer_format(out, "    %s = %" PRIu32 ",\n", shape->flags[i], i);
         any = any || shape->layout->members[i].layout != NULL;
     }
-    stele_buffer_format(out, "};\nstruct %s {\n    int32_t branch;\n", shape->name);
+    if (branches) stele_buffer_format(out, "};\n");
+    stele_buffer_format(out, "struct %s {\n    int32_t branch;\n", shape->name);
     if (any) stele_buffer_format(out, "    union {\n");
     for (uint32_t i = 0; i < shape->layout->count; i++) {
         if (shape->layout->members[i].layout == NULL) continue;

@@ -336,6 +336,37 @@ static void writers_at_the_same_time_end_with_one_catalog(void **state)
     }
 }
 
+/* What Avro Java takes and JSON libraries refuse; who reads it gets the text as it was given. */
+static void a_schema_may_hold_what_json_libraries_refuse(void **state)
+{
+    if (((const registry_fixture *)*state)->is_remote) skip();
+    static const char *const texts[] = {
+        "{\"type\":\"record\",\"name\":\"Odd\",\"fields\":[],\"x\":100000000000000000000}",
+        "{\"type\":\"record\",\"name\":\"Odd\",\"fields\":[],\"x\":100000000000000000001}",
+        "{\"type\":\"record\",\"name\":\"Odd\",\"fields\":[],\"x\":1e400}",
+        "{\"type\":\"record\",\"name\":\"Odd\",\"fields\":[],\"doc\":\"\\ud83d\"}",
+        "/* a licence */ {\"type\":\"record\",\"name\":\"Odd\",\"fields\":[] // none\n}"};
+    STELE_AUTO(stele_registry) registry = opened(state);
+    STELE_AUTO(stele_registry) reader = opened(state);
+    STELE_AUTO(char) subject = registry_new_subject("odd");
+    int32_t ids[sizeof texts / sizeof texts[0]];
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        STELE_AUTO(stele_schema) schema = NULL;
+        stele_error err = {0};
+        ids[i] = registry_registered(registry, subject, texts[i]);
+        for (size_t k = 0; k < i; k++)
+            assert_int_not_equal(ids[i], ids[k]);
+        assert_int_equal(stele_registry_schema(reader, ids[i], REGISTRY_WAIT_MS, &schema, &err),
+                         STELE_OK);
+        assert_true(stele_bytes_equal(stele_schema_source(schema), stele_text(texts[i])));
+    }
+    assert_int_equal(registry_registered(reader, subject, texts[2]), ids[2]);
+    /* Without its comments it is the same schema. */
+    assert_int_equal(registry_registered(reader, subject,
+                                         "{\"type\":\"record\",\"name\":\"Odd\",\"fields\":[]}"),
+                     ids[4]);
+}
+
 static stele_compatibility level_of(stele_registry *registry, const char *subject, bool *is_own)
 {
     stele_compatibility level = STELE_COMPATIBILITY_NONE;
@@ -385,6 +416,7 @@ int registry_cases_run(const char *name, registry_fixture *fixture)
         cmocka_unit_test_prestate(a_caller_that_does_not_wait_gets_its_answer_later, fixture),
         cmocka_unit_test_prestate(a_schema_may_refer_to_a_version_of_another_subject, fixture),
         cmocka_unit_test_prestate(everybody_reads_one_genesis, fixture),
+        cmocka_unit_test_prestate(a_schema_may_hold_what_json_libraries_refuse, fixture),
         cmocka_unit_test_prestate(a_level_of_its_own_decides_for_a_subject_until_it_is_taken_back,
                                   fixture),
         cmocka_unit_test_prestate(writers_at_the_same_time_end_with_one_catalog, fixture),

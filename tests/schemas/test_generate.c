@@ -354,24 +354,33 @@ static void names_that_are_taken_get_underscores(void **state)
     assert_int_equal(value.int_2_ + value.int_, 3);
 }
 
-static void an_enum_without_symbols_has_no_value(void **state)
+static void an_enum_without_symbols_and_a_union_without_branches_have_no_value(void **state)
 {
     (void)state;
     STELE_AUTO_VALUE(stele_buffer) out = {0};
     STELE_AUTO(stele_arena) arena = stele_arena_new();
     flags_flag flag = {.has_kind = false};
     v1_flags_flag old = {.has_kind = false};
-    const uint8_t none[] = {0};
-    const uint8_t some[] = {2, 0};
+    const uint8_t none[] = {0, 0, 0};
+    const uint8_t kind[] = {2, 0, 0, 0};
+    const uint8_t gone[] = {0, 2, 0, 0};
+    const uint8_t item[] = {0, 0, 2, 0, 0};
 
     assert_int_equal(stele_encode(&flags_flag_type, &flag, &out, NULL), STELE_OK);
     assert_int_equal(stele_encode(&v1_flags_flag_type, &old, &out, NULL), STELE_OK);
-    assert_int_equal(out.size, 2);
+    assert_int_equal(out.size, 6);
     flag.has_kind = true;
     assert_int_equal(stele_encode(&flags_flag_type, &flag, &out, NULL), STELE_E_INVALID);
-    assert_int_equal(flags_flag_type.decode(stele_bytes_of(none, 1), &flag, arena, NULL), STELE_OK);
-    assert_int_equal(flags_flag_type.decode(stele_bytes_of(some, 2), &flag, arena, NULL),
-                     STELE_E_INVALID);
+    flag = (flags_flag){.has_gone = true};
+    assert_int_equal(stele_encode(&flags_flag_type, &flag, &out, NULL), STELE_E_INVALID);
+    assert_int_equal(flags_flag_type.decode(stele_bytes_of(none, sizeof none), &flag, arena, NULL),
+                     STELE_OK);
+    const stele_bytes no_values[] = {stele_bytes_of(kind, sizeof kind),
+                                     stele_bytes_of(gone, sizeof gone),
+                                     stele_bytes_of(item, sizeof item)};
+    for (size_t i = 0; i < COUNT_OF(no_values); i++) {
+        assert_int_equal(flags_flag_type.decode(no_values[i], &flag, arena, NULL), STELE_E_INVALID);
+    }
     assert_string_equal(flags_kind_name(FLAGS_KIND_NONE), "?");
 }
 
@@ -591,7 +600,7 @@ int main(void)
         cmocka_unit_test(maps_have_one_entry_for_a_key),
         cmocka_unit_test(enums_know_their_symbols),
         cmocka_unit_test(names_that_are_taken_get_underscores),
-        cmocka_unit_test(an_enum_without_symbols_has_no_value),
+        cmocka_unit_test(an_enum_without_symbols_and_a_union_without_branches_have_no_value),
         cmocka_unit_test(the_header_serves_cpp),
         cmocka_unit_test(the_same_schema_makes_the_same_text),
         cmocka_unit_test(options_that_make_no_c_are_refused),
