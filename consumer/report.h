@@ -12,6 +12,7 @@ typedef struct report_line {
     stele_partition_state state;
     stele_progress progress;
     stele_error reason; /* its text */
+    int64_t logged_ns;
 } report_line;
 
 typedef struct report {

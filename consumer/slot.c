@@ -7,8 +7,9 @@
 enum {
     BACKOFF_MIN_MS = 50,
     BACKOFF_MAX_MS = 5000,
-    PATIENCE_MS = 5000, /* an answer on its way is a wait when it takes longer */
-    CLOSE_MS = 1000     /* for all that close at once */
+    RECOVERED_MS = 30000, /* what was opened again that long ago is well */
+    PATIENCE_MS = 5000,   /* an answer on its way is a wait when it takes longer */
+    CLOSE_MS = 1000       /* for all that close at once */
 };
 
 static stele_partition source_of(const slot_host *host, const slot *self)
@@ -116,6 +117,7 @@ void slot_assign(slot_host *host, slot *self)
 {
     if (self->phase != SLOT_FREE) close_task(host, self, true);
     self->fenced_before = false;
+    self->reopened_ms = 0;
     begin(host, self);
 }
 
@@ -171,7 +173,6 @@ void slots_release(slot_host *host, slot *const *slots, size_t count, bool lost)
 /* Do what a failure of `call` asks for. */
 static void answer(slot_host *host, slot *self, slot_call call, const stele_error *failure)
 {
-    int backoff_ms = self->waits[call].backoff_ms;
     switch (slot_judge(failure)) {
     case SLOT_ON_ITS_WAY:
         go_on(self, call);
@@ -180,9 +181,12 @@ static void answer(slot_host *host, slot *self, slot_call call, const stele_erro
         back_off(host, self, call, failure);
         break;
     case SLOT_REOPEN:
+        if (slot_now(host) >= after_ms(self->reopened_ns, RECOVERED_MS)) self->reopened_ms = 0;
         slot_reopen(host, self);
-        self->waits[SLOT_PREPARE].backoff_ms = backoff_ms;
+        self->waits[SLOT_PREPARE].backoff_ms = self->reopened_ms;
         back_off(host, self, SLOT_PREPARE, failure);
+        self->reopened_ms = self->waits[SLOT_PREPARE].backoff_ms;
+        self->reopened_ns = slot_now(host);
         break;
     case SLOT_GIVE_WAY:
         give_way(host, self, failure);

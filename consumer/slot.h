@@ -48,7 +48,9 @@ typedef struct slot {
     slot_wait waits[SLOT_CALLS];
     stele_error ended; /* why it is fenced or stopped */
     int64_t fenced_ns;
-    bool fenced_before; /* since it was assigned */
+    bool fenced_before;  /* since it was assigned */
+    int reopened_ms;     /* the pause before it was opened again last, doubled each time … */
+    int64_t reopened_ns; /* … unless it has run for long since */
 
     stele_progress progress;  /* as seen last */
     int64_t progress_ns;      /* when it moved, or there was nothing to do */

@@ -96,10 +96,10 @@ static stele_status open_task(void *self, stele_worker *worker, stele_partition 
     task->base.ops = &stele_fold_tasks;
     task->fold = fold;
     task->worker = worker;
-    task->witness = (fold_mark){.position = -1, .last_offset = -1};
+    task->witness = (stele_mark){.position = -1, .last_offset = -1};
     task->source = (stele_partition){fold->events, source.index};
     task->snapshots = (stele_partition){fold->snapshots, source.index};
-    task->at = (fold_mark){.position = -1, .last_offset = -1};
+    task->at = (stele_mark){.position = -1, .last_offset = -1};
     stele_status status =
         stele_states_new(&(stele_states_options){.projection = fold->options.projection,
                                                  .registry = fold->options.registry,

@@ -12,6 +12,7 @@
 #include "snapshots/last_event.h"
 #include "snapshots/restore.h"
 #include "snapshots/topic.h"
+#include "stores/kafka_sink.h"
 
 enum {
     ASK_MS = 1000,  /* one question to broker or registry */
@@ -39,46 +40,23 @@ struct stele_fold {
     int cycles; /* of its tasks that are under way: they share the time for writing */
 };
 
-/** A place in the events, and what stands before it. */
-typedef struct fold_mark {
-    int64_t position;
-    int64_t last_offset; /* of the last event below it; -1 */
-    int64_t last_hash;
-} fold_mark;
-
-/** A transaction under construction or in flight, with the aggregates of its records in order. */
-typedef struct fold_chunk {
-    stele_transaction *transaction; /* NULL: none */
-    stele_entry **entries;          /* owned */
-    size_t count;
-    size_t capacity;
-    bool closing; /* it ends the cycle: it moves the checkpoint to `mark` */
-} fold_chunk;
-
 /**
- * Writing what has changed, in cycles. A cycle begins at a mark and writes all that is dirty then,
- * in transactions of bounded size, one at a time. Meanwhile the fold goes on, so a state may be
- * written that is ahead of the mark. Only when all the others are committed, the last transaction
- * moves checkpoint and group offset to the mark.
+ * Writing what has changed, in cycles. A cycle begins at a mark and puts all that is dirty then
+ * into the sink, a bounded piece at a time. Meanwhile the fold goes on, so a state may be put that
+ * is ahead of the mark. The close moves the position to the mark.
  */
 typedef struct fold_writing {
+    stele_sink *sink; /* owned; NULL until the partition is ours */
     bool active;
-    fold_mark mark;
-    stele_entry *list;   /* to be written */
-    stele_entry *buried; /* finished before the mark: tombstones, for the last transaction */
-    fold_chunk building;
-    fold_chunk flying; /* submitted, or aborted and to be submitted again */
-    bool in_flight;
-    int abort_count;      /* of `flying`, one after the other */
-    stele_deadline again; /* when it is submitted again */
-    stele_error aborted;
+    bool closes; /* all is put */
+    stele_mark mark;
+    stele_entry *list;   /* to be put */
+    stele_entry *buried; /* finished before the mark: removed with the close */
 
-    fold_mark committed; /* where the last checkpoint is */
-    bool owes_offset;    /* the group stands elsewhere: it hears of `committed` at once */
-    stele_states_stored stored;
+    stele_mark committed; /* where the last cycle was closed */
+    bool owes_offset;     /* the group stands elsewhere: it hears of `committed` at once */
     int64_t cycle_ns;     /* when the last cycle began */
     int64_t cycle_events; /* applied until then */
-    stele_buffer scratch;
 } fold_writing;
 
 /** What the partition's thread wants of the worker's. */
@@ -142,12 +120,12 @@ typedef struct fold_task {
     bool unverified;
 
     fold_footing *footing; /* the question whether it stands on what it stood on; NULL: none yet */
-    fold_mark witness;     /* a record that must still be there: its offset and hash */
+    stele_mark witness;    /* a record that must still be there: its offset and hash */
     bool is_sure;          /* it was, when it was looked at for this cycle */
     int64_t asks_at_ns;    /* no question before it */
     int generation;        /* of the snapshots topic that it was restored from */
 
-    fold_mark at;    /* where it stands */
+    stele_mark at;   /* where it stands */
     int64_t log_end; /* as the last batch had it */
     fold_writing writing;
 } fold_task;
@@ -196,8 +174,6 @@ void fold_writing_begin(fold_task *task);
 stele_status fold_write(fold_task *task, bool urgent, stele_error *err);
 /* Is all that was applied committed? */
 bool fold_is_written(const fold_task *task);
-/* A writer that cannot go on: fenced by another owner, or else the partition is begun anew. */
-stele_status fold_fail_dead(const stele_error *why, stele_error *err);
 void fold_writing_clear(fold_task *task);
 /* The cycle that is under way, if any, is over. */
 void fold_end_cycle(fold_task *task);

@@ -112,13 +112,13 @@ static stele_status abort_what_hangs(fold_task *task, stele_error *err)
 {
     stele_status status = submit(task, err);
     if (status == STELE_E_INTERRUPTED) return status;
-    if (status < 0) return fold_fail_dead(err, err);
+    if (status < 0) return stele_kafka_sink_fail_dead(err, err);
     stele_outcome outcome;
     while (!stele_fenced_outcome(task->fenced, ASK_MS, &outcome)) {
         if (!fold_pause(task, SETTLE_MS)) return fold_fail_cancelled(err);
     }
     stele_transaction_free(outcome.transaction);
-    if (outcome.status < 0) return fold_fail_dead(&outcome.error, err);
+    if (outcome.status < 0) return stele_kafka_sink_fail_dead(&outcome.error, err);
     task->taking.is_mended = true;
     return STELE_OK;
 }

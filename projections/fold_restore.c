@@ -86,9 +86,8 @@ static void begin(fold_task *task)
     const fold_taking *self = &task->taking;
     const stele_resume *resume = &self->resume;
     assert(resume->read_from <= resume->position);
-    task->writing.stored = self->stored;
     task->writing.owes_offset = self->owes_offset;
-    task->at = (fold_mark){resume->position, resume->last_offset, resume->last_hash};
+    task->at = (stele_mark){resume->position, resume->last_offset, resume->last_hash};
     /* Where retention has deleted it there is nothing to compare. */
     if (resume->read_from < resume->position) task->witness = task->at;
     task->generation = task->fold->generation;

@@ -452,7 +452,7 @@ static void a_worker_waits_for_a_topic_that_is_not_there(void **state)
     size_t lines = 0;
     for (const char *at = text; (at = strstr(at, "waiting for the topic")) != NULL; at++)
         lines++;
-    assert_int_equal(lines, 3); /* at 1 s, 11 s, 21 s */
+    assert_in_range(lines, 2, 3); /* every ten seconds, and not each time that it asked */
 
     logger.fd = -1;
     make_topic(of);
