@@ -19,4 +19,5 @@ set_target_properties(libstele PROPERTIES
   EXPORT_NAME stele
   LINKER_LANGUAGE C
   VERSION ${PROJECT_VERSION}
-  SOVERSION ${PROJECT_VERSION_MAJOR})
+  # Before 1.0 every minor version may change the binary interface.
+  SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})

@@ -32,7 +32,7 @@ static void put_type(stele_buffer *out, const stele_shape *shape, stele_bytes sc
     stele_generate_literal(out, schema);
     stele_buffer_format(out,
                         ",\n    .layout = &%s__layout,\n    .encode = %s__encode,\n"
-                        "    .decode = %s__decode,\n};\n\n",
+                        "    .decode = %s__decode,\n    .abi = &stele_abi_1,\n};\n\n",
                         n, n, n);
 }
 

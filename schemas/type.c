@@ -16,6 +16,8 @@
 #include "schemas/schema_text.h"
 #include "schemas/scopes.h"
 
+const char stele_abi_1 = 1;
+
 enum { SIZE_MAX_BYTES = 16 * 1024 * 1024, CHAIN_MAX = 1000 };
 
 typedef struct run_time_type {

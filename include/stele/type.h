@@ -134,7 +134,15 @@ struct stele_type {
     /* Generated code for this very schema; NULL in types made at run time. */
     stele_status (*encode)(const void *value, stele_buffer *out, stele_error *err);
     stele_status (*decode)(stele_bytes data, void *value, stele_arena *arena, stele_error *err);
+    const char *abi; /* generated code: &stele_abi_1; else NULL */
 };
+
+/**
+ * What generated code is made for: these tables, and the functions of <stele/generated.h>. The
+ * number goes up with each change of one that is compiled into a program. So what was compiled for
+ * another version does not link, instead of reading the wrong bytes: compile it again.
+ */
+STELE_API extern const char stele_abi_1;
 
 /**
  * A type without generated code. Its top may be of any kind; a union at the top is always the
