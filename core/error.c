@@ -46,6 +46,8 @@ const char *stele_status_name(stele_status status)
     switch (status) {
     case STELE_OK:
         return "ok";
+    case STELE_FINISHED:
+        return "finished";
     case STELE_E_INVALID:
         return "invalid";
     case STELE_E_LIMIT:

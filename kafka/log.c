@@ -97,6 +97,13 @@ size_t stele_log_record_headers(stele_log *log, const stele_record *record, stel
     return log->ops->record_headers(log, record, out, max);
 }
 
+size_t stele_log_batch_headers(const stele_batch *batch, const stele_record *record,
+                               stele_header *out, size_t max)
+{
+    const stele_log_ops *ops = *(const stele_log_ops *const *)batch->self;
+    return ops->record_headers(NULL, record, out, max);
+}
+
 static bool find_last(const stele_header *headers, size_t count, const char *name, stele_bytes *out)
 {
     while (count > 0) {

@@ -18,6 +18,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <stele/header.h>
 #include <stele/bytes.h>
 #include <stele/error.h>
 
@@ -44,12 +45,6 @@ typedef enum stele_isolation {
     STELE_READ_COMMITTED = 0, /* up to the last stable offset, without aborted records */
     STELE_READ_UNCOMMITTED    /* up to the high watermark, all records */
 } stele_isolation;
-
-/** A header of a record to be written. Borrowed for the call. A null value is allowed. */
-typedef struct stele_header {
-    const char *name;
-    stele_bytes value;
-} stele_header;
 
 /** A record of a batch: views, valid until the batch is released. Null key or value: data == NULL.
  */
@@ -154,6 +149,10 @@ bool stele_log_record_header(stele_log *log, const stele_record *record, const c
 /** All headers in order. @return how many there are, at most `max` filled (views until release). */
 size_t stele_log_record_headers(stele_log *log, const stele_record *record, stele_header *out,
                                 size_t max);
+
+/** The same of a record of `batch`, for those who hold a batch and no log. */
+size_t stele_log_batch_headers(const stele_batch *batch, const stele_record *record,
+                               stele_header *out, size_t max);
 
 /** Called in the thread of stele_log_member_poll or _close, from within. They may use producers and
  * readers, but of the member itself only stele_log_member_group: the last offset of a partition

@@ -20,7 +20,7 @@ typedef struct stele_log_ops {
     void (*reader_wake)(stele_log_reader *);
     stele_status (*reader_next)(stele_log_reader *, int, stele_batch *, stele_error *);
     void (*batch_release)(stele_batch *);
-    size_t (*record_headers)(stele_log *, const stele_record *, stele_header *, size_t);
+    size_t (*record_headers)(stele_log *or_null, const stele_record *, stele_header *, size_t);
 
     stele_status (*member_open)(stele_log *, const stele_log_member_options *, stele_log_member **,
                                 stele_error *);

@@ -7,6 +7,7 @@
 #include <inttypes.h>
 
 #include "consumer/decoder.h"
+#include "consumer/event.h"
 #include "core/alloc.h"
 #include "core/text.h"
 #include "kafka/partitioner.h"
@@ -242,7 +243,8 @@ static stele_status add_entry(stele_states *states, stele_bytes id, uint32_t has
     if (entry == NULL)
         return stele_fail(err, STELE_E_LIMIT, STELE_NEXT_STOP,
                           "a key of %zu bytes, the limit is %d", id.size, STELE_TABLE_KEY_MAX);
-    if (states->projection->init != NULL) states->projection->init(stele_entry_state(entry));
+    if (states->projection->init != NULL)
+        states->projection->init(stele_entry_state(entry), states->projection->context);
     *out = entry;
     return STELE_OK;
 }
@@ -266,10 +268,11 @@ static stele_status find_handler(const stele_states *states, const stele_decoded
 }
 
 /* @return what the apply function said */
-static int call_apply(const stele_states *states, const stele_batch *batch,
-                      const stele_record *record, const stele_decoded *decoded, void *state,
-                      int64_t version, stele_error *err)
+static stele_status call_apply(const stele_states *states, const stele_batch *batch,
+                               const stele_record *record, const stele_decoded *decoded,
+                               void *state, int64_t version, stele_error *err)
 {
+    const stele_event_source source = {batch, record};
     stele_event event = {.type = decoded->type,
                          .data = decoded->data,
                          .aggregate_id = record->key,
@@ -277,11 +280,13 @@ static int call_apply(const stele_states *states, const stele_batch *batch,
                          .time_ms = record->timestamp_ms,
                          .topic = batch->partition.topic,
                          .partition = batch->partition.index,
-                         .offset = record->offset};
+                         .offset = record->offset,
+                         .context = states->projection->context,
+                         .source = &source};
     return states->projection->handlers[decoded->index].apply(state, decoded->data, &event, err);
 }
 
-static bool is_failure(int result)
+static bool is_failure(stele_status result)
 {
     return result != STELE_OK && result != STELE_FINISHED;
 }
@@ -289,18 +294,18 @@ static bool is_failure(int result)
 /* For an apply function that may refuse. The copy takes the state's place if it does not: neither a
  * state that is half changed is left behind, nor an aggregate that has had no event.
  * @param entry  in and out; NULL: a new aggregate */
-static int apply_to_copy(stele_states *states, const stele_batch *batch, const stele_record *record,
-                         const stele_decoded *decoded, uint32_t hash, stele_entry **entry,
-                         stele_error *err)
+static stele_status apply_to_copy(stele_states *states, const stele_batch *batch,
+                                  const stele_record *record, const stele_decoded *decoded,
+                                  uint32_t hash, stele_entry **entry, stele_error *err)
 {
     const stele_type *type = states->projection->state;
     if (states->copy == NULL) states->copy = stele_alloc(type->layout->size);
     if (*entry != NULL)
         stele_value_copy(type, states->copy, stele_entry_state(*entry));
     else if (states->projection->init != NULL)
-        states->projection->init(states->copy);
+        states->projection->init(states->copy, states->projection->context);
     int64_t version = *entry == NULL ? 1 : (*entry)->version + 1;
-    int result = call_apply(states, batch, record, decoded, states->copy, version, err);
+    stele_status result = call_apply(states, batch, record, decoded, states->copy, version, err);
     if (!is_failure(result) && *entry == NULL) {
         stele_status added = add_entry(states, record->key, hash, entry, err);
         if (added < 0) result = added;
@@ -315,16 +320,16 @@ static int apply_to_copy(stele_states *states, const stele_batch *batch, const s
     return result;
 }
 
-static stele_status fail_apply(const stele_states *states, const stele_decoded *decoded, int result,
-                               const stele_error *said, stele_error *err)
+static stele_status fail_apply(const stele_states *states, const stele_decoded *decoded,
+                               stele_status result, const stele_error *said, stele_error *err)
 {
     if (result > 0)
         return stele_fail(err, STELE_E_INTERNAL, STELE_NEXT_STOP,
                           "the apply function of %s for %s returned %d, which means nothing",
                           states->projection->name, decoded->name, result);
     /* Whatever it advises: the state may be half changed, and a replay would do the same again. */
-    return stele_fail_cause(err, (stele_status)result, STELE_NEXT_STOP, said->cause,
-                            "%s refused %s: %s", states->projection->name, decoded->name,
+    return stele_fail_cause(err, result, STELE_NEXT_STOP, said->cause, "%s refused %s: %s",
+                            states->projection->name, decoded->name,
                             said->text[0] == '\0' ? "no reason given" : said->text);
 }
 
@@ -366,7 +371,7 @@ static stele_status apply_record(stele_states *states, const stele_batch *batch,
         (status = add_entry(states, record->key, hash, &entry, err)) < 0)
         return status;
 
-    int result = STELE_OK;
+    stele_status result = STELE_OK;
     if (applies) {
         stele_error said;
         said.cause = 0;

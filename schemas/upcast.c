@@ -247,7 +247,7 @@ stele_status stele_upcast_decode(const stele_upcast *upcast, stele_bytes data, v
         size_t size = step->to->layout->size;
         bool last = i + 1 == upcast->step_count;
         void *to = last ? memset(value, 0, size) : take_zeroed(arena, size);
-        status = step->convert(from, to, arena, err);
+        status = step->convert(from, to, arena, step->context, err);
         from = to;
     }
     return status;

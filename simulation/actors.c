@@ -20,14 +20,16 @@ static void fold_number(sim_account *account, int64_t number)
     account->events++;
 }
 
-static int apply_moved(void *state, const void *data, const stele_event *event, stele_error *err)
+static stele_status apply_moved(void *state, const void *data, const stele_event *event,
+                                stele_error *err)
 {
     (void)event, (void)err;
     fold_number(state, ((const sim_moved *)data)->number);
     return STELE_OK;
 }
 
-static int apply_closed(void *state, const void *data, const stele_event *event, stele_error *err)
+static stele_status apply_closed(void *state, const void *data, const stele_event *event,
+                                 stele_error *err)
 {
     (void)event, (void)err;
     fold_number(state, ((const sim_closed *)data)->number);

@@ -26,6 +26,7 @@ enum { PATIENCE_MS = 10000, LOOK_MS = 1 };
 struct stele_test {
     const stele_projection *projection;
     int64_t time_ms;
+    const stele_publish_options *with; /* of the events that follow; NULL: nothing */
     char *topic;
     stele_log *log;
     stele_client *client;
@@ -170,6 +171,13 @@ bool stele_test_at(stele_test *test, int64_t time_ms)
     return true;
 }
 
+bool stele_test_with(stele_test *test, const stele_publish_options *options)
+{
+    if (!goes_on(test)) return false;
+    test->with = options;
+    return true;
+}
+
 static stele_entry *find(stele_states *states, stele_bytes id)
 {
     return stele_table_find(stele_states_table(states), id);
@@ -282,7 +290,9 @@ static bool read_and_apply(stele_test *test)
 bool stele_test_given(stele_test *test, const char *id, const stele_type *type, const void *event)
 {
     stele_error err;
-    stele_publish_options options = {.time_ms = test->time_ms};
+    stele_publish_options options = {0};
+    if (test->with != NULL) options = *test->with;
+    options.time_ms = test->time_ms;
     if (!goes_on(test)) return false;
     if (stele_publisher_publish(test->publisher, stele_text(id), type, event, &options, &err) < 0 ||
         stele_publisher_flush(test->publisher, PATIENCE_MS, &err) < 0)

@@ -28,7 +28,8 @@ static _Thread_local replay_result found;
 static _Thread_local gap_histogram gaps;
 static _Thread_local int64_t key_bytes; /* of all accounts found */
 
-static int apply_movement(void *state, const void *data, const stele_event *event, stele_error *err)
+static stele_status apply_movement(void *state, const void *data, const stele_event *event,
+                                   stele_error *err)
 {
     (void)event, (void)err;
     bench_balance *balance = state;
@@ -42,7 +43,8 @@ static int apply_movement(void *state, const void *data, const stele_event *even
 }
 
 /* The same, and how long ago the event before it was. */
-static int apply_timed(void *state, const void *data, const stele_event *event, stele_error *err)
+static stele_status apply_timed(void *state, const void *data, const stele_event *event,
+                                stele_error *err)
 {
     int64_t now_ns = stele_clock_monotonic_ns(stele_clock_system());
     if (gaps.last_ns != 0) gaps_add(&gaps, now_ns - gaps.last_ns);

@@ -13,7 +13,8 @@ static const stele_aggregate customer = {
 };
 
 /* Events of one customer come in log order, which need not be the order of days. */
-static int apply_purchase(void *state, const void *data, const stele_event *event, stele_error *err)
+static stele_status apply_purchase(void *state, const void *data, const stele_event *event,
+                                   stele_error *err)
 {
     shop_customer *total = state;
     const shop_purchase *purchase = data;

@@ -11,8 +11,8 @@ const stele_aggregate account = {
     .events = (const stele_type *const[]){&bank_deposited_type, &bank_withdrawn_type, NULL},
 };
 
-static int apply_deposited(void *state, const void *data, const stele_event *event,
-                           stele_error *err)
+static stele_status apply_deposited(void *state, const void *data, const stele_event *event,
+                                    stele_error *err)
 {
     (void)event, (void)err;
     bank_balance *balance = state;
@@ -22,8 +22,8 @@ static int apply_deposited(void *state, const void *data, const stele_event *eve
     return STELE_OK;
 }
 
-static int apply_withdrawn(void *state, const void *data, const stele_event *event,
-                           stele_error *err)
+static stele_status apply_withdrawn(void *state, const void *data, const stele_event *event,
+                                    stele_error *err)
 {
     (void)event, (void)err;
     bank_balance *balance = state;

@@ -5,7 +5,8 @@
 #include "user.h"
 #include "user_created.h"
 
-static int apply_created(void *state, const void *data, const stele_event *event, stele_error *err)
+static stele_status apply_created(void *state, const void *data, const stele_event *event,
+                                  stele_error *err)
 {
     (void)event, (void)err;
     stele_text_set(&((users_user *)state)->name, ((const users_user_created *)data)->name);

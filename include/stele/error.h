@@ -13,6 +13,8 @@ extern "C" {
 /** What happened. A code exists only where a caller branches on it; the rest is in the text. */
 typedef enum stele_status {
     STELE_OK = 0,
+    STELE_FINISHED =
+        1, /* from an apply function: the aggregate's life has ended, see projection.h */
     STELE_E_INVALID = -1,   /* the input cannot be right: data, schema, configuration, usage    */
     STELE_E_LIMIT = -2,     /* it is larger than a limit that the text names                    */
     STELE_E_NOT_FOUND = -3, /* no such topic, schema id, subject, file, aggregate               */

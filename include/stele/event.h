@@ -3,6 +3,7 @@
 #ifndef STELE_EVENT_H
 #define STELE_EVENT_H
 
+#include <stele/header.h>
 #include <stele/type.h>
 #include <stele/upcaster.h>
 
@@ -20,7 +21,33 @@ typedef struct stele_event {
     const char *topic;
     int32_t partition;
     int64_t offset;
+    const void *context; /* of the projection whose apply function gets the event */
+    const void *source;  /* where the calls below find the headers; NULL: there are none */
 } stele_event;
+
+/*
+ * What is in the headers of an event's record. Read when it is asked for, at the cost of a parse,
+ * so that an event whose headers nobody wants pays nothing. All views are valid during the call
+ * that the event is handed to; what the record does not have is null.
+ */
+
+/** The id of the event, a UUID as text: `ce_id`. Two records with one id are one event. */
+STELE_API stele_bytes stele_event_id(const stele_event *event);
+
+/** What it belongs to: `ce_correlationid`. */
+STELE_API stele_bytes stele_event_correlation_id(const stele_event *event);
+
+/** The id of the event or command that caused it: `ce_causationid`. */
+STELE_API stele_bytes stele_event_causation_id(const stele_event *event);
+
+/** W3C Trace Context: `traceparent`. */
+STELE_API stele_bytes stele_event_traceparent(const stele_event *event);
+
+/** The value of the last header of that name. */
+STELE_API stele_bytes stele_event_header(const stele_event *event, const char *name);
+
+/** All headers in their order. @return how many there are, of which at most `max` are in `out` */
+STELE_API size_t stele_event_headers(const stele_event *event, stele_header *out, size_t max);
 
 /** A kind of aggregate: which events it may have. A constant of the application. */
 typedef struct stele_aggregate {

@@ -9,11 +9,6 @@
 extern "C" {
 #endif
 
-/** What an apply function returns besides STELE_OK and failures: the aggregate's life has ended;
- * its state is dropped, and its snapshot becomes a tombstone. What a later event of it does is for
- * `on_finished` to say. */
-#define STELE_FINISHED 1
-
 /**
  * Apply one event to the state of its aggregate. Called in the worker's thread, in log order; must
  * not block and must depend on nothing but its arguments, or a replay gives another result.
@@ -21,9 +16,15 @@ extern "C" {
  * @param state  owned value of the projection's state type; all zero before the first event
  *               (or what `init` made of it)
  * @param data   the event's struct, as event->data
- * @return STELE_OK, STELE_FINISHED, or stele_fail(…): the partition stops at this event and says so
+ * @param event  what else is known of it; event->context is that of the projection
+ * @return STELE_OK
+ *         STELE_FINISHED  the aggregate's life has ended: its state is dropped, and its snapshot
+ *                         becomes a tombstone; what a later event of it does is for `on_finished`
+ *                         to say
+ *         stele_fail(…)   the partition stops at this event and says so
  */
-typedef int stele_apply(void *state, const void *data, const stele_event *event, stele_error *err);
+typedef stele_status stele_apply(void *state, const void *data, const stele_event *event,
+                                 stele_error *err);
 
 /** Which function applies which event. */
 typedef struct stele_handler {
@@ -45,12 +46,18 @@ typedef struct stele_projection {
     const stele_type *state;
     const stele_handler *handlers; /* ends with .event == NULL */
     bool ignore_other_events;      /* false: an event type without a handler stops the partition */
-    void (*init)(void *state);     /* NULL: a new state is all zero */
+    /** Make a new state, which is all zero; as an apply function it depends on nothing but its
+     * arguments. NULL: it stays all zero. */
+    void (*init)(void *state, const void *context);
     stele_on_finished on_finished;
     /** Events whose apply function may refuse, ends with NULL: it works on a copy of the state, so
      * that an event that it refuses changes nothing. NULL: none may; one that does all the same
      * leaves its state as it made it, which is never written. */
     const stele_type *const *may_refuse;
+    const void
+        *context; /* for `init` and, as event->context, for the apply functions: what they need
+                     besides the event, such as a table of prices. Constant while workers run,
+                     and part of the projection's meaning: when it changes, raise the version */
 } stele_projection;
 
 #ifdef __cplusplus

@@ -17,6 +17,7 @@
 #define STELE_STELE_TEST_H
 
 #include <stele/projection.h>
+#include <stele/publisher.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -36,6 +37,14 @@ STELE_API stele_test *stele_test_projection(const stele_projection *projection);
 
 /** The events that follow are of this time: Unix, in milliseconds, positive. */
 STELE_API bool stele_test_at(stele_test *test, int64_t time_ms);
+
+/**
+ * The events that follow carry what these options give: their correlation, their cause, a trace.
+ * Their time is that of stele_test_at.
+ *
+ * @param options  borrowed until the end of the test; NULL: nothing, as at the beginning
+ */
+STELE_API bool stele_test_with(stele_test *test, const stele_publish_options *options);
 
 /**
  * An event happened.

@@ -16,9 +16,12 @@ typedef struct stele_upcaster {
     /**
      * @param from   decoded as the old type; views are valid as long as the event
      * @param to     all zero; to be filled; may point into `from`, into constants and into `arena`
+     * @param context  that of this step
      * @return STELE_E_INVALID with next = REJECT  this event cannot be converted
      */
-    stele_status (*convert)(const void *from, void *to, stele_arena *arena, stele_error *err);
+    stele_status (*convert)(const void *from, void *to, stele_arena *arena, const void *context,
+                            stele_error *err);
+    const void *context; /* for `convert`; borrowed, constant */
 } stele_upcaster;
 
 #ifdef __cplusplus

@@ -33,7 +33,8 @@ static void grow(stele_bytes *ballast, int32_t size)
     free(letters);
 }
 
-static int apply_probed(void *state, const void *data, const stele_event *event, stele_error *err)
+static stele_status apply_probed(void *state, const void *data, const stele_event *event,
+                                 stele_error *err)
 {
     (void)event, (void)err;
     const probe_probed *probed = data;

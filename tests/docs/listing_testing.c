@@ -6,7 +6,7 @@
 #include "deposited.h"
 #include "withdrawn.h"
 
-static int book(void *state, int64_t cents)
+static stele_status book(void *state, int64_t cents)
 {
     bank_balance *balance = state;
     balance->cents += cents;
@@ -14,15 +14,15 @@ static int book(void *state, int64_t cents)
     return STELE_OK;
 }
 
-static int apply_deposited(void *state, const void *data, const stele_event *event,
-                           stele_error *err)
+static stele_status apply_deposited(void *state, const void *data, const stele_event *event,
+                                    stele_error *err)
 {
     (void)event, (void)err;
     return book(state, ((const bank_deposited *)data)->cents);
 }
 
-static int apply_withdrawn(void *state, const void *data, const stele_event *event,
-                           stele_error *err)
+static stele_status apply_withdrawn(void *state, const void *data, const stele_event *event,
+                                    stele_error *err)
 {
     (void)event, (void)err;
     return book(state, -((const bank_withdrawn *)data)->cents);

@@ -17,8 +17,8 @@ enum { TURN_MS = 5, WAIT_MS = 30000, ASK_MS = 10000 };
 
 /* ---- the projection ---- */
 
-static int apply_deposited(void *state, const void *data, const stele_event *event,
-                           stele_error *err)
+static stele_status apply_deposited(void *state, const void *data, const stele_event *event,
+                                    stele_error *err)
 {
     test_account *account = state;
     const test_deposited *deposited = data;
@@ -30,14 +30,16 @@ static int apply_deposited(void *state, const void *data, const stele_event *eve
     return STELE_OK;
 }
 
-static int apply_named(void *state, const void *data, const stele_event *event, stele_error *err)
+static stele_status apply_named(void *state, const void *data, const stele_event *event,
+                                stele_error *err)
 {
     (void)event, (void)err;
     stele_text_set(&((test_account *)state)->owner, ((const test_named *)data)->owner);
     return STELE_OK;
 }
 
-static int apply_closed(void *state, const void *data, const stele_event *event, stele_error *err)
+static stele_status apply_closed(void *state, const void *data, const stele_event *event,
+                                 stele_error *err)
 {
     (void)state, (void)data, (void)event, (void)err;
     return STELE_FINISHED;

@@ -9,7 +9,8 @@ static bank *slow_in;
 static atomic_bool stop;
 static int applied;
 
-static int apply_slowly(void *state, const void *data, const stele_event *event, stele_error *err)
+static stele_status apply_slowly(void *state, const void *data, const stele_event *event,
+                                 stele_error *err)
 {
     (void)state, (void)data, (void)event, (void)err;
     stele_manual_clock_advance(&slow_in->time, SLOW_MS);
@@ -17,8 +18,8 @@ static int apply_slowly(void *state, const void *data, const stele_event *event,
     return STELE_OK;
 }
 
-static int apply_and_be_stopped(void *state, const void *data, const stele_event *event,
-                                stele_error *err)
+static stele_status apply_and_be_stopped(void *state, const void *data, const stele_event *event,
+                                         stele_error *err)
 {
     (void)state, (void)data, (void)event, (void)err;
     if (++applied == 3) atomic_store(&stop, true);

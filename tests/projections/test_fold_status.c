@@ -128,7 +128,8 @@ static void a_broker_that_is_away_leaves_a_status_that_grows_old(void **state)
 static bank *hanging_in; /* NULL: nobody hangs any more */
 
 /* An apply function that does not come back for 31 seconds: until an operator has read it. */
-static int apply_slowly(void *state, const void *data, const stele_event *event, stele_error *err)
+static stele_status apply_slowly(void *state, const void *data, const stele_event *event,
+                                 stele_error *err)
 {
     (void)data, (void)event, (void)err;
     ((test_account *)state)->balance++;

@@ -8,7 +8,8 @@
 enum { WAIT_MS = 20000 };
 
 /* Changes the state, and refuses then. */
-static int apply_half(void *state, const void *data, const stele_event *event, stele_error *err)
+static stele_status apply_half(void *state, const void *data, const stele_event *event,
+                               stele_error *err)
 {
     (void)event;
     test_account *account = state;
@@ -20,8 +21,9 @@ static int apply_half(void *state, const void *data, const stele_event *event, s
     return STELE_OK;
 }
 
-static void take_owner(void *state)
+static void take_owner(void *state, const void *context)
 {
+    (void)context;
     stele_text_set(&((test_account *)state)->owner, stele_text("nobody"));
 }
 

@@ -13,9 +13,11 @@
 #include "schemas/scopes.h"
 #include "schemas/upcast.h"
 
-static stele_status split_name(const void *from, void *to, stele_arena *arena, stele_error *err)
+static stele_status split_name(const void *from, void *to, stele_arena *arena, const void *context,
+                               stele_error *err)
 {
     (void)arena;
+    (void)context;
     const v1_account_deposited *old = from;
     v2_account_deposited *next = to;
     const uint8_t *blank =
@@ -30,22 +32,26 @@ static stele_status split_name(const void *from, void *to, stele_arena *arena, s
     return STELE_OK;
 }
 
-static stele_status count_cents(const void *from, void *to, stele_arena *arena, stele_error *err)
+static stele_status count_cents(const void *from, void *to, stele_arena *arena, const void *context,
+                                stele_error *err)
 {
     (void)arena;
     (void)err;
+    const double *factor = context;
     const v2_account_deposited *old = from;
     account_money_paid_in *next = to;
     next->first_name = old->first_name;
     next->last_name = old->last_name;
-    next->amount_cents = (int64_t)(old->amount * 100 + 0.5);
+    next->amount_cents = (int64_t)(old->amount * *factor + 0.5);
     return STELE_OK;
 }
 
+static const double cents_per_unit = 100;
+
 static const stele_upcaster upcasters[] = {
-    {&v1_account_deposited_type, &v2_account_deposited_type, split_name},
-    {&v2_account_deposited_type, &account_money_paid_in_type, count_cents},
-    {NULL, NULL, NULL},
+    {&v1_account_deposited_type, &v2_account_deposited_type, split_name, NULL},
+    {&v2_account_deposited_type, &account_money_paid_in_type, count_cents, &cents_per_unit},
+    {NULL, NULL, NULL, NULL},
 };
 
 static const stele_type *const events[] = {&account_closed_type, &account_money_paid_in_type, NULL};
@@ -233,22 +239,22 @@ static void an_event_that_cannot_be_resolved_says_so(void **state)
 /* Tables that cannot be right. */
 
 static const stele_upcaster in_a_circle[] = {
-    {&v1_account_deposited_type, &v2_account_deposited_type, split_name},
-    {&v2_account_deposited_type, &v1_account_deposited_type, count_cents},
-    {NULL, NULL, NULL},
+    {&v1_account_deposited_type, &v2_account_deposited_type, split_name, NULL},
+    {&v2_account_deposited_type, &v1_account_deposited_type, count_cents, &cents_per_unit},
+    {NULL, NULL, NULL, NULL},
 };
 static const stele_upcaster to_nowhere[] = {
-    {&v1_account_deposited_type, &v2_account_deposited_type, split_name},
-    {NULL, NULL, NULL},
+    {&v1_account_deposited_type, &v2_account_deposited_type, split_name, NULL},
+    {NULL, NULL, NULL, NULL},
 };
 static const stele_upcaster twice[] = {
-    {&v2_account_deposited_type, &account_money_paid_in_type, count_cents},
-    {&v2_account_deposited_type, &account_closed_type, count_cents},
-    {NULL, NULL, NULL},
+    {&v2_account_deposited_type, &account_money_paid_in_type, count_cents, &cents_per_unit},
+    {&v2_account_deposited_type, &account_closed_type, count_cents, &cents_per_unit},
+    {NULL, NULL, NULL, NULL},
 };
 static const stele_upcaster from_current[] = {
-    {&account_closed_type, &account_money_paid_in_type, count_cents},
-    {NULL, NULL, NULL},
+    {&account_closed_type, &account_money_paid_in_type, count_cents, &cents_per_unit},
+    {NULL, NULL, NULL, NULL},
 };
 
 static void tables_that_cannot_be_right_are_refused_at_once(void **state)

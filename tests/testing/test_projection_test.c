@@ -11,8 +11,8 @@
 #include "named.h"
 #include "tests/support/test.h"
 
-static int apply_deposited(void *state, const void *data, const stele_event *event,
-                           stele_error *err)
+static stele_status apply_deposited(void *state, const void *data, const stele_event *event,
+                                    stele_error *err)
 {
     test_account *account = state;
     const test_deposited *deposited = data;
@@ -23,14 +23,16 @@ static int apply_deposited(void *state, const void *data, const stele_event *eve
     return STELE_OK;
 }
 
-static int apply_named(void *state, const void *data, const stele_event *event, stele_error *err)
+static stele_status apply_named(void *state, const void *data, const stele_event *event,
+                                stele_error *err)
 {
     (void)event, (void)err;
     stele_text_set(&((test_account *)state)->owner, ((const test_named *)data)->owner);
     return STELE_OK;
 }
 
-static int apply_closed(void *state, const void *data, const stele_event *event, stele_error *err)
+static stele_status apply_closed(void *state, const void *data, const stele_event *event,
+                                 stele_error *err)
 {
     (void)state, (void)data, (void)event, (void)err;
     return STELE_FINISHED;
@@ -181,8 +183,8 @@ static void what_is_no_event_fails(void **state)
 
 /* ---- folds that no worker could keep ---- */
 
-static int apply_by_memory(void *state, const void *data, const stele_event *event,
-                           stele_error *err)
+static stele_status apply_by_memory(void *state, const void *data, const stele_event *event,
+                                    stele_error *err)
 {
     (void)data, (void)event, (void)err;
     static int64_t calls;
@@ -190,7 +192,8 @@ static int apply_by_memory(void *state, const void *data, const stele_event *eve
     return STELE_OK;
 }
 
-static int apply_not_utf8(void *state, const void *data, const stele_event *event, stele_error *err)
+static stele_status apply_not_utf8(void *state, const void *data, const stele_event *event,
+                                   stele_error *err)
 {
     (void)data, (void)event, (void)err;
     stele_text_set(&((test_account *)state)->owner, stele_text("\xff"));
@@ -223,6 +226,79 @@ static void a_state_that_no_snapshot_holds_fails(void **state)
     expect_failure(test, "no snapshot can hold");
 }
 
+/* ---- what an apply function gets besides the event ---- */
+
+static void init_with_bonus(void *state, const void *context)
+{
+    ((test_account *)state)->balance = *(const int64_t *)context;
+}
+
+static stele_status apply_times(void *state, const void *data, const stele_event *event,
+                                stele_error *err)
+{
+    (void)err;
+    ((test_account *)state)->balance +=
+        ((const test_deposited *)data)->amount * *(const int64_t *)event->context;
+    return STELE_OK;
+}
+
+static void the_context_reaches_init_and_apply(void **state)
+{
+    (void)state;
+    static const int64_t three = 3;
+    static const stele_handler handlers[] = {{&test_deposited_type, apply_times}, {NULL, NULL}};
+    stele_projection times = accounts;
+    times.handlers = handlers;
+    times.init = init_with_bonus;
+    times.context = &three;
+    stele_test *test = stele_test_projection(&times);
+
+    deposit(test, "a", 5);
+    stele_test_then_json(test, "a", "{\"balance\": 18, \"owner\": \"\", \"memos\": {}}");
+
+    assert_int_equal(stele_test_end(test), 0);
+}
+
+/* The owner is what the headers say. */
+static stele_status apply_headers(void *state, const void *data, const stele_event *event,
+                                  stele_error *err)
+{
+    (void)data, (void)err;
+    stele_header headers[8];
+    stele_bytes cause = stele_event_causation_id(event);
+    char text[200];
+    snprintf(text, sizeof text, "%zu headers, id of %zu, %.*s, %s, %.*s",
+             stele_event_headers(event, headers, COUNT_OF(headers)), stele_event_id(event).size,
+             (int)stele_event_correlation_id(event).size,
+             (const char *)stele_event_correlation_id(event).data,
+             cause.data == NULL ? "no cause" : "a cause", 10,
+             (const char *)stele_event_traceparent(event).data);
+    assert_string_equal(headers[0].name, "ce_id");
+    assert_null(stele_event_header(event, "none").data);
+    stele_text_set(&((test_account *)state)->owner, stele_text(text));
+    return STELE_OK;
+}
+
+static void headers_are_read_when_they_are_asked_for(void **state)
+{
+    (void)state;
+    stele_test *test = test_with(apply_headers);
+    const stele_publish_options options = {
+        .correlation_id = "order 7",
+        .traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"};
+
+    stele_test_with(test, &options);
+    deposit(test, "a", 1);
+    stele_test_then_json(test, "a",
+                         "{\"balance\": 0, \"owner\": \"3 headers, id of 36, order 7, no cause, "
+                         "00-0af7651\", \"memos\": {}}");
+
+    assert_int_equal(stele_test_end(test), 0);
+    const stele_event without = {.version = 1};
+    assert_null(stele_event_id(&without).data);
+    assert_int_equal(stele_event_headers(&without, NULL, 0), 0);
+}
+
 static void a_table_that_cannot_be_right_fails(void **state)
 {
     (void)state;
@@ -241,6 +317,8 @@ int main(void)
         cmocka_unit_test(what_is_no_event_fails),
         cmocka_unit_test(a_fold_with_a_memory_of_its_own_fails),
         cmocka_unit_test(a_state_that_no_snapshot_holds_fails),
+        cmocka_unit_test(the_context_reaches_init_and_apply),
+        cmocka_unit_test(headers_are_read_when_they_are_asked_for),
         cmocka_unit_test(a_table_that_cannot_be_right_fails),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,8 +7,8 @@
 #include "balance.h"
 #include "deposited.h"
 
-static int apply_deposited(void *state, const void *data, const stele_event *event,
-                           stele_error *err)
+static stele_status apply_deposited(void *state, const void *data, const stele_event *event,
+                                    stele_error *err)
 {
     bank_balance *balance = state;
     (void)event, (void)err;
