@@ -53,8 +53,8 @@ static stele_status check_int(const stele_option *option, const char *text, int6
     if (end == text || *end != '\0' || errno == ERANGE || number < option->min ||
         number > option->max)
         return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
-                          "--%s %s: want a whole number from %" PRId64 " to %" PRId64, option->name,
-                          text, option->min, option->max);
+                          "--%s %s: expected a whole number from %" PRId64 " to %" PRId64,
+                          option->name, text, option->min, option->max);
     *out = number;
     return STELE_OK;
 }
@@ -70,7 +70,7 @@ static stele_status check_choice(const stele_option *option, const char *text, s
             memcpy(known + used, *choice, strlen(*choice) + 1);
         }
     }
-    return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP, "--%s %s: want one of %s",
+    return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP, "--%s %s: expected one of %s",
                       option->name, text, known);
 }
 
@@ -110,7 +110,7 @@ static stele_status take_option(stele_arguments *arguments, int count, char *con
         return keep(arguments, option, NULL, err);
     }
     if (attached == NULL && *at + 1 >= count)
-        return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP, "%s wants a value: %s %s", word,
+        return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP, "%s needs a value: %s %s", word,
                           word, option->value);
     if (attached == NULL) attached = words[++*at];
     return keep(arguments, option, attached, err);

@@ -24,7 +24,7 @@ typedef struct stele_option {
     const char *name; /* "timeout": written --timeout */
     char letter;      /* 'c': written -c as well; 0: none */
     stele_option_kind kind;
-    const char *value; /* what stands for the value in the help: "FILE" */
+    const char *value; /* what the help shows for the value: "FILE" */
     const char *help;
     bool required;              /* TEXT only */
     int64_t min, max;           /* INT only */

@@ -3,8 +3,6 @@
  * other partitions are looked through for events of it that should not be there. */
 #include "cli/cmd.h"
 
-#include <inttypes.h>
-
 #include "cli/event_line.h"
 #include "cli/first_version.h"
 #include "consumer/read.h"

@@ -247,7 +247,7 @@ static stele_status publish_all(publication *p, int64_t skip, bool strict, stele
             report_line(p, err);
             if (strict) {
                 p->bad_ends = true;
-                p->taken--; /* mended, it is the first to be published */
+                p->taken--; /* fixed, it is the first to be published */
                 return status;
             }
         }
@@ -275,10 +275,10 @@ static void print_summary(publication *p, stele_status status)
     if (status == STELE_OK || p->taken == 0) return;
     if (p->failed == 0)
         fprintf(p->cli->err, "%scontinue with --skip %" PRId64 "\n",
-                p->bad_ends ? "mend that line and " : "", p->taken);
+                p->bad_ends ? "fix that line and " : "", p->taken);
     else
         fprintf(p->cli->err,
-                "events that were not taken stand somewhere before record %" PRId64
+                "events that were not taken are somewhere before record %" PRId64
                 ": compare with `tail` before you publish again\n",
                 p->taken);
 }

@@ -83,8 +83,9 @@ stele_exit stele_cmd_registry_serve(stele_cli *cli, const stele_arguments *argum
     if (client == NULL) return STELE_EXIT_FAILED;
     const char *url = stele_config_text(stele_client_config(client), "registry", NULL, "url");
     if (strcmp(url, "kafka:") != 0)
-        return stele_cli_fail(cli, STELE_EXIT_FAILED,
-                              "it serves the registry kafka:, but registry.url is %s", url);
+        return stele_cli_fail(
+            cli, STELE_EXIT_FAILED, "it serves the registry kafka:, but registry.url is %s (%s)",
+            url, stele_config_origin(stele_client_config(client), "registry", NULL, "url"));
 
     stele_logger logger = {
         .clock = stele_clock_system(), .fd = STDERR_FILENO, .least = STELE_LOGGER_INFO};

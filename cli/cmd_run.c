@@ -3,8 +3,6 @@
  * end or all that they own is stopped. */
 #include "cli/cmd.h"
 
-#include <errno.h>
-#include <inttypes.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -63,6 +61,16 @@ static stele_status open_fold(const runner *r, const stele_config *config, stele
     return stele_fold_open(&options, out, err);
 }
 
+/* The process' memory is divided by its projections; the threads of one share its part. */
+static size_t memory_share(const stele_app *app, const stele_config *config)
+{
+    size_t projections = 0;
+    while (app->projections[projections] != NULL)
+        projections++;
+    size_t whole = (size_t)stele_config_int(config, "worker", NULL, "memory_max_mb") << 20;
+    return whole / projections;
+}
+
 static stele_status run_worker(const runner *r, stele_error *err)
 {
     const stele_config *config = stele_client_config(r->cli->client);
@@ -78,7 +86,7 @@ static stele_status run_worker(const runner *r, stele_error *err)
         .session_timeout_ms = config_int(config, "kafka", NULL, "session.timeout.ms"),
         .stall_timeout_ms = config_int(config, "worker", NULL, "stall_timeout_ms"),
         .drain_timeout_ms = drain_ms > 0 ? drain_ms : -1, /* 0 is the struct's default */
-        .memory_max = (size_t)stele_config_int(config, "worker", NULL, "memory_max_mb") << 20,
+        .memory_max = memory_share(r->cli->app, config),
         .ops = &stele_fold_tasks,
         .self = fold,
         .logger = r->logger,
@@ -188,7 +196,7 @@ static stele_logger make_logger(const stele_config *config)
 {
     const char *level = stele_config_text(config, "worker", NULL, "log_level");
     stele_logger logger = {.clock = stele_clock_system(), .fd = STDERR_FILENO};
-    for (stele_logger_level i = STELE_LOGGER_DEBUG; i <= STELE_LOGGER_ERROR; i++)
+    for (stele_logger_level i = STELE_LOGGER_INFO; i <= STELE_LOGGER_ERROR; i++)
         if (strcmp(level, stele_logger_level_name(i)) == 0) logger.least = i;
     if (stele_config_is(config, "worker", NULL, "log_format", "json"))
         logger.format = STELE_LOGGER_JSON;

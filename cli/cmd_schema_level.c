@@ -46,7 +46,8 @@ stele_exit stele_cmd_schema_level(stele_cli *cli, const stele_arguments *argumen
                               "schema level: --default is the level of all subjects without one of "
                               "their own; leave the SUBJECT out");
     if (!of_all && subject == NULL)
-        return stele_cli_fail(cli, STELE_EXIT_USAGE, "schema level: want a SUBJECT, or --default");
+        return stele_cli_fail(cli, STELE_EXIT_USAGE,
+                              "schema level: expected a SUBJECT, or --default");
 
     stele_compatibility level;
     stele_error err = {0};

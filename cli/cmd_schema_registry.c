@@ -2,7 +2,6 @@
  * `schema register`, `list` and `get`: what is in a registry, of whatever kind. */
 #include "cli/cmd.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -141,7 +140,7 @@ stele_exit stele_cmd_schema_register(stele_cli *cli, const stele_arguments *argu
     STELE_AUTO(char) subject = subject_of(arguments, files.schema);
     if (subject == NULL)
         return stele_cli_fail(cli, STELE_EXIT_USAGE,
-                              "schema register: want either --subject or --aggregate");
+                              "schema register: expected either --subject or --aggregate");
     stele_client *client = stele_cli_client(cli);
     if (client == NULL) return STELE_EXIT_FAILED;
     STELE_AUTO_VALUE(registration)
@@ -272,7 +271,8 @@ stele_exit stele_cmd_schema_get(stele_cli *cli, const stele_arguments *arguments
     if (text != NULL && strcmp(text, "latest") != 0 &&
         stele_parse_int64(stele_text(text), 1, INT32_MAX, &version, NULL) < 0)
         return stele_cli_fail(cli, STELE_EXIT_USAGE,
-                              "schema get: VERSION %s: want a number from 1 on, or latest", text);
+                              "schema get: VERSION %s: expected a number from 1 on, or latest",
+                              text);
     stele_client *client = stele_cli_client(cli);
     if (client == NULL) return STELE_EXIT_FAILED;
     stele_registry *registry = stele_client_registry(client);

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * `snapshots list` and `snapshots verify`: what stands in a snapshots topic, and whether it is what
+ * `snapshots list` and `snapshots verify`: what is in a snapshots topic, and whether it is what
  * a replay of the log makes. */
 #include "cli/cmd.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "core/text.h"
@@ -228,7 +227,7 @@ stele_exit stele_cmd_snapshots_verify(stele_cli *cli, const stele_arguments *arg
             cli, STELE_EXIT_FAILED, "%s has no projection %s%s", cli->app->name, name,
             near.text[0] != '\0'
                 ? near.text
-                : ", and a replay wants its fold: use the application's own program");
+                : ", and a replay needs its fold: use the application's own program");
     stele_client *client = stele_cli_client(cli);
     if (client == NULL) return STELE_EXIT_FAILED;
     stele_projection configured = stele_cli_configured(cli, projection);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
  * `snapshots delete`: the states of one version of a projection, and its rows in status. */
-#include <stdlib.h>
 
 #include "cli/cmd.h"
 #include "cli/status_rows.h"

@@ -126,7 +126,8 @@ static stele_status parse_at(const char *at, int64_t *version, int64_t *time_ms,
     if (stele_parse_timestamp(stele_text(at), STELE_TIME_MILLIS, time_ms, NULL) == STELE_OK)
         return STELE_OK;
     return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
-                      "--at %s: want a version from 1 on, or a time like 2026-01-31T12:00:00Z", at);
+                      "--at %s: expected a version from 1 on, or a time like 2026-01-31T12:00:00Z",
+                      at);
 }
 
 static stele_status query_states(printer *p, const stele_projection *projection,
@@ -147,7 +148,7 @@ static stele_status query_stored(printer *p, const char *name, const stele_query
 {
     if (query->at_version > 0 || query->at_time_ms > 0)
         return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
-                          "--at wants the projection's fold: use the application's own program");
+                          "--at needs the projection's fold: use the application's own program");
     return stele_stored_states(&(stele_stored_options){.projection = name,
                                                        .log = query->log,
                                                        .registry = query->registry,
@@ -167,7 +168,7 @@ stele_exit stele_cmd_state(stele_cli *cli, const stele_arguments *arguments)
     const char *id = stele_arguments_operand(arguments, 1);
     const char *at = stele_arguments_text(arguments, "at", NULL);
     if ((id != NULL) == stele_arguments_flag(arguments, "all"))
-        return stele_cli_fail(cli, STELE_EXIT_USAGE, "state: want either an ID or --all");
+        return stele_cli_fail(cli, STELE_EXIT_USAGE, "state: expected either an ID or --all");
     if (id == NULL && at != NULL)
         return stele_cli_fail(cli, STELE_EXIT_USAGE, "state: --at goes with an ID");
     stele_query_options options = {.id = stele_text(id)};

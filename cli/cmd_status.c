@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * `status`: what each partition of each projection is doing, from Kafka alone: what workers last
- * said, and how far the log goes on behind that. What cannot be found out of one partition is said
- * in its row, and takes nothing from the others. */
+ * reported, and how far the log goes on behind that. What cannot be found out of one partition is
+ * said in its row, and takes nothing from the others. */
 #include "cli/cmd.h"
 
 #include <inttypes.h>
@@ -113,7 +113,7 @@ static void add_reason(row *r, const char *reason)
     r->reason = both;
 }
 
-/* Names that Kafka takes. Others are in the status topic only if somebody else put them there, and
+/* Names that Kafka takes. Others are in the status topic only if someone else put them there, and
  * a broker is not asked for them. */
 static bool can_be_topic(const char *name)
 {

@@ -3,7 +3,6 @@
  * end something take its rows along by the same calls. */
 #include "cli/status_rows.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -3,7 +3,6 @@
  * to come. Within a partition in order; partitions as they arrive. */
 #include "cli/cmd.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -112,9 +111,9 @@ static stele_status parse_from(const char *from, place *out, stele_error *err)
         return STELE_OK;
     if (stele_parse_timestamp(stele_text(from), STELE_TIME_MILLIS, &out->time_ms, NULL) == STELE_OK)
         return STELE_OK;
-    return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
-                      "--from %s: want beginning, an offset, or a time like 2026-01-31T12:00:00Z",
-                      from);
+    return stele_fail(
+        err, STELE_E_INVALID, STELE_NEXT_STOP,
+        "--from %s: expected beginning, an offset, or a time like 2026-01-31T12:00:00Z", from);
 }
 
 static stele_status find_start(tail *t, int32_t index, stele_error *err)

@@ -3,7 +3,6 @@
  * event store needs, and where a topic differs from them. */
 #include "cli/cmd.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,7 +14,7 @@
 #include "registry/client.h"
 #include "snapshots/format.h"
 
-/* Events are kept for ever: neither time nor size nor compaction may remove one. */
+/* Events are kept forever: neither time nor size nor compaction may remove one. */
 static const stele_topic_setting events_settings[] = {
     {.name = "cleanup.policy", .value = "delete"},
     {.name = "retention.ms", .value = "-1"},
@@ -41,7 +40,7 @@ stele_exit stele_cmd_topics_create(stele_cli *cli, const stele_arguments *argume
         stele_topic_create(stele_client_log(client), &spec, cli->timeout_ms, &err);
     if (status == STELE_E_EXISTS)
         return stele_cli_fail(cli, STELE_EXIT_FAILED,
-                              "%s is there already: %s topics describe %s shows it", topic,
+                              "%s exists already: %s topics describe %s shows it", topic,
                               cli->app->name, stele_arguments_operand(arguments, 0));
     if (status < 0) return stele_cli_fail_error(cli, &err);
     stele_cli_print(cli->err, "created %s with %d partitions; their number is forever", topic,

@@ -55,7 +55,8 @@ struct stele_cli {
 /** The table of all commands. */
 extern const stele_command stele_commands[];
 
-/** The connection, opened with -c, -o and the environment. @return NULL: said on `err` already */
+/** The connection, opened with -c, -o and the environment. @return NULL: already printed on `err`
+ */
 stele_client *stele_cli_client(stele_cli *cli);
 
 /** One line for people: what stele_show makes of the formatted text, so that nothing from outside

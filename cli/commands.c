@@ -85,7 +85,7 @@ static const stele_option topics_create_options[] = {
      .value = "N",
      .min = 1,
      .max = 10000,
-     .help = "how many, for ever: keys would move with another number (default: 4)"},
+     .help = "how many, forever: keys would move with another number (default: 4)"},
     {.name = "replication",
      .kind = STELE_OPTION_INT,
      .value = "N",
@@ -170,13 +170,13 @@ static const stele_option state_options[] = {
 static const stele_option snapshots_list_options[] = {
     {.name = "records",
      .kind = STELE_OPTION_FLAG,
-     .help = "print each record as it stands, as JSON, values in hex"},
+     .help = "print each record as it is, as JSON, values in hex"},
     {0}};
 
 static const stele_option status_options[] = {
     {.name = "check",
      .kind = STELE_OPTION_FLAG,
-     .help = "exit with 3 if a partition is stalled, stopped or unknown: nobody runs it"},
+     .help = "exit with 3 if a partition is stalled, stopped or unknown: no one runs it"},
     {.name = "instance",
      .kind = STELE_OPTION_TEXT,
      .value = "NAME",
@@ -232,7 +232,7 @@ const stele_command stele_commands[] = {
      .operand_max = 1,
      .summary = "create the events topic of an aggregate",
      .details =
-         "The topic AGGREGATE.events is kept for ever: neither time nor size removes an event.",
+         "The topic AGGREGATE.events is kept forever: neither time nor size removes an event.",
      .example = "stele topics create customer --partitions 12",
      .options = topics_create_options,
      .run = stele_cmd_topics_create},
@@ -313,7 +313,7 @@ const stele_command stele_commands[] = {
      .operand_min = 0,
      .operand_max = 1,
      .summary = "show what each partition of a projection is doing",
-     .details = "Reads Kafka alone: what workers last said in _stele.status, and where the log "
+     .details = "Reads Kafka alone: what workers last reported in _stele.status, and where the log "
                 "ends. What is\n"
                 "older than 15 s reads as unknown. A container's health check asks for its own "
                 "worker:\n"
@@ -336,7 +336,7 @@ const stele_command stele_commands[] = {
      .operands = "PROJECTION",
      .operand_min = 1,
      .operand_max = 1,
-     .summary = "show what stands in a projection's snapshots topic",
+     .summary = "show what is in a projection's snapshots topic",
      .details = "Per partition: aggregates, finished ones, the checkpoint, the group's offset, the "
                 "log's end.",
      .example = "stele snapshots list customers",
@@ -428,7 +428,7 @@ const stele_command stele_commands[] = {
      .operand_min = 1,
      .operand_max = 2,
      .summary = "print a registered schema",
-     .details = "Without VERSION the latest. A subject that is a number wants one: latest.",
+     .details = "Without VERSION the latest. A subject that is a number needs one: latest.",
      .example = "stele schema get customer.events-shop.Purchase 2",
      .run = stele_cmd_schema_get},
     {.name = "schema level",

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Events as JSON lines: what stands around the value, and the value by its own schema. */
+ * Events as JSON lines: what is around the value, and the value by its own schema. */
 #include "cli/event_line.h"
 
 #include <stele/json.h>

@@ -14,7 +14,7 @@
 
 typedef struct stele_lines stele_lines;
 
-/** @param file  borrowed; read by its descriptor, so nobody else may have read from it */
+/** @param file  borrowed; read by its descriptor, so no one else may have read from it */
 stele_lines *stele_lines_new(FILE *file);
 void stele_lines_free(stele_lines *lines);
 STELE_SCOPE(stele_lines, stele_lines_free);

@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -33,7 +32,7 @@ static void on_signal_soon(int number)
     alarm(1);
 }
 
-/* It hangs in a call that looks at no flag: a broker that is frozen, a pipe that nobody reads. */
+/* It hangs in a call that looks at no flag: a broker that is frozen, a pipe that no one reads. */
 static void on_second_passed(int number)
 {
     (void)number;
@@ -157,7 +156,7 @@ static stele_exit fail_unknown(stele_cli *cli, const char *first, const char *se
 {
     if (first[0] == '-')
         return stele_cli_fail(cli, STELE_EXIT_USAGE,
-                              "options stand behind the command: %s COMMAND %s", cli->app->name,
+                              "options come after the command: %s COMMAND %s", cli->app->name,
                               first);
     STELE_AUTO_VALUE(stele_buffer) typed = {0};
     stele_buffer_format(&typed, "%s%s%s", first, second != NULL ? " " : "",
@@ -183,7 +182,7 @@ static stele_exit check_words(stele_cli *cli, const stele_arguments *arguments)
                                   command->name, o->name, o->value, o->help);
     for (size_t i = 0; i < stele_arguments_count(arguments); i++)
         if (stele_arguments_operand(arguments, i)[0] == '\0')
-            return stele_cli_fail(cli, STELE_EXIT_USAGE, "%s: want %s, and not an empty word",
+            return stele_cli_fail(cli, STELE_EXIT_USAGE, "%s: expected %s, and not an empty word",
                                   command->name, command->operands);
     return STELE_EXIT_DONE;
 }
@@ -201,7 +200,8 @@ static stele_exit run_command(stele_cli *cli, int count, char *const *words)
     }
     size_t operands = stele_arguments_count(arguments);
     if (operands < command->operand_min || operands > command->operand_max)
-        return stele_cli_fail(cli, STELE_EXIT_USAGE, "%s: want %s; see %s %s --help", command->name,
+        return stele_cli_fail(cli, STELE_EXIT_USAGE, "%s: expected %s; see %s %s --help",
+                              command->name,
                               command->operands[0] != '\0' ? command->operands : "no operands",
                               cli->app->name, command->name);
     if (check_words(cli, arguments) != STELE_EXIT_DONE) return STELE_EXIT_USAGE;

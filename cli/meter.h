@@ -27,7 +27,7 @@ void stele_meter_begin(stele_meter *meter, stele_clock clock);
 /** Draw how far it is, if the last drawing is old enough. */
 void stele_meter_show(stele_meter *meter, stele_clock clock, int64_t done);
 
-/** Take the line away, so that a message can stand there. */
+/** Take the line away, so that a message can take its place. */
 void stele_meter_clear(stele_meter *meter);
 
 #endif

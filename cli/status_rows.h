@@ -10,7 +10,7 @@
 typedef struct stele_status_rows {
     stele_status_row *over; /* no one reports on them; owned, with their texts */
     size_t count;
-    size_t living_count; /* rows that somebody reports on */
+    size_t living_count; /* rows that someone reports on */
     char *living; /* "customers.v1 is reported on by host-1", of the first; NULL: none; owned */
 } stele_status_rows;
 

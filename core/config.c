@@ -260,7 +260,7 @@ static stele_status check_twice(const stele_config *config, const setting *set, 
     for (size_t i = 0; i < config->count; i++) {
         const setting *earlier = &config->settings[i];
         if (earlier->value == NULL || !is_same_place(earlier, set)) continue;
-        return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP, "%s: %s is there already: %s",
+        return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP, "%s: %s is set already: %s",
                           set->origin, set->key != NULL ? set->key->key : set->free_key,
                           earlier->origin);
     }

@@ -31,7 +31,7 @@ typedef struct stele_config_options {
  *
  * @param out  caller owns; release with stele_config_free
  * @return STELE_E_INVALID    an unknown section or key, a value that cannot be (next = STOP); the
- *                            text says where it stands
+ *                            text says where it is
  *         STELE_E_NOT_FOUND  the file, or the file of a secret, cannot be read (next = STOP)
  *         STELE_E_LIMIT      the file is too large (next = STOP)
  */
@@ -73,7 +73,7 @@ const char *stele_config_origin(const stele_config *config, const char *section,
  */
 const char *stele_config_name(const stele_config *config, const char *section, size_t index);
 
-/** Where that name stands, as stele_config_origin; `index` must be that of a name. */
+/** Where that name is, as stele_config_origin; `index` must be that of a name. */
 const char *stele_config_name_origin(const stele_config *config, const char *section, size_t index);
 
 /** One key of librdkafka. */

@@ -2,7 +2,6 @@
  * Where settings come from: the file, the environment and -o, loaded in the order of precedence. */
 #include "core/config.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "core/alloc.h"

@@ -15,7 +15,7 @@ typedef enum stele_config_rank {
     STELE_CONFIG_FROM_OVERRIDE
 } stele_config_rank;
 
-/** One value that somebody set, or (key == NULL, free_key == NULL) a section that somebody opened.
+/** One value that someone set, or (key == NULL, free_key == NULL) a section that someone opened.
  */
 typedef struct stele_config_setting {
     stele_config_rank rank;
@@ -50,7 +50,7 @@ stele_status stele_config_add(stele_config *config, const stele_config_entry *en
 const stele_config_section *stele_config_find_section(stele_bytes name);
 const stele_config_key *stele_config_find_key(const stele_config_section *section, stele_bytes key);
 
-/** Append `word` as it stands in the name of an environment variable: A-Z, 0-9, the rest as _. */
+/** Append `word` as it is in the name of an environment variable: A-Z, 0-9, the rest as _. */
 void stele_config_environment_word(stele_buffer *out, stele_bytes word);
 
 /** Make config->kafka, after the last stele_config_add. */

@@ -35,7 +35,7 @@ static bool is_in(const stele_config_key *key, const stele_config_section *secti
     return strcmp(key->section, section->name) == 0;
 }
 
-/* What values a key takes, as people read it; "|" stands between choices. */
+/* What values a key takes, as people read it; "|" is between choices. */
 static void write_values(stele_buffer *out, const stele_config_key *key, const char *separator)
 {
     switch (key->type) {

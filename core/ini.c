@@ -81,7 +81,7 @@ static stele_status read_line(stele_bytes text, const char *file, stele_ini_line
                          err);
     }
     if (line->section.data == NULL) {
-        return fail_line(file, line->number, "a section such as [worker] must stand before this",
+        return fail_line(file, line->number, "a section such as [worker] must come before this",
                          err);
     }
     if (read_key(text, line)) return STELE_OK;

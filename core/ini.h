@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The form of a configuration file: sections, keys, values and the lines they stand on. What they
+ * The form of a configuration file: sections, keys, values and the lines they are on. What they
  * mean is core/config.h's.
  *
  *     # comment                     a whole line; so is ; comment

@@ -16,7 +16,7 @@ enum { TEXT_SIZE_MAX = 2000 };
 
 const char *stele_logger_level_name(stele_logger_level level)
 {
-    static const char *const names[] = {"debug", "info", "warn", "error"};
+    static const char *const names[] = {"info", "warn", "error"};
     return names[level];
 }
 
@@ -34,7 +34,7 @@ static void append_quoted(stele_buffer *line, stele_bytes text)
     stele_buffer_append(line, stele_text("…\""));
 }
 
-/* May it stand in a key=value line without quotes? */
+/* May it be in a key=value line without quotes? */
 static bool is_plain(stele_bytes text)
 {
     static const char marks[] = "_-./:+@,";

@@ -10,8 +10,7 @@
 #include "core/clock.h"
 
 typedef enum stele_logger_level {
-    STELE_LOGGER_DEBUG = 0,
-    STELE_LOGGER_INFO,
+    STELE_LOGGER_INFO = 0,
     STELE_LOGGER_WARN,
     STELE_LOGGER_ERROR
 } stele_logger_level;
@@ -80,7 +79,7 @@ static inline stele_logger_field stele_logger_int(const char *name, int64_t numb
 void stele_logger_write(const stele_logger *logger, stele_logger_level level, const char *message,
                         const stele_logger_field *fields);
 
-/** The name of a level: debug, info, warn, error. */
+/** The name of a level: info, warn, error. */
 const char *stele_logger_level_name(stele_logger_level level);
 
 #endif

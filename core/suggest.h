@@ -9,7 +9,7 @@
 
 /** The search for the word that is nearest to `word`; fill in `word`, the rest is zero. */
 typedef struct stele_suggestion {
-    stele_bytes word; /* borrowed: what somebody typed */
+    stele_bytes word; /* borrowed: what someone typed */
     const char *best; /* NULL: nothing is near */
     size_t best_distance;
 } stele_suggestion;

@@ -45,7 +45,7 @@ typedef struct directory_entry {
     uint32_t segment;
 } directory_entry;
 
-/* What stands in an entry that is free: a list of entries of the same size. */
+/* What is in a free entry: a list of entries of the same size. */
 typedef struct freed_entry {
     uint32_t next;
     uint32_t units;
@@ -65,7 +65,7 @@ struct stele_table {
     size_t slots_bytes;
 
     uint64_t seed;
-    uint32_t key_place; /* where in an entry the size of the key stands */
+    uint32_t key_place; /* where in an entry the size of the key is */
     size_t count;
 
     table_slab *slabs;
@@ -408,7 +408,7 @@ void *stele_table_insert(stele_table *table, stele_bytes key, bool *is_new)
     return stele_table_insert_hashed(table, key, stele_table_hash(table, key), is_new);
 }
 
-/* Closes the gap at slot `gap`: each later slot of the run that may stand there moves up. */
+/* Closes the gap at slot `gap`: each later slot of the run that may be there moves up. */
 static void segment_remove(table_segment *segment, uint32_t gap)
 {
     table_slot *slots = segment->slots;

@@ -76,7 +76,7 @@ bool stele_table_remove_hashed(stele_table *table, stele_bytes key, uint32_t has
 /** The key that `value`, a value of this table, belongs to; a view valid as long as the value. */
 stele_bytes stele_table_key(const stele_table *table, const void *value);
 
-/** Where a walk over the table stands; all zero is the beginning. */
+/** Where a walk over the table is; all zero is the beginning. */
 typedef struct stele_table_cursor {
     uint32_t slab;
     uint32_t unit;

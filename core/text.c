@@ -3,7 +3,6 @@
 #include "core/text.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <inttypes.h>
 #include <locale.h>
 #include <math.h>
@@ -275,7 +274,7 @@ static size_t skip_sign(stele_bytes text, size_t at)
     return at < text.size && (text.data[at] == '-' || text.data[at] == '+') ? at + 1 : at;
 }
 
-/* [sign] digits [. digits] [e [sign] digits]; `*point` is where the point stands, or the size. */
+/* [sign] digits [. digits] [e [sign] digits]; `*point` is where the point is, or the size. */
 static bool is_number(stele_bytes text, size_t *point)
 {
     size_t first = skip_sign(text, 0);
@@ -400,30 +399,4 @@ void stele_format_decimal(int64_t unscaled, int scale, char text[STELE_DECIMAL_T
     while (size > 0)
         *text++ = reversed[--size];
     *text = '\0';
-}
-
-/* Durations */
-
-stele_status stele_parse_duration(stele_bytes text, int64_t *duration_ms, stele_error *err)
-{
-    static const struct {
-        const char *name;
-        int64_t ms;
-    } units[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {"d", 86400000}};
-
-    size_t digits = 0;
-    int64_t negative;
-    if (take_digits(text, &digits, &negative)) {
-        stele_bytes name = stele_bytes_of(text.data + digits, text.size - digits);
-        for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
-            if (!is_text(name, units[i].name)) continue;
-            int64_t parsed;
-            if (negative < -INT64_MAX || __builtin_mul_overflow(-negative, units[i].ms, &parsed)) {
-                break;
-            }
-            *duration_ms = parsed;
-            return STELE_OK;
-        }
-    }
-    return refuse(text, "a duration such as 250ms, 10s, 5m, 2h or 7d", err);
 }

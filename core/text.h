@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Text that people type or read: numbers, decimals and durations, parsed strictly, and foreign text
+ * Text that people type or read: numbers and decimals, parsed strictly, and foreign text
  * made safe for messages. What is accepted does not depend on the locale. Dates: core/date.h. */
 #ifndef STELE_CORE_TEXT_H
 #define STELE_CORE_TEXT_H
@@ -79,8 +79,5 @@ stele_status stele_parse_decimal(stele_bytes text, int precision, int scale, int
 
 /** An unscaled value with all digits of its scale: 8800 and 2 give 88.00. */
 void stele_format_decimal(int64_t unscaled, int scale, char text[STELE_DECIMAL_TEXT_MAX + 1]);
-
-/** A length of time with its unit, as 250ms, 10s, 5m, 2h or 7d, in milliseconds. Not negative. */
-stele_status stele_parse_duration(stele_bytes text, int64_t *duration_ms, stele_error *err);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Views of memory that somebody else owns. Passed by value, never freed. */
+ * Views of memory that someone else owns. Passed by value, never freed. */
 #ifndef STELE_BYTES_H
 #define STELE_BYTES_H
 
@@ -16,7 +16,7 @@ extern "C" {
  * A view of bytes, or of UTF-8 text without a final NUL.
  *
  * `data == NULL` is null (a null key, an absent value); an empty view has size 0 and data != NULL.
- * How long it is valid is said where it is handed out.
+ * How long it is valid is written where it is handed out.
  */
 typedef struct stele_bytes {
     const uint8_t *data;

@@ -18,8 +18,8 @@ typedef enum stele_status {
     STELE_E_INVALID = -1,   /* the input cannot be right: data, schema, configuration, usage    */
     STELE_E_LIMIT = -2,     /* it is larger than a limit that the text names                    */
     STELE_E_NOT_FOUND = -3, /* no such topic, schema id, subject, file, aggregate               */
-    STELE_E_EXISTS = -4,    /* it is there already                                              */
-    STELE_E_CONFLICT = -5,  /* somebody else was first; read again and decide anew              */
+    STELE_E_EXISTS = -4,    /* it exists already                                                */
+    STELE_E_CONFLICT = -5,  /* someone else was first; read again and decide again               */
     STELE_E_INCOMPATIBLE = -6, /* two schemas, or two settings, do not go together */
     STELE_E_FENCED = -7,    /* another owner took over: drop the state, this object is dead     */
     STELE_E_NOT_OWNER = -8, /* this member no longer owns the partition                         */
@@ -65,7 +65,7 @@ STELE_API stele_status stele_fail(stele_error *err, stele_status status, stele_n
 STELE_API stele_status stele_fail_cause(stele_error *err, stele_status status, stele_next next,
                                         int cause, const char *format, ...) STELE_PRINTF(5, 6);
 
-/** The name of a status, as it stands in logs and in --json: "invalid", "not_found", … Never NULL.
+/** The name of a status, as it is in logs and in --json: "invalid", "not_found", … Never NULL.
  */
 STELE_API const char *stele_status_name(stele_status status);
 

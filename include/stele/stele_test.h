@@ -12,7 +12,7 @@
  * was stopped there, and what the event makes of both must be the same. So a fold that depends on
  * anything but its arguments, or a state that no snapshot can hold, fails every test.
  *
- * The first failure is said on stderr; after it all calls do nothing and return false. */
+ * The first failure is printed on stderr; after it all calls do nothing and return false. */
 #ifndef STELE_STELE_TEST_H
 #define STELE_STELE_TEST_H
 
@@ -81,7 +81,7 @@ STELE_API bool stele_test_then_stopped(stele_test *test, const char *text);
 /** Why the test has failed; "" while it has not. Valid until the end. */
 STELE_API const char *stele_test_failure(const stele_test *test);
 
-/** Release the test. @return exit code: 0 all was as said, 1 it failed */
+/** Release the test. @return exit code: 0 all was as expected, 1 it failed */
 STELE_API int stele_test_end(stele_test *test);
 
 #ifdef __cplusplus

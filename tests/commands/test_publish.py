@@ -92,6 +92,22 @@ def a_bad_line_is_reported_and_the_rest_goes_on():
 
 
 @case
+def a_file_that_is_wrong_throughout_is_not_a_hundred_thousand_lines():
+    """The first twenty bad lines are printed, the others are counted by their reason."""
+    with stele() as program:
+        aggregate = Aggregate(program)
+        bad = [f"a{n},not a day {n},1.00,2026-01-31T12:00:00Z," for n in range(30000)]
+        path = program.file("bad.csv", lines(HEADER, "good," + GOOD + ",", *bad, "a,b"))
+        done = aggregate.publish(path).exits(1)
+        said = done.err.splitlines()
+        assert len(said) == 24, done.err
+        assert said[0].startswith(f"{path}:3: ") and said[19].startswith(f"{path}:22: "), done.err
+        done.says(f"{path}: and 29981 more lines:", "  29980 as line 23: ", "  1 as line 30003: 2 cells",
+                  f"{path}: 1 events published, 30001 bad lines")
+        assert aggregate.ids() == ["good"]
+
+
+@case
 def a_quote_that_is_not_closed_is_one_bad_line():
     """A quote that is not closed costs its own line alone, and the line's number is said once."""
     with stele() as program:
@@ -108,7 +124,7 @@ def strict_publishes_nothing_after_a_bad_line():
         of = Aggregate(program)
         bad = lines(HEADER, f"a,{GOOD},", "b,never", f"c,{GOOD},")
         done = of.publish("--strict", "--format", "csv", stdin=bad).exits(1)
-        done.says("standard input:3: ", "1 events published, 1 bad lines", "mend that line and continue with --skip 1\n")
+        done.says("standard input:3: ", "1 events published, 1 bad lines", "fix that line and continue with --skip 1\n")
         assert of.ids() == ["a"], of.ids()
         mended = lines(HEADER, f"a,{GOOD},", f"b,{GOOD},", f"c,{GOOD},")
         of.publish("--strict", "--skip", "1", "--format", "csv", stdin=mended).exits(0)

@@ -21,7 +21,7 @@ def topics_have_the_right_settings():
         done = program.call("topics", "create", name, "--partitions", "3").exits(0)
         done.says(f"created {name}.events with 3 partitions; their number is forever")
         program.call("topics", "create", name).exits(1).says(
-            f"{name}.events is there already: stele topics describe {name} shows it")
+            f"{name}.events exists already: stele topics describe {name} shows it")
         done = program.call("topics", "describe", name).exits(0)
         assert done.out == f"{name}.events: 3 partitions, replication 1\n", done.out
         rows = program.call("topics", "describe", name, "--json").exits(0).rows()
@@ -312,7 +312,7 @@ def a_level_decides_what_is_registered():
         row = program.call("schema", "level", subject, "--json").exits(0).rows()[0]
         assert row == {"subject": subject, "level": "NONE", "default": False}, row
         assert program.call("schema", "level", subject, "default").exits(0).out == "BACKWARD (the default)\n"
-        program.call("schema", "level").exits(2).says("want a SUBJECT, or --default")
+        program.call("schema", "level").exits(2).says("expected a SUBJECT, or --default")
         program.call("schema", "level", subject, "BACKWARDS").exits(2).says("BACKWARD_TRANSITIVE").says("default")
         program.call("schema", "level", "--default", subject, "FULL").exits(2).says("leave the SUBJECT out")
 

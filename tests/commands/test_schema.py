@@ -29,7 +29,7 @@ def check_says_what_breaks():
         found = program.call("schema", "check", old, narrower, "--json").exits(3).rows()
         assert len(found) == 2 and all(row["text"] and row["kind"] for row in found), found
         program.call("schema", "check", old, "none.avsc").exits(1).says("none.avsc: No such file")
-        program.call("schema", "check", old, wider, "--mode", "odd").exits(2).says("--mode odd: want one of none, backward")
+        program.call("schema", "check", old, wider, "--mode", "odd").exits(2).says("--mode odd: expected one of none, backward")
 
 
 @case

@@ -72,7 +72,7 @@ static void what_is_no_ini_is_refused_with_its_line(void **state)
     static const struct {
         const char *text, *expected;
     } cases[] = {
-        {"x = 1", "a.ini:1: a section such as [worker] must stand before this"},
+        {"x = 1", "a.ini:1: a section such as [worker] must come before this"},
         {"\n[a]\nx", "a.ini:3: key = value is expected"},
         {"[a]\n= 1", "a.ini:2: key = value is expected"},
         {"[a", "a.ini:1: a section is written [worker] or [projection NAME]"},

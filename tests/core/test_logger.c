@@ -124,8 +124,9 @@ static void lines_below_the_level_are_dropped(void **state)
     (void)state;
     capture c;
     capture_init(&c, STELE_LOGGER_TEXT);
+    c.logger.least = STELE_LOGGER_WARN;
 
-    stele_logger_write(&c.logger, STELE_LOGGER_DEBUG, "fine", NULL);
+    stele_logger_write(&c.logger, STELE_LOGGER_INFO, "fine", NULL);
     stele_logger_write(NULL, STELE_LOGGER_ERROR, "nobody listens", NULL);
 
     assert_string_equal(capture_read(&c), "");

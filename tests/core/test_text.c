@@ -406,40 +406,6 @@ static void what_a_decimal_cannot_hold_is_refused(void **state)
     }
 }
 
-static void durations_have_a_unit(void **state)
-{
-    (void)state;
-    static const struct {
-        const char *text;
-        int64_t expected_ms; /* -1: refused */
-    } cases[] = {
-        {"0s", 0},
-        {"250ms", 250},
-        {"10s", 10000},
-        {"5m", 300000},
-        {"2h", 7200000},
-        {"7d", 604800000},
-        {"9223372036854775807ms", INT64_MAX},
-        {"9223372036854775808ms", -1},
-        {"9223372036854776s", -1},
-        {"99999999999999999999s", -1},
-        {"10", -1},
-        {"s", -1},
-        {"", -1},
-        {"-1s", -1},
-        {"1 s", -1},
-        {"1.5s", -1},
-        {"1S", -1},
-        {"10sec", -1},
-    };
-    for (size_t i = 0; i < COUNT_OF(cases); i++) {
-        int64_t value = -1;
-        stele_status status = stele_parse_duration(stele_text(cases[i].text), &value, NULL);
-        assert_int_equal(status, cases[i].expected_ms < 0 ? STELE_E_INVALID : STELE_OK);
-        assert_int_equal(value, cases[i].expected_ms);
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -459,7 +425,6 @@ int main(void)
         cmocka_unit_test(any_unscaled_value_has_a_text),
         cmocka_unit_test(a_digit_too_many_for_the_largest_decimal_is_refused),
         cmocka_unit_test(what_a_decimal_cannot_hold_is_refused),
-        cmocka_unit_test(durations_have_a_unit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
