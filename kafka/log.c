@@ -43,6 +43,13 @@ stele_status stele_log_fail_assignors(stele_error *err, const char *group)
                       group);
 }
 
+stele_status stele_log_fail_not_owner(stele_error *err, stele_partition partition)
+{
+    return stele_fail(err, STELE_E_NOT_OWNER, STELE_NEXT_RETRY,
+                      "%s/%d: this member does not own it, and commits no offset of it",
+                      partition.topic, (int)partition.index);
+}
+
 /* ---- reader ---- */
 
 stele_status stele_log_reader_open(stele_log *log, const stele_log_reader_options *options,
@@ -151,6 +158,20 @@ stele_status stele_log_member_problem(stele_log_member *member, stele_error *err
 stele_log_group *stele_log_member_group(stele_log_member *member)
 {
     return member->ops->member_group(member);
+}
+
+stele_status stele_log_member_commit(stele_log_member *member, stele_partition partition,
+                                     int64_t offset, stele_error *err)
+{
+    return member->ops->member_commit(member, partition, offset, err);
+}
+
+stele_status stele_log_group_describe(stele_log *log, const char *group, int timeout_ms,
+                                      void (*each)(void *context,
+                                                   const stele_log_group_member *member),
+                                      void *context, stele_error *err)
+{
+    return log->ops->group_describe(log, group, timeout_ms, each, context, err);
 }
 
 void stele_log_group_free(stele_log_group *group)

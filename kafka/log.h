@@ -207,6 +207,16 @@ stele_status stele_log_member_problem(stele_log_member *member, stele_error *err
 stele_log_group *stele_log_member_group(stele_log_member *member);
 void stele_log_group_free(stele_log_group *group);
 
+/**
+ * Commit an offset without a transaction, and do not wait for it: so that Kafka's own tools show
+ * the lag of someone who keeps the position elsewhere. Whether it was taken is not told, and no
+ * decision may rest on it.
+ *
+ * @return STELE_E_NOT_OWNER  the member does not own the partition (next = RETRY)
+ */
+stele_status stele_log_member_commit(stele_log_member *member, stele_partition partition,
+                                     int64_t offset, stele_error *err);
+
 /** Leave the group and release it; calls `revoked` for what is still owned. Bounded by timeout_ms
  * and two seconds in which the client's threads end. NULL is fine. */
 void stele_log_member_close(stele_log_member *member, int timeout_ms);
@@ -226,6 +236,23 @@ stele_status stele_log_group_offset(stele_log *log, const char *group, stele_par
 stele_status stele_log_group_offset_set(stele_log *log, const char *group,
                                         stele_partition partition, int64_t offset, int timeout_ms,
                                         stele_error *err);
+
+/** A member of a group, as its coordinator knows it. Borrowed for the call. */
+typedef struct stele_log_group_member {
+    const char *client; /* its client.id */
+    const char *host;   /* the address that the broker saw */
+    const stele_partition *partitions;
+    size_t partition_count;
+} stele_log_group_member;
+
+/**
+ * Call `each` for every member of a group; for none, if there is no such group. For people: while a
+ * partition moves it belongs to no one, and a member that died is named until its session is over.
+ */
+stele_status stele_log_group_describe(stele_log *log, const char *group, int timeout_ms,
+                                      void (*each)(void *context,
+                                                   const stele_log_group_member *member),
+                                      void *context, stele_error *err);
 
 /** Where a record stands. */
 typedef struct stele_position {

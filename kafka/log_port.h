@@ -27,10 +27,14 @@ typedef struct stele_log_ops {
     stele_status (*member_poll)(stele_log_member *, int, stele_error *);
     stele_status (*member_problem)(stele_log_member *, stele_error *);
     stele_log_group *(*member_group)(stele_log_member *);
+    stele_status (*member_commit)(stele_log_member *, stele_partition, int64_t, stele_error *);
     void (*group_free)(stele_log_group *);
     void (*member_close)(stele_log_member *, int);
     stele_status (*group_offset)(stele_log *, const char *, stele_partition, int, int64_t *,
                                  stele_error *);
+    stele_status (*group_describe)(stele_log *, const char *, int,
+                                   void (*)(void *, const stele_log_group_member *), void *,
+                                   stele_error *);
     stele_status (*group_offset_set)(stele_log *, const char *, stele_partition, int64_t, int,
                                      stele_error *);
 
@@ -80,6 +84,9 @@ struct stele_log_group {
 
 /** What member_problem says where the assignors differ. @return STELE_E_CONFLICT */
 stele_status stele_log_fail_assignors(stele_error *err, const char *group);
+
+/** What member_commit says of a partition that is another's. @return STELE_E_NOT_OWNER */
+stele_status stele_log_fail_not_owner(stele_error *err, stele_partition partition);
 
 /** What group_offset says of an offset that an open transaction holds. @return STELE_E_CONFLICT */
 stele_status stele_log_fail_pending(stele_error *err, const char *group, stele_partition partition);

@@ -30,6 +30,7 @@ stele_status stele_memory_member_open(stele_log *base, const stele_log_member_op
     for (size_t i = 0; i < count; i++)
         self->topics[i] = stele_strdup(options->topics[i]);
     self->eager = options->eager;
+    self->client = stele_strdup(options->client == NULL ? "stele" : options->client);
     self->session_timeout_ms =
         options->session_timeout_ms == 0 ? SESSION_MS : options->session_timeout_ms;
     self->events = options->events;
@@ -155,6 +156,7 @@ void stele_memory_member_close(stele_log_member *base, int timeout_ms)
     for (size_t i = 0; i < self->topic_count; i++)
         free(self->topics[i]);
     free(self->topics);
+    free(self->client);
     free(self);
 }
 
@@ -194,7 +196,67 @@ void stele_memory_captured_free(stele_log_group *base)
     free(captured);
 }
 
+/* ---- the group, from outside ---- */
+
+/* Nothing is told while the monitor is held. */
+typedef struct described {
+    char *client;
+    memory_partitions owned;
+} described;
+
+static size_t copy_members(const memory_group *group, described **out)
+{
+    size_t count = 0;
+    for (const memory_member *it = group->members; it != NULL; it = it->next)
+        count++;
+    *out = stele_alloc_array(count + 1, sizeof **out);
+    size_t i = 0;
+    for (const memory_member *it = group->members; it != NULL; it = it->next, i++) {
+        (*out)[i].client = stele_strdup(it->client);
+        for (size_t n = 0; n < it->target.count; n++)
+            stele_memory_partitions_add(&(*out)[i].owned, it->target.items[n]);
+    }
+    return count;
+}
+
+stele_status stele_memory_group_describe(stele_log *base, const char *name, int timeout_ms,
+                                         void (*each)(void *, const stele_log_group_member *),
+                                         void *context, stele_error *err)
+{
+    memory_log *log = (memory_log *)base;
+    described *members = NULL;
+    size_t count = 0;
+    stele_memory_enter(log);
+    stele_status status = stele_memory_await_up(log, stele_memory_deadline(log, timeout_ms), err);
+    if (status == STELE_OK) count = copy_members(stele_memory_group(log, name), &members);
+    stele_memory_exit(log);
+    for (size_t i = 0; i < count; i++) {
+        stele_log_group_member member = {.client = members[i].client,
+                                         .host = "memory",
+                                         .partitions = members[i].owned.items,
+                                         .partition_count = members[i].owned.count};
+        each(context, &member);
+        stele_memory_partitions_clear(&members[i].owned);
+        free(members[i].client);
+    }
+    free(members);
+    return status;
+}
+
 /* ---- offsets ---- */
+
+stele_status stele_memory_member_commit(stele_log_member *base, stele_partition partition,
+                                        int64_t offset, stele_error *err)
+{
+    memory_member *self = (memory_member *)base;
+    stele_memory_enter(self->log);
+    bool is_owner = stele_memory_partitions_has(&self->owned, partition);
+    /* What the coordinator would not take is lost, and not told. */
+    if (is_owner && self->log->up && !self->lost && self->generation == self->group->generation)
+        stele_memory_set_offset(self->group, partition, offset);
+    stele_memory_exit(self->log);
+    return is_owner ? STELE_OK : stele_log_fail_not_owner(err, partition);
+}
 
 static int64_t find_offset(const memory_group *group, stele_partition partition)
 {

@@ -140,6 +140,7 @@ typedef struct memory_member {
     struct memory_member *next; /* of the group's, while it is in the group */
     char **topics;
     size_t topic_count;
+    char *client;
     bool eager;
     int session_timeout_ms;
     stele_log_member_events events;
@@ -394,6 +395,11 @@ stele_status stele_memory_member_open(stele_log *log, const stele_log_member_opt
                                       stele_log_member **out, stele_error *err);
 stele_status stele_memory_member_poll(stele_log_member *member, int timeout_ms, stele_error *err);
 stele_status stele_memory_member_problem(stele_log_member *member, stele_error *err);
+stele_status stele_memory_member_commit(stele_log_member *member, stele_partition partition,
+                                        int64_t offset, stele_error *err);
+stele_status stele_memory_group_describe(stele_log *log, const char *group, int timeout_ms,
+                                         void (*each)(void *, const stele_log_group_member *),
+                                         void *context, stele_error *err);
 stele_log_group *stele_memory_member_group(stele_log_member *member);
 void stele_memory_captured_free(stele_log_group *group);
 void stele_memory_member_close(stele_log_member *member, int timeout_ms);

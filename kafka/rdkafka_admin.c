@@ -462,3 +462,57 @@ stele_status stele_rdkafka_group_offset_set(stele_log *base, const char *group,
                                 "%s: the group has members; stop them first", what);
     return stele_rdkafka_fail_question(err, log, code, NULL, what);
 }
+
+/* ---- members of groups ---- */
+
+static void tell_member(const rd_kafka_MemberDescription_t *described,
+                        void (*each)(void *, const stele_log_group_member *), void *context)
+{
+    const rd_kafka_MemberAssignment_t *assignment =
+        rd_kafka_MemberDescription_assignment(described);
+    const rd_kafka_topic_partition_list_t *list =
+        assignment == NULL ? NULL : rd_kafka_MemberAssignment_partitions(assignment);
+    size_t count = list == NULL ? 0 : (size_t)list->cnt;
+    stele_partition *partitions = stele_alloc_array(count + 1, sizeof *partitions);
+    for (size_t i = 0; i < count; i++)
+        partitions[i] = (stele_partition){list->elems[i].topic, list->elems[i].partition};
+    stele_log_group_member member = {.client = rd_kafka_MemberDescription_client_id(described),
+                                     .host = rd_kafka_MemberDescription_host(described),
+                                     .partitions = partitions,
+                                     .partition_count = count};
+    each(context, &member);
+    free(partitions);
+}
+
+stele_status stele_rdkafka_group_describe(stele_log *base, const char *group, int timeout_ms,
+                                          void (*each)(void *, const stele_log_group_member *),
+                                          void *context, stele_error *err)
+{
+    rdkafka_log *log = (rdkafka_log *)base;
+    char what[200];
+    snprintf(what, sizeof what, "members of group %s", group);
+    STELE_AUTO_VALUE(request) ask = {0};
+    stele_status status =
+        prepare(log, RD_KAFKA_ADMIN_OP_DESCRIBECONSUMERGROUPS, timeout_ms, &ask, err);
+    if (status < 0) return status;
+    rd_kafka_DescribeConsumerGroups(ask.rk, &group, 1, ask.options, ask.queue);
+    if ((status = await(log, &ask, timeout_ms, what, err)) < 0) return status;
+
+    size_t count;
+    const rd_kafka_ConsumerGroupDescription_t **groups =
+        rd_kafka_DescribeConsumerGroups_result_groups(
+            rd_kafka_event_DescribeConsumerGroups_result(ask.answer), &count);
+    const rd_kafka_error_t *error =
+        count == 1 ? rd_kafka_ConsumerGroupDescription_error(groups[0]) : NULL;
+    rd_kafka_resp_err_t code =
+        error == NULL ? RD_KAFKA_RESP_ERR_NO_ERROR : rd_kafka_error_code(error);
+    if (count != 1) code = RD_KAFKA_RESP_ERR_UNKNOWN;
+    if (code == RD_KAFKA_RESP_ERR_GROUP_ID_NOT_FOUND) return STELE_OK;
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
+        return stele_rdkafka_fail_question(
+            err, log, code, error == NULL ? NULL : rd_kafka_error_string(error), what);
+    size_t members = rd_kafka_ConsumerGroupDescription_member_count(groups[0]);
+    for (size_t i = 0; i < members; i++)
+        tell_member(rd_kafka_ConsumerGroupDescription_member(groups[0], i), each, context);
+    return STELE_OK;
+}

@@ -171,6 +171,11 @@ stele_status stele_rdkafka_member_open(stele_log *log, const stele_log_member_op
                                        stele_log_member **out, stele_error *err);
 stele_status stele_rdkafka_member_poll(stele_log_member *member, int timeout_ms, stele_error *err);
 stele_status stele_rdkafka_member_problem(stele_log_member *member, stele_error *err);
+stele_status stele_rdkafka_member_commit(stele_log_member *member, stele_partition partition,
+                                         int64_t offset, stele_error *err);
+stele_status stele_rdkafka_group_describe(stele_log *log, const char *group, int timeout_ms,
+                                          void (*each)(void *, const stele_log_group_member *),
+                                          void *context, stele_error *err);
 stele_log_group *stele_rdkafka_member_group(stele_log_member *member);
 void stele_rdkafka_group_free(stele_log_group *group);
 void stele_rdkafka_member_close(stele_log_member *member, int timeout_ms);

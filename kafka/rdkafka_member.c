@@ -274,6 +274,21 @@ stele_status stele_rdkafka_member_poll(stele_log_member *base, int timeout_ms, s
                               "group member");
 }
 
+stele_status stele_rdkafka_member_commit(stele_log_member *base, stele_partition partition,
+                                         int64_t offset, stele_error *err)
+{
+    member *self = (member *)base;
+    if (rd_kafka_topic_partition_list_find(self->owned, partition.topic, partition.index) == NULL)
+        return stele_log_fail_not_owner(err, partition);
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_list_add(list, partition.topic, partition.index)->offset = offset;
+    rd_kafka_resp_err_t code = rd_kafka_commit(self->client.rk, list, 1);
+    rd_kafka_topic_partition_list_destroy(list);
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return STELE_OK;
+    return stele_rdkafka_fail(err, (rdkafka_verdict){.code = code, .retriable = true},
+                              "commit of an offset");
+}
+
 /* Once a heartbeat was refused librdkafka forgets who it was, before it tells us. Metadata taken
  * then has no member and no generation, which a broker accepts for a group that nobody is in: the
  * offset of an owner that has lost everything. So it must have been a member before and after.

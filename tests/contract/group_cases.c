@@ -414,3 +414,92 @@ void who_is_refused_as_a_member_is_told_why(void)
     assert_int_equal(stele_log_member_problem(other.member, &err), STELE_OK);
     leave(&other);
 }
+
+/* Until the group stands there: such a commit is not waited for. */
+static void expect_offset(const char *group, stele_partition partition, int64_t expected)
+{
+    int64_t offset = STELE_OFFSET_NONE;
+    for (int64_t until = now_ms() + PATIENCE_MS; offset != expected && now_ms() < until;)
+        MUST(stele_log_group_offset(the_log, group, partition, PATIENCE_MS, &offset, &err));
+    assert_int_equal(offset, expected);
+}
+
+void a_member_commits_an_offset_of_what_it_owns_only(void)
+{
+    const char *topic = make_topic(the_log, PARTITIONS);
+    watched it;
+    join(the_log, &it, topic, topic, false);
+    MUST_FAIL(stele_log_member_commit(it.member, (stele_partition){topic, 1}, 5, &err),
+              STELE_E_NOT_OWNER, STELE_NEXT_RETRY);
+    poll_until_owns(&it, PARTITIONS);
+
+    MUST(stele_log_member_commit(it.member, (stele_partition){topic, 1}, 5, &err));
+
+    expect_offset(topic, (stele_partition){topic, 1}, 5);
+    MUST(stele_log_member_commit(it.member, (stele_partition){topic, 1}, 9, &err));
+    expect_offset(topic, (stele_partition){topic, 1}, 9);
+    leave(&it);
+}
+
+void commits_of_members_do_not_disturb_a_rebalance(void)
+{
+    const char *topic = make_topic(the_log, PARTITIONS);
+    watched first;
+    watched second;
+    join(the_log, &first, topic, topic, false);
+    poll_until_owns(&first, PARTITIONS);
+    join(the_log, &second, topic, topic, false);
+
+    for (int64_t until = now_ms() + PATIENCE_MS;
+         (first.owned != PARTITIONS / 2 || second.owned != PARTITIONS / 2) && now_ms() < until;) {
+        for (int32_t i = 0; i < PARTITIONS; i++)
+            if (first.owns[i])
+                MUST(stele_log_member_commit(first.member, (stele_partition){topic, i}, 1, &err));
+        poll(&first);
+        poll(&second);
+    }
+
+    assert_int_equal(first.owned, PARTITIONS / 2);
+    assert_int_equal(second.owned, PARTITIONS / 2);
+    leave(&second);
+    leave(&first);
+}
+
+typedef struct census {
+    size_t members;
+    size_t partitions;
+    bool is_named;
+} census;
+
+static void count_member(void *context, const stele_log_group_member *member)
+{
+    census *seen = context;
+    seen->members++;
+    seen->partitions += member->partition_count;
+    seen->is_named = strcmp(member->client, "bank-1@host-a:8080") == 0 && member->host != NULL;
+}
+
+void a_group_names_its_members_and_what_they_own(void)
+{
+    const char *topic = make_topic(the_log, PARTITIONS);
+    const char *const topics[] = {topic, NULL};
+    watched it = {0};
+    census seen = {0};
+    stele_log_member_options options = {
+        .group = topic,
+        .topics = topics,
+        .client = "bank-1@host-a:8080",
+        .session_timeout_ms = 1000,
+        .events = {.assigned = on_assigned, .revoked = on_revoked, .context = &it}};
+    MUST(stele_log_group_describe(the_log, topic, PATIENCE_MS, count_member, &seen, &err));
+    assert_int_equal(seen.members, 0);
+    MUST(stele_log_member_open(the_log, &options, &it.member, &err));
+    poll_until_owns(&it, PARTITIONS);
+
+    MUST(stele_log_group_describe(the_log, topic, PATIENCE_MS, count_member, &seen, &err));
+
+    assert_int_equal(seen.members, 1);
+    assert_int_equal(seen.partitions, PARTITIONS);
+    assert_true(seen.is_named);
+    leave(&it);
+}

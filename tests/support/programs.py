@@ -65,6 +65,9 @@ class Broker:
     def kill(self):
         self._call("kill")
 
+    def restart(self, *settings):
+        self._call("restart", *(word for setting in settings for word in ("--set", setting)))
+
     def pause(self):
         self._call("pause")
 
