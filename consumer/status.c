@@ -40,7 +40,8 @@ const char *stele_partition_state_name(stele_partition_state state)
 
 /* What is known of one partition. */
 typedef struct entry {
-    bool is_ours;
+    bool is_ours;     /* to be reported */
+    int64_t taken_ms; /* when it was given to this worker; 0: it is not its own */
     bool changed;
     stele_partition_state state;
     char reason[STELE_ERROR_TEXT_MAX + 1];
@@ -101,6 +102,8 @@ static char *to_json(const stele_status_board *board, const entry *of, stele_par
                   state_names[state], "reason", reason, "position", (json_int_t)of->position,
                   "rate", of->rate, "since", since, "time", time);
     if (line == NULL) return NULL; /* text that is not UTF-8 */
+    stele_format_timestamp(of->taken_ms, STELE_TIME_MILLIS, time);
+    if (of->taken_ms != 0) json_object_set_new(line, "taken", json_string(time));
     if (board->closing) json_object_set_new(line, "ended", json_true());
     char *text = json_dumps(line, JSON_COMPACT | JSON_REAL_PRECISION(6));
     json_decref(line);
@@ -327,15 +330,10 @@ static const char *show(const char *reason, stele_buffer *shown)
     return stele_buffer_text(shown);
 }
 
-void stele_status_board_set(stele_status_board *board, int32_t partition,
-                            stele_partition_state state, const char *reason, int64_t position,
-                            int64_t applied)
+/* The monitor is held. */
+static void set_entry(stele_status_board *board, entry *of, stele_partition_state state,
+                      const char *reason, int64_t position, int64_t applied)
 {
-    if (board == NULL) return;
-    STELE_AUTO_VALUE(stele_buffer) shown = {0};
-    reason = show(reason, &shown);
-    stele_monitor_lock(&board->monitor);
-    entry *of = entry_of(board, partition);
     bool is_new = !of->is_ours || of->state != state || strcmp(of->reason, reason) != 0;
     if (!of->is_ours || applied < of->rate_applied) {
         of->rate_applied = applied;
@@ -351,6 +349,31 @@ void stele_status_board_set(stele_status_board *board, int32_t partition,
     of->applied = applied;
     if (is_new) of->written_ns = 0; /* due at once */
     if (board->due_sooner) stele_monitor_wake(&board->monitor);
+}
+
+void stele_status_board_set(stele_status_board *board, int32_t partition,
+                            stele_partition_state state, const char *reason, int64_t position,
+                            int64_t applied)
+{
+    if (board == NULL) return;
+    STELE_AUTO_VALUE(stele_buffer) shown = {0};
+    reason = show(reason, &shown);
+    stele_monitor_lock(&board->monitor);
+    entry *of = entry_of(board, partition);
+    if (of->taken_ms == 0) of->taken_ms = stele_clock_now_ms(stele_log_clock(board->log));
+    set_entry(board, of, state, reason, position, applied);
+    stele_monitor_unlock(&board->monitor);
+}
+
+void stele_status_board_refused(stele_status_board *board, int32_t partition, const char *reason)
+{
+    if (board == NULL) return;
+    STELE_AUTO_VALUE(stele_buffer) shown = {0};
+    reason = show(reason, &shown);
+    stele_monitor_lock(&board->monitor);
+    entry *of = entry_of(board, partition);
+    of->taken_ms = 0;
+    set_entry(board, of, STELE_STATE_WAITING, reason, -1, 0);
     stele_monitor_unlock(&board->monitor);
 }
 

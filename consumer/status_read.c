@@ -18,26 +18,37 @@
 
 /* What a key's records say, as JSON text; owned. */
 typedef struct last_line {
-    char *json;      /* NULL: a tombstone */
-    int64_t time_ms; /* of `json`; -1: it has none that is understood */
+    char *json;       /* NULL: a tombstone */
+    int64_t time_ms;  /* of `json`; -1: it has none that is understood */
+    int64_t taken_ms; /* when its worker was given the partition; 0: it was not */
 } last_line;
 
-static int64_t time_of(const char *json)
+static int64_t time_at(const json_t *line, const char *name, int64_t otherwise)
 {
-    int64_t time_ms = -1;
-    json_t *line = json_loads(json, 0, NULL);
-    const char *time = json_string_value(json_object_get(line, "time"));
+    int64_t time_ms = otherwise;
+    const char *time = json_string_value(json_object_get(line, name));
     if (time != NULL) stele_parse_timestamp(stele_text(time), STELE_TIME_MILLIS, &time_ms, NULL);
-    json_decref(line);
     return time_ms;
 }
 
-/* A worker that was frozen sends what it had to say when it wakes up, after the word of the one
- * that took its place. So an older word does not replace a newer one; but a word from the future,
- * of a clock that is wrong, does not stand in anybody's way. */
-static bool is_outdated(const last_line *last, int64_t time_ms, int64_t now_ms)
+static void read_times(last_line *of)
 {
-    return last->json != NULL && last->time_ms <= now_ms && time_ms >= 0 && time_ms < last->time_ms;
+    json_t *line = json_loads(of->json, 0, NULL);
+    of->time_ms = time_at(line, "time", -1);
+    of->taken_ms = time_at(line, "taken", 0);
+    json_decref(line);
+}
+
+/* A worker that was frozen sends what it had to say when it wakes up, after the word of the one
+ * that took its place, and may repeat itself until it hears of that. So an older word does not
+ * replace a newer one, and the word of an earlier owner none that is fresh; but a word from the
+ * future, of a clock that is wrong, does not stand in anybody's way. */
+static bool is_outdated(const last_line *last, const last_line *next, int64_t now_ms)
+{
+    if (last->json == NULL || last->time_ms > now_ms || next->time_ms < 0) return false;
+    bool is_older = next->time_ms < last->time_ms;
+    bool is_fresh = next->time_ms - last->time_ms <= STELE_STATUS_AGE_MS;
+    return is_older || (is_fresh && next->taken_ms < last->taken_ms);
 }
 
 typedef struct reading {
@@ -57,13 +68,14 @@ static int keep_last(void *context, const stele_batch *batch, stele_error *err)
         char *json = record->value.data == NULL
                          ? NULL
                          : stele_strndup((const char *)record->value.data, record->value.size);
-        int64_t time_ms = json == NULL ? -1 : time_of(json);
-        if (json != NULL && is_outdated(line, time_ms, r->now_ms)) {
+        last_line next = {.json = json, .time_ms = -1};
+        if (json != NULL) read_times(&next);
+        if (json != NULL && is_outdated(line, &next, r->now_ms)) {
             free(json);
             continue;
         }
         free(line->json);
-        *line = (last_line){json, time_ms};
+        *line = next;
     }
     return STELE_OK;
 }

@@ -43,6 +43,7 @@ struct stele_worker {
 
     stele_log_member *member; /* NULL until the topic is there, and after one died */
     bool member_died;         /* what is revoked while it closes is lost */
+    bool is_refused;          /* the group does not let it in */
     report told;
 
     topic_question *question; /* how many partitions the source has; owned */
@@ -298,6 +299,24 @@ static void take_back_fenced(stele_worker *worker, bool *leave)
     }
 }
 
+/* Not let into the group: it owns nothing, so that no partition of its own could say why. */
+static void hear_problem(stele_worker *worker)
+{
+    stele_error problem;
+    bool is_refused = stele_log_member_problem(worker->member, &problem) < 0;
+    if (is_refused) complain(worker, "not in the group", &problem);
+    if (!is_refused && !worker->is_refused) return;
+    worker->is_refused = is_refused;
+    for (int32_t i = 0; i < worker->partition_count; i++) {
+        const slot *own = slot_at(worker, i);
+        if (own != NULL && own->phase != SLOT_FREE) continue;
+        if (is_refused)
+            stele_status_board_refused(worker->host.board, i, problem.text);
+        else
+            stele_status_board_drop(worker->host.board, i);
+    }
+}
+
 static void serve_group(stele_worker *worker)
 {
     stele_error failure;
@@ -308,6 +327,7 @@ static void serve_group(stele_worker *worker)
         leave_group(worker, true);
         return;
     }
+    hear_problem(worker);
     take_back_fenced(worker, &leave);
     if (!leave) return;
     stele_logger_write(worker->options.logger, STELE_LOGGER_WARN,

@@ -196,6 +196,69 @@ static void a_broker_that_is_away_holds_nobody_up(void **state)
     end_desk(of);
 }
 
+static stele_status_board *open_board(desk *of, const char *instance)
+{
+    stele_status_board_options options = {
+        .name = NAME, .topic = TOPIC, .instance = instance, .stall_timeout_ms = STALL_MS};
+    stele_status_board *board = stele_status_board_open(of->log, &options);
+    assert_non_null(board);
+    return board;
+}
+
+static void await_position(desk *of, int64_t position)
+{
+    stele_deadline until = stele_deadline_after(stele_clock_system(), WAIT_MS);
+    while (read_line(of, NAME, 0).line.position != position) {
+        assert_false(stele_deadline_passed(until));
+        stele_manual_clock_advance(&of->time, 1000);
+    }
+}
+
+static void the_word_of_an_earlier_owner_does_not_stand_over_the_owners(void **state)
+{
+    (void)state;
+    desk *of = new_desk();
+    stele_status_board_set(of->board, 0, STELE_STATE_RUNNING, "", 1, 1);
+    await_position(of, 1);
+    stele_manual_clock_advance(&of->time, 6000);
+    stele_status_board *owner = open_board(of, "host-2");
+    stele_status_board_set(owner, 0, STELE_STATE_RUNNING, "", 7, 1);
+    await_position(of, 7);
+
+    /* The one before goes on, as it has not heard of that. */
+    for (int i = 0; i < 40; i++) {
+        stele_manual_clock_advance(&of->time, 500);
+        stele_status_board_set(of->board, 0, STELE_STATE_RUNNING, "", 2 + i % 3, 1);
+        stele_status_board_set(owner, 0, STELE_STATE_RUNNING, "", 8 + i, 1);
+        assert_true(read_line(of, NAME, 0).line.position >= 7);
+    }
+
+    stele_status_board_close(owner);
+    end_desk(of);
+}
+
+static void who_is_not_let_in_is_read_where_no_one_owns(void **state)
+{
+    (void)state;
+    desk *of = new_desk();
+    stele_status_board_refused(of->board, 0, "members with another assignor");
+    found line = await(of, 0, STELE_STATE_WAITING);
+    assert_string_equal(line.reason, "members with another assignor");
+
+    stele_status_board *owner = open_board(of, "host-2");
+    stele_status_board_set(owner, 0, STELE_STATE_RUNNING, "", 7, 1);
+    await(of, 0, STELE_STATE_RUNNING);
+    for (int i = 0; i < 20; i++) {
+        stele_manual_clock_advance(&of->time, 500);
+        stele_status_board_refused(of->board, 0, i % 2 == 0 ? "a reason" : "another");
+        stele_status_board_set(owner, 0, STELE_STATE_RUNNING, "", 8 + i, 1);
+        assert_int_equal(read_line(of, NAME, 0).line.state, STELE_STATE_RUNNING);
+    }
+
+    stele_status_board_close(owner);
+    end_desk(of);
+}
+
 static void a_topic_that_was_deleted_is_made_again(void **state)
 {
     (void)state;
@@ -357,6 +420,8 @@ int main(void)
         cmocka_unit_test(a_worker_that_hangs_in_one_batch_is_stalled),
         cmocka_unit_test(the_last_word_is_written_when_the_board_closes),
         cmocka_unit_test(a_broker_that_is_away_holds_nobody_up),
+        cmocka_unit_test(the_word_of_an_earlier_owner_does_not_stand_over_the_owners),
+        cmocka_unit_test(who_is_not_let_in_is_read_where_no_one_owns),
         cmocka_unit_test(a_topic_that_was_deleted_is_made_again),
         cmocka_unit_test(only_the_projection_that_is_asked_for_is_read),
         cmocka_unit_test(what_is_not_understood_spoils_its_own_row_only),

@@ -804,6 +804,41 @@ static void eager_partitions_move_with_a_drain(void **state)
     partitions_move_with_a_drain_and_nothing_twice(*state, true);
 }
 
+static void take_waiting(void *context, const stele_status_line *line)
+{
+    *(int *)context += line->state == STELE_STATE_WAITING && strstr(line->reason, "assign") != NULL;
+}
+
+static void a_worker_that_is_not_let_into_the_group_says_why(void **state)
+{
+    world *of = *state;
+    const char *const topics[] = {TOPIC, NULL};
+    stele_log_member *other;
+    stele_log_member_options foreign = {
+        .group = GROUP, .topics = topics, .eager = true, .session_timeout_ms = 900000};
+    assert_int_equal(stele_log_member_open(of->log, &foreign, &other, NULL), STELE_OK);
+    assert_int_equal(stele_log_member_poll(other, 0, NULL), STELE_OK);
+    stele_worker_options options = {.name = GROUP, .topic = TOPIC, .ops = &task_ops, .self = of};
+    stele_worker *worker;
+    assert_int_equal(stele_worker_open(of->log, &options, &worker, NULL), STELE_OK);
+    of->workers[of->worker_count++] = worker;
+
+    int waiting = 0;
+    stele_deadline until = stele_deadline_after(stele_clock_system(), 20000);
+    while (waiting < PARTITIONS) {
+        assert_false(stele_deadline_passed(until));
+        pass(of, worker, 1000);
+        waiting = 0;
+        assert_int_equal(stele_status_read(of->log, GROUP,
+                                           stele_deadline_after(stele_clock_system(), 20000),
+                                           take_waiting, &waiting, NULL),
+                         STELE_OK);
+    }
+
+    stele_log_member_close(other, 1000);
+    turn_until_running(worker);
+}
+
 static void what_is_lost_is_not_drained(void **state)
 {
     world *of = *state;
@@ -911,6 +946,7 @@ int main(void)
         CASE(a_partition_that_is_fenced_again_makes_its_worker_join_again),
         CASE(cooperative_partitions_move_with_a_drain),
         CASE(eager_partitions_move_with_a_drain),
+        CASE(a_worker_that_is_not_let_into_the_group_says_why),
         CASE(what_is_lost_is_not_drained),
         CASE(all_are_asked_to_close_before_one_is_waited_for),
         CASE(a_stop_drains_and_leaves),
