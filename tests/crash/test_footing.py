@@ -55,7 +55,7 @@ def main():
         until("the broker has forgotten the id", 60, lambda: time.monotonic() > written + 2 * FORGETS_MS / 1000)
         shop.call(*harness.publish_words(shop, total // 4, total // 2))
         until("the second part is written", 60, lambda: is_written(shop))
-        assert log_of(shop).count("another one takes its place") == 1, log_of(shop)
+        assert log_of(shop).count("has forgotten this transactional id") == 1, log_of(shop)
         say("a writer whose id was forgotten is replaced, once")
 
         delete_topic(broker.address, "_stele.status")
