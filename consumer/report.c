@@ -50,14 +50,13 @@ void report_slot(report *self, const slot_host *host, const slot *of)
     bool has_progress = of->progress.position != line->progress.position ||
                         of->progress.applied != line->progress.applied;
     if (!is_new && !has_progress) return;
-    if (is_new) {
-        /* One that only words its reason in another way is not a line each time. */
-        int64_t now_ns = slot_now(host);
-        if (!line->is_known || state != line->state ||
-            now_ns >= after_ms(line->logged_ns, LOG_MS)) {
-            log_state(host, of, state, reason);
-            line->logged_ns = now_ns;
-        }
+    /* One that only words its reason in another way is a line once a second. */
+    int64_t now_ns = slot_now(host);
+    bool is_due =
+        !line->is_known || state != line->state || now_ns >= after_ms(line->logged_ns, LOG_MS);
+    if (is_new && is_due) {
+        log_state(host, of, state, reason);
+        line->logged_ns = now_ns;
         stele_fail(&line->reason, STELE_OK, STELE_NEXT_STOP, "%s", reason);
     }
     line->is_known = true;
