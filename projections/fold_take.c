@@ -148,7 +148,10 @@ static stele_status prepare_shared(fold_task *task, stele_error *err)
 /* @locality the writer's thread; not after the writer was asked to end */
 static void on_outcome(void *context)
 {
-    stele_worker_wake(((fold_task *)context)->worker);
+    fold_task *task = context;
+    stele_monitor_lock(&task->taking.monitor);
+    wake_worker(task);
+    stele_monitor_unlock(&task->taking.monitor);
 }
 
 static stele_status open_fence(fold_task *task, stele_error *err)
@@ -168,8 +171,9 @@ static stele_status open_fence(fold_task *task, stele_error *err)
     if (status < 0) return status;
     stele_monitor_lock(&self->monitor);
     task->fenced = fenced;
-    if (self->cancelled) stele_fenced_end(fenced, CLOSE_MS);
+    bool cancelled = self->cancelled;
     stele_monitor_unlock(&self->monitor);
+    if (cancelled) stele_fenced_end(fenced, CLOSE_MS);
     return STELE_OK;
 }
 
@@ -196,6 +200,7 @@ static stele_status fence(fold_task *task, stele_error *err)
         }
         failure.next = STELE_NEXT_RETRY;
         set_waits(task, failure.status < 0 ? &failure : NULL);
+        if (failure.status < 0 && !fold_pause(task, LOOK_MS)) return fold_fail_cancelled(err);
     }
     set_waits(task, NULL);
     if (state != STELE_FENCED_DEAD) return STELE_OK;
@@ -359,8 +364,9 @@ void fold_take_cancel(fold_task *task)
     stele_monitor_lock(&self->monitor);
     self->cancelled = true;
     stele_monitor_wake(&self->monitor);
-    stele_fenced_end(task->fenced, CLOSE_MS);
+    stele_fenced *fenced = task->fenced;
     stele_monitor_unlock(&self->monitor);
+    stele_fenced_end(fenced, CLOSE_MS); /* its thread holds its own monitor when it wakes us */
 }
 
 bool fold_take_join(fold_task *task, stele_deadline by)
