@@ -46,6 +46,7 @@ stele_status stele_snapshots_fail_partitions(stele_error *err, const char *snaps
 {
     return stele_fail(err, STELE_E_CONFLICT, STELE_NEXT_STOP,
                       "%s has %d partitions and %s has %d: they must be equal; delete %s, and "
-                      "a worker makes it again from the events",
+                      "a worker makes it again from the events; but if partitions were added to "
+                      "the events, keys have moved: copy them to a new topic",
                       snapshots, (int)has, events, (int)wanted, snapshots);
 }

@@ -107,7 +107,7 @@ def what_cannot_be_read_is_passed_over_by_tail():
         probe.publish({"id": "a", "number": 2})
         done = probe.call("tail", probe.name, "--from", "beginning")
         assert numbers(done.rows()) == [1, 2], done.out
-        done.says(f"{probe.topic}/0/1: not an event: the value has no schema id in front")
+        done.says(f"{probe.topic}/0/1: not an event: a value of 4 bytes is not in the wire format")
         probe.call("history", probe.name, "a").exits(1).says(f"{probe.topic}/0/1: ")
 
 

@@ -69,6 +69,7 @@ static void deposit_to_many(bank *of, const char *prefix)
         char id[24];
         snprintf(id, sizeof id, "%s%02d", prefix, i);
         bank_deposit(of, partition_of(id), id, i, "x");
+        bank_deposit(of, partition_of(id), id, i, "again"); /* fewer snapshots than events */
     }
 }
 
