@@ -3,9 +3,8 @@
  *
  * The scheme: a name is taken as it is (a field) or in snake case (a type) if nothing else is
  * called so; else it gets an underscore behind it, and from the second time on a number and another
- * one: int_, int_2_, int_3_. No word of C, C++, POSIX or Stele ends in an underscore or has two in
- * a row, so what was lengthened can only meet another name of the same scope, and those are
- * counted. */
+ * one: int_, int_2_, int_3_. No word of C, C++, POSIX or Stele ends in an underscore, so what was
+ * lengthened can only meet another name of the same scope, and those are counted. */
 #ifndef STELE_SCHEMAS_GENERATE_NAMES_H
 #define STELE_SCHEMAS_GENERATE_NAMES_H
 
