@@ -1,125 +1,13 @@
 /* SPDX-License-Identifier: MIT
- * `run`: the workers of the application's projections, each a thread, until a signal asks for the
- * end or all that they own is stopped. */
+ * `run`: the workers of the application's projections until a signal asks for the end or all that
+ * they own is stopped. */
 #include "cli/cmd.h"
 
-#include <pthread.h>
-#include <signal.h>
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
 
-#include "core/alloc.h"
+#include "cli/run.h"
 #include "core/config.h"
-#include "core/logger.h"
-#include "projections/fold.h"
 #include "registry/client.h"
-
-/* One thread: one projection, one worker. */
-typedef struct runner {
-    stele_cli *cli;
-    stele_projection projection; /* with what the configuration says of it */
-    const stele_logger *logger;
-    const char *instance;
-    pthread_t thread;
-    bool started;
-    stele_status status;
-    stele_error error;
-} runner;
-
-typedef struct crew {
-    runner *runners;
-    size_t count;
-    char *instance;
-} crew;
-
-static void crew_clear(crew *c)
-{
-    free(c->runners);
-    free(c->instance);
-}
-STELE_VALUE_SCOPE(crew, crew_clear);
-
-static int config_int(const stele_config *config, const char *section, const char *name,
-                      const char *key)
-{
-    return (int)stele_config_int(config, section, name, key);
-}
-
-static stele_status open_fold(const runner *r, const stele_config *config, stele_fold **out,
-                              stele_error *err)
-{
-    const char *name = r->projection.name;
-    stele_fold_options options = {
-        .projection = &r->projection,
-        .registry = stele_client_registry(r->cli->client),
-        .snapshot_events = stele_config_int(config, "projection", name, "snapshot_events"),
-        .snapshot_interval_ms = config_int(config, "projection", name, "snapshot_interval_ms"),
-        .transaction_timeout_ms = config_int(config, "projection", name, "transaction_timeout_ms"),
-    };
-    return stele_fold_open(&options, out, err);
-}
-
-/* The process' memory is divided by its projections; the threads of one share its part. */
-static size_t memory_share(const stele_app *app, const stele_config *config)
-{
-    size_t projections = 0;
-    while (app->projections[projections] != NULL)
-        projections++;
-    size_t whole = (size_t)stele_config_int(config, "worker", NULL, "memory_max_mb") << 20;
-    return whole / projections;
-}
-
-static stele_status run_worker(const runner *r, stele_error *err)
-{
-    const stele_config *config = stele_client_config(r->cli->client);
-    STELE_AUTO(stele_fold) fold = NULL;
-    stele_status status = open_fold(r, config, &fold, err);
-    if (status < 0) return status;
-    int drain_ms = config_int(config, "worker", NULL, "drain_timeout_ms");
-    stele_worker_options options = {
-        .name = stele_fold_group(fold),
-        .topic = stele_fold_topic(fold),
-        .instance = r->instance,
-        .eager = stele_config_is(config, "worker", NULL, "assignment", "eager"),
-        .session_timeout_ms = config_int(config, "kafka", NULL, "session.timeout.ms"),
-        .stall_timeout_ms = config_int(config, "worker", NULL, "stall_timeout_ms"),
-        .drain_timeout_ms = drain_ms > 0 ? drain_ms : -1, /* 0 is the struct's default */
-        .memory_max = memory_share(r->cli->app, config),
-        .ops = &stele_fold_tasks,
-        .self = fold,
-        .logger = r->logger,
-    };
-    stele_worker *worker = NULL;
-    status = stele_worker_open(stele_client_log(r->cli->client), &options, &worker, err);
-    if (status < 0) return status;
-    status = stele_worker_run(worker, r->cli->stop, err);
-    stele_worker_close(worker);
-    return status;
-}
-
-static void *run_thread(void *argument)
-{
-    runner *r = argument;
-    r->status = run_worker(r, &r->error);
-    /* Where all that it owned is stopped the others go on; a thread that died ends the process. */
-    if (r->status < 0 && r->status != STELE_E_STOPPED) atomic_store(r->cli->stop, true);
-    if (r->status < 0)
-        stele_logger_write(r->logger, STELE_LOGGER_ERROR, "worker ends",
-                           STELE_LOGGER_FIELDS(stele_logger_text("projection", r->projection.name),
-                                               stele_logger_text("reason", r->error.text)));
-    return NULL;
-}
-
-static char *instance_name(const stele_config *config)
-{
-    const char *name = stele_config_text(config, "worker", NULL, "instance");
-    if (name != NULL) return stele_strdup(name);
-    char host[64] = "worker";
-    if (gethostname(host, sizeof host - 1) != 0) memcpy(host, "worker", sizeof "worker");
-    return stele_strdup_format("%s-%ld", host, (long)getpid());
-}
 
 static bool has_aggregate(const stele_app *app, const char *name)
 {
@@ -148,86 +36,20 @@ static stele_status check_names(stele_cli *cli, const stele_config *config, stel
     return STELE_OK;
 }
 
-static void add_runners(crew *c, stele_cli *cli, const stele_projection *projection,
-                        const stele_logger *logger)
-{
-    const stele_config *config = stele_client_config(cli->client);
-    int threads = config_int(config, "worker", NULL, "threads");
-    size_t total = c->count + (size_t)threads;
-    c->runners = stele_realloc_array(c->runners, total, sizeof *c->runners);
-    while (c->count < total) {
-        runner *r = &c->runners[c->count++];
-        *r = (runner){.cli = cli,
-                      .projection = stele_cli_configured(cli, projection),
-                      .logger = logger,
-                      .instance = c->instance};
-    }
-}
-
-/* Signals go to the main thread, which only waits: the workers look at the flag. */
-static stele_status start_all(crew *c, stele_error *err)
-{
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int code = 0;
-    for (size_t i = 0; i < c->count && code == 0; i++) {
-        code = pthread_create(&c->runners[i].thread, NULL, run_thread, &c->runners[i]);
-        c->runners[i].started = code == 0;
-    }
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (code == 0) return STELE_OK;
-    return stele_fail_cause(err, STELE_E_INTERNAL, STELE_NEXT_STOP, code,
-                            "a worker's thread cannot be started: %s", strerror(code));
-}
-
-static stele_exit join_all(crew *c)
-{
-    stele_exit code = STELE_EXIT_DONE;
-    for (size_t i = 0; i < c->count; i++) {
-        if (!c->runners[i].started) continue;
-        pthread_join(c->runners[i].thread, NULL);
-        if (c->runners[i].status < 0) code = STELE_EXIT_FAILED;
-    }
-    return code;
-}
-
-static stele_logger make_logger(const stele_config *config)
-{
-    const char *level = stele_config_text(config, "worker", NULL, "log_level");
-    stele_logger logger = {.clock = stele_clock_system(), .fd = STDERR_FILENO};
-    for (stele_logger_level i = STELE_LOGGER_INFO; i <= STELE_LOGGER_ERROR; i++)
-        if (strcmp(level, stele_logger_level_name(i)) == 0) logger.least = i;
-    if (stele_config_is(config, "worker", NULL, "log_format", "json"))
-        logger.format = STELE_LOGGER_JSON;
-    return logger;
-}
-
 stele_exit stele_cmd_run(stele_cli *cli, const stele_arguments *arguments)
 {
     (void)arguments;
     stele_client *client = stele_cli_client(cli);
     if (client == NULL) return STELE_EXIT_FAILED;
-    const stele_config *config = stele_client_config(client);
     stele_error err = {0};
-    if (check_names(cli, config, &err) < 0) return stele_cli_fail_error(cli, &err);
-    const stele_projection *const *projection = cli->app->projections;
-    if (projection == NULL || *projection == NULL)
+    if (check_names(cli, stele_client_config(client), &err) < 0)
+        return stele_cli_fail_error(cli, &err);
+    if (cli->app->projections == NULL || *cli->app->projections == NULL)
         return stele_cli_fail(cli, STELE_EXIT_FAILED,
                               "this program has no projection: run the application's own program");
 
-    stele_logger logger = make_logger(config);
-    STELE_AUTO_VALUE(crew) c = {.instance = instance_name(config)};
-    for (; *projection != NULL; projection++)
-        add_runners(&c, cli, *projection, &logger);
-    stele_logger_write(&logger, STELE_LOGGER_INFO, "workers start",
-                       STELE_LOGGER_FIELDS(stele_logger_text("instance", c.instance),
-                                           stele_logger_int("threads", (int64_t)c.count)));
-    if (start_all(&c, &err) < 0) {
-        stele_cli_fail_error(cli, &err);
-        atomic_store(cli->stop, true);
-        join_all(&c);
-        return STELE_EXIT_FAILED;
-    }
-    return join_all(&c);
+    bool logged;
+    if (stele_run_workers(client, cli->app, cli->stop, &logged, &err) == STELE_OK)
+        return STELE_EXIT_DONE;
+    return logged ? STELE_EXIT_FAILED : stele_cli_fail_error(cli, &err);
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "core/alloc.h"
+#include "projections/configured.h"
 #include "core/config.h"
 #include "core/suggest.h"
 #include "kafka/partitioner.h"
@@ -122,14 +123,7 @@ stele_quoted stele_cli_near_projection(const stele_cli *cli, const char *name)
 
 stele_projection stele_cli_configured(const stele_cli *cli, const stele_projection *projection)
 {
-    stele_projection configured = *projection;
-    if (stele_config_is(stele_client_config(cli->client), "projection", projection->name,
-                        "unknown_events", "ignore"))
-        configured.ignore_other_events = true;
-    if (stele_config_is(stele_client_config(cli->client), "projection", projection->name,
-                        "on_finished", "ignore"))
-        configured.on_finished = STELE_ON_FINISHED_IGNORE;
-    return configured;
+    return stele_projection_configured(projection, stele_client_config(cli->client));
 }
 
 stele_status stele_cli_read_file(stele_cli *cli, const char *path, size_t size_max,

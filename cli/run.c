@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: MIT
+ * The workers of an application's projections, each a thread, until they are asked to stop or all
+ * that they own is stopped. */
+#include "cli/run.h"
+
+#include <inttypes.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/alloc.h"
+#include "core/config.h"
+#include "core/logger.h"
+#include "projections/configured.h"
+#include "projections/fold.h"
+#include "registry/client.h"
+
+/* One thread: one projection, one worker. */
+typedef struct runner {
+    stele_client *client;
+    const stele_app *app;
+    atomic_bool *stop;
+    stele_projection projection; /* with what the configuration says of it */
+    const stele_logger *logger;
+    const char *instance;
+    pthread_t thread;
+    bool started;
+    stele_status status;
+    stele_error error;
+} runner;
+
+typedef struct crew {
+    runner *runners;
+    size_t count;
+    char *instance;
+} crew;
+
+static void crew_clear(crew *c)
+{
+    free(c->runners);
+    free(c->instance);
+}
+STELE_VALUE_SCOPE(crew, crew_clear);
+
+static int config_int(const stele_config *config, const char *section, const char *name,
+                      const char *key)
+{
+    return (int)stele_config_int(config, section, name, key);
+}
+
+static stele_status open_fold(const runner *r, const stele_config *config, stele_fold **out,
+                              stele_error *err)
+{
+    const char *name = r->projection.name;
+    stele_fold_options options = {
+        .projection = &r->projection,
+        .registry = stele_client_registry(r->client),
+        .snapshot_events = stele_config_int(config, "projection", name, "snapshot_events"),
+        .snapshot_interval_ms = config_int(config, "projection", name, "snapshot_interval_ms"),
+        .transaction_timeout_ms = config_int(config, "projection", name, "transaction_timeout_ms"),
+    };
+    return stele_fold_open(&options, out, err);
+}
+
+/* The process' memory is divided by its projections; the threads of one share its part. */
+static size_t memory_share(const stele_app *app, const stele_config *config)
+{
+    size_t projections = 0;
+    while (app->projections[projections] != NULL)
+        projections++;
+    size_t whole = (size_t)stele_config_int(config, "worker", NULL, "memory_max_mb") << 20;
+    return whole / projections;
+}
+
+static stele_status run_worker(const runner *r, stele_error *err)
+{
+    const stele_config *config = stele_client_config(r->client);
+    STELE_AUTO(stele_fold) fold = NULL;
+    stele_status status = open_fold(r, config, &fold, err);
+    if (status < 0) return status;
+    int drain_ms = config_int(config, "worker", NULL, "drain_timeout_ms");
+    stele_worker_options options = {
+        .name = stele_fold_group(fold),
+        .topic = stele_fold_topic(fold),
+        .instance = r->instance,
+        .eager = stele_config_is(config, "worker", NULL, "assignment", "eager"),
+        .session_timeout_ms = config_int(config, "kafka", NULL, "session.timeout.ms"),
+        .stall_timeout_ms = config_int(config, "worker", NULL, "stall_timeout_ms"),
+        .drain_timeout_ms = drain_ms > 0 ? drain_ms : -1, /* 0 is the struct's default */
+        .memory_max = memory_share(r->app, config),
+        .ops = &stele_fold_tasks,
+        .self = fold,
+        .logger = r->logger,
+    };
+    stele_worker *worker = NULL;
+    status = stele_worker_open(stele_client_log(r->client), &options, &worker, err);
+    if (status < 0) return status;
+    status = stele_worker_run(worker, r->stop, err);
+    stele_worker_close(worker);
+    return status;
+}
+
+static void *run_thread(void *argument)
+{
+    runner *r = argument;
+    r->status = run_worker(r, &r->error);
+    /* Where all that it owned is stopped the others go on; a thread that died ends the process. */
+    if (r->status < 0 && r->status != STELE_E_STOPPED) atomic_store(r->stop, true);
+    if (r->status < 0)
+        stele_logger_write(r->logger, STELE_LOGGER_ERROR, "worker ends",
+                           STELE_LOGGER_FIELDS(stele_logger_text("projection", r->projection.name),
+                                               stele_logger_text("reason", r->error.text)));
+    return NULL;
+}
+
+static char *instance_name(const stele_config *config)
+{
+    const char *name = stele_config_text(config, "worker", NULL, "instance");
+    if (name != NULL) return stele_strdup(name);
+    char host[64] = "worker";
+    if (gethostname(host, sizeof host - 1) != 0) memcpy(host, "worker", sizeof "worker");
+    return stele_strdup_format("%s-%ld", host, (long)getpid());
+}
+
+static void add_runners(crew *c, stele_client *client, const stele_app *app, atomic_bool *stop,
+                        const stele_projection *projection, const stele_logger *logger)
+{
+    const stele_config *config = stele_client_config(client);
+    int threads = config_int(config, "worker", NULL, "threads");
+    size_t total = c->count + (size_t)threads;
+    c->runners = stele_realloc_array(c->runners, total, sizeof *c->runners);
+    while (c->count < total) {
+        runner *r = &c->runners[c->count++];
+        *r = (runner){.client = client,
+                      .app = app,
+                      .stop = stop,
+                      .projection = stele_projection_configured(projection, config),
+                      .logger = logger,
+                      .instance = c->instance};
+    }
+}
+
+/* Signals go to the main thread, which only waits: the workers look at the flag. */
+static stele_status start_all(crew *c, stele_error *err)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int code = 0;
+    for (size_t i = 0; i < c->count && code == 0; i++) {
+        code = pthread_create(&c->runners[i].thread, NULL, run_thread, &c->runners[i]);
+        c->runners[i].started = code == 0;
+    }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (code == 0) return STELE_OK;
+    return stele_fail_cause(err, STELE_E_INTERNAL, STELE_NEXT_STOP, code,
+                            "a worker's thread cannot be started: %s", strerror(code));
+}
+
+/* @return what the first worker that failed ended with */
+static stele_status join_all(crew *c, stele_error *err)
+{
+    stele_status status = STELE_OK;
+    for (size_t i = 0; i < c->count; i++) {
+        if (!c->runners[i].started) continue;
+        pthread_join(c->runners[i].thread, NULL);
+        if (c->runners[i].status >= 0 || status < 0) continue;
+        status = c->runners[i].status;
+        if (err != NULL) *err = c->runners[i].error;
+    }
+    return status;
+}
+
+static stele_logger make_logger(const stele_config *config)
+{
+    const char *level = stele_config_text(config, "worker", NULL, "log_level");
+    stele_logger logger = {.clock = stele_clock_system(), .fd = STDERR_FILENO};
+    for (stele_logger_level i = STELE_LOGGER_INFO; i <= STELE_LOGGER_ERROR; i++)
+        if (strcmp(level, stele_logger_level_name(i)) == 0) logger.least = i;
+    if (stele_config_is(config, "worker", NULL, "log_format", "json"))
+        logger.format = STELE_LOGGER_JSON;
+    return logger;
+}
+
+stele_status stele_run_workers(stele_client *client, const stele_app *app, atomic_bool *stop,
+                               bool *logged, stele_error *err)
+{
+    const stele_config *config = stele_client_config(client);
+    stele_logger logger = make_logger(config);
+    STELE_AUTO_VALUE(crew) c = {.instance = instance_name(config)};
+    for (const stele_projection *const *at = app->projections; at != NULL && *at != NULL; at++)
+        add_runners(&c, client, app, stop, *at, &logger);
+    stele_logger_write(&logger, STELE_LOGGER_INFO, "workers start",
+                       STELE_LOGGER_FIELDS(stele_logger_text("instance", c.instance),
+                                           stele_logger_int("threads", (int64_t)c.count)));
+    stele_status status = start_all(&c, err);
+    *logged = status == STELE_OK;
+    if (status == STELE_OK) return join_all(&c, err);
+    atomic_store(stop, true);
+    join_all(&c, NULL);
+    return status;
+}
+
+struct stele_stop {
+    atomic_bool asked;
+};
+
+stele_stop *stele_stop_new(void)
+{
+    stele_stop *stop = stele_alloc(sizeof *stop);
+    atomic_init(&stop->asked, false);
+    return stop;
+}
+
+void stele_stop_free(stele_stop *stop)
+{
+    free(stop);
+}
+
+void stele_stop_ask(stele_stop *stop)
+{
+    atomic_store(&stop->asked, true);
+}
+
+stele_status stele_run(stele_client *client, const stele_app *app, stele_stop *stop,
+                       stele_error *err)
+{
+    bool logged;
+    if (app->projections == NULL || *app->projections == NULL)
+        return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP, "%s has no projection to run",
+                          app->name);
+    return stele_run_workers(client, app, &stop->asked, &logged, err);
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT
+ * The workers of an application, as `run` and stele_run start them. */
+#ifndef STELE_CLI_RUN_H
+#define STELE_CLI_RUN_H
+
+#include <stdatomic.h>
+
+#include <stele/app.h>
+
+/**
+ * Run them all until they have ended.
+ *
+ * @param stop    set to end them; set by a worker that dies, so that the others end, too
+ * @param logged  is the failure in the log already?
+ */
+stele_status stele_run_workers(stele_client *client, const stele_app *app, atomic_bool *stop,
+                               bool *logged, stele_error *err);
+
+#endif

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT
+ * The states of a projection, read by a program of one's own. */
+#ifndef STELE_STATE_H
+#define STELE_STATE_H
+
+#include <stele/client.h>
+#include <stele/projection.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** What else is known of a state. */
+typedef struct stele_state_info {
+    int64_t version; /* how many events are in it */
+    int64_t offset;  /* in its partition of the events topic, after the last of them */
+    bool finished;   /* the aggregate's life has ended: there is no state */
+} stele_state_info;
+
+/**
+ * Read the state of one aggregate, as it is after all events that the log has when the call begins.
+ *
+ * It comes from the topics: the snapshot and the events after it, as `stele state` reads it. No
+ * worker has to run, and none is asked, so each call reads from Kafka: it takes milliseconds where
+ * snapshots are recent, and as long as a replay where there are none.
+ *
+ * @param projection  borrowed for the call; the table with the apply functions
+ * @param timeout_ms  for all of it; 0: 30,000
+ * @param state       owned value of the projection's state type, all zero or filled: what it held
+ * is released, and it is all zero if the aggregate is finished; release it with stele_value_clear
+ * @param info        NULL: not wanted
+ * @return STELE_E_NOT_FOUND  there is no such aggregate, or no events topic
+ *         STELE_E_HOLE, STELE_E_CONFLICT, STELE_E_INVALID  a worker would stop there; the text says
+ *                            why (next = STOP)
+ *         STELE_E_TIMED_OUT, STELE_E_UNAVAILABLE  broker or registry away (next = RETRY)
+ */
+STELE_API stele_status stele_state_get(stele_client *client, const stele_projection *projection,
+                                       stele_bytes id, int timeout_ms, void *state,
+                                       stele_state_info *info, stele_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
