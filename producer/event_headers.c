@@ -75,6 +75,14 @@ stele_status stele_event_headers_check(const stele_publish_options *options, ste
     stele_status status;
     if ((status = check_text("correlation_id", options->correlation_id, err)) < 0) return status;
     if ((status = check_text("causation_id", options->causation_id, err)) < 0) return status;
+    if (options->event_id != NULL) {
+        stele_uuid id;
+        status = stele_uuid_parse(stele_text(options->event_id), &id, NULL);
+        if (status < 0)
+            return stele_fail(err, STELE_E_INVALID, STELE_NEXT_REJECT,
+                              "event_id %s: not a UUID, 8-4-4-4-12 hexadecimal digits",
+                              stele_quote(stele_text(options->event_id)).text);
+    }
     return check_traceparent(options->traceparent, err);
 }
 

@@ -455,6 +455,8 @@ static stele_status queue_event(stele_publisher *publisher, const stele_pending_
     pending->type_entry = published;
     pending->opaque = options->opaque;
     pending->id = stele_uuid_source_next(&publisher->ids);
+    if (options->event_id != NULL) /* it was checked with the other headers */
+        stele_uuid_parse(stele_text(options->event_id), &pending->id, NULL);
     pending->timestamp_ms =
         options->time_ms != 0 ? options->time_ms : stele_clock_now_ms(clock_of(publisher));
     publisher->pending_size += pending->size;

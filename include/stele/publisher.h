@@ -51,6 +51,7 @@ typedef struct stele_publish_options {
     const char *correlation_id; /* ce_correlationid */
     const char *causation_id;   /* ce_causationid */
     const char *traceparent;    /* W3C Trace Context */
+    const char *event_id; /* a UUID as text: the event's, as an outbox keeps it; NULL: a new one */
 } stele_publish_options;
 
 /** @param out caller owns; release with stele_publisher_close; `client` must outlive it */
@@ -98,6 +99,33 @@ STELE_API stele_status stele_publisher_flush(stele_publisher *publisher, int tim
  * counted in *err, and STELE_E_TIMED_OUT is returned. The publisher is gone either way. */
 STELE_API stele_status stele_publisher_close(stele_publisher *publisher, int timeout_ms,
                                              stele_error *err);
+
+/** What to look for, and how far. */
+typedef struct stele_find_options {
+    const char *aggregate;  /* required; the topic is "<aggregate>.events" */
+    const char *const *ids; /* of events, UUIDs as text; borrowed for the call */
+    size_t count;           /* of them, at most 1,000,000 */
+    int64_t since_ms; /* look at records of this time and later, Unix; 0: all that are there */
+    int timeout_ms;   /* for all of it; 0: 30,000 */
+} stele_find_options;
+
+/**
+ * Which events are in the log? For a program that was killed and has a list of what it meant to
+ * publish, with ids of its own (an outbox): it publishes what is not found.
+ *
+ * Reads every record of the topic since a time, up to what is there when the call begins. So the
+ * program that was killed must be dead, and for some seconds: what it had sent may still be on its
+ * way to the log (in a broker that is slow, for `request.timeout.ms` and longer).
+ *
+ * @param found  one for each id; filled on success only
+ * @return STELE_E_INVALID    an id is not a UUID (next = REJECT)
+ *         STELE_E_LIMIT      more than 1,000,000 ids (next = REJECT)
+ *         STELE_E_NOT_FOUND  there is no such topic
+ *         STELE_E_TIMED_OUT, STELE_E_UNAVAILABLE  the same call again, with more time (next =
+ * RETRY)
+ */
+STELE_API stele_status stele_events_find(stele_client *client, const stele_find_options *options,
+                                         bool *found, stele_error *err);
 
 #ifdef __cplusplus
 }

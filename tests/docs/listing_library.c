@@ -3,6 +3,9 @@
 #include <stele/stele.h>
 #include <stele/stele_test.h>
 
+#include <inttypes.h>
+#include <stdio.h>
+
 #include "balance.h"
 #include "deposited.h"
 #include "withdrawn.h"
@@ -16,6 +19,8 @@ static const stele_aggregate account = {
 
 int main(void)
 {
+    /* These want a broker: tests/cli/test_run.c and tests/consumer/test_find.c call the same. */
+    (void)run_workers, (void)print_balance, (void)find_unpublished;
     stele_test *test = stele_test_projection(&balances);
     stele_test_given(test, "ann", &bank_withdrawn_type, &(bank_withdrawn){.cents = 200});
     stele_test_then(test, "ann", &(bank_balance){.cents = -250});
