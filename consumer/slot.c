@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * The life of one partition. Each failure of a task is judged here, and nowhere else. */
+#include "core/bug.h"
 #include "consumer/slot.h"
 
 #include <assert.h>
@@ -278,7 +279,8 @@ void slot_offer(slot_host *host, slot *self, stele_batch *batch)
         return;
     }
     slot_verdict verdict = slot_judge(&failure);
-    if (verdict == SLOT_ON_ITS_WAY || verdict == SLOT_WAIT)
+    bool comes_again = verdict == SLOT_ON_ITS_WAY || verdict == SLOT_WAIT;
+    if (comes_again && !STELE_BUG("batch is skipped after a retry"))
         keep_batch(host, self, batch);
     else
         stele_log_batch_release(batch);

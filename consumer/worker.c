@@ -7,6 +7,7 @@
 #include "consumer/report.h"
 #include "consumer/slot.h"
 #include "consumer/watch.h"
+#include "core/bug.h"
 #include "core/alloc.h"
 #include "core/monitor.h"
 
@@ -155,9 +156,14 @@ static void await_bell(stele_worker *worker, int timeout_ms)
 
 /* ---- draining and releasing ---- */
 
-/* Drain the partitions that are marked, in turns, until all are done or the time is up. */
-static void drain(stele_worker *worker)
+/* Drain the partitions that are marked, in turns, until all are done or the time is up. What is
+ * lost is not drained: it is told for whoever checks that. */
+static void drain(stele_worker *worker, bool lost)
 {
+    stele_probe(stele_log_runtime(worker->host.log), &(stele_fact){.what = "draining",
+                                                                   .subject = worker->name,
+                                                                   .topic = worker->topic,
+                                                                   .value = lost});
     int drain_ms = worker->options.drain_timeout_ms > 0 ? worker->options.drain_timeout_ms : 0;
     stele_deadline deadline = stele_deadline_after(stele_log_clock(worker->host.log), drain_ms);
     bool left = true;
@@ -225,6 +231,8 @@ static void on_revoked(void *context, const stele_partition *partitions, size_t 
 {
     stele_worker *worker = context;
     lost = lost || worker->member_died;
+    bool was_lost = lost;
+    if (STELE_BUG("commit in a late revoke")) lost = false;
     slot **slots = stele_alloc_array(count + 1, sizeof(slot *));
     size_t found = 0;
     for (size_t i = 0; i < count; i++) {
@@ -233,7 +241,7 @@ static void on_revoked(void *context, const stele_partition *partitions, size_t 
         slots[found++] = each;
         if (!lost && each->phase == SLOT_RUNNING && !worker->host.stopping) each->draining = true;
     }
-    if (!lost) drain(worker);
+    if (!lost) drain(worker, was_lost);
     release(worker, slots, found, lost);
     if (found > 0 && !lost && !worker->host.stopping) log_given_away(worker, found);
     free(slots);
@@ -356,7 +364,7 @@ static void stop_all(stele_worker *worker)
 
 static void compare_count(stele_worker *worker, int32_t count)
 {
-    if (count == worker->partition_count) return;
+    if (count == worker->partition_count || STELE_BUG("partition count is not compared")) return;
     stele_error reason;
     stele_fail(&reason, STELE_E_CONFLICT, STELE_NEXT_STOP,
                "%s had %d partitions and has %d: keys have moved to other partitions, so states "
@@ -587,7 +595,7 @@ static void shut_down(stele_worker *worker)
     for (int32_t i = 0; i < worker->slot_count; i++)
         worker->slots[i]->draining = worker->slots[i]->phase == SLOT_RUNNING;
     tell(worker);
-    drain(worker);
+    drain(worker, false);
     size_t cut_off = 0;
     for (int32_t i = 0; i < worker->slot_count; i++)
         cut_off += worker->slots[i]->draining && worker->slots[i]->phase == SLOT_RUNNING;

@@ -6,6 +6,7 @@
  * An idempotent producer without transactions fences no one: a request of the dead one that a
  * broker still holds could be appended after the log was read. So the log is read again a moment
  * later, until nothing of ours has come in between. Others may write all the time. */
+#include "core/bug.h"
 #include "core/alloc.h"
 #include "core/table.h"
 #include "producer/publisher_inside.h"
@@ -127,6 +128,8 @@ static stele_status look_at_end(search *self, int32_t index, stele_error *err)
                                            stele_deadline_remaining_ms(self->until, CALL_MS),
                                            &start, &self->ends[index], err);
     if (status < 0) return status;
+    if (STELE_BUG("publisher reads back too little") && self->ends[index] > own->settled)
+        self->ends[index]--;
     if (self->ends[index] < own->settled) {
         return stele_fail(err, STELE_E_HOLE, STELE_NEXT_STOP,
                           "%s/%d ends at %lld, but it had records up to %lld: the topic was "
@@ -183,6 +186,7 @@ static stele_status find_delivered(stele_publisher *publisher, stele_deadline un
                                    stele_error *err)
 {
     STELE_AUTO_VALUE(search) self = search_begin(publisher, until);
+    if (STELE_BUG("publisher does not read back")) return STELE_OK;
     if (!is_in_doubt(&self)) return STELE_OK;
     stele_status status = look(&self, err);
     do {

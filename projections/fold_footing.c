@@ -4,6 +4,7 @@
  * the snapshots topic must be there, and the registry the same that ids were found out from.
  * Somebody may have deleted a topic and made it again, with other records at the same offsets,
  * between two fetches. */
+#include "core/bug.h"
 #include "projections/fold_internal.h"
 #include "snapshots/last_event.h"
 
@@ -132,6 +133,7 @@ static stele_status take_answer(fold_task *task, stele_error *err)
 stele_status fold_footing_check(fold_task *task, stele_error *err)
 {
     stele_fold *fold = task->fold;
+    if (STELE_BUG("topic made anew is not noticed")) return STELE_OK;
     if (task->generation != fold->generation)
         return stele_fail(err, STELE_E_NOT_FOUND, STELE_NEXT_ABORT,
                           "%s was deleted while it was used", fold->snapshots);

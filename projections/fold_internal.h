@@ -146,6 +146,8 @@ typedef stele_status fold_question(fold_task *task, stele_error *err);
 stele_status fold_insist(fold_task *task, fold_question *ask, stele_error *err);
 /* @return false: the task ends */
 bool fold_pause(fold_task *task, int timeout_ms);
+/* Tell a fact of the partition to whoever checks. */
+void fold_tell(const fold_task *task, const char *what, int64_t value);
 /* Wait for what the worker's thread does. @return false: the task ends */
 bool fold_want_of_worker(fold_task *task, fold_want want);
 stele_status fold_fail_cancelled(stele_error *err);

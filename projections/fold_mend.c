@@ -9,6 +9,7 @@
  * The next end of a transaction of the same id ends it too. It is an abort, for what hangs may be a
  * part of a transaction; what goes with it are snapshots, and the events that they were made from
  * are applied again. What is open after that is another program's. */
+#include "core/bug.h"
 #include "projections/fold_internal.h"
 
 #include <inttypes.h>
@@ -30,6 +31,7 @@ static stele_status ask_ends(fold_task *task, ends *found, stele_error *err)
 {
     fold_taking *self = &task->taking;
     stele_restore_facts *facts = &self->facts;
+    fold_tell(task, "asks for ends", stele_fenced_poll(task->fenced, NULL));
     stele_status status = stele_log_bounds(self->log, task->source, STELE_READ_UNCOMMITTED, ASK_MS,
                                            &facts->log_start, &facts->log_end, err);
     if (status < 0) return status;
@@ -42,6 +44,8 @@ static stele_status ask_ends(fold_task *task, ends *found, stele_error *err)
     if (status < 0) return status;
     status = stele_log_bounds(self->log, task->snapshots, STELE_READ_UNCOMMITTED, ASK_MS,
                               &self->snapshots_start, &self->snapshots_end, err);
+    if (status == STELE_OK && STELE_BUG("restored to the last stable offset only"))
+        self->snapshots_end = found->stable_end;
     found->snapshots_hang = status == STELE_OK && found->stable_end < self->snapshots_end;
     return status;
 }

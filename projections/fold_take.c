@@ -3,6 +3,7 @@
  * up to the high watermark that they had after the fence, then the checks. Straight-line code in
  * the partition's own thread, so that many partitions are taken in the time of one. */
 #include "core/names.h"
+#include "core/bug.h"
 #include "projections/fold_internal.h"
 
 enum {
@@ -79,6 +80,14 @@ bool fold_want_of_worker(fold_task *task, fold_want want)
     return goes_on;
 }
 
+void fold_tell(const fold_task *task, const char *what, int64_t value)
+{
+    STELE_AUTO(char)
+    id = stele_transactional_id(task->fold->group, task->source.topic, task->source.index);
+    stele_fact fact = {what, id, task->snapshots.topic, task->snapshots.index, value};
+    stele_probe(stele_log_runtime(task->taking.log), &fact);
+}
+
 /* ---- what all partitions share ---- */
 
 static stele_status register_type(const fold_task *task, const stele_type *type, int32_t *id,
@@ -103,6 +112,8 @@ static stele_status ask_shared(fold_task *task, stele_error *err)
     fold_taking *self = &task->taking;
     stele_status status = stele_snapshots_ensure(self->log, fold->snapshots, fold->events,
                                                  self->partitions, ASK_MS, err);
+    if (status == STELE_E_CONFLICT && STELE_BUG("partition count is not compared"))
+        status = STELE_OK;
     self->stops_all = status == STELE_E_CONFLICT;
     if (status < 0) return status;
     status = stele_log_topic_batch_max(self->log, fold->snapshots, ASK_MS, &fold->batch_max, err);
@@ -189,6 +200,7 @@ static stele_status fence(fold_task *task, stele_error *err)
 {
     stele_status status = fold_insist(task, open_fence, err);
     if (status < 0) return status;
+    if (STELE_BUG("bounds before the fence")) return STELE_OK;
     stele_error failure;
     stele_fenced_state state;
     while ((state = stele_fenced_await(task->fenced, LOOK_MS, &failure)) == STELE_FENCED_INIT) {
@@ -270,6 +282,7 @@ static stele_status check_count(fold_task *task, stele_error *err)
                                    .timeout_ms = ASK_MS};
     int32_t count;
     stele_status status = stele_snapshots_count(&options, &count, err);
+    if (STELE_BUG("partition count is not compared")) count = self->partitions;
     if (status < 0 || count == 0 || count == self->partitions) return status;
     self->stops_all = true;
     return stele_snapshots_fail_count(err, fold->events, projection->name, projection->version,
@@ -304,6 +317,8 @@ static stele_status check(fold_task *task, stele_error *err)
     self->owes_offset = self->is_mended && group_offset != STELE_OFFSET_NONE &&
                         group_offset != self->resume.position;
     mark_unburied(task);
+    /* Whoever checks knows whether this is all that there is, and no one else adds to it. */
+    fold_tell(task, "restored", self->snapshots_end);
     return STELE_OK;
 }
 

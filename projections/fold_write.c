@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * When states are written, and which: the cycles (see fold_writing). Where they are written to, and
  * how, is the sink's. */
+#include "core/bug.h"
 #include "projections/fold_internal.h"
 
 #include <assert.h>
@@ -87,6 +88,11 @@ static stele_status write_entry(fold_task *task, stele_entry *entry, stele_error
 {
     fold_writing *writing = &task->writing;
     bool finished = (entry->flags & STELE_ENTRY_FINISHED) != 0;
+    if (finished && STELE_BUG("tombstone ahead of its checkpoint")) {
+        stele_sink_entry removed = entry_of(task, entry);
+        entry->flags = STELE_ENTRY_FINISHED | STELE_ENTRY_BURIED;
+        return stele_sink_remove(writing->sink, &removed, err);
+    }
     if (finished && entry->offset <= writing->mark.position) {
         entry->next = writing->buried;
         writing->buried = entry;

@@ -8,6 +8,7 @@
 
 #include "consumer/decoder.h"
 #include "consumer/event.h"
+#include "core/bug.h"
 #include "core/alloc.h"
 #include "core/text.h"
 #include "kafka/partitioner.h"
@@ -351,7 +352,8 @@ static stele_status apply_record(stele_states *states, const stele_batch *batch,
                           "the record has no key, so it belongs to no aggregate: its producer must "
                           "write the aggregate id as the key");
     stele_entry *entry = stele_table_find_hashed(states->table, record->key, hash);
-    if (entry != NULL && record->offset < entry->offset) return STELE_OK;
+    if (entry != NULL && record->offset < entry->offset && !STELE_BUG("event is applied again"))
+        return STELE_OK;
     if (entry != NULL && (entry->flags & STELE_ENTRY_FINISHED) != 0)
         return take_late(states, entry, record->key, err);
     if (record->value.data == NULL)

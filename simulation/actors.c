@@ -155,6 +155,27 @@ bool sim_publishing(void)
     return false;
 }
 
+void sim_publish_others(int count)
+{
+    stele_client *client;
+    stele_publisher *publisher;
+    stele_error err;
+    stele_publisher_options options = {.aggregate = "account"};
+    if (stele_client_open_on(world.log, NULL, "simulation", &client, &err) < 0 ||
+        stele_publisher_open(client, &options, &publisher, &err) < 0)
+        sim_fail("harness", "%s", err.text);
+    for (int i = 0; i < count; i++) {
+        char id[32];
+        snprintf(id, sizeof id, "other-%d", i);
+        sim_moved event = {.number = 1000000 + i};
+        while (stele_publisher_publish(publisher, stele_text(id), &sim_moved_type, &event, NULL,
+                                       &err) < 0)
+            stele_publisher_poll(publisher, 10, NULL);
+    }
+    stele_publisher_close(publisher, 10000, NULL);
+    stele_client_close(client);
+}
+
 /* ---- workers ---- */
 
 /* A partition that stops says that it needs a person: here no one has made a hole, so none does. */

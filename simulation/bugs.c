@@ -9,6 +9,21 @@
 #include "core/bug.h"
 
 const sim_bug sim_bugs[] = {
+    {"init does not fence", "whoever initialises a transactional id leaves its holder alive"},
+    {"fence before the first write only", "a partition is restored while its old owner can write"},
+    {"bounds before the fence", "the end of the snapshots is asked for before the fence stands"},
+    {"restored to the last stable offset only", "what hangs is not looked for, nor waited for"},
+    {"checkpoint ahead of its snapshots", "it moves before all that it stands for is written"},
+    {"event is applied again", "though the state of its aggregate has it already"},
+    {"batch is skipped after a retry", "it is not offered again"},
+    {"commit in a late revoke", "of partitions that the group gave to someone else"},
+    {"abort takes a lost commit along", "no one looks whether the last commit was seen"},
+    {"publisher does not read back", "after its producer has died, it sends all again"},
+    {"publisher reads back too little", "all but the last record"},
+    {"registry does not compare after", "each of two who write at once believes to be first"},
+    {"partition count is not compared", "the work goes on with keys in other partitions"},
+    {"topic made anew is not noticed", "the work goes on with other events"},
+    {"tombstone ahead of its checkpoint", "it is written as soon as an aggregate is closed"},
     {NULL, NULL},
 };
 

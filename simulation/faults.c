@@ -55,6 +55,7 @@ void sim_on_kill(void *context, int domain)
         }
         *it = (sim_owned){0};
     }
+    memset(world.fenced[domain], 0, sizeof world.fenced[domain]);
     world.kills++;
     sim_say("%s is killed", sim_domain_name(domain));
 }
@@ -99,6 +100,8 @@ void sim_lay_ambush(sim_ambush *ambush)
     uint32_t count =
         world.profile == SIM_ZOMBIES ? ZOMBIE_PLACES : sizeof places / sizeof places[0];
     ambush->call = places[stele_stream_below(&world.faults, count)];
+    if (world.profile == SIM_ZOMBIES && stele_stream_below(&world.faults, 3) == 0)
+        ambush->call = "next"; /* with nothing open, and much to write once it wakes up */
     ambush->count = 1 + stele_stream_below(&world.faults, ambush->call == NULL ? 200 : 6);
 }
 
@@ -161,6 +164,12 @@ static void come_together(const char *call)
 {
     int domain = stele_fibers_domain(world.fibers);
     sim_say("%s meets a fault in %s", sim_domain_name(domain), call);
+    if (strcmp(call, "commit") == 0 && stele_stream_below(&world.faults, 3) == 0) {
+        world.refuses = true; /* and its next transaction has to be aborted */
+        stele_log_memory_fail_append(world.log, 1 + stele_stream_below(&world.faults, 3),
+                                     STELE_LOG_MEMORY_REFUSED);
+        return;
+    }
     if (domain < SIM_FIRST_WORKER || stele_stream_below(&world.faults, 2) == 0) return;
     if (stele_stream_below(&world.faults, 2) == 0) stele_fibers_die(world.fibers);
     world.crash[domain] = (sim_ambush){NULL, 1 + stele_stream_below(&world.faults, 10)};
@@ -225,9 +234,22 @@ static stele_status flush(stele_log_producer *producer, int timeout_ms, stele_er
     AROUND(flush, producer, timeout_ms, err);
 }
 
+static void remember_fence(const stele_log_producer *producer)
+{
+    const memory_transactional **of = world.fenced[stele_fibers_domain(world.fibers)];
+    const memory_transactional *id = ((const memory_producer *)producer)->transactional;
+    size_t at = 0;
+    while (at < SIM_FENCED_MAX - 1 && of[at] != NULL && of[at] != id)
+        at++;
+    of[at] = id;
+}
+
 static stele_status init(stele_log_producer *producer, const char *topic, int timeout_ms,
                          stele_error *err)
 {
+    remember_fence(producer);
+    int64_t us = stele_stream_below(&world.faults, world.fence_us);
+    world.runtime.ops->sleep_ns(world.runtime.self, us * 1000);
     QUESTION(init, producer, topic, timeout_ms, err);
 }
 
@@ -258,7 +280,11 @@ static stele_status reader_next(stele_log_reader *reader, int timeout_ms, stele_
                                 stele_error *err)
 {
     look_for_ambush("next");
-    return world.inner->reader_next(reader, timeout_ms, out, err);
+    stele_status status = world.inner->reader_next(reader, timeout_ms, out, err);
+    if (status == STELE_OK && world.registry_lag_ms > 0 &&
+        strcmp(out->partition.topic, STELE_REGISTRY_TOPIC) == 0)
+        sim_sleep_ms(stele_stream_below(&world.faults, world.registry_lag_ms));
+    return status;
 }
 
 static stele_status topic_create(stele_log *log, const stele_log_topic_options *options,

@@ -23,6 +23,7 @@ enum {
     SIM_REGISTRARS = 3,
     SIM_EVENTS_MAX = 1000, /* of one seed */
     SIM_KEYS_MAX = 64,     /* of one publisher at a time */
+    SIM_FENCED_MAX = 8,    /* transactional ids of one domain */
 
     /* Domains: processes of the simulation. */
     SIM_FIRST_PUBLISHER = 1,
@@ -93,6 +94,9 @@ typedef struct sim_world {
     int session_ms;
     int transaction_ms;
     uint32_t latency_us;
+    uint32_t fence_us;        /* how long a fence takes, at most, beside that */
+    uint32_t registry_lag_ms; /* until a process has read what was registered, at most */
+    uint32_t publish_after_ms;
     uint32_t calm_ms; /* between two troubles */
     uint32_t gap_ms;  /* between two events */
     uint32_t keys;
@@ -110,6 +114,7 @@ typedef struct sim_world {
     sim_ambush freeze[STELE_DOMAINS];
     sim_owned owned[1024];
     size_t owned_count;
+    const memory_transactional *fenced[STELE_DOMAINS][SIM_FENCED_MAX]; /* ids that it initialised */
 
     /* What happened. */
     uint64_t calls;
@@ -170,6 +175,8 @@ void sim_start_publisher(int which);
 void sim_start_worker(int which);
 void sim_start_registrar(int which);
 bool sim_publishing(void);
+/** Publish events that no one will ask about, in the world itself. */
+void sim_publish_others(int count);
 void sim_stop_workers(void);
 
 /* ---- registrars.c ---- */

@@ -10,6 +10,7 @@
 #include "core/alloc.h"
 #include "core/deadline.h"
 #include "core/names.h"
+#include "core/bug.h"
 #include "core/text.h"
 #include "registry/wire.h"
 #include "snapshots/format.h"
@@ -193,7 +194,8 @@ static bool add_offset(kafka_sink *self)
 {
     stele_log_group *group = self->options.take_group(self->options.context);
     if (group == NULL) return false;
-    const stele_mark *mark = self->flying.closing ? &self->mark : &self->committed;
+    bool moves = self->flying.closing || STELE_BUG("checkpoint ahead of its snapshots");
+    const stele_mark *mark = moves ? &self->mark : &self->committed;
     stele_transaction_offset(self->flying.transaction, group, self->options.source, mark->position);
     return true;
 }
@@ -218,7 +220,8 @@ static stele_status submit_built(kafka_sink *self, stele_error *err)
     chunk *built = &self->building;
     if (built->transaction == NULL) built->transaction = stele_transaction_new();
     built->closing = self->closes;
-    const stele_mark *mark = built->closing ? &self->mark : &self->committed;
+    bool moves = built->closing || STELE_BUG("checkpoint ahead of its snapshots");
+    const stele_mark *mark = moves ? &self->mark : &self->committed;
     stele_status status = put_checkpoint(self, mark, err);
     if (status < 0) return status;
     chunk empty = self->flying;
@@ -250,7 +253,9 @@ static stele_status fail_too_large(const kafka_sink *self, const stele_outcome *
         return outcome->status;
     }
     return fail_state(self, &of->origins[outcome->rejected],
-                      "is too large for a record; make it smaller, or raise message.max.bytes",
+                      outcome->status == STELE_E_LIMIT
+                          ? "is too large for a record; make it smaller, or raise message.max.bytes"
+                          : "cannot be written",
                       &outcome->error, err);
 }
 

@@ -446,7 +446,7 @@ int64_t stele_fibers_now_ns(const stele_fibers *fibers)
 
 void stele_fibers_jump(stele_fibers *fibers, int domain, int64_t ms)
 {
-    fibers->jumped_ms[domain] += ms;
+    fibers->jumped_ms[domain] = ms;
 }
 
 void stele_fibers_start(stele_fibers *fibers, int domain, const char *name,
