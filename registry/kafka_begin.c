@@ -88,6 +88,17 @@ static stele_status fail_other(const char *topic, stele_error *err)
                       STELE_REGISTRY_TOPIC, topic);
 }
 
+/* Somebody else may have begun it between the question whether it is there and this look: then the
+ * ids are its own. */
+static stele_status fail_unless_begun(stele_log *log, const char *topic, stele_deadline until,
+                                      stele_error *err)
+{
+    stele_log_topic found;
+    stele_status status =
+        stele_log_topic_describe(log, STELE_REGISTRY_TOPIC, time_left_ms(until), &found, err);
+    return status == STELE_E_NOT_FOUND ? fail_other(topic, err) : status;
+}
+
 stele_status stele_kafka_may_begin(stele_log *log, stele_deadline until, stele_error *err)
 {
     char **topics = NULL;
@@ -96,7 +107,10 @@ stele_status stele_kafka_may_begin(stele_log *log, stele_deadline until, stele_e
         bool holds_ids = false;
         if (!may_hold_ids(*topic)) continue;
         status = look_at_topic(log, *topic, until, &holds_ids, err);
-        if (holds_ids) status = fail_other(*topic, err);
+        if (holds_ids) {
+            status = fail_unless_begun(log, *topic, until, err);
+            break;
+        }
     }
     free(topics);
     return status;

@@ -5,6 +5,7 @@
 
 #include "core/alloc.h"
 #include "core/names.h"
+#include "kafka/log_port.h"
 #include "kafka/memory_log.h"
 #include "registry/follower.h"
 #include "registry_cases.h"
@@ -672,6 +673,48 @@ static void none_is_begun_where_ids_of_another_are(void **state)
     }
 }
 
+/* Another process begins the registry and publishes, just when this one has seen that there is no
+ * registry and is about to look for events. */
+static struct {
+    const stele_log_ops *inner;
+    stele_log_ops ops;
+    bool done;
+} other_process;
+
+static stele_status topics_after_another_process(stele_log *log, const char *prefix, int timeout_ms,
+                                                 char ***out, stele_error *err)
+{
+    if (!other_process.done) {
+        other_process.done = true;
+        STELE_AUTO(stele_registry) other = open_on(log);
+        registry_registered(other, "s", "\"string\"");
+        put(log, "account.events", "a", stele_bytes_of("\0\0\0\0\2x", 6));
+    }
+    return other_process.inner->topics(log, prefix, timeout_ms, out, err);
+}
+
+static void one_that_another_process_begins_meanwhile_is_joined(void **state)
+{
+    (void)state;
+    STELE_AUTO(stele_log) log = new_log();
+    make_topic(log, "account.events");
+    other_process.inner = log->ops;
+    other_process.ops = *log->ops;
+    other_process.ops.topics = topics_after_another_process;
+    log->ops = &other_process.ops;
+    STELE_AUTO(stele_registry) registry = open_on(log);
+    char mine[37];
+    char others[37];
+
+    registry_registered(registry, "t", "\"int\"");
+
+    STELE_AUTO(stele_registry) third = open_on(log);
+    assert_int_equal(stele_registry_genesis(registry, WAIT_MS, mine, NULL), STELE_OK);
+    assert_int_equal(stele_registry_genesis(third, WAIT_MS, others, NULL), STELE_OK);
+    assert_true(other_process.done);
+    assert_string_equal(mine, others);
+}
+
 static void it_has_the_replication_of_the_events(void **state)
 {
     (void)state;
@@ -709,6 +752,7 @@ int main(void)
         cmocka_unit_test(a_subject_that_is_read_only_takes_nothing),
         cmocka_unit_test(deleting_is_soft_first_and_never_takes_an_id),
         cmocka_unit_test(what_is_deleted_can_be_listed_alone),
+        cmocka_unit_test(one_that_another_process_begins_meanwhile_is_joined),
         cmocka_unit_test(a_reference_to_version_minus_one_is_to_the_latest_that_there_is),
         cmocka_unit_test(what_is_referred_to_is_not_deleted),
         cmocka_unit_test(a_schema_is_checked_and_found_without_being_registered),
