@@ -16,6 +16,7 @@
 #ifndef STELE_STELE_TEST_H
 #define STELE_STELE_TEST_H
 
+#include <stele/app.h>
 #include <stele/projection.h>
 #include <stele/publisher.h>
 
@@ -83,6 +84,29 @@ STELE_API const char *stele_test_failure(const stele_test *test);
 
 /** Release the test. @return exit code: 0 all was as expected, 1 it failed */
 STELE_API int stele_test_end(stele_test *test);
+
+/** An event of a history for stele_simulate. */
+typedef struct stele_simulated_event {
+    const char *id;         /* of the aggregate */
+    const stele_type *type; /* of `event`; NULL: the list ends here */
+    const void *event;
+} stele_simulated_event;
+
+/**
+ * Play a history in virtual time: two workers for each of the application's projections fold it,
+ * crash, come back, and give partitions to each other. In the end every state is compared with what
+ * one replay makes. So an apply function that depends on more than its arguments is found, and one
+ * that takes what it has applied for granted.
+ *
+ * It runs in a child process, in milliseconds. The same seed plays the same run.
+ *
+ * @param app     borrowed; its projections are played
+ * @param events  borrowed, in order; those of several aggregates may be mixed
+ * @param seed    decides who crashes when; try some
+ * @return exit code: 0 all states are those of one replay, 1 not, and why is on stderr
+ */
+STELE_API int stele_simulate(const stele_app *app, const stele_simulated_event *events,
+                             uint64_t seed);
 
 #ifdef __cplusplus
 }

@@ -115,7 +115,8 @@ static void a_broker_that_is_away_leaves_a_status_that_grows_old(void **state)
         teller_turn(&worker);
     }
     assert_int_equal(teller_state(&worker, 0), STELE_STATE_WAITING);
-    assert_string_equal(teller_reason(&worker, 0), "no broker answers");
+    /* Its own words, or those of whoever asks the broker at that moment. */
+    assert_non_null(strstr(teller_reason(&worker, 0), "broker"));
 
     stele_log_memory_set_up(of->log, true);
     await_status(&worker, 0, STELE_STATE_RUNNING, "");
