@@ -49,7 +49,8 @@ stele_status stele_log_check_partition(stele_bytes key, int32_t partition, int32
     if (right == partition) return STELE_OK;
     return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
                       "the key %s belongs to partition %" PRId32 " of %" PRId32
-                      ": its producer has another partitioner, which splits aggregates; set "
-                      "partitioner=murmur2_random there, and copy the events to a new topic",
+                      ": its producer has another partitioner, or the topic was given more "
+                      "partitions, which splits aggregates; set partitioner=murmur2_random there, "
+                      "and copy the events to a new topic",
                       stele_quote(key).text, right, count);
 }

@@ -41,16 +41,22 @@ static void request_clear(request *self)
 }
 STELE_VALUE_SCOPE(request, request_clear);
 
+static void prepare_with(rd_kafka_t *rk, rd_kafka_admin_op_t kind, int timeout_ms, request *out)
+{
+    char text[128];
+    out->rk = rk;
+    out->queue = rd_kafka_queue_new(rk);
+    out->options = rd_kafka_AdminOptions_new(rk, kind);
+    rd_kafka_AdminOptions_set_request_timeout(out->options, bounded(timeout_ms), text, sizeof text);
+}
+
 static stele_status prepare(rdkafka_log *log, rd_kafka_admin_op_t kind, int timeout_ms,
                             request *out, stele_error *err)
 {
-    char text[128];
-    stele_status status = stele_rdkafka_admin(log, STELE_READ_COMMITTED, &out->rk, err);
-    if (status < 0) return status;
-    out->queue = rd_kafka_queue_new(out->rk);
-    out->options = rd_kafka_AdminOptions_new(out->rk, kind);
-    rd_kafka_AdminOptions_set_request_timeout(out->options, bounded(timeout_ms), text, sizeof text);
-    return STELE_OK;
+    rd_kafka_t *rk;
+    stele_status status = stele_rdkafka_admin(log, STELE_READ_COMMITTED, &rk, err);
+    if (status == STELE_OK) prepare_with(rk, kind, timeout_ms, out);
+    return status;
 }
 
 static stele_status await(rdkafka_log *log, request *self, int timeout_ms, const char *what,
@@ -373,14 +379,23 @@ static rd_kafka_resp_err_t read_group_answer(const rd_kafka_group_result_t **gro
     return list->elems[0].err;
 }
 
+/* Said while __consumer_offsets is made, loaded, or moves to another broker. */
+static bool coordinator_moves(rd_kafka_resp_err_t code)
+{
+    return code == RD_KAFKA_RESP_ERR_NOT_COORDINATOR ||
+           code == RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE ||
+           code == RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS;
+}
+
 static stele_status ask_group_offset(rdkafka_log *log, const char *group, stele_partition partition,
                                      int timeout_ms, int64_t *offset, rd_kafka_resp_err_t *code,
                                      stele_error *err)
 {
     STELE_AUTO_VALUE(request) ask = {0};
-    stele_status status =
-        prepare(log, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS, timeout_ms, &ask, err);
+    rd_kafka_t *rk;
+    stele_status status = stele_rdkafka_group_admin(log, group, &rk, err);
     if (status < 0) return status;
+    prepare_with(rk, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS, timeout_ms, &ask);
     rd_kafka_error_t *error = rd_kafka_AdminOptions_set_require_stable_offsets(ask.options, 1);
     if (error != NULL) return stele_rdkafka_fail_error(err, error, group);
 
@@ -391,13 +406,21 @@ static stele_status ask_group_offset(rdkafka_log *log, const char *group, stele_
     rd_kafka_topic_partition_list_destroy(list);
     rd_kafka_ListConsumerGroupOffsets(ask.rk, &question, 1, ask.options, ask.queue);
     rd_kafka_ListConsumerGroupOffsets_destroy(question);
-    if ((status = await(log, &ask, timeout_ms, group, err)) < 0) return status;
+    status = await(log, &ask, timeout_ms, group, err);
+    *code = ask.answer != NULL ? rd_kafka_event_error(ask.answer) : RD_KAFKA_RESP_ERR__TIMED_OUT;
+    if (coordinator_moves(*code)) return STELE_OK;
+    if (status < 0) return status;
 
     size_t count;
     const rd_kafka_group_result_t **groups = rd_kafka_ListConsumerGroupOffsets_result_groups(
         rd_kafka_event_ListConsumerGroupOffsets_result(ask.answer), &count);
     *code = read_group_answer(groups, count, offset);
     return STELE_OK;
+}
+
+static bool is_passing(rd_kafka_resp_err_t code)
+{
+    return code == RD_KAFKA_RESP_ERR_UNSTABLE_OFFSET_COMMIT || coordinator_moves(code);
 }
 
 stele_status stele_rdkafka_group_offset(stele_log *base, const char *group,
@@ -409,16 +432,19 @@ stele_status stele_rdkafka_group_offset(stele_log *base, const char *group,
     rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
     int64_t offset = STELE_OFFSET_NONE;
     /* As the last answer had it; the deadline may cut the next question off. */
-    bool pending = false;
+    bool again = false;
     do {
-        if (pending) nanosleep(&(struct timespec){.tv_nsec = UNSTABLE_PAUSE_MS * 1000000L}, NULL);
+        if (again) nanosleep(&(struct timespec){.tv_nsec = UNSTABLE_PAUSE_MS * 1000000L}, NULL);
         int left_ms = stele_deadline_remaining_ms(deadline, 1 << 30);
-        stele_status status = ask_group_offset(log, group, partition, left_ms, &offset, &code, err);
-        if (status < 0 && !pending) return status;
-        if (status == STELE_OK) pending = code == RD_KAFKA_RESP_ERR_UNSTABLE_OFFSET_COMMIT;
-    } while (pending && !stele_deadline_passed(deadline));
+        rd_kafka_resp_err_t said = RD_KAFKA_RESP_ERR_NO_ERROR;
+        stele_status status = ask_group_offset(log, group, partition, left_ms, &offset, &said, err);
+        if (status < 0 && !again) return status;
+        if (status == STELE_OK) code = said;
+        again = is_passing(code);
+    } while (again && !stele_deadline_passed(deadline));
 
-    if (pending) return stele_log_fail_pending(err, group, partition);
+    if (code == RD_KAFKA_RESP_ERR_UNSTABLE_OFFSET_COMMIT)
+        return stele_log_fail_pending(err, group, partition);
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
         char what[200];
         stele_message_format(what, sizeof what, "offset of group %s in %s/%d", group,

@@ -290,6 +290,27 @@ stele_status stele_rdkafka_admin(rdkafka_log *log, stele_isolation isolation, rd
     return status;
 }
 
+/* A client without a group.id has no group inside librdkafka, and librdkafka (2.0.2) asks that
+ * group for its coordinator when a broker answers NOT_COORDINATOR to a question for offsets: it
+ * crashes, on a cluster whose __consumer_offsets is just made, or whose coordinator just moved. It
+ * joins nothing. */
+stele_status stele_rdkafka_group_admin(rdkafka_log *log, const char *group, rd_kafka_t **out,
+                                       stele_error *err)
+{
+    stele_status status = STELE_OK;
+    rdkafka_client *client = &log->group_admin;
+
+    pthread_mutex_lock(&log->admin_lock);
+    if (client->rk == NULL) {
+        rdkafka_settings settings = stele_rdkafka_settings_begin(log);
+        stele_rdkafka_set(&settings, "group.id", group);
+        status = stele_rdkafka_client_open(log, RD_KAFKA_CONSUMER, &settings, NULL, client, err);
+    }
+    if (status == STELE_OK) *out = client->rk;
+    pthread_mutex_unlock(&log->admin_lock);
+    return status;
+}
+
 /* ---- the log ---- */
 
 static void log_free(stele_log *base)
@@ -297,6 +318,7 @@ static void log_free(stele_log *base)
     rdkafka_log *log = (rdkafka_log *)base;
     stele_rdkafka_client_close(&log->admin[0]);
     stele_rdkafka_client_close(&log->admin[1]);
+    stele_rdkafka_client_close(&log->group_admin);
     log_release(log);
 }
 

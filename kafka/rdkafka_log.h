@@ -50,6 +50,7 @@ struct rdkafka_log {
     /* The log's own clients, one for each isolation, made when first asked for. */
     pthread_mutex_t admin_lock;
     rdkafka_client admin[2];
+    rdkafka_client group_admin; /* for offsets of groups */
 };
 
 /* ---- rdkafka_settings.c ---- */
@@ -112,6 +113,14 @@ void stele_rdkafka_client_close(rdkafka_client *client);
 /** The log's own client for questions at this isolation. */
 stele_status stele_rdkafka_admin(rdkafka_log *log, stele_isolation isolation, rd_kafka_t **out,
                                  stele_error *err);
+
+/**
+ * The log's own client for offsets of groups, made when first asked for.
+ *
+ * @param group  one whose offsets may be read; the client is called by it, if it is made now
+ */
+stele_status stele_rdkafka_group_admin(rdkafka_log *log, const char *group, rd_kafka_t **out,
+                                       stele_error *err);
 
 /* ---- rdkafka_error.c ---- */
 

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT
- * kafka/rdkafka_member.c over librdkafka's mock cluster, which refuses what it is told to: a member
- * that the broker does not let in says why, until it is let in. */
+ * kafka/rdkafka_member.c and kafka/rdkafka_admin.c over librdkafka's mock cluster, which refuses
+ * what it is told to: a member that the broker does not let in says why, until it is let in, and a
+ * question for the offset of a group goes on while its coordinator is made or moves. */
 #include "kafka_test.h"
 
 #include <librdkafka/rdkafka.h>
 #include <librdkafka/rdkafka_mock.h>
 
-enum { JOIN_GROUP = 11 };
+enum { OFFSET_FETCH = 9, JOIN_GROUP = 11 };
 
 typedef struct mock {
     rd_kafka_t *rk;
@@ -83,11 +84,44 @@ static void a_member_that_is_not_let_in_says_why_until_it_is(void **state)
     }
 }
 
+static void an_offset_is_asked_for_again_while_the_coordinator_is_made_or_moves(void **state)
+{
+    mock *own = *state;
+    static const rd_kafka_resp_err_t codes[] = {RD_KAFKA_RESP_ERR_NOT_COORDINATOR,
+                                                RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE,
+                                                RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS};
+    for (size_t i = 0; i < COUNT_OF(codes); i++) {
+        int64_t offset = 7;
+        rd_kafka_mock_push_request_errors(own->cluster, OFFSET_FETCH, 2, codes[i], codes[i]);
+        MUST(stele_log_group_offset(own->log, "g", (stele_partition){"t", 0}, PATIENCE_MS, &offset,
+                                    &err));
+        assert_int_equal(offset, STELE_OFFSET_NONE);
+    }
+}
+
+static void a_coordinator_that_is_away_throughout_is_said(void **state)
+{
+    mock *own = *state;
+    int64_t offset = 7;
+    for (int i = 0; i < 500; i++)
+        rd_kafka_mock_push_request_errors(own->cluster, OFFSET_FETCH, 1,
+                                          RD_KAFKA_RESP_ERR_NOT_COORDINATOR);
+    MUST_FAIL(stele_log_group_offset(own->log, "g", (stele_partition){"t", 0}, 300, &offset, &err),
+              STELE_E_UNAVAILABLE, STELE_NEXT_RETRY);
+    assert_int_equal(offset, 7);
+    assert_non_null(strstr(err.text, "offset of group g in t/0"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_member_that_is_not_let_in_says_why_until_it_is,
                                         mock_opened, mock_closed),
+        cmocka_unit_test_setup_teardown(
+            an_offset_is_asked_for_again_while_the_coordinator_is_made_or_moves, mock_opened,
+            mock_closed),
+        cmocka_unit_test_setup_teardown(a_coordinator_that_is_away_throughout_is_said, mock_opened,
+                                        mock_closed),
     };
     return cmocka_run_group_tests_name("kafka/rdkafka_refused", tests, NULL, NULL);
 }
