@@ -128,6 +128,16 @@ static stele_status check_state(void *context, const stele_snapshot *snapshot, s
     return stele_value_reader_read(l->reader, snapshot->value, &type, &value, err);
 }
 
+static stele_status ask_group(const listing *l, int32_t index, int64_t *offset, stele_error *err)
+{
+    *offset = STELE_OFFSET_NONE;
+    if (l->stored.source == NULL) return STELE_OK;
+    STELE_AUTO(char)
+    group = stele_strndup(l->stored.topic, strlen(l->stored.topic) - strlen(".snapshots"));
+    return stele_log_group_offset(l->log, group, (stele_partition){l->stored.source, index},
+                                  l->cli->timeout_ms, offset, err);
+}
+
 /* The row is printed also where the check fails: it shows why. */
 static stele_status list_partition(void *context, int32_t index, stele_error *err)
 {
@@ -136,12 +146,10 @@ static stele_status list_partition(void *context, int32_t index, stele_error *er
     int64_t group_offset = STELE_OFFSET_NONE;
     stele_error failure;
     stele_status status = stele_past_read(l->stored.past, index, check_state, l, &row, &failure);
-    if (status == STELE_OK && l->stored.source != NULL) {
-        STELE_AUTO(char)
-        group = stele_strndup(l->stored.topic, strlen(l->stored.topic) - strlen(".snapshots"));
-        status = stele_log_group_offset(l->log, group, (stele_partition){l->stored.source, index},
-                                        l->cli->timeout_ms, &group_offset, &failure);
-    }
+    if (status == STELE_OK)
+        status = ask_group(l, index, &group_offset, &failure);
+    else if (row.is_read)
+        (void)ask_group(l, index, &group_offset, NULL); /* the first failure is the one to tell */
     if (status == STELE_OK || row.is_read) print_row(l, index, &row, group_offset);
     if (status < 0) *err = failure;
     return status;

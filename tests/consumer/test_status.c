@@ -397,6 +397,31 @@ static void rows_are_forgotten(void **state)
     end_desk(of);
 }
 
+static void an_open_transaction_of_another_program_holds_no_row_back(void **state)
+{
+    (void)state;
+    desk *of = new_desk();
+    stele_log_producer *stranger;
+    stele_log_producer_options options = {.transactional_id = "stranger"};
+    stele_log_entry odd = {
+        .partition = {STELE_STATUS_TOPIC, 0}, .key = stele_text("odd"), .value = stele_text("odd")};
+    stele_status_board_set(of->board, 0, STELE_STATE_RUNNING, "", 1, 1);
+    await(of, 0, STELE_STATE_RUNNING);
+    assert_int_equal(stele_log_producer_open(of->log, &options, &stranger, NULL), STELE_OK);
+
+    assert_int_equal(stele_log_producer_init(stranger, STELE_STATUS_TOPIC, WAIT_MS, NULL),
+                     STELE_OK);
+    assert_int_equal(stele_log_producer_begin(stranger, NULL), STELE_OK);
+    assert_int_equal(stele_log_producer_put(stranger, &odd, NULL), STELE_OK);
+    assert_int_equal(stele_log_producer_flush(stranger, WAIT_MS, NULL), STELE_OK);
+    stele_status_board_set(of->board, 0, STELE_STATE_STOPPED, "why", 1, 1);
+
+    await(of, 0, STELE_STATE_STOPPED);
+
+    stele_log_producer_close(stranger);
+    end_desk(of);
+}
+
 static void nobody_has_written_is_no_failure(void **state)
 {
     (void)state;
@@ -429,6 +454,7 @@ int main(void)
         cmocka_unit_test(a_clock_that_is_ahead_stands_in_nobodys_way),
         cmocka_unit_test(a_reason_that_is_not_utf8_is_shown),
         cmocka_unit_test(rows_are_forgotten),
+        cmocka_unit_test(an_open_transaction_of_another_program_holds_no_row_back),
         cmocka_unit_test(nobody_has_written_is_no_failure),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
