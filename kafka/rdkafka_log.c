@@ -3,8 +3,10 @@
 #include "kafka/rdkafka_log.h"
 
 #include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/alloc.h"
 #include "core/clock.h"
@@ -269,6 +271,45 @@ void stele_rdkafka_client_close(rdkafka_client *client)
     rd_kafka_destroy_flags(client->rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
     client->rk = NULL;
     log_release(client->log);
+}
+
+typedef struct releasing {
+    void (*release)(void *self);
+    void *self;
+    int done; /* the writing end of a pipe, closed when it is done */
+} releasing;
+
+static void *release_in_thread(void *argument)
+{
+    releasing work = *(releasing *)argument;
+    free(argument);
+    work.release(work.self);
+    close(work.done);
+    return NULL;
+}
+
+void stele_rdkafka_release(void (*release)(void *self), void *self)
+{
+    /* librdkafka's threads notice within a second that they are to end. */
+    enum { DESTROY_MS = 2000 };
+    int ends[2];
+    pthread_t thread;
+    if (pipe(ends) != 0) {
+        release(self);
+        return;
+    }
+    releasing *work = stele_alloc(sizeof *work);
+    *work = (releasing){release, self, ends[1]};
+    if (pthread_create(&thread, NULL, release_in_thread, work) != 0) {
+        release_in_thread(work);
+    } else {
+        bool is_done = poll(&(struct pollfd){.fd = ends[0], .events = POLLIN}, 1, DESTROY_MS) > 0;
+        if (is_done)
+            pthread_join(thread, NULL);
+        else
+            pthread_detach(thread);
+    }
+    close(ends[0]);
 }
 
 stele_status stele_rdkafka_admin(rdkafka_log *log, stele_isolation isolation, rd_kafka_t **out,

@@ -110,6 +110,15 @@ void stele_rdkafka_note_problem(rdkafka_log *log, const char *text);
 /** Close a client at once: leaves no group, waits for nothing. One that is not open is fine. */
 void stele_rdkafka_client_close(rdkafka_client *client);
 
+/**
+ * Call `release`, which closes a consumer, and wait for it for two seconds at most.
+ *
+ * In librdkafka 2.0.2 rd_kafka_destroy of a consumer may never end: if an assignment came while it
+ * closed (mended in 2.4), or if the broker came back without the topics that it was reading. Then
+ * it is left behind with what it holds, and nobody waits for it.
+ */
+void stele_rdkafka_release(void (*release)(void *self), void *self);
+
 /** The log's own client for questions at this isolation. */
 stele_status stele_rdkafka_admin(rdkafka_log *log, stele_isolation isolation, rd_kafka_t **out,
                                  stele_error *err);

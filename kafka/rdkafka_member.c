@@ -3,10 +3,8 @@
  * is ever fetched; a reader of its own reads them. */
 #include "kafka/rdkafka_log.h"
 
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "core/alloc.h"
 #include "core/deadline.h"
@@ -14,7 +12,6 @@
 enum {
     SESSION_MS = 6000,
     HEARTBEATS_PER_SESSION = 3,
-    DESTROY_MS = 2000, /* librdkafka's threads notice within a second that they are to end */
     FIRST_CLOSE_MENDED = 0x02030000 /* librdkafka 2.3.0, its issue 4381 */
 };
 
@@ -181,8 +178,9 @@ static stele_status subscribe(member *self, const char *const *topics, stele_err
     return stele_rdkafka_fail(err, (rdkafka_verdict){.code = code}, "subscription");
 }
 
-static void release(member *self)
+static void release(void *of)
 {
+    member *self = of;
     for (size_t i = 0; i < self->topic_count; i++)
         rd_kafka_topic_destroy(self->topics[i]);
     stele_rdkafka_client_close(&self->client);
@@ -362,44 +360,6 @@ static void leave(member *self, stele_deadline deadline)
     rd_kafka_queue_destroy(queue);
 }
 
-typedef struct releasing {
-    member *self;
-    int done; /* the writing end of a pipe, closed when it is done */
-} releasing;
-
-static void *release_in_thread(void *argument)
-{
-    releasing work = *(releasing *)argument;
-    free(argument);
-    release(work.self);
-    close(work.done);
-    return NULL;
-}
-
-/* Before 2.4, destroying a consumer never ends if an assignment came while it closed. So it is done
- * in a thread of its own, which is left behind with the member if it takes too long. */
-static void release_within(member *self, int timeout_ms)
-{
-    int ends[2];
-    pthread_t thread;
-    if (pipe(ends) != 0) {
-        release(self);
-        return;
-    }
-    releasing *work = stele_alloc(sizeof *work);
-    *work = (releasing){self, ends[1]};
-    if (pthread_create(&thread, NULL, release_in_thread, work) != 0) {
-        release_in_thread(work);
-    } else {
-        bool is_done = poll(&(struct pollfd){.fd = ends[0], .events = POLLIN}, 1, timeout_ms) > 0;
-        if (is_done)
-            pthread_join(thread, NULL);
-        else
-            pthread_detach(thread);
-    }
-    close(ends[0]);
-}
-
 void stele_rdkafka_member_close(stele_log_member *base, int timeout_ms)
 {
     member *self = (member *)base;
@@ -413,7 +373,7 @@ void stele_rdkafka_member_close(stele_log_member *base, int timeout_ms)
         rd_kafka_topic_partition_list_destroy(rest);
     }
     if (is_safe)
-        release_within(self, DESTROY_MS);
+        stele_rdkafka_release(release, self);
     else
         rd_kafka_unsubscribe(self->client.rk); /* left behind: it takes part in nothing any more */
 }

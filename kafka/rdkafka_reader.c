@@ -272,9 +272,9 @@ void stele_rdkafka_reader_wake(stele_log_reader *base)
     (void)written;
 }
 
-void stele_rdkafka_reader_close(stele_log_reader *base)
+static void release(void *of)
 {
-    reader *self = (reader *)base;
+    reader *self = of;
     while (self->count > 0)
         stop_source(self, self->count - 1);
     stele_rdkafka_client_close(&self->client);
@@ -282,6 +282,11 @@ void stele_rdkafka_reader_close(stele_log_reader *base)
     free_boxes(self);
     free(self->sources);
     free(self);
+}
+
+void stele_rdkafka_reader_close(stele_log_reader *base)
+{
+    stele_rdkafka_release(release, base);
 }
 
 /* ---- what ends the reading of a partition ---- */

@@ -4,8 +4,12 @@
  * question for the offset of a group goes on while its coordinator is made or moves. */
 #include "kafka_test.h"
 
+#include <semaphore.h>
+
 #include <librdkafka/rdkafka.h>
 #include <librdkafka/rdkafka_mock.h>
+
+#include "kafka/rdkafka_log.h"
 
 enum { OFFSET_FETCH = 9, JOIN_GROUP = 11 };
 
@@ -112,9 +116,38 @@ static void a_coordinator_that_is_away_throughout_is_said(void **state)
     assert_non_null(strstr(err.text, "offset of group g in t/0"));
 }
 
+typedef struct stuck {
+    sem_t go;
+    sem_t gone;
+} stuck;
+
+static void wait_to_go(void *self)
+{
+    stuck *of = self;
+    sem_wait(&of->go);
+    sem_post(&of->gone);
+}
+
+static void a_consumer_that_never_closes_holds_nobody_up(void **state)
+{
+    (void)state;
+    stuck of;
+    sem_init(&of.go, 0, 0);
+    sem_init(&of.gone, 0, 0);
+
+    stele_rdkafka_release(wait_to_go, &of); /* returns, or the test hangs */
+
+    assert_int_equal(sem_trywait(&of.gone), -1);
+    sem_post(&of.go);
+    sem_wait(&of.gone);
+    sem_destroy(&of.go);
+    sem_destroy(&of.gone);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_consumer_that_never_closes_holds_nobody_up),
         cmocka_unit_test_setup_teardown(a_member_that_is_not_let_in_says_why_until_it_is,
                                         mock_opened, mock_closed),
         cmocka_unit_test_setup_teardown(
