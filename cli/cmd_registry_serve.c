@@ -109,5 +109,9 @@ stele_exit stele_cmd_registry_serve(stele_cli *cli, const stele_arguments *argum
                 "proxy that has one in front of it\n",
                 stele_http_server_address(server));
     status = serve(cli, stele_client_registry(client), &logger, &err);
-    return status < 0 ? stele_cli_fail_error(cli, &err) : STELE_EXIT_DONE;
+    if (status < 0) return stele_cli_fail_error(cli, &err);
+    close_server(server);
+    server = NULL;
+    atomic_store(cli->ended, true);
+    return STELE_EXIT_DONE;
 }

@@ -49,6 +49,8 @@ struct stele_cli {
     bool terminal;        /* messages go to a terminal: progress may be drawn */
     int timeout_ms;       /* --timeout, for commands that run once */
     atomic_bool *stop;    /* set by SIGINT and SIGTERM */
+    atomic_bool *ended;   /* set by a command that was stopped and has done all that counts: it may
+                             still free for longer than its second, and exits with 0 */
     stele_client *client; /* opened by the first stele_cli_client */
 };
 

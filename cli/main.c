@@ -16,8 +16,9 @@
 #include "core/config.h"
 #include "core/suggest.h"
 
-/* The one mutable global of the tree: what the signal handler may touch. */
+/* The mutable globals of the tree: what the signal handlers may touch. */
 static atomic_bool stop_requested;
+static atomic_bool work_ended;
 
 /* The first one asks for an orderly stop; the second one ends the process at once. */
 static void on_signal(int number)
@@ -36,6 +37,7 @@ static void on_signal_soon(int number)
 static void on_second_passed(int number)
 {
     (void)number;
+    if (atomic_load(&work_ended)) _exit(STELE_EXIT_DONE);
     static const char text[] = "\ninterrupted: it did not end in order within a second\n";
     struct pollfd out = {.fd = STDERR_FILENO, .events = POLLOUT};
     ssize_t ignored = poll(&out, 1, 0) == 1 ? write(STDERR_FILENO, text, sizeof text - 1) : 0;
@@ -225,7 +227,8 @@ int stele_main(int argc, char **argv, const stele_app *app)
                      .out = stdout,
                      .err = stderr,
                      .terminal = isatty(STDERR_FILENO) == 1,
-                     .stop = &stop_requested};
+                     .stop = &stop_requested,
+                     .ended = &work_ended};
     int count = argc > 0 ? argc - 1 : 0;
     char *const *words = argv + 1;
     if (count == 0) {
@@ -252,5 +255,7 @@ int stele_main(int argc, char **argv, const stele_app *app)
         return STELE_EXIT_DONE;
     }
     handle_signals(cli.command);
-    return run_command(&cli, count - used, words + used);
+    stele_exit code = run_command(&cli, count - used, words + used);
+    alarm(0); /* it has ended in order: what the libraries still free is no hang */
+    return code;
 }
