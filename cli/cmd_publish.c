@@ -268,10 +268,11 @@ static void print_summary(publication *p, stele_status status)
         return;
     }
     STELE_AUTO_VALUE(stele_buffer) line = {0};
-    if (p->bad > 0) stele_buffer_format(&line, ", %" PRId64 " bad lines", p->bad);
+    if (p->bad > 0)
+        stele_buffer_format(&line, ", %" PRId64 " bad line%s", p->bad, p->bad == 1 ? "" : "s");
     if (p->failed > 0) stele_buffer_format(&line, ", %" PRId64 " not taken", p->failed);
-    stele_cli_print(p->cli->err, "%s: %" PRId64 " events published%s", p->file_name, p->delivered,
-                    stele_buffer_text(&line));
+    stele_cli_print(p->cli->err, "%s: %" PRId64 " event%s published%s", p->file_name, p->delivered,
+                    p->delivered == 1 ? "" : "s", stele_buffer_text(&line));
     if (status == STELE_OK || p->taken == 0) return;
     if (p->failed == 0)
         fprintf(p->cli->err, "%scontinue with --skip %" PRId64 "\n",

@@ -86,12 +86,28 @@ stele_exit stele_cmd_schema_fingerprint(stele_cli *cli, const stele_arguments *a
     return STELE_EXIT_DONE;
 }
 
+/* The folder, with those that it is in. @return whether it is there; else errno says why not */
+static bool make_folder(const char *path)
+{
+    STELE_AUTO(char) part = stele_strdup(path);
+    for (char *slash = strchr(part + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        if (mkdir(part, 0777) != 0 && errno != EEXIST) return false;
+        *slash = '/';
+    }
+    return mkdir(part, 0777) == 0 || errno == EEXIST;
+}
+
 stele_exit stele_cmd_schema_generate(stele_cli *cli, const stele_arguments *arguments)
 {
     stele_error err = {0};
     const char *folder = stele_arguments_text(arguments, "output", ".");
-    if (mkdir(folder, 0777) != 0 && errno != EEXIST)
-        return stele_cli_fail(cli, STELE_EXIT_FAILED, "--output %s: %s", folder, strerror(errno));
+    if (folder[0] == '\0')
+        return stele_cli_fail(cli, STELE_EXIT_USAGE,
+                              "schema generate: --output wants a folder, and not an empty word");
+    if (!make_folder(folder))
+        return stele_cli_fail(cli, STELE_EXIT_FAILED, "--output %s: cannot be made: %s", folder,
+                              strerror(errno));
     const char **with = stele_arguments_list(arguments, "with");
     stele_status status =
         stele_generate_files(stele_arguments_operand(arguments, 0), with, folder,

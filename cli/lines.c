@@ -49,7 +49,7 @@ int64_t stele_lines_number(const stele_lines *lines)
 /* The line without its end, and without a byte order mark if it is the first. */
 static stele_bytes trimmed(const stele_lines *lines, stele_bytes line)
 {
-    while (line.size > 0 && strchr("\r\n", line.data[line.size - 1]) != NULL)
+    while (line.size > 0 && (line.data[line.size - 1] == '\n' || line.data[line.size - 1] == '\r'))
         line.size--;
     bool marked = lines->number == 1 && line.size >= 3 && memcmp(line.data, "\xef\xbb\xbf", 3) == 0;
     return marked ? stele_bytes_of(line.data + 3, line.size - 3) : line;

@@ -58,6 +58,18 @@ static bool has_column(const stele_record_source *source, const stele_member *fi
     return false;
 }
 
+/* Why a header may not be understood at all: other files call themselves CSV, too. */
+static const char *other_separator(const stele_csv_record *header)
+{
+    stele_bytes cell = header->cells[0];
+    if (header->count > 1 || cell.size == 0) return "";
+    if (memchr(cell.data, '\r', cell.size) != NULL) return "; lines end in a line feed";
+    bool is_other = memchr(cell.data, ';', cell.size) != NULL ||
+                    memchr(cell.data, '\t', cell.size) != NULL ||
+                    memchr(cell.data, '|', cell.size) != NULL;
+    return is_other ? "; columns are separated by commas" : "";
+}
+
 static stele_status read_columns(stele_record_source *source, const stele_csv_record *header,
                                  stele_error *err)
 {
@@ -66,8 +78,9 @@ static stele_status read_columns(stele_record_source *source, const stele_csv_re
         const stele_member *field = stele_text_value_find(source->type, header->cells[i]);
         if (field == NULL)
             return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
-                              "the header's column %zu is %s, and %s has no such field", i + 1,
-                              stele_quote(header->cells[i]).text, source->type->name);
+                              "the header's column %zu is %s, and %s has no such field%s", i + 1,
+                              stele_quote(header->cells[i]).text, source->type->name,
+                              other_separator(header));
         if (has_column(source, field))
             return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
                               "the header has the column %s twice", field->name);

@@ -199,7 +199,8 @@ static stele_status set_secret(const stele_config_entry *entry, setting *set, st
         if (err != NULL) err->status = status;
         return status;
     }
-    while (content.size > 0 && strchr("\r\n", content.data[content.size - 1]) != NULL) {
+    while (content.size > 0 &&
+           (content.data[content.size - 1] == '\n' || content.data[content.size - 1] == '\r')) {
         content.size--;
     }
     if (content.size == 0 || memchr(content.data, '\0', content.size) != NULL) {

@@ -255,7 +255,8 @@ static stele_status check_id(stele_bytes id, stele_error *err)
 {
     if (id.size == 0 || id.size > KEY_MAX || !stele_utf8_is_valid(id)) {
         return stele_fail(err, STELE_E_INVALID, STELE_NEXT_REJECT,
-                          "aggregate id %s: 1 to %d bytes of UTF-8", stele_quote(id).text, KEY_MAX);
+                          "the aggregate id %s is not 1 to %d bytes of UTF-8", stele_quote(id).text,
+                          KEY_MAX);
     }
     if (stele_id_is_reserved(id)) {
         return stele_fail(err, STELE_E_INVALID, STELE_NEXT_REJECT,

@@ -155,6 +155,8 @@ stele_status stele_generate_files(const char *path, const char *const *with, con
         .prefix = prefix,
         .before = (const stele_schema *const *)list.items,
     };
-    if ((status = stele_generate(schema, &options, &header, &source, err)) < 0) return status;
+    stele_error reason = {0};
+    if ((status = stele_generate(schema, &options, &header, &source, &reason)) < 0)
+        return stele_fail(err, status, reason.next, "%s: %s", path, reason.text);
     return write_files(folder, name, stele_buffer_view(&header), stele_buffer_view(&source), err);
 }

@@ -164,6 +164,10 @@ static stele_status declare(stele_parser *p, const stele_tree *json, const char 
     const char *kind = stele_kind_name(node->kind);
     const char *name = stele_tree_string(stele_tree_get(json, "name"));
     if (name == NULL) {
+        if (stele_tree_get(json, "name") != NULL)
+            return stele_parser_fail(p, STELE_E_INVALID, json, "name",
+                                     "the \"name\" of this %s is no string, or has a NUL in it",
+                                     kind);
         return stele_parser_fail(p, STELE_E_INVALID, json, NULL,
                                  "this %s has no \"name\"; give it one", kind);
     }

@@ -22,18 +22,23 @@ typedef struct bench {
     stele_error error;
 } bench;
 
-static void open_bench(bench *b, const char *text)
+static void open_bench_of(bench *b, stele_bytes text)
 {
     *b = (bench){0};
     assert_int_equal(stele_schema_parse(stele_text(schema_text), NULL, &b->schema, &b->error), 0);
     assert_int_equal(stele_type_new(b->schema, &b->type, &b->error), 0);
     b->file = tmpfile();
     assert_non_null(b->file);
-    fputs(text, b->file);
+    fwrite(text.data, 1, text.size, b->file);
     fflush(b->file);
     rewind(b->file);
     b->value = calloc(1, b->type->layout->size);
     assert_non_null(b->value);
+}
+
+static void open_bench(bench *b, const char *text)
+{
+    open_bench_of(b, stele_text(text));
 }
 
 static stele_status open_csv(bench *b, const char *text)
@@ -123,6 +128,15 @@ static void a_header_that_does_not_fit_is_refused(void **state)
         {"", "the file is empty: its first line must name the columns"},
         {"\n\n", "the file is empty: its first line must name the columns"},
         {"id,size\n", "the header's column 2 is \"size\", and test.Item has no such field"},
+        {"id;count\n",
+         "the header's column 1 is \"id;count\", and test.Item has no such field; columns are "
+         "separated by commas"},
+        {"id\tcount\n",
+         "the header's column 1 is \"id\\x09count\", and test.Item has no such field; columns are "
+         "separated by commas"},
+        {"id\rcount\r",
+         "the header's column 1 is \"id\\x0dcount\", and test.Item has no such field; lines end in "
+         "a line feed"},
         {"id,count,id\n", "the header has the column id twice"},
         {"id\n", "the header has no column count, and the field has no default"},
     };
@@ -174,6 +188,20 @@ static void text_of_utf_16_is_said_to_be_that(void **state)
     close_bench(&b);
 }
 
+static void a_zero_byte_is_part_of_its_line(void **state)
+{
+    (void)state;
+    static const char text[] = "\0\0\n{\"id\": \"a\", \"count\": 1}\0\n\0";
+    bench b;
+    open_bench_of(&b, stele_bytes_of(text, sizeof text - 1));
+    b.source = stele_record_source_json(b.file, b.type);
+    assert_bad(&b, 1, "\\x00");
+    assert_bad(&b, 2, "\\x00");
+    assert_bad(&b, 3, "\\x00");
+    assert_end(&b);
+    close_bench(&b);
+}
+
 static void a_bad_line_of_json_is_a_failure_of_its_own(void **state)
 {
     (void)state;
@@ -213,6 +241,7 @@ int main(void)
         cmocka_unit_test(json_lines_are_records_and_empty_ones_are_passed_over),
         cmocka_unit_test(a_byte_order_mark_and_lines_of_blanks_are_passed_over),
         cmocka_unit_test(text_of_utf_16_is_said_to_be_that),
+        cmocka_unit_test(a_zero_byte_is_part_of_its_line),
         cmocka_unit_test(a_bad_line_of_json_is_a_failure_of_its_own),
         cmocka_unit_test(a_file_that_cannot_be_read_ends_it),
     };

@@ -82,7 +82,7 @@ def while_away(world):
     say("ok     commands that run once give up after their time-out")
     feed(world.impatient, 1, 4)
     world.impatient.process.stdin.close()
-    done = world.impatient.ends(seconds=20).exits(1).says("1 events published, 3 not taken")
+    done = world.impatient.ends(seconds=20).exits(1).says("1 event published, 3 not taken")
     for line in (2, 3, 4):
         done.says(f"standard input:{line}: not taken: ")
     say("ok     publish gives up after its time-out, and names the lines that were not taken")

@@ -66,7 +66,7 @@ BAD = [  # a line, what is said of it
     ("b,,1.00,2026-01-31T12:00:00Z,", "day: the cell is empty and the field cannot be null"),
     ("b,1997-01-18,1.00", "3 cells, and the header has 5 columns"),
     (f"b,{GOOD},,", "6 cells, and the header has 5 columns"),
-    (f",{GOOD},", 'aggregate id "": 1 to 1024 bytes'),
+    (f",{GOOD},", 'the aggregate id "" is not 1 to 1024 bytes'),
     (f"stele:b,{GOOD},", 'aggregate id "stele:b": the beginning stele: is reserved'),
     (f"{'x' * 1025},{GOOD},", "1 to 1024 bytes"),
     (f"b,{GOOD},{'n' * 1000001}", "larger than"),
@@ -103,7 +103,7 @@ def a_file_that_is_wrong_throughout_is_not_a_hundred_thousand_lines():
         assert len(said) == 24, done.err
         assert said[0].startswith(f"{path}:3: ") and said[19].startswith(f"{path}:22: "), done.err
         done.says(f"{path}: and 29981 more lines:", "  29980 as line 23: ", "  1 as line 30003: 2 cells",
-                  f"{path}: 1 events published, 30001 bad lines")
+                  f"{path}: 1 event published, 30001 bad lines")
         assert aggregate.ids() == ["good"]
 
 
@@ -124,7 +124,7 @@ def strict_publishes_nothing_after_a_bad_line():
         of = Aggregate(program)
         bad = lines(HEADER, f"a,{GOOD},", "b,never", f"c,{GOOD},")
         done = of.publish("--strict", "--format", "csv", stdin=bad).exits(1)
-        done.says("standard input:3: ", "1 events published, 1 bad lines", "fix that line and continue with --skip 1\n")
+        done.says("standard input:3: ", "1 event published, 1 bad line", "fix that line and continue with --skip 1\n")
         assert of.ids() == ["a"], of.ids()
         mended = lines(HEADER, f"a,{GOOD},", f"b,{GOOD},", f"c,{GOOD},")
         of.publish("--strict", "--skip", "1", "--format", "csv", stdin=mended).exits(0)
@@ -137,7 +137,7 @@ def skipped_lines_are_not_looked_at():
     with stele() as program:
         of = Aggregate(program)
         text = lines(HEADER, "bad", f"b,{GOOD},", f"c,{GOOD},")
-        of.publish("--skip", "2", "--format", "csv", stdin=text).exits(0).says("1 events published")
+        of.publish("--skip", "2", "--format", "csv", stdin=text).exits(0).says("1 event published")
         of.publish("--skip", "9", "--format", "csv", stdin=text).exits(0).says("0 events published")
         assert of.ids() == ["c"], of.ids()
 

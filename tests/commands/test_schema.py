@@ -95,7 +95,17 @@ def generate_writes_c():
         assert sorted(os.listdir(folder)) == ["probed.c", "probed.h"], os.listdir(folder)
         with open(os.path.join(folder, "probed.h")) as header:
             assert "probe_probed" in header.read()
-        program.call("schema", "generate", PROBED, "-o", "/nowhere/at/all").exits(1).says("/nowhere/at/all")
+        deep = os.path.join(program.folder, "not yet", "there")
+        program.call("schema", "generate", PROBED, "-o", deep).exits(0)
+        assert sorted(os.listdir(deep)) == ["probed.c", "probed.h"], os.listdir(deep)
+        below = os.path.join(folder, "probed.h", "x")
+        program.call("schema", "generate", PROBED, "-o", below).exits(1).says(below, "Not a directory")
+        program.call("schema", "generate", PROBED, "-o", "").exits(2).says("--output wants a folder")
+        array = os.path.join(program.folder, "array.avsc")
+        with open(array, "w") as file:
+            file.write('{"type": "array", "items": "int"}')
+        program.call("schema", "generate", array, "-o", folder).exits(1).says(
+            f"{array}: code is generated for a record")
 
 
 if __name__ == "__main__":

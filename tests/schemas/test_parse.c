@@ -109,6 +109,8 @@ static const struct {
     {"{'type':'fixed','name':'F','size':1.5}", "no \"size\""},
     {"{'type':'fixed','name':'F','size':4294967296}", "no \"size\""},
     {"{'type':'fixed','size':1}", "this fixed has no \"name\""},
+    {"{'type':'fixed','name':7,'size':1}", "the \"name\" of this fixed is no string"},
+    {"{'type':'fixed','name':'a\\u0000b','size':1}", "the \"name\" of this fixed is no string"},
     {"{'type':'enum','name':'E'}", "no array of \"symbols\""},
     {"{'type':'enum','name':'E','symbols':['A','B','A']}", "has the symbol A twice"},
     {"{'type':'enum','name':'E','symbols':['A-B']}", "\"A-B\" cannot be a symbol of E"},
