@@ -80,7 +80,12 @@ static stele_status keep(stele_arguments *arguments, const stele_option *option,
     given one = {.option = option, .value = value};
     stele_status status = STELE_OK;
     if (option->kind == STELE_OPTION_INT) status = check_int(option, value, &one.number, err);
-    if (option->kind == STELE_OPTION_TEXT && option->choices != NULL)
+    /* As of a variable that is not set: --instance "$HOSTNAME". */
+    else if (value != NULL && value[0] == '\0')
+        status =
+            stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
+                       "--%s: expected %s, and not an empty word", option->name, option->value);
+    else if (option->kind == STELE_OPTION_TEXT && option->choices != NULL)
         status = check_choice(option, value, err);
     if (status < 0) return status;
     arguments->given[arguments->given_count++] = one;

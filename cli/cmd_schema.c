@@ -102,9 +102,6 @@ stele_exit stele_cmd_schema_generate(stele_cli *cli, const stele_arguments *argu
 {
     stele_error err = {0};
     const char *folder = stele_arguments_text(arguments, "output", ".");
-    if (folder[0] == '\0')
-        return stele_cli_fail(cli, STELE_EXIT_USAGE,
-                              "schema generate: --output wants a folder, and not an empty word");
     if (!make_folder(folder))
         return stele_cli_fail(cli, STELE_EXIT_FAILED, "--output %s: cannot be made: %s", folder,
                               strerror(errno));

@@ -268,6 +268,12 @@ stele_exit stele_cmd_schema_get(stele_cli *cli, const stele_arguments *arguments
     const char *text = stele_arguments_operand(arguments, 1);
     bool is_id =
         text == NULL && stele_parse_int64(stele_text(what), 1, INT32_MAX, &id, NULL) == STELE_OK;
+    if (text == NULL && !is_id && what[strspn(what, "0123456789")] == '\0')
+        return stele_cli_fail(
+            cli, STELE_EXIT_USAGE,
+            "schema get: ID %s: expected a number from 1 to %d; a subject that is "
+            "called so wants a VERSION",
+            what, INT32_MAX);
     if (text != NULL && strcmp(text, "latest") != 0 &&
         stele_parse_int64(stele_text(text), 1, INT32_MAX, &version, NULL) < 0)
         return stele_cli_fail(cli, STELE_EXIT_USAGE,

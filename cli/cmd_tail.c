@@ -195,6 +195,9 @@ stele_exit stele_cmd_tail(stele_cli *cli, const stele_arguments *arguments)
     stele_error err = {0};
     if (parse_from(stele_arguments_text(arguments, "from", NULL), &from, &err) < 0)
         return stele_cli_fail(cli, STELE_EXIT_USAGE, "tail: %s", err.text);
+    if (from.is_given && stele_arguments_int(arguments, "lines", 0) > 0)
+        return stele_cli_fail(cli, STELE_EXIT_USAGE,
+                              "tail: --lines goes without --from: it counts from the end");
     stele_client *client = stele_cli_client(cli);
     if (client == NULL) return STELE_EXIT_FAILED;
     STELE_AUTO(char)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # stele_generate(TARGET [PREFIX NAME_] [SCHEMAS] SCHEMA…)
 #   C structs and codecs from Avro schemas: compiled into TARGET, which includes them as "<file>.h".
-#   Made anew when a schema changes. In the order given, a schema may use names of those before it.
+#   Made again when a schema changes. In the order given, a schema may use names of those before it.
 #   PREFIX is put in front of every C name and of the files' names, "NAME_<file>.h": two versions of an
 #   event in one program need it.
 function(stele_generate target)
@@ -20,7 +20,7 @@ function(stele_generate target)
     set(command stele-generate)
   endif()
   set(prefix "")
-  if(G_PREFIX)
+  if(NOT "${G_PREFIX}" STREQUAL "") # NO is a prefix, too
     set(prefix --prefix ${G_PREFIX})
   endif()
   set(earlier "")

@@ -114,9 +114,8 @@ static stele_status check_name(const stele_config_entry *entry, const stele_conf
         return fail(entry, err, text);
     }
     if (!section->is_repeated && entry->name.data != NULL) {
-        stele_message_format(text, sizeof text,
-                             "section [%s] has no name behind it, but there is %s", section->name,
-                             stele_quote(entry->name).text);
+        stele_message_format(text, sizeof text, "section [%s] takes no name, but there is %s",
+                             section->name, stele_quote(entry->name).text);
         return fail(entry, err, text);
     }
     return STELE_OK;

@@ -20,6 +20,9 @@ enum { PIECE_SIZE = 64 * 1024 };
 stele_status stele_file_read(const char *path, size_t size_max, stele_buffer *out, stele_error *err)
 {
     STELE_AUTO(FILE) file = fopen(path, "rbe");
+    if (file == NULL && path[0] == '\0')
+        return stele_fail_cause(err, STELE_E_NOT_FOUND, STELE_NEXT_STOP, errno,
+                                "a file's name is empty");
     if (file == NULL) {
         return stele_fail_cause(err, STELE_E_NOT_FOUND, STELE_NEXT_STOP, errno,
                                 "%s cannot be opened: %s", path, strerror(errno));

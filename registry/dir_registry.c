@@ -46,7 +46,8 @@ static void close_dir(stele_registry *self)
 static stele_status no_access(const char *path, stele_error *err)
 {
     stele_status status = errno == ENOENT ? STELE_E_NOT_FOUND : STELE_E_INVALID;
-    return stele_fail_cause(err, status, STELE_NEXT_STOP, errno, "%s: %s", path, strerror(errno));
+    return stele_fail_cause(err, status, STELE_NEXT_STOP, errno, "registry dir:%s: %s", path,
+                            strerror(errno));
 }
 
 /* ---- files ---- */
@@ -174,7 +175,8 @@ static bool parse_file(dir_registry *registry, size_t index, const stele_schema 
                               &file->failure) == STELE_OK;
 }
 
-/* First the schemas without references, then those that refer to them, until no more can be parsed. */
+/* First the schemas without references, then those that refer to them, until no more can be parsed.
+ */
 static void parse_files(dir_registry *registry)
 {
     for (size_t i = 0; i < registry->count; i++)

@@ -289,9 +289,10 @@ static stele_status check_subject(const char *subject, stele_error *err)
     for (size_t i = 0; i < size; i++)
         is_fine = is_fine && (unsigned char)subject[i] >= ' ';
     if (is_fine) return STELE_OK;
-    return stele_fail_cause(err, STELE_E_INVALID, STELE_NEXT_REJECT, STELE_API_BAD_SCHEMA,
-                            "subject %s: 1 to %d bytes of UTF-8 without control characters",
-                            stele_quote(stele_text(subject)).text, STELE_REGISTRY_SUBJECT_MAX);
+    return stele_fail_cause(
+        err, STELE_E_INVALID, STELE_NEXT_REJECT, STELE_API_BAD_SCHEMA,
+        "the subject %s is not 1 to %d bytes of UTF-8 without control characters",
+        stele_quote(stele_text(subject)).text, STELE_REGISTRY_SUBJECT_MAX);
 }
 
 /* Registered already, as far as has been read? An id never changes, so that is enough. */

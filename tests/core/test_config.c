@@ -197,7 +197,7 @@ static void a_wrong_file_says_where_and_what(void **state)
          ":2: worker.assignment: \"cooperative|eager\" is not one of cooperative|eager"},
         {"[worker]\nthreads = 1\n\nthreads = 2", ":4: threads is set already: "},
         {"[kafka]\nclient.id = 1\nclient.id = 2", ":3: client.id is set already: "},
-        {"[worker one]\n", ":1: section [worker] has no name behind it, but there is \"one\""},
+        {"[worker one]\n", ":1: section [worker] takes no name, but there is \"one\""},
         {"[projection]\n", ":1: [projection] needs a name: [projection NAME]"},
         {"[projection a b]\n", ":1: the name in [projection NAME] has letters, digits, . _ and -"},
         {"[projection a]\nsnapshot_events = -1",

@@ -59,6 +59,8 @@ static void what_cannot_be_read_says_why(void **state)
     assert_int_equal(stele_file_read("/nonexistent/x", 10, &out, &err), STELE_E_NOT_FOUND);
     assert_int_equal(err.cause, ENOENT);
     assert_string_equal(err.text, "/nonexistent/x cannot be opened: No such file or directory");
+    assert_int_equal(stele_file_read("", 10, &out, &err), STELE_E_NOT_FOUND);
+    assert_string_equal(err.text, "a file's name is empty");
     assert_int_equal(stele_file_read("/tmp", 10, &out, &err), STELE_E_NOT_FOUND);
     assert_int_equal(err.cause, EISDIR);
 }
