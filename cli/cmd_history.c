@@ -33,12 +33,12 @@ static void history_clear(history *h)
 }
 STELE_VALUE_SCOPE(history, history_clear);
 
-static stele_status print_event(history *h, stele_partition partition, const stele_record *record,
+static stele_status print_event(history *h, const stele_batch *batch, const stele_record *record,
                                 stele_error *err)
 {
     stele_buffer_reset(&h->line);
     stele_status status =
-        stele_event_lines_write(h->lines, partition, record, ++h->version, &h->line, err);
+        stele_event_lines_write(h->lines, batch, record, ++h->version, &h->line, err);
     if (status < 0) return status;
     stele_cli_print_json(h->cli->out, stele_buffer_view(&h->line));
     h->printed++;
@@ -52,7 +52,7 @@ static int take_batch(void *context, const stele_batch *batch, stele_error *err)
         const stele_record *record = &batch->records[i];
         if (!stele_bytes_equal(record->key, h->id)) continue;
         if (batch->partition.index == h->home) {
-            stele_status status = print_event(h, batch->partition, record, err);
+            stele_status status = print_event(h, batch, record, err);
             if (status < 0) return status;
         } else {
             h->strays++;
@@ -100,7 +100,7 @@ stele_exit stele_cmd_history(stele_cli *cli, const stele_arguments *arguments)
         return stele_cli_fail_topic(cli, aggregate, &err);
     h.partitions = found.partitions;
     h.home = stele_log_partition_of(h.id, found.partitions);
-    h.lines = stele_event_lines_new(h.log, stele_client_registry(client), cli->timeout_ms);
+    h.lines = stele_event_lines_new(stele_client_registry(client), cli->timeout_ms);
     int64_t first;
     if (stele_first_version(cli, (stele_partition){topic, h.home}, h.id, &first, &err) < 0)
         return stele_cli_fail_error(cli, &err);

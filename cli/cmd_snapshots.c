@@ -44,13 +44,13 @@ static void append_hex(stele_buffer *line, stele_bytes bytes)
     stele_buffer_push(line, '"');
 }
 
-static void print_record(listing *l, stele_partition partition, const stele_record *record)
+static void print_record(const listing *l, const stele_batch *batch, const stele_record *record)
 {
     STELE_AUTO_VALUE(stele_buffer) line = {0};
     stele_header headers[8];
-    size_t count = stele_log_record_headers(l->log, record, headers, 8);
+    size_t count = stele_log_batch_headers(batch, record, headers, 8);
     stele_buffer_format(&line, "{\"partition\":%" PRId32 ",\"offset\":%" PRId64 ",\"key\":",
-                        partition.index, record->offset);
+                        batch->partition.index, record->offset);
     stele_show_json(&line, record->key);
     stele_buffer_append(&line, stele_text(",\"headers\":{"));
     for (size_t i = 0; i < count && i < 8; i++) {
@@ -68,7 +68,7 @@ static int print_batch(void *context, const stele_batch *batch, stele_error *err
 {
     (void)err;
     for (size_t i = 0; i < batch->count; i++)
-        print_record(context, batch->partition, &batch->records[i]);
+        print_record(context, batch, &batch->records[i]);
     return STELE_OK;
 }
 

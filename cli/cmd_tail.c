@@ -87,8 +87,7 @@ static int take_batch(void *context, const stele_batch *batch, stele_error *err)
     for (size_t i = 0; i < batch->count; i++) {
         const stele_record *record = &batch->records[i];
         stele_buffer_reset(&t->line);
-        stele_status status =
-            stele_event_lines_write(t->lines, batch->partition, record, 0, &t->line, err);
+        stele_status status = stele_event_lines_write(t->lines, batch, record, 0, &t->line, err);
         if (status < 0 && err->next != STELE_NEXT_REJECT) return status;
         look_for_stray(t, batch->partition, record);
         if (status < 0)
@@ -212,7 +211,7 @@ stele_exit stele_cmd_tail(stele_cli *cli, const stele_arguments *arguments)
         .keep_max = (size_t)stele_arguments_int(arguments, "lines", 10),
     };
     t.kept = stele_alloc_array(t.keep_max + 1, sizeof *t.kept);
-    t.lines = stele_event_lines_new(t.log, stele_client_registry(client), cli->timeout_ms);
+    t.lines = stele_event_lines_new(stele_client_registry(client), cli->timeout_ms);
     if (find_starts(&t, &err) < 0)
         return stele_cli_fail_topic(cli, stele_arguments_operand(arguments, 0), &err);
 

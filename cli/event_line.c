@@ -13,14 +13,12 @@
 #include "core/date.h"
 
 struct stele_event_lines {
-    stele_log *log;
     stele_value_reader *reader;
 };
 
-stele_event_lines *stele_event_lines_new(stele_log *log, stele_registry *registry, int timeout_ms)
+stele_event_lines *stele_event_lines_new(stele_registry *registry, int timeout_ms)
 {
     stele_event_lines *lines = stele_alloc(sizeof *lines);
-    lines->log = log;
     lines->reader = stele_value_reader_new(registry, timeout_ms);
     return lines;
 }
@@ -32,11 +30,11 @@ void stele_event_lines_free(stele_event_lines *lines)
     free(lines);
 }
 
-static void append_header(stele_event_lines *lines, const stele_record *record, const char *name,
+static void append_header(const stele_batch *batch, const stele_record *record, const char *name,
                           bool number, stele_buffer *out)
 {
     stele_bytes value;
-    if (!stele_log_record_header(lines->log, record, name, &value) || value.data == NULL) {
+    if (!stele_log_batch_header(batch, record, name, &value) || value.data == NULL) {
         stele_buffer_append(out, stele_text("null"));
         return;
     }
@@ -61,26 +59,24 @@ static void append_time(int64_t time_ms, stele_buffer *out)
     stele_buffer_format(out, "\"%s\"", text);
 }
 
-static void append_head(stele_event_lines *lines, stele_partition partition,
-                        const stele_record *record, const char *type, int64_t version,
-                        stele_buffer *out)
+static void append_head(const stele_batch *batch, const stele_record *record, const char *type,
+                        int64_t version, stele_buffer *out)
 {
     stele_buffer_format(out, "{\"type\":\"%s\",\"event_id\":", type);
-    append_header(lines, record, "ce_id", false, out);
+    append_header(batch, record, "ce_id", false, out);
     stele_buffer_append(out, stele_text(",\"id\":"));
     stele_show_json(out, record->key);
     stele_buffer_append(out, stele_text(",\"version\":"));
     if (version > 0)
         stele_buffer_format(out, "%" PRId64, version);
     else
-        append_header(lines, record, "ce_aggregateversion", true, out);
+        append_header(batch, record, "ce_aggregateversion", true, out);
     append_time(record->timestamp_ms, out);
-    stele_buffer_format(out,
-                        ",\"position\":\"%s/%" PRId32 "/%" PRId64 "\",\"data\":", partition.topic,
-                        partition.index, record->offset);
+    stele_buffer_format(out, ",\"position\":\"%s/%" PRId32 "/%" PRId64 "\",\"data\":",
+                        batch->partition.topic, batch->partition.index, record->offset);
 }
 
-stele_status stele_event_lines_write(stele_event_lines *lines, stele_partition partition,
+stele_status stele_event_lines_write(stele_event_lines *lines, const stele_batch *batch,
                                      const stele_record *record, int64_t version, stele_buffer *out,
                                      stele_error *err)
 {
@@ -96,8 +92,9 @@ stele_status stele_event_lines_write(stele_event_lines *lines, stele_partition p
         status = stele_value_reader_read(lines->reader, record->value, &type, &value, &cause);
     if (status < 0)
         return stele_fail(err, status, cause.next, "%s/%" PRId32 "/%" PRId64 ": not an event: %s",
-                          partition.topic, partition.index, record->offset, cause.text);
-    append_head(lines, partition, record, type->name, version, out);
+                          batch->partition.topic, batch->partition.index, record->offset,
+                          cause.text);
+    append_head(batch, record, type->name, version, out);
     status = stele_json_write(type, value, STELE_JSON_PLAIN, out, err);
     stele_buffer_push(out, '}');
     return status;

@@ -85,7 +85,7 @@ static int take(void *context, const stele_batch *batch, stele_error *err)
     for (size_t i = 0; i < batch->count && f->missing > 0; i++) {
         stele_bytes text;
         stele_uuid id;
-        if (!stele_log_record_header(f->log, &batch->records[i], "ce_id", &text)) continue;
+        if (!stele_log_batch_header(batch, &batch->records[i], "ce_id", &text)) continue;
         if (stele_uuid_parse(text, &id, NULL) < 0) continue;
         bool *seen = stele_table_find(f->ids, stele_bytes_of(&id, sizeof id));
         if (seen == NULL || *seen) continue;

@@ -61,54 +61,52 @@ stele_status stele_log_reader_open(stele_log *log, const stele_log_reader_option
 
 void stele_log_reader_close(stele_log_reader *reader)
 {
-    if (reader != NULL) reader->ops->reader_close(reader);
+    if (reader != NULL) reader->ops->close(reader);
 }
 
 stele_status stele_log_reader_start(stele_log_reader *reader, stele_partition partition,
                                     int64_t offset, stele_error *err)
 {
-    return reader->ops->reader_start(reader, partition, offset, err);
+    return reader->ops->start(reader, partition, offset, err);
 }
 
 void stele_log_reader_stop(stele_log_reader *reader, stele_partition partition)
 {
-    reader->ops->reader_stop(reader, partition);
+    reader->ops->stop(reader, partition);
 }
 
 void stele_log_reader_hold(stele_log_reader *reader, stele_partition partition, bool held)
 {
-    reader->ops->reader_hold(reader, partition, held);
+    reader->ops->hold(reader, partition, held);
 }
 
 stele_status stele_log_reader_next(stele_log_reader *reader, int timeout_ms, stele_batch *out,
                                    stele_error *err)
 {
-    return reader->ops->reader_next(reader, timeout_ms, out, err);
+    return reader->ops->next(reader, timeout_ms, out, err);
+}
+
+void stele_log_reader_wake(stele_log_reader *reader)
+{
+    reader->ops->wake(reader);
 }
 
 /* What a batch's self points to begins with the operations, as every object does. */
-void stele_log_reader_wake(stele_log_reader *reader)
+static const stele_reader_ops *ops_of(const stele_batch *batch)
 {
-    reader->ops->reader_wake(reader);
+    return *(const stele_reader_ops *const *)batch->self;
 }
 
 void stele_log_batch_release(stele_batch *batch)
 {
-    if (batch->self != NULL) (*(const stele_log_ops *const *)batch->self)->batch_release(batch);
+    if (batch->self != NULL) ops_of(batch)->batch_release(batch);
     *batch = (stele_batch){0};
-}
-
-size_t stele_log_record_headers(stele_log *log, const stele_record *record, stele_header *out,
-                                size_t max)
-{
-    return log->ops->record_headers(log, record, out, max);
 }
 
 size_t stele_log_batch_headers(const stele_batch *batch, const stele_record *record,
                                stele_header *out, size_t max)
 {
-    const stele_log_ops *ops = *(const stele_log_ops *const *)batch->self;
-    return ops->record_headers(NULL, record, out, max);
+    return ops_of(batch)->batch_headers(batch, record, out, max);
 }
 
 static bool find_last(const stele_header *headers, size_t count, const char *name, stele_bytes *out)
@@ -122,16 +120,16 @@ static bool find_last(const stele_header *headers, size_t count, const char *nam
     return false;
 }
 
-bool stele_log_record_header(stele_log *log, const stele_record *record, const char *name,
-                             stele_bytes *out)
+bool stele_log_batch_header(const stele_batch *batch, const stele_record *record, const char *name,
+                            stele_bytes *out)
 {
     stele_header few[32];
     size_t few_max = sizeof few / sizeof *few;
-    size_t count = log->ops->record_headers(log, record, few, few_max);
+    size_t count = stele_log_batch_headers(batch, record, few, few_max);
     if (count <= few_max) return find_last(few, count, name, out);
 
     stele_header *many = stele_alloc_array(count, sizeof *many);
-    log->ops->record_headers(log, record, many, count);
+    stele_log_batch_headers(batch, record, many, count);
     bool found = find_last(many, count, name, out);
     free(many);
     return found;
@@ -147,23 +145,23 @@ stele_status stele_log_member_open(stele_log *log, const stele_log_member_option
 
 stele_status stele_log_member_poll(stele_log_member *member, int timeout_ms, stele_error *err)
 {
-    return member->ops->member_poll(member, timeout_ms, err);
+    return member->ops->poll(member, timeout_ms, err);
 }
 
 stele_status stele_log_member_problem(stele_log_member *member, stele_error *err)
 {
-    return member->ops->member_problem(member, err);
+    return member->ops->problem(member, err);
 }
 
 stele_log_group *stele_log_member_group(stele_log_member *member)
 {
-    return member->ops->member_group(member);
+    return member->ops->group(member);
 }
 
 stele_status stele_log_member_commit(stele_log_member *member, stele_partition partition,
                                      int64_t offset, stele_error *err)
 {
-    return member->ops->member_commit(member, partition, offset, err);
+    return member->ops->commit(member, partition, offset, err);
 }
 
 stele_status stele_log_group_describe(stele_log *log, const char *group, int timeout_ms,
@@ -181,7 +179,7 @@ void stele_log_group_free(stele_log_group *group)
 
 void stele_log_member_close(stele_log_member *member, int timeout_ms)
 {
-    if (member != NULL) member->ops->member_close(member, timeout_ms);
+    if (member != NULL) member->ops->close(member, timeout_ms);
 }
 
 stele_status stele_log_group_offset(stele_log *log, const char *group, stele_partition partition,
@@ -207,12 +205,12 @@ stele_status stele_log_producer_open(stele_log *log, const stele_log_producer_op
 
 void stele_log_producer_close(stele_log_producer *producer)
 {
-    if (producer != NULL) producer->ops->producer_close(producer);
+    if (producer != NULL) producer->ops->close(producer);
 }
 
 void stele_log_producer_abandon(stele_log_producer *producer)
 {
-    if (producer != NULL) producer->ops->producer_abandon(producer);
+    if (producer != NULL) producer->ops->abandon(producer);
 }
 
 stele_status stele_log_producer_put(stele_log_producer *producer, const stele_log_entry *entry,
@@ -223,7 +221,7 @@ stele_status stele_log_producer_put(stele_log_producer *producer, const stele_lo
 
 stele_status stele_log_producer_poll(stele_log_producer *producer, int timeout_ms, stele_error *err)
 {
-    return producer->ops->producer_poll(producer, timeout_ms, err);
+    return producer->ops->poll(producer, timeout_ms, err);
 }
 
 stele_status stele_log_producer_flush(stele_log_producer *producer, int timeout_ms,

@@ -53,7 +53,7 @@ typedef struct stele_record {
     int64_t timestamp_ms; /* Unix time; -1 if the record has none */
     stele_bytes key;
     stele_bytes value;
-    const void *headers; /* opaque; read with stele_log_record_header */
+    const void *headers; /* opaque; read with stele_log_batch_header */
 } stele_record;
 
 /**
@@ -139,18 +139,16 @@ void stele_log_reader_wake(stele_log_reader *reader);
 void stele_log_batch_release(stele_batch *batch);
 
 /**
- * The last header of that name. Costs a parse of the headers: not for the hot path.
+ * The last header of that name of a record of `batch`. Costs a parse of the headers: not for the
+ * hot path.
  * @param out  view, valid until the batch is released
  * @return false if there is none
  */
-bool stele_log_record_header(stele_log *log, const stele_record *record, const char *name,
-                             stele_bytes *out);
+bool stele_log_batch_header(const stele_batch *batch, const stele_record *record, const char *name,
+                            stele_bytes *out);
 
-/** All headers in order. @return how many there are, at most `max` filled (views until release). */
-size_t stele_log_record_headers(stele_log *log, const stele_record *record, stele_header *out,
-                                size_t max);
-
-/** The same of a record of `batch`, for those who hold a batch and no log. */
+/** All its headers in order. @return how many there are, at most `max` filled (views until release)
+ */
 size_t stele_log_batch_headers(const stele_batch *batch, const stele_record *record,
                                stele_header *out, size_t max);
 

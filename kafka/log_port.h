@@ -1,49 +1,39 @@
 /* SPDX-License-Identifier: MIT
- * The inside of the log port: the operations that an implementation provides. Included by
- * implementations and by log.c, which forwards; everybody else includes kafka/log.h. */
+ * The inside of the log port: the operations that an implementation provides, in one table for
+ * each noun. Included by implementations and by log.c, which forwards; everybody else includes
+ * kafka/log.h. */
 #ifndef STELE_KAFKA_LOG_PORT_H
 #define STELE_KAFKA_LOG_PORT_H
 
 #include "kafka/log.h"
 
-typedef struct stele_log_ops {
-    void (*free)(stele_log *log);
-    bool (*is_up)(stele_log *log);
-    stele_status (*last_problem)(stele_log *log, stele_error *err); /* NULL: there never is one */
-
-    stele_status (*reader_open)(stele_log *, const stele_log_reader_options *, stele_log_reader **,
-                                stele_error *);
-    void (*reader_close)(stele_log_reader *);
-    stele_status (*reader_start)(stele_log_reader *, stele_partition, int64_t, stele_error *);
-    void (*reader_stop)(stele_log_reader *, stele_partition);
-    void (*reader_hold)(stele_log_reader *, stele_partition, bool);
-    void (*reader_wake)(stele_log_reader *);
-    stele_status (*reader_next)(stele_log_reader *, int, stele_batch *, stele_error *);
+/* A reader and the batches it hands out. */
+typedef struct stele_reader_ops {
+    void (*close)(stele_log_reader *);
+    stele_status (*start)(stele_log_reader *, stele_partition, int64_t, stele_error *);
+    void (*stop)(stele_log_reader *, stele_partition);
+    void (*hold)(stele_log_reader *, stele_partition, bool);
+    void (*wake)(stele_log_reader *);
+    stele_status (*next)(stele_log_reader *, int, stele_batch *, stele_error *);
+    size_t (*batch_headers)(const stele_batch *, const stele_record *, stele_header *, size_t);
     void (*batch_release)(stele_batch *);
-    size_t (*record_headers)(stele_log *or_null, const stele_record *, stele_header *, size_t);
+} stele_reader_ops;
 
-    stele_status (*member_open)(stele_log *, const stele_log_member_options *, stele_log_member **,
-                                stele_error *);
-    stele_status (*member_poll)(stele_log_member *, int, stele_error *);
-    stele_status (*member_problem)(stele_log_member *, stele_error *);
-    stele_log_group *(*member_group)(stele_log_member *);
-    stele_status (*member_commit)(stele_log_member *, stele_partition, int64_t, stele_error *);
+/* A member and the groups it captures. */
+typedef struct stele_member_ops {
+    void (*close)(stele_log_member *, int);
+    stele_status (*poll)(stele_log_member *, int, stele_error *);
+    stele_status (*problem)(stele_log_member *, stele_error *);
+    stele_status (*commit)(stele_log_member *, stele_partition, int64_t, stele_error *);
+    stele_log_group *(*group)(stele_log_member *);
     void (*group_free)(stele_log_group *);
-    void (*member_close)(stele_log_member *, int);
-    stele_status (*group_offset)(stele_log *, const char *, stele_partition, int, int64_t *,
-                                 stele_error *);
-    stele_status (*group_describe)(stele_log *, const char *, int,
-                                   void (*)(void *, const stele_log_group_member *), void *,
-                                   stele_error *);
-    stele_status (*group_offset_set)(stele_log *, const char *, stele_partition, int64_t, int,
-                                     stele_error *);
+} stele_member_ops;
 
-    stele_status (*producer_open)(stele_log *, const stele_log_producer_options *,
-                                  stele_log_producer **, stele_error *);
-    void (*producer_close)(stele_log_producer *);
-    void (*producer_abandon)(stele_log_producer *);
+typedef struct stele_producer_ops {
+    void (*close)(stele_log_producer *);
+    void (*abandon)(stele_log_producer *);
     stele_status (*put)(stele_log_producer *, const stele_log_entry *, stele_error *);
-    stele_status (*producer_poll)(stele_log_producer *, int, stele_error *);
+    stele_status (*poll)(stele_log_producer *, int, stele_error *);
     stele_status (*flush)(stele_log_producer *, int, stele_error *);
     stele_status (*init)(stele_log_producer *, const char *, int, stele_error *);
     stele_status (*begin)(stele_log_producer *, stele_error *);
@@ -51,6 +41,33 @@ typedef struct stele_log_ops {
                                 int64_t, int, stele_error *);
     stele_status (*commit)(stele_log_producer *, int, stele_error *);
     stele_status (*abort)(stele_log_producer *, int, stele_error *);
+} stele_producer_ops;
+
+/* The log, what it is asked, and what it opens: an opened object takes its table from here, so
+ * that a copy of the log's with another one in it stands between. */
+typedef struct stele_log_ops {
+    const stele_reader_ops *reader;
+    const stele_member_ops *member;
+    const stele_producer_ops *producer;
+
+    void (*free)(stele_log *log);
+    bool (*is_up)(stele_log *log);
+    stele_status (*last_problem)(stele_log *log, stele_error *err); /* NULL: there never is one */
+
+    stele_status (*reader_open)(stele_log *, const stele_log_reader_options *, stele_log_reader **,
+                                stele_error *);
+    stele_status (*member_open)(stele_log *, const stele_log_member_options *, stele_log_member **,
+                                stele_error *);
+    stele_status (*producer_open)(stele_log *, const stele_log_producer_options *,
+                                  stele_log_producer **, stele_error *);
+
+    stele_status (*group_offset)(stele_log *, const char *, stele_partition, int, int64_t *,
+                                 stele_error *);
+    stele_status (*group_describe)(stele_log *, const char *, int,
+                                   void (*)(void *, const stele_log_group_member *), void *,
+                                   stele_error *);
+    stele_status (*group_offset_set)(stele_log *, const char *, stele_partition, int64_t, int,
+                                     stele_error *);
 
     stele_status (*topic_create)(stele_log *, const stele_log_topic_options *, int, stele_error *);
     stele_status (*topic_delete)(stele_log *, const char *, int, stele_error *);
@@ -64,22 +81,23 @@ typedef struct stele_log_ops {
     stele_status (*offset_at)(stele_log *, stele_partition, int64_t, int, int64_t *, stele_error *);
 } stele_log_ops;
 
-/* Every object of an implementation begins with its ops, so that one call finds them. */
+/* Every object of an implementation begins with its ops, so that one call finds them. What a
+ * batch's self points to begins with its reader's. */
 struct stele_log {
     const stele_log_ops *ops;
     stele_runtime runtime;
 };
 struct stele_log_reader {
-    const stele_log_ops *ops;
+    const stele_reader_ops *ops;
 };
 struct stele_log_member {
-    const stele_log_ops *ops;
+    const stele_member_ops *ops;
 };
 struct stele_log_producer {
-    const stele_log_ops *ops;
+    const stele_producer_ops *ops;
 };
 struct stele_log_group {
-    const stele_log_ops *ops;
+    const stele_member_ops *ops;
 };
 
 /** What member_problem says where the assignors differ. @return STELE_E_CONFLICT */

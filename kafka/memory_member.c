@@ -23,7 +23,7 @@ stele_status stele_memory_member_open(stele_log *base, const stele_log_member_op
                           options->group);
 
     memory_member *self = stele_alloc(sizeof *self);
-    self->base.ops = base->ops;
+    self->base.ops = base->ops->member;
     self->log = log;
     self->topics = stele_alloc_array(count, sizeof *self->topics);
     self->topic_count = count;

@@ -41,7 +41,7 @@ stele_status stele_memory_producer_open(stele_log *base, const stele_log_produce
     (void)err;
     memory_log *log = (memory_log *)base;
     memory_producer *self = stele_alloc(sizeof *self);
-    self->base.ops = base->ops;
+    self->base.ops = base->ops->producer;
     self->log = log;
     self->delivered = options->delivered;
     self->context = options->context;

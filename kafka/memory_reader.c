@@ -12,7 +12,7 @@ enum { BATCH_DEFAULT = 1024 };
 
 /* A batch's memory. `ops` first: stele_log_batch_release finds it there. */
 typedef struct box {
-    const stele_log_ops *ops;
+    const stele_reader_ops *ops;
     size_t count;
     stele_record records[];
 } box;
@@ -49,7 +49,7 @@ stele_status stele_memory_reader_open(stele_log *log, const stele_log_reader_opt
     stele_monitor_unlock(&of->monitor);
     if (refused) return stele_fail(err, STELE_E_INTERNAL, STELE_NEXT_STOP, "too many open files");
     reader *self = stele_alloc(sizeof *self);
-    self->base.ops = log->ops;
+    self->base.ops = log->ops->reader;
     self->log = of;
     self->isolation = options->isolation;
     self->batch_max = options->batch_max == 0 ? BATCH_DEFAULT : options->batch_max;
@@ -169,10 +169,10 @@ void stele_memory_batch_release(stele_batch *batch)
     free(full);
 }
 
-size_t stele_memory_record_headers(stele_log *log, const stele_record *record, stele_header *out,
-                                   size_t max)
+size_t stele_memory_batch_headers(const stele_batch *batch, const stele_record *record,
+                                  stele_header *out, size_t max)
 {
-    (void)log;
+    (void)batch;
     const memory_payload *payload = record->headers;
     for (size_t i = 0; i < payload->header_count && i < max; i++)
         out[i] = payload->headers[i];

@@ -356,7 +356,7 @@ stele_status stele_memory_await_up(memory_log *log, stele_deadline deadline, ste
 int64_t stele_memory_now_ns(const memory_log *log);
 int64_t stele_memory_now_ms(const memory_log *log);
 
-/* ---- the operations of stele_log_ops, by file ---- */
+/* ---- the operations of kafka/log_port.h, by file ---- */
 
 /* memory_topic.c */
 stele_status stele_memory_topic_delete(stele_log *log, const char *name, int timeout_ms,
@@ -387,8 +387,8 @@ void stele_memory_reader_wake(stele_log_reader *reader);
 stele_status stele_memory_reader_next(stele_log_reader *reader, int timeout_ms, stele_batch *out,
                                       stele_error *err);
 void stele_memory_batch_release(stele_batch *batch);
-size_t stele_memory_record_headers(stele_log *log, const stele_record *record, stele_header *out,
-                                   size_t max);
+size_t stele_memory_batch_headers(const stele_batch *batch, const stele_record *record,
+                                  stele_header *out, size_t max);
 
 /* memory_member.c */
 stele_status stele_memory_member_open(stele_log *log, const stele_log_member_options *options,

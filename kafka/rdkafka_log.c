@@ -423,40 +423,52 @@ stele_status stele_log_kafka_new(const stele_log_setting *settings, size_t count
     return STELE_OK;
 }
 
-const stele_log_ops stele_rdkafka_ops = {
-    .free = log_free,
-    .is_up = is_up,
-    .last_problem = last_problem,
-    .reader_open = stele_rdkafka_reader_open,
-    .reader_close = stele_rdkafka_reader_close,
-    .reader_start = stele_rdkafka_reader_start,
-    .reader_stop = stele_rdkafka_reader_stop,
-    .reader_hold = stele_rdkafka_reader_hold,
-    .reader_wake = stele_rdkafka_reader_wake,
-    .reader_next = stele_rdkafka_reader_next,
+static const stele_reader_ops reader_ops = {
+    .close = stele_rdkafka_reader_close,
+    .start = stele_rdkafka_reader_start,
+    .stop = stele_rdkafka_reader_stop,
+    .hold = stele_rdkafka_reader_hold,
+    .wake = stele_rdkafka_reader_wake,
+    .next = stele_rdkafka_reader_next,
+    .batch_headers = stele_rdkafka_batch_headers,
     .batch_release = stele_rdkafka_batch_release,
-    .record_headers = stele_rdkafka_record_headers,
-    .member_open = stele_rdkafka_member_open,
-    .member_poll = stele_rdkafka_member_poll,
-    .member_problem = stele_rdkafka_member_problem,
-    .member_group = stele_rdkafka_member_group,
-    .member_commit = stele_rdkafka_member_commit,
-    .group_describe = stele_rdkafka_group_describe,
+};
+
+static const stele_member_ops member_ops = {
+    .close = stele_rdkafka_member_close,
+    .poll = stele_rdkafka_member_poll,
+    .problem = stele_rdkafka_member_problem,
+    .commit = stele_rdkafka_member_commit,
+    .group = stele_rdkafka_member_group,
     .group_free = stele_rdkafka_group_free,
-    .member_close = stele_rdkafka_member_close,
-    .group_offset = stele_rdkafka_group_offset,
-    .group_offset_set = stele_rdkafka_group_offset_set,
-    .producer_open = stele_rdkafka_producer_open,
-    .producer_close = stele_rdkafka_producer_close,
-    .producer_abandon = stele_rdkafka_producer_abandon,
+};
+
+static const stele_producer_ops producer_ops = {
+    .close = stele_rdkafka_producer_close,
+    .abandon = stele_rdkafka_producer_abandon,
     .put = stele_rdkafka_put,
-    .producer_poll = stele_rdkafka_producer_poll,
+    .poll = stele_rdkafka_producer_poll,
     .flush = stele_rdkafka_flush,
     .init = stele_rdkafka_init,
     .begin = stele_rdkafka_begin,
     .send_offset = stele_rdkafka_send_offset,
     .commit = stele_rdkafka_commit,
     .abort = stele_rdkafka_abort,
+};
+
+const stele_log_ops stele_rdkafka_ops = {
+    .reader = &reader_ops,
+    .member = &member_ops,
+    .producer = &producer_ops,
+    .free = log_free,
+    .is_up = is_up,
+    .last_problem = last_problem,
+    .reader_open = stele_rdkafka_reader_open,
+    .member_open = stele_rdkafka_member_open,
+    .producer_open = stele_rdkafka_producer_open,
+    .group_offset = stele_rdkafka_group_offset,
+    .group_describe = stele_rdkafka_group_describe,
+    .group_offset_set = stele_rdkafka_group_offset_set,
     .topic_create = stele_rdkafka_topic_create,
     .topic_delete = stele_rdkafka_topic_delete,
     .topic_describe = stele_rdkafka_topic_describe,

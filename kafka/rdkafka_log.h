@@ -167,7 +167,7 @@ stele_status stele_rdkafka_fail_question(stele_error *err, rdkafka_log *log,
                                          rd_kafka_resp_err_t code, const char *text,
                                          const char *what);
 
-/* ---- the operations of stele_log_ops, by file ---- */
+/* ---- the operations of kafka/log_port.h, by file ---- */
 
 /* rdkafka_reader.c */
 stele_status stele_rdkafka_reader_open(stele_log *log, const stele_log_reader_options *options,
@@ -181,8 +181,8 @@ void stele_rdkafka_reader_wake(stele_log_reader *reader);
 stele_status stele_rdkafka_reader_next(stele_log_reader *reader, int timeout_ms, stele_batch *out,
                                        stele_error *err);
 void stele_rdkafka_batch_release(stele_batch *batch);
-size_t stele_rdkafka_record_headers(stele_log *log, const stele_record *record, stele_header *out,
-                                    size_t max);
+size_t stele_rdkafka_batch_headers(const stele_batch *batch, const stele_record *record,
+                                   stele_header *out, size_t max);
 
 /* rdkafka_member.c */
 stele_status stele_rdkafka_member_open(stele_log *log, const stele_log_member_options *options,
@@ -246,7 +246,7 @@ stele_status stele_rdkafka_group_offset_set(stele_log *log, const char *group,
                                             stele_partition partition, int64_t offset,
                                             int timeout_ms, stele_error *err);
 
-/** The operations; every object of this implementation begins with a pointer to them. */
+/** The operations of the log, with the tables of what it opens. */
 extern const stele_log_ops stele_rdkafka_ops;
 
 #endif

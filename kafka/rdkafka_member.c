@@ -195,7 +195,7 @@ stele_status stele_rdkafka_member_open(stele_log *base, const stele_log_member_o
 {
     rdkafka_log *log = (rdkafka_log *)base;
     member *self = stele_alloc(sizeof *self);
-    self->base.ops = base->ops;
+    self->base.ops = base->ops->member;
     self->events = options->events;
     self->cooperative = !options->eager;
     self->group = stele_strdup(options->group);

@@ -202,7 +202,7 @@ stele_status stele_rdkafka_producer_open(stele_log *base, const stele_log_produc
 
     rdkafka_producer *self = stele_alloc(sizeof *self);
     STELE_AUTO(stele_log_producer) guard = &self->base;
-    self->base.ops = base->ops;
+    self->base.ops = base->ops->producer;
     self->delivered = options->delivered;
     self->context = options->context;
     self->no_gap = options->no_gap;

@@ -27,7 +27,7 @@ enum {
 
 /* A batch's memory. `ops` first: stele_log_batch_release finds it there. */
 typedef struct box {
-    const stele_log_ops *ops;
+    const stele_reader_ops *ops;
     struct reader *reader;
     struct box *next; /* of the reader's free ones */
     rd_kafka_message_t **messages;
@@ -160,7 +160,7 @@ stele_status stele_rdkafka_reader_open(stele_log *base, const stele_log_reader_o
     rdkafka_log *log = (rdkafka_log *)base;
     reader *self = stele_alloc(sizeof *self);
     STELE_AUTO(stele_log_reader) guard = &self->base;
-    self->base.ops = base->ops;
+    self->base.ops = base->ops->reader;
     self->batch_max = options->batch_max == 0 ? BATCH_DEFAULT : options->batch_max;
     self->wakeup = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (self->wakeup < 0)
@@ -491,10 +491,10 @@ stele_status stele_rdkafka_reader_next(stele_log_reader *base, int timeout_ms, s
 
 /* ---- headers ---- */
 
-size_t stele_rdkafka_record_headers(stele_log *log, const stele_record *record, stele_header *out,
-                                    size_t max)
+size_t stele_rdkafka_batch_headers(const stele_batch *batch, const stele_record *record,
+                                   stele_header *out, size_t max)
 {
-    (void)log;
+    (void)batch;
     rd_kafka_headers_t *headers;
     if (rd_kafka_message_headers(record->headers, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR) return 0;
 

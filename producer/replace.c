@@ -85,11 +85,12 @@ static bool is_in_doubt(const search *self)
     return false;
 }
 
-static void match(search *self, stele_table *ids, const stele_record *record)
+static void match(search *self, stele_table *ids, const stele_batch *batch,
+                  const stele_record *record)
 {
     stele_bytes text;
     stele_uuid uuid;
-    if (!stele_log_record_header(self->publisher->log, record, "ce_id", &text)) return;
+    if (!stele_log_batch_header(batch, record, "ce_id", &text)) return;
     if (stele_uuid_parse(text, &uuid, NULL) < 0) return;
     stele_bytes id = stele_bytes_of(uuid.bytes, sizeof uuid.bytes);
     stele_pending **found = stele_table_find(ids, id);
@@ -162,7 +163,7 @@ static stele_status read_batch(search *self, stele_error *err)
     }
     int32_t index = batch.partition.index;
     for (size_t i = 0; i < batch.count; i++)
-        match(self, self->ids[index], &batch.records[i]);
+        match(self, self->ids[index], &batch, &batch.records[i]);
     stele_publisher_partition *own = &self->publisher->partitions[index];
     if (own->settled < batch.next_offset) own->settled = batch.next_offset;
     self->publisher->has_advanced = true;

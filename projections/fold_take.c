@@ -235,8 +235,7 @@ static stele_status restore_one(void *context, const stele_snapshot *snapshot, s
 static stele_status restore(fold_task *task, stele_error *err)
 {
     fold_taking *self = &task->taking;
-    stele_restore_new(&(stele_restore_options){.log = self->log,
-                                               .registry = task->fold->options.registry,
+    stele_restore_new(&(stele_restore_options){.registry = task->fold->options.registry,
                                                .snapshots = task->snapshots,
                                                .source = task->source,
                                                .genesis = task->fold->genesis,

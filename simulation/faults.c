@@ -203,35 +203,35 @@ static bool loses(stele_error *err)
     return lost;
 }
 
-#define AROUND(name, ...)                                                                          \
-    before(#name);                                                                                 \
+#define AROUND(name, operation, ...)                                                               \
+    before(name);                                                                                  \
     bool armed = is_armed();                                                                       \
-    stele_status status = world.inner->name(__VA_ARGS__);                                          \
-    if (armed && !is_armed()) come_together(#name);                                                \
-    return after(#name, status)
+    stele_status status = world.inner->operation(__VA_ARGS__);                                     \
+    if (armed && !is_armed()) come_together(name);                                                 \
+    return after(name, status)
 
 /* Asked twice, where the network repeats what it has lost. */
-#define QUESTION(name, ...)                                                                        \
-    before(#name);                                                                                 \
-    if (loses(err)) return after(#name, STELE_E_TIMED_OUT);                                        \
-    stele_status status = world.inner->name(__VA_ARGS__);                                          \
+#define QUESTION(name, operation, ...)                                                             \
+    before(name);                                                                                  \
+    if (loses(err)) return after(name, STELE_E_TIMED_OUT);                                         \
+    stele_status status = world.inner->operation(__VA_ARGS__);                                     \
     if (status == STELE_OK && loses(err)) status = STELE_E_TIMED_OUT;                              \
-    return after(#name, status)
+    return after(name, status)
 
 static stele_status put(stele_log_producer *producer, const stele_log_entry *entry,
                         stele_error *err)
 {
-    AROUND(put, producer, entry, err);
+    AROUND("put", producer->put, producer, entry, err);
 }
 
 static stele_status producer_poll(stele_log_producer *producer, int timeout_ms, stele_error *err)
 {
-    AROUND(producer_poll, producer, timeout_ms, err);
+    AROUND("producer_poll", producer->poll, producer, timeout_ms, err);
 }
 
 static stele_status flush(stele_log_producer *producer, int timeout_ms, stele_error *err)
 {
-    AROUND(flush, producer, timeout_ms, err);
+    AROUND("flush", producer->flush, producer, timeout_ms, err);
 }
 
 static void remember_fence(const stele_log_producer *producer)
@@ -250,37 +250,38 @@ static stele_status init(stele_log_producer *producer, const char *topic, int ti
     remember_fence(producer);
     int64_t us = stele_stream_below(&world.faults, world.fence_us);
     world.runtime.ops->sleep_ns(world.runtime.self, us * 1000);
-    QUESTION(init, producer, topic, timeout_ms, err);
+    QUESTION("init", producer->init, producer, topic, timeout_ms, err);
 }
 
 static stele_status begin(stele_log_producer *producer, stele_error *err)
 {
-    AROUND(begin, producer, err);
+    AROUND("begin", producer->begin, producer, err);
 }
 
 static stele_status send_offset(stele_log_producer *producer, const stele_log_group *group,
                                 stele_partition partition, int64_t offset, int timeout_ms,
                                 stele_error *err)
 {
-    QUESTION(send_offset, producer, group, partition, offset, timeout_ms, err);
+    QUESTION("send_offset", producer->send_offset, producer, group, partition, offset, timeout_ms,
+             err);
 }
 
 static stele_status commit(stele_log_producer *producer, int timeout_ms, stele_error *err)
 {
-    AROUND(commit, producer, timeout_ms, err);
+    AROUND("commit", producer->commit, producer, timeout_ms, err);
 }
 
 static stele_status abort_transaction(stele_log_producer *producer, int timeout_ms,
                                       stele_error *err)
 {
-    AROUND(abort, producer, timeout_ms, err);
+    AROUND("abort", producer->abort, producer, timeout_ms, err);
 }
 
 static stele_status reader_next(stele_log_reader *reader, int timeout_ms, stele_batch *out,
                                 stele_error *err)
 {
     look_for_ambush("next");
-    stele_status status = world.inner->reader_next(reader, timeout_ms, out, err);
+    stele_status status = world.inner->reader->next(reader, timeout_ms, out, err);
     if (status == STELE_OK && world.registry_lag_ms > 0 &&
         strcmp(out->partition.topic, STELE_REGISTRY_TOPIC) == 0)
         sim_sleep_ms(stele_stream_below(&world.faults, world.registry_lag_ms));
@@ -290,25 +291,25 @@ static stele_status reader_next(stele_log_reader *reader, int timeout_ms, stele_
 static stele_status topic_create(stele_log *log, const stele_log_topic_options *options,
                                  int timeout_ms, stele_error *err)
 {
-    QUESTION(topic_create, log, options, timeout_ms, err);
+    QUESTION("topic_create", topic_create, log, options, timeout_ms, err);
 }
 
 static stele_status topic_describe(stele_log *log, const char *name, int timeout_ms,
                                    stele_log_topic *out, stele_error *err)
 {
-    QUESTION(topic_describe, log, name, timeout_ms, out, err);
+    QUESTION("topic_describe", topic_describe, log, name, timeout_ms, out, err);
 }
 
 static stele_status bounds(stele_log *log, stele_partition partition, stele_isolation isolation,
                            int timeout_ms, int64_t *start, int64_t *end, stele_error *err)
 {
-    QUESTION(bounds, log, partition, isolation, timeout_ms, start, end, err);
+    QUESTION("bounds", bounds, log, partition, isolation, timeout_ms, start, end, err);
 }
 
 static stele_status group_offset(stele_log *log, const char *group, stele_partition partition,
                                  int timeout_ms, int64_t *out, stele_error *err)
 {
-    QUESTION(group_offset, log, group, partition, timeout_ms, out, err);
+    QUESTION("group_offset", group_offset, log, group, partition, timeout_ms, out, err);
 }
 
 static stele_status member_open(stele_log *log, const stele_log_member_options *options,
@@ -323,13 +324,13 @@ static stele_status member_open(stele_log *log, const stele_log_member_options *
 static stele_status member_poll(stele_log_member *member, int timeout_ms, stele_error *err)
 {
     look_for_ambush("member_poll");
-    return world.inner->member_poll(member, timeout_ms, err);
+    return world.inner->member->poll(member, timeout_ms, err);
 }
 
 static void member_close(stele_log_member *member, int timeout_ms)
 {
     look_for_ambush("member_close");
-    world.inner->member_close(member, timeout_ms);
+    world.inner->member->close(member, timeout_ms);
     disown(member);
 }
 
@@ -345,40 +346,51 @@ static stele_status producer_open(stele_log *log, const stele_log_producer_optio
 static void producer_close(stele_log_producer *producer)
 {
     look_for_ambush("producer_close");
-    world.inner->producer_close(producer);
+    world.inner->producer->close(producer);
     disown(producer);
 }
 
 static void producer_abandon(stele_log_producer *producer)
 {
     look_for_ambush("producer_abandon");
-    world.inner->producer_abandon(producer);
+    world.inner->producer->abandon(producer);
     disown(producer);
 }
 
 void sim_stand_between(void)
 {
-    stele_log_ops *ops = &world.ops;
     world.inner = world.log->ops;
+    world.reader_ops = *world.inner->reader;
+    world.reader_ops.next = reader_next;
+
+    stele_member_ops *members = &world.member_ops;
+    *members = *world.inner->member;
+    members->poll = member_poll;
+    members->close = member_close;
+
+    stele_producer_ops *producers = &world.producer_ops;
+    *producers = *world.inner->producer;
+    producers->put = put;
+    producers->poll = producer_poll;
+    producers->flush = flush;
+    producers->init = init;
+    producers->begin = begin;
+    producers->send_offset = send_offset;
+    producers->commit = commit;
+    producers->abort = abort_transaction;
+    producers->close = producer_close;
+    producers->abandon = producer_abandon;
+
+    stele_log_ops *ops = &world.ops;
     *ops = *world.inner;
-    ops->put = put;
-    ops->producer_poll = producer_poll;
-    ops->flush = flush;
-    ops->init = init;
-    ops->begin = begin;
-    ops->send_offset = send_offset;
-    ops->commit = commit;
-    ops->abort = abort_transaction;
-    ops->reader_next = reader_next;
+    ops->reader = &world.reader_ops;
+    ops->member = members;
+    ops->producer = producers;
     ops->topic_create = topic_create;
     ops->topic_describe = topic_describe;
     ops->bounds = bounds;
     ops->group_offset = group_offset;
     ops->member_open = member_open;
-    ops->member_poll = member_poll;
-    ops->member_close = member_close;
     ops->producer_open = producer_open;
-    ops->producer_close = producer_close;
-    ops->producer_abandon = producer_abandon;
     world.log->ops = ops;
 }

@@ -29,8 +29,7 @@ static stele_status read_from(const stele_count_options *options, int32_t index,
 {
     stele_partition snapshots = {options->snapshots, index};
     STELE_AUTO(stele_restore) restore = NULL;
-    stele_restore_new(&(stele_restore_options){.log = options->log,
-                                               .registry = options->registry,
+    stele_restore_new(&(stele_restore_options){.registry = options->registry,
                                                .snapshots = snapshots,
                                                .source = {options->events, index},
                                                .each = skip},

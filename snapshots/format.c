@@ -43,12 +43,12 @@ static bool read_number(const stele_header *header, const char *name, int64_t *o
            stele_parse_int64(header->value, 0, INT64_MAX, out, NULL) == STELE_OK;
 }
 
-stele_status stele_snapshot_read(stele_log *log, const stele_record *record, stele_snapshot *out,
-                                 stele_error *err)
+stele_status stele_snapshot_read(const stele_batch *batch, const stele_record *record,
+                                 stele_snapshot *out, stele_error *err)
 {
     enum { HEADERS_MAX = 16 };
     stele_header headers[HEADERS_MAX];
-    size_t count = stele_log_record_headers(log, record, headers, HEADERS_MAX);
+    size_t count = stele_log_batch_headers(batch, record, headers, HEADERS_MAX);
     stele_snapshot snapshot = {.id = record->key,
                                .value = record->value,
                                .version = -1,

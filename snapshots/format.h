@@ -29,11 +29,11 @@ typedef struct stele_snapshot {
 } stele_snapshot;
 
 /**
- * Take a record apart that is no checkpoint.
+ * Take a record of `batch` apart that is no checkpoint.
  * @return STELE_E_INVALID  headers are missing or not numbers (next = STOP)
  */
-stele_status stele_snapshot_read(stele_log *log, const stele_record *record, stele_snapshot *out,
-                                 stele_error *err);
+stele_status stele_snapshot_read(const stele_batch *batch, const stele_record *record,
+                                 stele_snapshot *out, stele_error *err);
 
 /**
  * May this snapshot come after one of the same aggregate at that version and offset? Later ones are

@@ -142,8 +142,7 @@ static stele_status read_snapshots(stele_past *past, stele_partition source, ste
     stele_restore_free(past->restore);
     stele_table_free(past->known);
     past->known = stele_table_new(sizeof(known), 0);
-    stele_restore_new(&(stele_restore_options){.log = options->log,
-                                               .registry = options->registry,
+    stele_restore_new(&(stele_restore_options){.registry = options->registry,
                                                .snapshots = snapshots,
                                                .source = source,
                                                .genesis = past->genesis,

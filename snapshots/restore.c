@@ -184,13 +184,12 @@ static stele_status take_checkpoint(stele_restore *restore, const stele_record *
 
 /* ---- records ---- */
 
-static stele_status take_snapshot(stele_restore *restore, const stele_record *record,
-                                  stele_error *err)
+static stele_status take_snapshot(stele_restore *restore, const stele_batch *batch,
+                                  const stele_record *record, stele_error *err)
 {
     stele_error failure;
     stele_snapshot snapshot;
-    bool is_read =
-        stele_snapshot_read(restore->options.log, record, &snapshot, &failure) == STELE_OK;
+    bool is_read = stele_snapshot_read(batch, record, &snapshot, &failure) == STELE_OK;
     stele_status status = is_read ? STELE_OK : failure.status;
     if (is_read) status = restore->options.each(restore->options.context, &snapshot, &failure);
     if (status == STELE_OK) {
@@ -221,8 +220,8 @@ static stele_status take_reserved(stele_restore *restore, const stele_record *re
     return STELE_OK;
 }
 
-static stele_status take_record(stele_restore *restore, const stele_record *record,
-                                stele_error *err)
+static stele_status take_record(stele_restore *restore, const stele_batch *batch,
+                                const stele_record *record, stele_error *err)
 {
     if (record->key.data == NULL)
         return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
@@ -231,7 +230,7 @@ static stele_status take_record(stele_restore *restore, const stele_record *reco
     if (stele_bytes_equal(record->key, stele_text(restore->checkpoint_key)))
         return take_checkpoint(restore, record, err);
     if (stele_id_is_reserved(record->key)) return take_reserved(restore, record, err);
-    return take_snapshot(restore, record, err);
+    return take_snapshot(restore, batch, record, err);
 }
 
 stele_status stele_restore_take(stele_restore *restore, const stele_batch *batch, stele_error *err)
@@ -244,7 +243,7 @@ stele_status stele_restore_take(stele_restore *restore, const stele_batch *batch
         const stele_record *record = &batch->records[i];
         if (record->offset < restore->next) continue;
         stele_error failure;
-        if (take_record(restore, record, &failure) < 0)
+        if (take_record(restore, batch, record, &failure) < 0)
             return fail_here(restore, record->offset, &failure, err);
         restore->next = record->offset + 1;
     }

@@ -11,7 +11,6 @@
 typedef struct stele_restore stele_restore;
 
 typedef struct stele_restore_options {
-    stele_log *log;
     stele_registry *registry;
     stele_partition snapshots; /* the partition that is read; names are copied */
     stele_partition source;    /* the events' partition of the same number */

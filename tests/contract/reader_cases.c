@@ -80,9 +80,9 @@ void a_record_comes_with_all_that_was_put(void)
     assert_int_equal(record->timestamp_ms, 1234567890123);
     assert_true(stele_bytes_equal(record->key, stele_text("key")));
     assert_true(stele_bytes_equal(record->value, stele_text("value")));
-    assert_true(stele_log_record_header(the_log, record, "name", &value));
+    assert_true(stele_log_batch_header(&batch, record, "name", &value));
     assert_true(stele_bytes_equal(value, stele_text("header")));
-    assert_false(stele_log_record_header(the_log, record, "nam", &value));
+    assert_false(stele_log_batch_header(&batch, record, "nam", &value));
     stele_log_batch_release(&batch);
     stele_log_reader_close(reader);
 }
@@ -128,14 +128,14 @@ void headers_keep_their_order_and_the_last_of_a_name_is_found(void)
     stele_header found[COUNT_OF(headers)];
     stele_bytes value;
 
-    assert_int_equal(stele_log_record_headers(the_log, batch.records, found, 1), COUNT_OF(headers));
-    assert_int_equal(stele_log_record_headers(the_log, batch.records, found, COUNT_OF(found)),
+    assert_int_equal(stele_log_batch_headers(&batch, batch.records, found, 1), COUNT_OF(headers));
+    assert_int_equal(stele_log_batch_headers(&batch, batch.records, found, COUNT_OF(found)),
                      COUNT_OF(headers));
     for (size_t i = 0; i < COUNT_OF(headers); i++) {
         assert_string_equal(found[i].name, headers[i].name);
         assert_true(stele_bytes_equal(found[i].value, headers[i].value));
     }
-    assert_true(stele_log_record_header(the_log, batch.records, "a", &value));
+    assert_true(stele_log_batch_header(&batch, batch.records, "a", &value));
     assert_true(stele_bytes_equal(value, stele_text("2")));
     stele_log_batch_release(&batch);
     stele_log_reader_close(reader);
@@ -165,7 +165,7 @@ void what_is_put_is_copied(void)
     stele_bytes value;
     assert_true(stele_bytes_equal(batch.records[0].key, stele_text("bytes")));
     assert_true(stele_bytes_equal(batch.records[0].value, stele_text("bytes")));
-    assert_true(stele_log_record_header(the_log, batch.records, "name", &value));
+    assert_true(stele_log_batch_header(&batch, batch.records, "name", &value));
     assert_true(stele_bytes_equal(value, stele_text("bytes")));
     stele_log_batch_release(&batch);
     stele_log_reader_close(reader);

@@ -51,22 +51,19 @@ static const stele_projection balances = {.name = "balances",
                                           .state = &test_account_type,
                                           .handlers = handlers};
 
-static size_t headers_of(stele_log *log, const stele_record *record, stele_header *out, size_t max)
+static size_t headers_of(const stele_batch *batch, const stele_record *record, stele_header *out,
+                         size_t max)
 {
-    (void)log;
+    (void)batch;
     const cell *of = record->headers;
     for (size_t i = 0; i < of->header_count && i < max; i++)
         out[i] = of->headers[i];
     return of->header_count;
 }
 
-static stele_log *fake_log(void)
-{
-    static const stele_log_ops ops = {.record_headers = headers_of};
-    static stele_log log;
-    log = (stele_log){&ops, stele_runtime_system()};
-    return &log;
-}
+static stele_log_reader fake_reader = {
+    .ops = &(const stele_reader_ops){.batch_headers = headers_of},
+};
 
 /* ---- from bytes to records ---- */
 
@@ -171,8 +168,7 @@ static outcome restore_all(stele_registry *registry, const stele_record *records
     stele_error err;
     stele_states_options states = {.projection = &balances, .registry = registry};
     if (stele_states_new(&states, &out.states, &err) < 0) abort();
-    stele_restore_new(&(stele_restore_options){.log = fake_log(),
-                                               .registry = registry,
+    stele_restore_new(&(stele_restore_options){.registry = registry,
                                                .snapshots = {SNAPSHOTS, 0},
                                                .source = {EVENTS, 0},
                                                .genesis = GENESIS,
@@ -181,7 +177,10 @@ static outcome restore_all(stele_registry *registry, const stele_record *records
                       &out.restore);
     for (size_t at = 0; at < count && out.status == STELE_OK; at += piece) {
         size_t size = count - at < piece ? count - at : piece;
-        stele_batch batch = {.partition = {SNAPSHOTS, 0}, .records = records + at, .count = size};
+        stele_batch batch = {.partition = {SNAPSHOTS, 0},
+                             .records = records + at,
+                             .count = size,
+                             .self = &fake_reader};
         out.status = stele_restore_take(out.restore, &batch, &err);
     }
     if (out.status == STELE_OK) out.status = stele_restore_finish(out.restore, &err);

@@ -234,7 +234,7 @@ static void a_record_keeps_its_key_headers_and_tombstone(void **state)
     assert_int_equal(batch.count, 1);
     assert_true(stele_bytes_equal(batch.records[0].key, stele_text("k")));
     assert_null(batch.records[0].value.data);
-    assert_int_equal(stele_log_record_headers(log, &batch.records[0], found, 3), 2);
+    assert_int_equal(stele_log_batch_headers(&batch, &batch.records[0], found, 3), 2);
     assert_string_equal(found[0].name, "stele_version");
     assert_true(stele_bytes_equal(found[0].value, stele_text("7")));
     assert_string_equal(found[1].name, "none");
@@ -511,7 +511,7 @@ static void an_abort_that_would_take_a_commit_along_ends_the_writer(void **state
 
 static unsigned ends; /* that were asked for */
 static unsigned abandoned;
-static const stele_log_ops *real_ops;
+static const stele_producer_ops *real_ops;
 
 static stele_status counted_abort(stele_log_producer *producer, int timeout_ms, stele_error *err)
 {
@@ -522,24 +522,27 @@ static stele_status counted_abort(stele_log_producer *producer, int timeout_ms, 
 static void counted_close(stele_log_producer *producer)
 {
     ends++;
-    real_ops->producer_close(producer);
+    real_ops->close(producer);
 }
 
 static void counted_abandon(stele_log_producer *producer)
 {
     abandoned++;
-    real_ops->producer_abandon(producer);
+    real_ops->abandon(producer);
 }
 
 static void an_abort_that_was_refused_is_not_made_by_closing_either(void **state)
 {
     stele_log *log = *state;
-    stele_log_ops ops = *log->ops;
-    real_ops = log->ops;
+    const stele_log_ops *log_ops = log->ops;
+    real_ops = log_ops->producer;
+    stele_producer_ops ops = *real_ops;
+    stele_log_ops with_ours = *log_ops;
+    with_ours.producer = &ops;
     ops.abort = counted_abort;
-    ops.producer_close = counted_close;
-    ops.producer_abandon = counted_abandon;
-    log->ops = &ops;
+    ops.close = counted_close;
+    ops.abandon = counted_abandon;
+    log->ops = &with_ours;
     stele_fenced *fenced = opened(log);
     commit_without_markers(log, fenced, "1");
     stele_log_memory_fail_append(log, 1, STELE_LOG_MEMORY_REFUSED);
@@ -550,7 +553,7 @@ static void an_abort_that_was_refused_is_not_made_by_closing_either(void **state
 
     assert_int_equal(ends, 0);
     assert_int_equal(abandoned, 1);
-    log->ops = real_ops;
+    log->ops = log_ops;
 }
 
 static void a_commit_that_hangs_is_seen_with_the_next_one(void **state)

@@ -123,7 +123,7 @@ static void flush(desk *own)
     if (stele_publisher_flush(own->publisher, WAIT_MS, &err) < 0) fail_msg("%s", err.text);
 }
 
-typedef void each_record(void *context, stele_log *log, const stele_record *record,
+typedef void each_record(void *context, const stele_batch *batch, const stele_record *record,
                          int32_t partition);
 
 static void read_all(stele_log *log, each_record *each, void *context)
@@ -144,7 +144,7 @@ static void read_all(stele_log *log, each_record *each, void *context)
             stele_batch batch;
             assert_int_equal(stele_log_reader_next(reader, WAIT_MS, &batch, &err), STELE_OK);
             for (size_t n = 0; n < batch.count; n++)
-                each(context, log, &batch.records[n], i);
+                each(context, &batch, &batch.records[n], i);
             at = batch.next_offset;
             stele_log_batch_release(&batch);
         }
@@ -160,10 +160,10 @@ typedef struct counted {
     int64_t last[7]; /* + 1, by aggregate */
 } counted;
 
-static void count_record(void *context, stele_log *log, const stele_record *record,
+static void count_record(void *context, const stele_batch *batch, const stele_record *record,
                          int32_t partition)
 {
-    (void)log, (void)partition;
+    (void)batch, (void)partition;
     counted *own = context;
     int32_t id;
     stele_bytes payload;
@@ -216,13 +216,13 @@ typedef struct expected_headers {
     size_t records;
 } expected_headers;
 
-static void check_headers(void *context, stele_log *log, const stele_record *record,
+static void check_headers(void *context, const stele_batch *batch, const stele_record *record,
                           int32_t partition)
 {
     (void)partition;
     expected_headers *expected = context;
     stele_header found[16];
-    size_t count = stele_log_record_headers(log, record, found, 16);
+    size_t count = stele_log_batch_headers(batch, record, found, 16);
     assert_int_equal(count, expected->count);
     for (size_t i = 0; i < count; i++) {
         assert_string_equal(found[i].name, expected->pairs[i][0]);
@@ -536,12 +536,15 @@ static void a_time_that_the_topic_does_not_take_is_refused_at_once(void **state)
 }
 
 static stele_log_ops meddled; /* the log's own, with one of them replaced */
+static stele_reader_ops meddled_reader;
 static const stele_log_ops *real_ops;
 
 static void meddle_with(desk *own)
 {
     real_ops = own->log->ops;
     meddled = *real_ops;
+    meddled_reader = *real_ops->reader;
+    meddled.reader = &meddled_reader;
     own->log->ops = &meddled;
 }
 
@@ -561,7 +564,7 @@ static stele_status next_within_time(stele_log_reader *reader, int timeout_ms, s
 {
     if (batches_left == 0) return STELE_E_TIMED_OUT;
     batches_left--;
-    return real_ops->reader_next(reader, timeout_ms, out, err);
+    return real_ops->reader->next(reader, timeout_ms, out, err);
 }
 
 static void put_foreign(stele_log *log, int count)
@@ -590,7 +593,7 @@ static void reading_back_goes_on_where_the_last_attempt_ended(void **state)
     put_foreign(own->log, 300);
     meddle_with(own);
     meddled.reader_open = open_short_reader;
-    meddled.reader_next = next_within_time;
+    meddled_reader.next = next_within_time;
     stele_log_memory_fail_append(own->log, 3, STELE_LOG_MEMORY_DIES_AFTER);
 
     publish_many(own, 20, 5);

@@ -401,7 +401,7 @@ static int dump_batch(void *context, const stele_batch *batch, stele_error *err)
             continue;
         }
         stele_snapshot snapshot;
-        stele_status status = stele_snapshot_read(to->of->log, record, &snapshot, err);
+        stele_status status = stele_snapshot_read(batch, record, &snapshot, err);
         if (status < 0) return status;
         stele_buffer state = {0};
         if (snapshot.value.data == NULL)

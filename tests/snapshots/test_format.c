@@ -98,7 +98,7 @@ static stele_status read_back(stele_log *log, stele_snapshot *out, stele_batch *
                      STELE_OK);
     assert_int_equal(stele_log_reader_next(*reader, 5000, batch, NULL), STELE_OK);
     assert_int_equal(batch->count, 1);
-    return stele_snapshot_read(log, &batch->records[0], out, err);
+    return stele_snapshot_read(batch, &batch->records[0], out, err);
 }
 
 static void headers_come_back(void **state)

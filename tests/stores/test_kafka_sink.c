@@ -92,8 +92,7 @@ static int64_t read_back(shelf *of, const char *wanted)
     stele_restore *restore;
     of->wanted = wanted;
     of->is_found = false;
-    stele_restore_new(&(stele_restore_options){.log = of->log,
-                                               .registry = of->registry,
+    stele_restore_new(&(stele_restore_options){.registry = of->registry,
                                                .snapshots = {SNAPSHOTS, 0},
                                                .source = {EVENTS, 0},
                                                .each = keep,
