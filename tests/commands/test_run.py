@@ -261,8 +261,8 @@ def silence_is_unknown():
         worker = probe.worker()
         probe.awaits_end()
         worker.signal(signal.SIGKILL)
-        row = probe.awaits_state("unknown", "")
-        assert row["position"] == 1 and row["reason"] == "", row
+        row = probe.awaits_state("unknown", "last said: running")
+        assert row["position"] == 1, row
 
 
 if __name__ == "__main__":
