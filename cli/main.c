@@ -5,6 +5,7 @@
 #include <stele/version.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -213,6 +214,12 @@ static stele_exit run_command(stele_cli *cli, int count, char *const *words)
     stele_exit code = command->run(cli, arguments);
     stele_client_close(cli->client);
     cli->client = NULL;
+    return code;
+}
+
+/* What was printed has to arrive. */
+static stele_exit check_written(stele_cli *cli, stele_exit code)
+{
     errno = 0;
     bool is_written = fflush(cli->out) == 0 && ferror(cli->out) == 0;
     if (is_written || code != STELE_EXIT_DONE) return code;
@@ -220,8 +227,18 @@ static stele_exit run_command(stele_cli *cli, int count, char *const *words)
     return stele_cli_fail(cli, STELE_EXIT_FAILED, "standard output could not be written");
 }
 
+/* A stream that was closed before the start stays one that fails: the first file or connection
+ * that is opened must not get its number, or what is printed would be written into it. */
+static void keep_streams_apart(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && errno == EBADF)
+            (void)open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+}
+
 int stele_main(int argc, char **argv, const stele_app *app)
 {
+    keep_streams_apart();
     stele_cli cli = {.app = app,
                      .in = stdin,
                      .out = stdout,
@@ -237,7 +254,7 @@ int stele_main(int argc, char **argv, const stele_app *app)
     }
     if (strcmp(words[0], "--version") == 0) {
         printf("%s (Stele %s)\n", app->name, STELE_VERSION);
-        return STELE_EXIT_DONE;
+        return check_written(&cli, STELE_EXIT_DONE);
     }
     bool help = strcmp(words[0], "help") == 0 || is_help(words[0]);
     if (help) count--, words++;
@@ -248,14 +265,14 @@ int stele_main(int argc, char **argv, const stele_app *app)
         if ((count > 0 && !is_group) || (count > 1 && !asked))
             return fail_unknown(&cli, words[0], is_group ? words[1] : NULL);
         print_help(asked ? cli.out : cli.err, app->name, count > 0 ? words[0] : NULL);
-        return asked ? STELE_EXIT_DONE : STELE_EXIT_USAGE;
+        return check_written(&cli, asked ? STELE_EXIT_DONE : STELE_EXIT_USAGE);
     }
     if (help) {
         print_command_help(cli.out, app->name, cli.command);
-        return STELE_EXIT_DONE;
+        return check_written(&cli, STELE_EXIT_DONE);
     }
     handle_signals(cli.command);
-    stele_exit code = run_command(&cli, count - used, words + used);
+    stele_exit code = check_written(&cli, run_command(&cli, count - used, words + used));
     alarm(0); /* it has ended in order: what the libraries still free is no hang */
     return code;
 }

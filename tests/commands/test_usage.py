@@ -87,6 +87,31 @@ def misspelt_commands_and_options():
 
 
 @case
+def what_cannot_be_printed_is_a_failure():
+    """What cannot be printed is a failure, on a full disk and where standard output is closed."""
+    with stele(NOWHERE) as program:
+        schema = program.file("a.avsc", '{"type": "enum", "name": "E", "symbols": []}')
+        for words in (["--version"], ["--help"], ["status", "--help"], ["schema", "canonical", schema]):
+            for redirection in (">/dev/full", ">&-"):
+                shell = ["sh", "-c", f'"$@" {redirection}', "sh", program.path, *words]
+                done = subprocess.run(shell, stderr=subprocess.PIPE, text=True, check=False)
+                assert done.returncode == 1, (words, redirection, done)
+                assert "standard output could not be written" in done.stderr, done
+
+
+@case
+def nothing_gets_the_number_of_a_stream_that_was_closed():
+    """Nothing gets the number of a stream that was closed: messages would be written into it."""
+    with stele(NOWHERE) as program:
+        shell = ["sh", "-c", 'exec "$@" <&- 2>&-', "sh", program.path, "registry", "serve", "--listen", "127.0.0.1:0"]
+        with subprocess.Popen(shell, stdout=subprocess.PIPE, env=program.env) as process:
+            assert process.stdout.readline().startswith(b"http://")
+            streams = [os.readlink(f"/proc/{process.pid}/fd/{number}") for number in (0, 2)]
+            process.send_signal(signal.SIGTERM)
+        assert streams == ["/dev/null", "/dev/null"], streams
+
+
+@case
 def the_version():
     """--version names the program and the library's version."""
     with stele(NOWHERE) as program:
