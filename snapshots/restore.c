@@ -210,7 +210,10 @@ static stele_status take_reserved(stele_restore *restore, const stele_record *re
 {
     stele_bytes topic;
     int32_t partition;
-    if (stele_checkpoint_key_parse(record->key, &topic, &partition))
+    bool is_checkpoint = stele_checkpoint_key_parse(record->key, &topic, &partition);
+    /* There was none yet when the source was looked for. */
+    if (is_checkpoint && restore->options.source.topic[0] == '\0') return STELE_OK;
+    if (is_checkpoint)
         return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
                           "a record with the key %s, which is another partition's checkpoint: "
                           "something else has written there; delete the topic to replay all events",

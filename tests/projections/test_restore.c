@@ -8,6 +8,7 @@
 #include <stele/codec.h>
 
 #include "registry/wire.h"
+#include "snapshots/past.h"
 
 /* A snapshot as a worker writes it, but at a version and an offset that the test chooses. */
 static void put_snapshot(bank *of, const char *id, int64_t balance, int64_t version, int64_t offset)
@@ -232,6 +233,38 @@ static void a_checkpoint_of_another_partition_is_not_passed_over(void **state)
     assert_stops(of, "which is another partition's checkpoint");
 }
 
+static stele_status count_one(void *context, const stele_snapshot *snapshot, stele_error *err)
+{
+    (void)snapshot, (void)err;
+    ++*(int *)context;
+    return STELE_OK;
+}
+
+/* Who reads the states of a projection that it does not have looks for the source in a checkpoint.
+ * The first one may come between that look and the reading. */
+static void a_first_checkpoint_that_comes_while_it_is_read_does_no_harm(void **state)
+{
+    (void)state;
+    bank *of = bank_with_two();
+    stele_past_options options = {.log = of->log,
+                                  .registry = of->registry,
+                                  .projection = "balances",
+                                  .version = 1,
+                                  .deadline = stele_deadline_after(stele_log_clock(of->log), 5000)};
+    stele_past *past;
+    stele_past_partition found;
+    stele_error err;
+    int states = 0;
+    assert_int_equal(stele_past_open(&options, &past, &err), STELE_OK);
+
+    stele_status status = stele_past_read(past, 0, count_one, &states, &found, &err);
+
+    if (status < 0) fail_msg("%s", err.text);
+    assert_int_equal(states, 2);
+    stele_past_close(past);
+    bank_free(of);
+}
+
 static void a_checkpoint_of_another_registry_says_so(void **state)
 {
     (void)state;
@@ -309,6 +342,7 @@ int main(void)
         cmocka_unit_test(a_snapshot_that_goes_back_stops),
         cmocka_unit_test(records_of_a_later_stele_are_passed_over),
         cmocka_unit_test(a_checkpoint_of_another_partition_is_not_passed_over),
+        cmocka_unit_test(a_first_checkpoint_that_comes_while_it_is_read_does_no_harm),
         cmocka_unit_test(a_checkpoint_of_another_registry_says_so),
         cmocka_unit_test(an_event_of_another_partitioner_stops_its_partition_alone),
         cmocka_unit_test(a_snapshot_of_a_key_that_belongs_elsewhere_stops),
