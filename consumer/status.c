@@ -365,7 +365,8 @@ void stele_status_board_set(stele_status_board *board, int32_t partition,
     stele_monitor_unlock(&board->monitor);
 }
 
-void stele_status_board_refused(stele_status_board *board, int32_t partition, const char *reason)
+void stele_status_board_refused(stele_status_board *board, int32_t partition,
+                                stele_partition_state state, const char *reason)
 {
     if (board == NULL) return;
     STELE_AUTO_VALUE(stele_buffer) shown = {0};
@@ -373,7 +374,7 @@ void stele_status_board_refused(stele_status_board *board, int32_t partition, co
     stele_monitor_lock(&board->monitor);
     entry *of = entry_of(board, partition);
     of->taken_ms = 0;
-    set_entry(board, of, STELE_STATE_WAITING, reason, -1, 0);
+    set_entry(board, of, state, reason, -1, 0);
     stele_monitor_unlock(&board->monitor);
 }
 

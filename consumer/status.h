@@ -73,7 +73,8 @@ void stele_status_board_set(stele_status_board *board, int32_t partition,
  * A partition that is not ours, because this worker is not let into the group: `reason` says why.
  * It is read only where no one who was given the partition says otherwise.
  */
-void stele_status_board_refused(stele_status_board *board, int32_t partition, const char *reason);
+void stele_status_board_refused(stele_status_board *board, int32_t partition,
+                                stele_partition_state state, const char *reason);
 
 /** The partition is somebody else's to report from now on. */
 void stele_status_board_drop(stele_status_board *board, int32_t partition);

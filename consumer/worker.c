@@ -45,6 +45,7 @@ struct stele_worker {
     stele_log_member *member; /* NULL until the topic is there, and after one died */
     bool member_died;         /* what is revoked while it closes is lost */
     bool is_refused;          /* the group does not let it in */
+    int64_t refused_ns;       /* … since then */
     report told;
 
     topic_question *question; /* how many partitions the source has; owned */
@@ -314,12 +315,17 @@ static void hear_problem(stele_worker *worker)
     bool is_refused = stele_log_member_problem(worker->member, &problem) < 0;
     if (is_refused) complain(worker, "not in the group", &problem);
     if (!is_refused && !worker->is_refused) return;
+    int64_t now_ns = now_of(worker);
+    if (!worker->is_refused) worker->refused_ns = now_ns;
     worker->is_refused = is_refused;
+    bool too_long = now_ns >= after_ms(worker->refused_ns, worker->options.stall_timeout_ms);
     for (int32_t i = 0; i < worker->partition_count; i++) {
         const slot *own = slot_at(worker, i);
         if (own != NULL && own->phase != SLOT_FREE) continue;
         if (is_refused)
-            stele_status_board_refused(worker->host.board, i, problem.text);
+            stele_status_board_refused(worker->host.board, i,
+                                       too_long ? STELE_STATE_STALLED : STELE_STATE_WAITING,
+                                       problem.text);
         else
             stele_status_board_drop(worker->host.board, i);
     }

@@ -241,7 +241,7 @@ static void who_is_not_let_in_is_read_where_no_one_owns(void **state)
 {
     (void)state;
     desk *of = new_desk();
-    stele_status_board_refused(of->board, 0, "members with another assignor");
+    stele_status_board_refused(of->board, 0, STELE_STATE_WAITING, "members with another assignor");
     found line = await(of, 0, STELE_STATE_WAITING);
     assert_string_equal(line.reason, "members with another assignor");
 
@@ -250,7 +250,8 @@ static void who_is_not_let_in_is_read_where_no_one_owns(void **state)
     await(of, 0, STELE_STATE_RUNNING);
     for (int i = 0; i < 20; i++) {
         stele_manual_clock_advance(&of->time, 500);
-        stele_status_board_refused(of->board, 0, i % 2 == 0 ? "a reason" : "another");
+        stele_status_board_refused(of->board, 0, STELE_STATE_WAITING,
+                                   i % 2 == 0 ? "a reason" : "another");
         stele_status_board_set(owner, 0, STELE_STATE_RUNNING, "", 8 + i, 1);
         assert_int_equal(read_line(of, NAME, 0).line.state, STELE_STATE_RUNNING);
     }

@@ -103,6 +103,31 @@ static void an_id_that_is_not_known_here_waits_for_a_registry_that_is_away(void 
     bank_free(of);
 }
 
+static void who_is_not_let_into_the_group_is_stalled_after_a_while(void **state)
+{
+    (void)state;
+    bank *of = bank_new(1);
+    const char *const topics[] = {BANK_EVENTS, NULL};
+    stele_log_member *other;
+    stele_log_member_options options = {.group = BANK_GROUP, .topics = topics, .eager = true};
+    assert_int_equal(stele_log_member_open(of->log, &options, &other, NULL), STELE_OK);
+    assert_int_equal(stele_log_member_poll(other, 0, NULL), STELE_OK);
+    teller worker = teller_open(of, (teller_options){.status = true});
+    await_status(&worker, 0, STELE_STATE_WAITING, "assign");
+
+    for (int i = 0; i < 40; i++) {
+        stele_manual_clock_advance(&of->time, 1000);
+        assert_int_equal(stele_log_member_poll(other, 0, NULL), STELE_OK);
+        teller_turn(&worker);
+    }
+    await_status(&worker, 0, STELE_STATE_STALLED, "assign");
+
+    stele_log_member_close(other, 1000);
+    await_status(&worker, 0, STELE_STATE_RUNNING, "");
+    teller_close(&worker);
+    bank_free(of);
+}
+
 static void a_broker_that_is_away_leaves_a_status_that_grows_old(void **state)
 {
     (void)state;
@@ -237,6 +262,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_registry_that_is_away_at_the_start_is_waited_for),
         cmocka_unit_test(an_id_that_is_not_known_here_waits_for_a_registry_that_is_away),
+        cmocka_unit_test(who_is_not_let_into_the_group_is_stalled_after_a_while),
         cmocka_unit_test(a_broker_that_is_away_leaves_a_status_that_grows_old),
         cmocka_unit_test(an_apply_function_that_hangs_is_stalled),
         cmocka_unit_test(an_event_that_does_not_come_is_stalled),
