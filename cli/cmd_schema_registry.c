@@ -208,6 +208,8 @@ static stele_status list_subjects(stele_cli *cli, stele_registry *registry, stel
         status = print_subject(cli, registry, subjects[i], err);
         if (status == STELE_E_NOT_FOUND) status = STELE_OK; /* deleted meanwhile */
     }
+    if (status == STELE_OK && subjects[0] == NULL)
+        fprintf(cli->err, "the registry has no subjects\n");
     free(subjects);
     return status;
 }

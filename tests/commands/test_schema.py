@@ -33,6 +33,16 @@ def check_says_what_breaks():
 
 
 @case
+def an_empty_registry_is_called_empty():
+    """schema list of a registry without subjects says so, and prints no rows."""
+    with stele(NOWHERE) as program:
+        folder = os.path.join(os.path.dirname(program.file("beside", "")), "registry")
+        os.mkdir(folder)
+        done = program.call("schema", "list", "-o", f"registry.url=dir:{folder}").exits(0).says("the registry has no subjects")
+        assert done.out == "", done.out
+
+
+@case
 def canonical_and_fingerprint():
     """schema canonical prints the Parsing Canonical Form, schema fingerprint its CRC-64-AVRO or SHA-256."""
     canonical = '{"name":"R","type":"record","fields":[{"name":"a","type":"int"}]}'

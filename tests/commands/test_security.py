@@ -4,8 +4,10 @@
 
 import pathlib
 import socket
+import socketserver
 import subprocess
 import tempfile
+import threading
 
 from commands import stele
 from programs import ROOT, Broker, say, unique
@@ -71,7 +73,28 @@ def refusals(plain, sasl, tls, folder):
     ]
 
 
+class NoBroker(socketserver.BaseRequestHandler):
+    """Answers as a web server does that was sent no HTTP."""
+
+    def handle(self):
+        while self.request.recv(1000):
+            self.request.sendall(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n")
+
+
+def a_port_of_another_service():
+    """An HTTP server answers what librdkafka takes for the size of a record."""
+    server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), NoBroker)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        call(f"127.0.0.1:{server.server_address[1]}").exits(1).says("no Kafka broker", "bootstrap.servers")
+    finally:
+        server.shutdown()
+        server.server_close()
+    say("ok     a port of another service")
+
+
 def main():
+    a_port_of_another_service()
     name = unique("security")
     sasl, tls = free_ports(2)
     with tempfile.TemporaryDirectory() as folder:
