@@ -81,8 +81,8 @@ static stele_status ensure_topic(stele_appender *appender, stele_deadline until,
         return status;
     for (;;) {
         bool again;
-        status = stele_topic_ensure(
-            appender->log, &spec, stele_deadline_remaining_ms(until, CALL_MS), topic, err);
+        status = stele_topic_ensure(appender->log, &spec,
+                                    stele_deadline_remaining_ms(until, CALL_MS), topic, err);
         if (status != STELE_E_NOT_FOUND && status != STELE_E_TIMED_OUT) return status;
         status = try_again(appender, status, until, &again, err);
         if (!again) return status;

@@ -211,7 +211,8 @@ static stele_catalog_schema *schema_made(stele_catalog *catalog, int64_t offset,
     return schema;
 }
 
-/* Ids of references are older than the record, so that no schema refers to itself through others. */
+/* Ids of references are older than the record, so that no schema refers to itself through others.
+ */
 static bool links_are_known(const stele_catalog *catalog, const stele_registry_record *record)
 {
     for (size_t i = 0; i < record->link_count; i++) {

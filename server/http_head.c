@@ -357,7 +357,7 @@ static bool judge_fields(stele_http_head *head, int minor, stele_http_refusal *r
 bool stele_http_head_parse(stele_bytes input, stele_http_head *out, stele_http_refusal *refusal)
 {
     STELE_AUTO_VALUE(stele_http_head) head = {0};
-    request_line line;
+    request_line line = {0};
     head.text = stele_strndup((const char *)input.data, input.size);
     size_t at = 0;
     char *first = take_line(head.text, &at);
