@@ -37,6 +37,17 @@ static bool holds(int domain, const memory_transactional *of)
     return false;
 }
 
+/* How many producers believe that the id is theirs, and are believed by the broker? */
+static int count_holders(const memory_transactional *of)
+{
+    int count = 0;
+    for (size_t i = 0; i < world.owned_count; i++) {
+        const memory_producer *it = world.owned[i].producer;
+        count += it != NULL && it->transactional == of && it->epoch != 0 && it->epoch == of->epoch;
+    }
+    return count;
+}
+
 /* "restored": the snapshots up to `value` were read, and no one else can add to them. */
 static void check_restored(int domain, const stele_fact *fact)
 {
@@ -44,6 +55,8 @@ static void check_restored(int domain, const stele_fact *fact)
     const memory_transactional *of = find_transactional(fact->subject);
     if (!has_asked_for_fence(domain, of))
         sim_fail("fork", "%s is restored without a fence", fact->subject);
+    if (of != NULL && count_holders(of) > 1)
+        sim_fail("fork", "%s is restored while its owner before can write", fact->subject);
     if (!holds(domain, of)) return; /* fenced or closed meanwhile, and it will hear of it */
     const memory_partition *at =
         stele_memory_find_partition(log, (stele_partition){fact->topic, fact->partition});
