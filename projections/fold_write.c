@@ -46,7 +46,6 @@ void fold_writing_begin(fold_task *task)
                                     .committed = task->at,
                                     .aggregates = task->taking.stored.aggregates,
                                     .finished = task->taking.stored.finished,
-                                    .end = task->taking.snapshots_end,
                                     .take_group = take_group,
                                     .context = task});
     writing->committed = task->at;

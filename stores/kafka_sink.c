@@ -48,7 +48,6 @@ typedef struct kafka_sink {
     stele_mark committed;
     int64_t aggregates;
     int64_t finished;
-    int64_t end; /* of the partition, as far as it is known: what follows stands behind it */
     chunk building;
     chunk flying; /* submitted, or aborted and to be submitted again */
     bool in_flight;
@@ -234,25 +233,6 @@ static stele_status submit_built(kafka_sink *self, stele_error *err)
 
 /* ---- outcomes ---- */
 
-/* Offsets only rise. A record that stands where others were is in another topic of that name, or
- * behind a lost end: the snapshots before it are gone, and no later one brings them back. */
-static stele_status check_place(kafka_sink *self, stele_error *err)
-{
-    const stele_transaction *written = self->flying.transaction;
-    int64_t first = stele_transaction_position(written, 0).offset;
-    int64_t last = stele_transaction_position(written, stele_transaction_count(written) - 1).offset;
-    if (first >= 0 && first < self->end)
-        return stele_fail(err, STELE_E_HOLE, STELE_NEXT_STOP,
-                          "%s/%d: a snapshot was written to offset %" PRId64
-                          ", and earlier ones ended at %" PRId64
-                          ": the topic was made again or lost records while this worker wrote to "
-                          "it; delete the topic to replay all events",
-                          self->options.snapshots.topic, (int)self->options.snapshots.index, first,
-                          self->end);
-    if (last >= 0) self->end = last + 1;
-    return STELE_OK;
-}
-
 static void end_chunk(kafka_sink *self, bool *closed)
 {
     *closed = self->flying.closing;
@@ -299,9 +279,8 @@ static stele_status answer(kafka_sink *self, const stele_outcome *outcome, bool 
 {
     self->in_flight = false;
     if (outcome->status == STELE_OK) {
-        stele_status status = check_place(self, err);
-        if (status == STELE_OK) end_chunk(self, closed);
-        return status;
+        end_chunk(self, closed);
+        return STELE_OK;
     }
     switch (outcome->error.next) {
     case STELE_NEXT_REJECT:
@@ -378,6 +357,5 @@ stele_sink *stele_kafka_sink_new(const stele_kafka_sink_options *options)
     self->committed = options->committed;
     self->aggregates = options->aggregates;
     self->finished = options->finished;
-    self->end = options->end;
     return &self->base;
 }

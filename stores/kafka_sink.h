@@ -27,7 +27,6 @@ typedef struct stele_kafka_sink_options {
     stele_mark committed;   /* of the last checkpoint */
     int64_t aggregates;     /* snapshots that are in the topic */
     int64_t finished;       /* and tombstones */
-    int64_t end;            /* of the snapshots' partition, as it was restored; 0: not known */
     /** The group's metadata of this moment; NULL: the member is in no group now. */
     stele_log_group *(*take_group)(void *context);
     void *context;

@@ -203,50 +203,7 @@ static void end(void *self)
     free(of);
 }
 
-static stele_status write_state(shelf *of, int64_t offset, stele_error *err)
-{
-    test_account account = {.balance = offset};
-    stele_sink_entry entry = {
-        .id = stele_text("a"), .state = &account, .version = offset, .offset = offset};
-    stele_mark mark = {.position = offset, .last_offset = offset - 1, .last_hash = 7};
-    stele_deadline until = stele_deadline_after(stele_clock_system(), WAIT_MS);
-    bool closed = false;
-    stele_sink_begin(of->sink, &mark);
-    assert_int_equal(stele_sink_put(of->sink, &entry, err), STELE_OK);
-    stele_sink_close(of->sink);
-    while (!closed) {
-        stele_status status = stele_sink_outcome(of->sink, &closed, err);
-        if (status < 0 && err->next == STELE_NEXT_STOP) return status;
-        assert_false(stele_deadline_passed(until));
-    }
-    return STELE_OK;
-}
-
-/* The writer's transactions go on as if nothing had been: only the offsets tell. */
-static void a_topic_that_was_made_again_under_its_writer_is_noticed(void **state)
-{
-    (void)state;
-    shelf *of = begin().self;
-    stele_error err;
-    open_sink(of);
-    assert_int_equal(write_state(of, 5, &err), STELE_OK);
-    assert_int_equal(write_state(of, 6, &err), STELE_OK);
-    assert_int_equal(stele_log_topic_delete(of->log, SNAPSHOTS, ASK_MS, NULL), STELE_OK);
-    make_topic(of->log, SNAPSHOTS);
-
-    assert_int_equal(write_state(of, 7, &err), STELE_E_HOLE);
-
-    assert_non_null(strstr(err.text, SNAPSHOTS "/0: a snapshot was written to offset 0"));
-    assert_non_null(strstr(err.text, "delete the topic to replay all events"));
-    let_go(of);
-    end(of);
-}
-
 int main(void)
 {
-    const struct CMUnitTest own[] = {
-        cmocka_unit_test(a_topic_that_was_made_again_under_its_writer_is_noticed),
-    };
-    int failed = cmocka_run_group_tests(own, NULL, NULL);
-    return failed + sink_cases_run(begin, end);
+    return sink_cases_run(begin, end);
 }
