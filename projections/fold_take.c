@@ -288,6 +288,19 @@ static stele_status check_count(fold_task *task, stele_error *err)
                                       count, self->partitions);
 }
 
+/* Whoever checks knows whether this is all that there is, and no one else adds to it. Whoever was
+ * given up in the meantime claims nothing: its partition may have a new owner in this process.
+ * @return false: given up */
+static bool tell_restored(fold_task *task)
+{
+    fold_taking *self = &task->taking;
+    stele_monitor_lock(&self->monitor);
+    bool goes_on = !self->cancelled;
+    if (goes_on) fold_tell(task, "restored", self->snapshots_end);
+    stele_monitor_unlock(&self->monitor);
+    return goes_on;
+}
+
 static stele_status check(fold_task *task, stele_error *err)
 {
     fold_taking *self = &task->taking;
@@ -316,9 +329,7 @@ static stele_status check(fold_task *task, stele_error *err)
     self->owes_offset = self->is_mended && group_offset != STELE_OFFSET_NONE &&
                         group_offset != self->resume.position;
     mark_unburied(task);
-    /* Whoever checks knows whether this is all that there is, and no one else adds to it. */
-    fold_tell(task, "restored", self->snapshots_end);
-    return STELE_OK;
+    return tell_restored(task) ? STELE_OK : fold_fail_cancelled(err);
 }
 
 /* ---- the thread ---- */
