@@ -5,7 +5,7 @@
 
 #include "cli/event_line.h"
 #include "cli/first_version.h"
-#include "consumer/read.h"
+#include "kafka/bounded_read.h"
 #include "core/alloc.h"
 #include "core/names.h"
 #include "core/text.h"
@@ -64,12 +64,12 @@ static int take_batch(void *context, const stele_batch *batch, stele_error *err)
 
 static stele_status read_events(history *h, bool everywhere, stele_error *err)
 {
-    stele_read_start *starts = stele_alloc_array((size_t)h->partitions, sizeof *starts);
+    stele_bounded_read_start *starts = stele_alloc_array((size_t)h->partitions, sizeof *starts);
     size_t count = 0;
     for (int32_t i = 0; i < h->partitions; i++)
         if (everywhere || i == h->home)
-            starts[count++] = (stele_read_start){{h->topic, i}, STELE_OFFSET_NONE};
-    stele_read_options options = {
+            starts[count++] = (stele_bounded_read_start){{h->topic, i}, STELE_OFFSET_NONE};
+    stele_bounded_read_options options = {
         .starts = starts,
         .count = count,
         .deadline = stele_deadline_after(stele_clock_system(), -1), /* as long as the log is */

@@ -9,7 +9,7 @@
 #include "core/text.h"
 #include "cli/stored_states.h"
 #include "cli/value_reader.h"
-#include "consumer/read.h"
+#include "kafka/bounded_read.h"
 #include "core/alloc.h"
 #include "core/names.h"
 #include "projections/verify.h"
@@ -81,8 +81,8 @@ static stele_exit list_records(listing *l, const char *projection)
         stele_log_topic_describe(l->log, l->stored.topic, cli->timeout_ms, &topic, &err) < 0)
         return stele_cli_fail_error(cli, &err);
     for (int32_t i = 0; i < topic.partitions; i++) {
-        stele_read_start start = {{l->stored.topic, i}, STELE_OFFSET_NONE};
-        stele_read_options options = {
+        stele_bounded_read_start start = {{l->stored.topic, i}, STELE_OFFSET_NONE};
+        stele_bounded_read_options options = {
             .starts = &start,
             .count = 1,
             .deadline = stele_deadline_after(stele_clock_system(), -1),

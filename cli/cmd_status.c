@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "consumer/read.h"
+#include "kafka/bounded_read.h"
 #include "consumer/status.h"
 #include "core/alloc.h"
 #include "core/names.h"
@@ -191,7 +191,7 @@ static stele_status find_end(board *b, row *r, stele_error *err)
         status = stele_log_bounds(b->log, partition, STELE_READ_UNCOMMITTED, ASK_MS, &start,
                                   &r->end, err);
     } while (status < 0 && status != STELE_E_NOT_FOUND &&
-             stele_read_wait_to_retry(b->deadline, b->cli->stop, err));
+             stele_bounded_read_wait_to_retry(b->deadline, b->cli->stop, err));
     return status;
 }
 
@@ -203,7 +203,7 @@ static stele_status find_position(board *b, row *r, stele_error *err)
     do {
         status = stele_log_group_offset(b->log, r->name, partition, ASK_MS, &r->position, err);
     } while (status < 0 && status != STELE_E_CONFLICT &&
-             stele_read_wait_to_retry(b->deadline, b->cli->stop, err));
+             stele_bounded_read_wait_to_retry(b->deadline, b->cli->stop, err));
     return status == STELE_E_CONFLICT ? STELE_OK : status;
 }
 

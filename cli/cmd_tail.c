@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "cli/event_line.h"
-#include "consumer/read.h"
+#include "kafka/bounded_read.h"
 #include "core/alloc.h"
 #include "core/date.h"
 #include "core/names.h"
@@ -29,7 +29,7 @@ typedef struct tail {
     stele_event_lines *lines;
     const char *topic;
     int32_t partitions;
-    stele_read_start *starts; /* one per partition; moves on with what was taken */
+    stele_bounded_read_start *starts; /* one per partition; moves on with what was taken */
     place from;
     bool keep_last; /* hold back all but the last `keep_max` lines */
     size_t keep_max;
@@ -117,7 +117,7 @@ static stele_status parse_from(const char *from, place *out, stele_error *err)
 
 static stele_status find_start(tail *t, int32_t index, stele_error *err)
 {
-    stele_read_start *start = &t->starts[index];
+    stele_bounded_read_start *start = &t->starts[index];
     start->partition = (stele_partition){t->topic, index};
     int64_t first, end;
     stele_status status = stele_log_bounds(t->log, start->partition, STELE_READ_COMMITTED,
@@ -215,7 +215,7 @@ stele_exit stele_cmd_tail(stele_cli *cli, const stele_arguments *arguments)
     if (find_starts(&t, &err) < 0)
         return stele_cli_fail_topic(cli, stele_arguments_operand(arguments, 0), &err);
 
-    stele_read_options options = {
+    stele_bounded_read_options options = {
         .starts = t.starts,
         .count = (size_t)t.partitions,
         .deadline = stele_deadline_after(stele_clock_system(), cli->timeout_ms),

@@ -6,7 +6,7 @@
 #include <inttypes.h>
 
 #include "cli/stored_states.h"
-#include "consumer/read.h"
+#include "kafka/bounded_read.h"
 #include "core/alloc.h"
 #include "core/names.h"
 #include "core/text.h"
@@ -38,7 +38,7 @@ static int count_events(void *context, const stele_batch *batch, stele_error *er
     (void)err;
     evidence *found = context;
     for (size_t i = 0; i < batch->count; i++) {
-        if (batch->records[i].offset >= found->offset) return STELE_READ_ENOUGH;
+        if (batch->records[i].offset >= found->offset) return STELE_BOUNDED_READ_ENOUGH;
         found->count += stele_bytes_equal(batch->records[i].key, found->id);
     }
     return STELE_OK;
@@ -64,15 +64,15 @@ static stele_status ask_projection(stele_cli *cli, const stele_past_options *how
     if (status == STELE_OK)
         status = stele_past_read(past, partition.index, look_at_snapshot, &found, &here, err);
     if (status < 0 || !here.has_checkpoint || !reaches(&found, &here)) return status;
-    stele_read_start start = {partition, here.log_start};
+    stele_bounded_read_start start = {partition, here.log_start};
     status = stele_bounded_read(how->log,
-                                &(stele_read_options){.starts = &start,
-                                                      .count = 1,
-                                                      .deadline = how->deadline,
-                                                      .patience_ms = cli->timeout_ms,
-                                                      .stop = cli->stop,
-                                                      .take = count_events,
-                                                      .context = &found},
+                                &(stele_bounded_read_options){.starts = &start,
+                                                              .count = 1,
+                                                              .deadline = how->deadline,
+                                                              .patience_ms = cli->timeout_ms,
+                                                              .stop = cli->stop,
+                                                              .take = count_events,
+                                                              .context = &found},
                                 err);
     *known = status == STELE_OK;
     *out = found.version - found.count + 1;

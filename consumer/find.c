@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "consumer/read.h"
+#include "kafka/bounded_read.h"
 #include "core/alloc.h"
 #include "core/names.h"
 #include "core/table.h"
@@ -21,7 +21,7 @@ typedef struct finder {
     size_t missing;
     stele_deadline deadline;
     char *topic;
-    stele_read_start *starts;
+    stele_bounded_read_start *starts;
     size_t count;
 } finder;
 
@@ -66,7 +66,7 @@ static stele_status find_starts(finder *f, int64_t since_ms, stele_error *err)
     if (status < 0) return status;
     f->starts = stele_alloc_array((size_t)described.partitions, sizeof *f->starts);
     for (int32_t i = 0; i < described.partitions; i++) {
-        stele_read_start start = {{f->topic, i}, STELE_OFFSET_NONE};
+        stele_bounded_read_start start = {{f->topic, i}, STELE_OFFSET_NONE};
         if (since_ms > 0) {
             status = stele_log_offset_at(f->log, start.partition, since_ms, time_left(f),
                                          &start.offset, err);
@@ -92,7 +92,7 @@ static int take(void *context, const stele_batch *batch, stele_error *err)
         *seen = true;
         f->missing--;
     }
-    return f->missing == 0 ? STELE_READ_ENOUGH : STELE_OK;
+    return f->missing == 0 ? STELE_BOUNDED_READ_ENOUGH : STELE_OK;
 }
 
 stele_status stele_events_find(stele_client *client, const stele_find_options *options, bool *found,
@@ -107,7 +107,7 @@ stele_status stele_events_find(stele_client *client, const stele_find_options *o
     stele_status status;
     if ((status = list_ids(&f, options, err)) < 0) return status;
     if ((status = find_starts(&f, options->since_ms, err)) < 0) return status;
-    const stele_read_options read = {
+    const stele_bounded_read_options read = {
         .starts = f.starts,
         .count = f.count,
         .deadline = f.deadline,

@@ -8,7 +8,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "consumer/read.h"
+#include "kafka/bounded_read.h"
 #include "core/alloc.h"
 #include "core/date.h"
 #include "core/names.h"
@@ -191,14 +191,14 @@ stele_status stele_status_read(stele_log *log, const char *name, stele_deadline 
 {
     stele_table *lines = stele_table_new(sizeof(last_line), 0);
     reading r = {lines, stele_clock_now_ms(stele_log_clock(log))};
-    stele_read_start start = {{STELE_STATUS_TOPIC, 0}, STELE_OFFSET_NONE};
+    stele_bounded_read_start start = {{STELE_STATUS_TOPIC, 0}, STELE_OFFSET_NONE};
     /* Nobody writes here in transactions: one that another program leaves open holds nothing up. */
-    stele_read_options options = {.starts = &start,
-                                  .count = 1,
-                                  .isolation = STELE_READ_UNCOMMITTED,
-                                  .deadline = deadline,
-                                  .take = keep_last,
-                                  .context = &r};
+    stele_bounded_read_options options = {.starts = &start,
+                                          .count = 1,
+                                          .isolation = STELE_READ_UNCOMMITTED,
+                                          .deadline = deadline,
+                                          .take = keep_last,
+                                          .context = &r};
     stele_error own;
     if (err == NULL) err = &own;
     stele_status status = stele_bounded_read(log, &options, err);

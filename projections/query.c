@@ -5,7 +5,7 @@
 
 #include <inttypes.h>
 
-#include "consumer/read.h"
+#include "kafka/bounded_read.h"
 #include "core/alloc.h"
 #include "core/names.h"
 #include "core/text.h"
@@ -63,8 +63,8 @@ static bool is_within(query *q, const stele_record *record)
     return options->at_version == 0 || is_in_snapshot || q->taken++ < options->at_version;
 }
 
-/* The records of the one aggregate that is asked for. @return STELE_READ_ENOUGH: none come after
- * them */
+/* The records of the one aggregate that is asked for. @return STELE_BOUNDED_READ_ENOUGH: none come
+ * after them */
 static int keep_matching(query *q, const stele_batch *batch, stele_batch *out)
 {
     if (batch->count > q->matching_max) {
@@ -76,7 +76,7 @@ static int keep_matching(query *q, const stele_batch *batch, stele_batch *out)
     out->count = 0;
     for (size_t i = 0; i < batch->count; i++) {
         if (!stele_bytes_equal(batch->records[i].key, q->options->id)) continue;
-        if (!is_within(q, &batch->records[i])) return STELE_READ_ENOUGH;
+        if (!is_within(q, &batch->records[i])) return STELE_BOUNDED_READ_ENOUGH;
         q->matching[out->count++] = batch->records[i];
     }
     return STELE_OK;
@@ -92,21 +92,21 @@ static int take_events(void *context, const stele_batch *batch, stele_error *err
     stele_status status;
     do {
         status = stele_states_take(q->states, &asked, &q->position, &last, err);
-    } while (status < 0 && stele_read_wait_to_retry(until, q->options->stop, err));
+    } while (status < 0 && stele_bounded_read_wait_to_retry(until, q->options->stop, err));
     return status < 0 ? (int)status : more;
 }
 
 static stele_status read_events(query *q, int64_t from, stele_error *err)
 {
-    stele_read_start start = {q->source, from};
+    stele_bounded_read_start start = {q->source, from};
     return stele_bounded_read(q->options->log,
-                              &(stele_read_options){.starts = &start,
-                                                    .count = 1,
-                                                    .deadline = q->options->deadline,
-                                                    .patience_ms = q->options->patience_ms,
-                                                    .stop = q->options->stop,
-                                                    .take = take_events,
-                                                    .context = q},
+                              &(stele_bounded_read_options){.starts = &start,
+                                                            .count = 1,
+                                                            .deadline = q->options->deadline,
+                                                            .patience_ms = q->options->patience_ms,
+                                                            .stop = q->options->stop,
+                                                            .take = take_events,
+                                                            .context = q},
                               err);
 }
 

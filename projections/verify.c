@@ -10,7 +10,7 @@
 
 #include <stele/codec.h>
 
-#include "consumer/read.h"
+#include "kafka/bounded_read.h"
 #include "core/alloc.h"
 #include "core/names.h"
 #include "projections/states.h"
@@ -174,7 +174,7 @@ static int take_events(void *context, const stele_batch *batch, stele_error *err
         stele_status status;
         do {
             status = stele_states_take(v->states, &single, &v->position, &last, err);
-        } while (status < 0 && stele_read_wait_to_retry(until, v->options->stop, err));
+        } while (status < 0 && stele_bounded_read_wait_to_retry(until, v->options->stop, err));
         if (status == STELE_OK) status = look_at(v, &batch->records[i], err);
         if (status < 0) return status;
         v->counts->events++;
@@ -199,15 +199,15 @@ static void report_unreached(verification *v)
 
 static stele_status read_events(verification *v, stele_error *err)
 {
-    stele_read_start start = {v->source, 0};
+    stele_bounded_read_start start = {v->source, 0};
     return stele_bounded_read(v->options->log,
-                              &(stele_read_options){.starts = &start,
-                                                    .count = 1,
-                                                    .deadline = v->options->deadline,
-                                                    .patience_ms = v->options->patience_ms,
-                                                    .stop = v->options->stop,
-                                                    .take = take_events,
-                                                    .context = v},
+                              &(stele_bounded_read_options){.starts = &start,
+                                                            .count = 1,
+                                                            .deadline = v->options->deadline,
+                                                            .patience_ms = v->options->patience_ms,
+                                                            .stop = v->options->stop,
+                                                            .take = take_events,
+                                                            .context = v},
                               err);
 }
 

@@ -19,7 +19,7 @@
 
 #include "account.h"
 #include "closed.h"
-#include "consumer/read.h"
+#include "kafka/bounded_read.h"
 #include "moved.h"
 #include "projections/verify.h"
 #include "registry/wire.h"
@@ -253,17 +253,17 @@ static void check_states(void)
 
 /* ---- reading ---- */
 
-static void read_all(const char *topic, stele_isolation isolation, stele_read_take *take)
+static void read_all(const char *topic, stele_isolation isolation, stele_bounded_read_take *take)
 {
     stele_error err;
-    stele_read_start starts[SIM_PARTITIONS];
+    stele_bounded_read_start starts[SIM_PARTITIONS];
     for (int32_t i = 0; i < SIM_PARTITIONS; i++)
-        starts[i] = (stele_read_start){{topic, i}, STELE_OFFSET_NONE};
-    stele_read_options options = {.starts = starts,
-                                  .count = SIM_PARTITIONS,
-                                  .isolation = isolation,
-                                  .deadline = stele_deadline_after(sim_clock(), READ_MS),
-                                  .take = take};
+        starts[i] = (stele_bounded_read_start){{topic, i}, STELE_OFFSET_NONE};
+    stele_bounded_read_options options = {.starts = starts,
+                                          .count = SIM_PARTITIONS,
+                                          .isolation = isolation,
+                                          .deadline = stele_deadline_after(sim_clock(), READ_MS),
+                                          .take = take};
     if (stele_bounded_read(world.log, &options, &err) < 0) sim_fail("stuck", "%s", err.text);
 }
 

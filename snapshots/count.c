@@ -2,7 +2,7 @@
  * The partition count of a snapshots topic's checkpoints. */
 #include "snapshots/count.h"
 
-#include "consumer/read.h"
+#include "kafka/bounded_read.h"
 #include "snapshots/restore.h"
 
 /* Each transaction ends with a checkpoint, so one stands near the end, unless many were aborted. */
@@ -21,7 +21,7 @@ static int take_batch(void *context, const stele_batch *batch, stele_error *err)
     stele_restore *restore = context;
     stele_status status = stele_restore_take(restore, batch, err);
     if (status < 0) return status;
-    return stele_restore_checkpoint(restore) != NULL ? STELE_READ_ENOUGH : STELE_OK;
+    return stele_restore_checkpoint(restore) != NULL ? STELE_BOUNDED_READ_ENOUGH : STELE_OK;
 }
 
 static stele_status read_from(const stele_count_options *options, int32_t index, int64_t offset,
@@ -34,10 +34,10 @@ static stele_status read_from(const stele_count_options *options, int32_t index,
                                                .source = {options->events, index},
                                                .each = skip},
                       &restore);
-    stele_read_start start = {snapshots, offset};
+    stele_bounded_read_start start = {snapshots, offset};
     stele_status status = stele_bounded_read(
         options->log,
-        &(stele_read_options){
+        &(stele_bounded_read_options){
             .starts = &start,
             .count = 1,
             .deadline = stele_deadline_after(stele_log_clock(options->log), options->timeout_ms),

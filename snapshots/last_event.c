@@ -4,7 +4,7 @@
 
 #include <inttypes.h>
 
-#include "consumer/read.h"
+#include "kafka/bounded_read.h"
 #include "snapshots/format.h"
 
 enum { ASK_MS = 60000 };
@@ -40,7 +40,7 @@ static int take_batch(void *context, const stele_batch *batch, stele_error *err)
     comparison *c = context;
     stele_status status = stele_last_event_check(c->last, batch, &c->compared, err);
     if (status < 0) return status;
-    return c->compared ? STELE_READ_ENOUGH : STELE_OK;
+    return c->compared ? STELE_BOUNDED_READ_ENOUGH : STELE_OK;
 }
 
 stele_status stele_last_event_read(stele_log *log, const stele_last_event *last,
@@ -55,14 +55,14 @@ stele_status stele_last_event_read(stele_log *log, const stele_last_event *last,
                          stele_deadline_remaining_ms(deadline, ASK_MS), &start, &end, err);
     if (status < 0 || last->offset < start) return status;
     comparison c = {.last = last};
-    stele_read_start from = {last->source, last->offset};
+    stele_bounded_read_start from = {last->source, last->offset};
     status = stele_bounded_read(log,
-                                &(stele_read_options){.starts = &from,
-                                                      .count = 1,
-                                                      .deadline = deadline,
-                                                      .stop = stop,
-                                                      .take = take_batch,
-                                                      .context = &c},
+                                &(stele_bounded_read_options){.starts = &from,
+                                                              .count = 1,
+                                                              .deadline = deadline,
+                                                              .stop = stop,
+                                                              .take = take_batch,
+                                                              .context = &c},
                                 err);
     if (status == STELE_OK && !c.compared) return fail_changed(last, err);
     return status;

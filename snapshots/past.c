@@ -2,7 +2,7 @@
  * Reading a projection's snapshots beside its workers, with the checks of a restore. */
 #include "snapshots/past.h"
 
-#include "consumer/read.h"
+#include "kafka/bounded_read.h"
 #include "core/alloc.h"
 #include "core/names.h"
 #include "core/table.h"
@@ -131,7 +131,7 @@ static int take_batch(void *context, const stele_batch *batch, stele_error *err)
     stele_deadline until = stele_past_deadline(past);
     do {
         status = stele_restore_take(past->restore, batch, err);
-    } while (status < 0 && stele_read_wait_to_retry(until, past->options.stop, err));
+    } while (status < 0 && stele_bounded_read_wait_to_retry(until, past->options.stop, err));
     return status;
 }
 
@@ -150,21 +150,22 @@ static stele_status read_snapshots(stele_past *past, stele_partition source, ste
                                                .context = past},
                       &past->restore);
     if (!past->has_snapshots) return STELE_OK;
-    stele_read_start start = {snapshots, STELE_OFFSET_NONE};
+    stele_bounded_read_start start = {snapshots, STELE_OFFSET_NONE};
     stele_status status =
         stele_bounded_read(options->log,
-                           &(stele_read_options){.starts = &start,
-                                                 .count = 1,
-                                                 .deadline = options->deadline,
-                                                 .patience_ms = options->patience_ms,
-                                                 .stop = options->stop,
-                                                 .take = take_batch,
-                                                 .context = past},
+                           &(stele_bounded_read_options){.starts = &start,
+                                                         .count = 1,
+                                                         .deadline = options->deadline,
+                                                         .patience_ms = options->patience_ms,
+                                                         .stop = options->stop,
+                                                         .take = take_batch,
+                                                         .context = past},
                            err);
     stele_deadline until = stele_past_deadline(past);
     while (status == STELE_OK) {
         status = stele_restore_finish(past->restore, err);
-        if (status == STELE_OK || !stele_read_wait_to_retry(until, options->stop, err)) break;
+        if (status == STELE_OK || !stele_bounded_read_wait_to_retry(until, options->stop, err))
+            break;
         status = STELE_OK;
     }
     return status;
@@ -310,7 +311,7 @@ static int find_source(void *context, const stele_batch *batch, stele_error *err
         if (stele_checkpoint_key_parse(batch->records[i].key, &topic, &partition))
             *source = stele_strndup((const char *)topic.data, topic.size);
     }
-    return *source != NULL ? STELE_READ_ENOUGH : STELE_OK;
+    return *source != NULL ? STELE_BOUNDED_READ_ENOUGH : STELE_OK;
 }
 
 stele_status stele_past_source(stele_log *log, const char *snapshots, int32_t partitions,
@@ -331,14 +332,14 @@ stele_status stele_past_source(stele_log *log, const char *snapshots, int32_t pa
          */
         for (int64_t back = TAIL_RECORDS; status == STELE_OK && *out == NULL && start < end;
              back *= TAIL_GROWTH) {
-            stele_read_start from = {partition, end - start > back ? end - back : start};
+            stele_bounded_read_start from = {partition, end - start > back ? end - back : start};
             status = stele_bounded_read(log,
-                                        &(stele_read_options){.starts = &from,
-                                                              .count = 1,
-                                                              .deadline = deadline,
-                                                              .stop = stop,
-                                                              .take = find_source,
-                                                              .context = out},
+                                        &(stele_bounded_read_options){.starts = &from,
+                                                                      .count = 1,
+                                                                      .deadline = deadline,
+                                                                      .stop = stop,
+                                                                      .take = find_source,
+                                                                      .context = out},
                                         err);
             if (from.offset == start) break;
         }

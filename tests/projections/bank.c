@@ -6,7 +6,7 @@
 
 #include <stele/codec.h>
 
-#include "consumer/read.h"
+#include "kafka/bounded_read.h"
 #include "core/text.h"
 #include "kafka/log_port.h"
 #include "projections/states.h"
@@ -416,21 +416,22 @@ static int dump_batch(void *context, const stele_batch *batch, stele_error *err)
 }
 
 static void read_all(bank *self, const char *topic, stele_isolation isolation,
-                     stele_read_take *take, void *context)
+                     stele_bounded_read_take *take, void *context)
 {
     stele_log_topic described;
     stele_error err;
     if (stele_log_topic_describe(self->log, topic, ASK_MS, &described, &err) < 0) return;
-    stele_read_start starts[16];
+    stele_bounded_read_start starts[16];
     assert_true(described.partitions <= 16);
     for (int32_t i = 0; i < described.partitions; i++)
-        starts[i] = (stele_read_start){{topic, i}, STELE_OFFSET_NONE};
-    stele_read_options options = {.starts = starts,
-                                  .count = (size_t)described.partitions,
-                                  .isolation = isolation,
-                                  .deadline = stele_deadline_after(stele_clock_system(), WAIT_MS),
-                                  .take = take,
-                                  .context = context};
+        starts[i] = (stele_bounded_read_start){{topic, i}, STELE_OFFSET_NONE};
+    stele_bounded_read_options options = {.starts = starts,
+                                          .count = (size_t)described.partitions,
+                                          .isolation = isolation,
+                                          .deadline =
+                                              stele_deadline_after(stele_clock_system(), WAIT_MS),
+                                          .take = take,
+                                          .context = context};
     if (stele_bounded_read(self->log, &options, &err) < 0) fail_msg("%s", err.text);
 }
 

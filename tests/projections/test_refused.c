@@ -2,7 +2,7 @@
  * Apply functions that refuse an event. */
 #include "bank.h"
 
-#include "consumer/read.h"
+#include "kafka/bounded_read.h"
 #include "projections/states.h"
 
 enum { WAIT_MS = 20000 };
@@ -41,12 +41,13 @@ static stele_states *replay(bank *of, const stele_projection *projection, stele_
     stele_error err;
     stele_states_options options = {.projection = projection, .registry = of->registry};
     assert_int_equal(stele_states_new(&options, &states, &err), STELE_OK);
-    stele_read_start start = {{BANK_EVENTS, 0}, STELE_OFFSET_NONE};
-    stele_read_options read = {.starts = &start,
-                               .count = 1,
-                               .deadline = stele_deadline_after(stele_clock_system(), WAIT_MS),
-                               .take = take,
-                               .context = states};
+    stele_bounded_read_start start = {{BANK_EVENTS, 0}, STELE_OFFSET_NONE};
+    stele_bounded_read_options read = {.starts = &start,
+                                       .count = 1,
+                                       .deadline =
+                                           stele_deadline_after(stele_clock_system(), WAIT_MS),
+                                       .take = take,
+                                       .context = states};
     assert_int_equal(stele_bounded_read(of->log, &read, &err), expected);
     return states;
 }

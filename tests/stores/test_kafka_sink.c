@@ -2,7 +2,7 @@
  * The sink contract on Kafka snapshots, over the log in memory. */
 #include "sink_cases.h"
 
-#include "consumer/read.h"
+#include "kafka/bounded_read.h"
 #include "core/alloc.h"
 #include "kafka/memory_log.h"
 #include "registry/wire.h"
@@ -98,12 +98,13 @@ static int64_t read_back(shelf *of, const char *wanted)
                                                .each = keep,
                                                .context = of},
                       &restore);
-    stele_read_start start = {{SNAPSHOTS, 0}, STELE_OFFSET_NONE};
-    stele_read_options read = {.starts = &start,
-                               .count = 1,
-                               .deadline = stele_deadline_after(stele_clock_system(), WAIT_MS),
-                               .take = take,
-                               .context = restore};
+    stele_bounded_read_start start = {{SNAPSHOTS, 0}, STELE_OFFSET_NONE};
+    stele_bounded_read_options read = {.starts = &start,
+                                       .count = 1,
+                                       .deadline =
+                                           stele_deadline_after(stele_clock_system(), WAIT_MS),
+                                       .take = take,
+                                       .context = restore};
     stele_error err;
     if (stele_bounded_read(of->log, &read, &err) < 0) fail_msg("%s", err.text);
     const stele_checkpoint *checkpoint = stele_restore_checkpoint(restore);

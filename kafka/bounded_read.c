@@ -2,7 +2,7 @@
  * Reads to a bound. The bound is the high watermark, and it is reached when the log says that the
  * next offset is there: not by counting records, since aborted and control records leave holes, at
  * the end too. */
-#include "consumer/read.h"
+#include "kafka/bounded_read.h"
 
 #include <inttypes.h>
 
@@ -23,7 +23,7 @@ typedef struct part {
 
 typedef struct bounded_read {
     stele_log *log;
-    const stele_read_options *options;
+    const stele_bounded_read_options *options;
     stele_log_reader *reader;
     part *parts;
     size_t left;
@@ -39,7 +39,7 @@ static void begin_patience(bounded_read *read)
 
 static stele_status look_at_clock(const bounded_read *read, stele_error *err)
 {
-    const stele_read_options *options = read->options;
+    const stele_bounded_read_options *options = read->options;
     if (options->stop != NULL && atomic_load(options->stop))
         return stele_fail(err, STELE_E_INTERRUPTED, STELE_NEXT_STOP, "interrupted while reading");
     if (!stele_deadline_passed(options->deadline) && !stele_deadline_passed(read->patience))
@@ -74,7 +74,7 @@ static stele_status ask_bounds(bounded_read *read, part *asked, int64_t *start, 
 
 static stele_status begin_part(bounded_read *read, size_t index, stele_error *err)
 {
-    const stele_read_start *from = &read->options->starts[index];
+    const stele_bounded_read_start *from = &read->options->starts[index];
     part *begun = &read->parts[index];
     begun->partition = from->partition;
     int64_t start;
@@ -130,7 +130,7 @@ static stele_status step(bounded_read *read, stele_error *err)
     int taken = take_batch(read, of, &batch, err);
     begin_patience(read);
     if (taken < 0) return (stele_status)taken;
-    if (taken == STELE_READ_ENOUGH || of->next >= of->end) {
+    if (taken == STELE_BOUNDED_READ_ENOUGH || of->next >= of->end) {
         of->done = true;
         read->left--;
         stele_log_reader_stop(read->reader, of->partition);
@@ -138,7 +138,8 @@ static stele_status step(bounded_read *read, stele_error *err)
     return STELE_OK;
 }
 
-stele_status stele_bounded_read(stele_log *log, const stele_read_options *options, stele_error *err)
+stele_status stele_bounded_read(stele_log *log, const stele_bounded_read_options *options,
+                                stele_error *err)
 {
     stele_error own;
     if (err == NULL) err = &own;
@@ -161,8 +162,8 @@ stele_status stele_bounded_read(stele_log *log, const stele_read_options *option
     return status;
 }
 
-bool stele_read_wait_to_retry(stele_deadline deadline, const atomic_bool *stop,
-                              const stele_error *failure)
+bool stele_bounded_read_wait_to_retry(stele_deadline deadline, const atomic_bool *stop,
+                                      const stele_error *failure)
 {
     if (failure->next != STELE_NEXT_RETRY || stele_deadline_passed(deadline)) return false;
     if (stop != NULL && atomic_load(stop)) return false;

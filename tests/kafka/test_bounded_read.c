@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * Bounded reads on the log in memory. */
-#include "consumer/read.h"
+#include "kafka/bounded_read.h"
 
 #include "core/alloc.h"
 #include "kafka/memory_log.h"
@@ -67,7 +67,7 @@ static int take(void *context, const stele_batch *batch, stele_error *err)
     return of->answer;
 }
 
-static stele_status read_with(seen *of, stele_read_options options, int timeout_ms,
+static stele_status read_with(seen *of, stele_bounded_read_options options, int timeout_ms,
                               stele_error *err)
 {
     options.deadline = stele_deadline_after(stele_clock_system(), timeout_ms);
@@ -76,8 +76,8 @@ static stele_status read_with(seen *of, stele_read_options options, int timeout_
     return stele_bounded_read(of->log, &options, err);
 }
 
-static const stele_read_start both[] = {{{TOPIC, 0}, STELE_OFFSET_NONE},
-                                        {{TOPIC, 1}, STELE_OFFSET_NONE}};
+static const stele_bounded_read_start both[] = {{{TOPIC, 0}, STELE_OFFSET_NONE},
+                                                {{TOPIC, 1}, STELE_OFFSET_NONE}};
 
 static void all_that_stands_is_read_and_then_it_ends(void **state)
 {
@@ -86,8 +86,9 @@ static void all_that_stands_is_read_and_then_it_ends(void **state)
     append(of.log, 0, 5000);
     append(of.log, 1, 3);
 
-    assert_int_equal(read_with(&of, (stele_read_options){.starts = both, .count = 2}, 10000, NULL),
-                     STELE_OK);
+    assert_int_equal(
+        read_with(&of, (stele_bounded_read_options){.starts = both, .count = 2}, 10000, NULL),
+        STELE_OK);
 
     assert_int_equal(of.count[0], 5000);
     assert_int_equal(of.count[1], 3);
@@ -98,8 +99,9 @@ static void nothing_is_an_end_too(void **state)
 {
     (void)state;
     seen of = {.log = new_log()};
-    assert_int_equal(read_with(&of, (stele_read_options){.starts = both, .count = 2}, 10000, NULL),
-                     STELE_OK);
+    assert_int_equal(
+        read_with(&of, (stele_bounded_read_options){.starts = both, .count = 2}, 10000, NULL),
+        STELE_OK);
     assert_int_equal(of.count[0] + of.count[1], 0);
     stele_log_free(of.log);
 }
@@ -109,8 +111,9 @@ static void what_comes_later_is_not_part_of_it(void **state)
     (void)state;
     seen of = {.log = new_log(), .appends = true};
     append(of.log, 0, 3000);
-    assert_int_equal(read_with(&of, (stele_read_options){.starts = both, .count = 1}, 10000, NULL),
-                     STELE_OK);
+    assert_int_equal(
+        read_with(&of, (stele_bounded_read_options){.starts = both, .count = 1}, 10000, NULL),
+        STELE_OK);
     assert_int_equal(of.count[0], 3000);
     assert_int_equal(of.last[0], 2999);
     stele_log_free(of.log);
@@ -121,9 +124,10 @@ static void a_read_begins_where_it_is_told(void **state)
     (void)state;
     seen of = {.log = new_log()};
     append(of.log, 0, 10);
-    const stele_read_start start = {{TOPIC, 0}, 7};
+    const stele_bounded_read_start start = {{TOPIC, 0}, 7};
     assert_int_equal(
-        read_with(&of, (stele_read_options){.starts = &start, .count = 1}, 10000, NULL), STELE_OK);
+        read_with(&of, (stele_bounded_read_options){.starts = &start, .count = 1}, 10000, NULL),
+        STELE_OK);
     assert_int_equal(of.first[0], 7);
     assert_int_equal(of.count[0], 3);
     stele_log_free(of.log);
@@ -140,8 +144,9 @@ static void aborted_records_and_markers_at_the_end_are_read_past(void **state)
     assert_int_equal(stele_log_producer_abort(producer, 1000, NULL), STELE_OK);
     stele_log_producer_close(producer);
 
-    assert_int_equal(read_with(&of, (stele_read_options){.starts = both, .count = 1}, 10000, NULL),
-                     STELE_OK);
+    assert_int_equal(
+        read_with(&of, (stele_bounded_read_options){.starts = both, .count = 1}, 10000, NULL),
+        STELE_OK);
 
     assert_int_equal(of.count[0], 2);
     stele_log_free(of.log);
@@ -164,14 +169,15 @@ static void an_open_transaction_is_waited_for_until_the_deadline(void **state)
     stele_log_producer *producer = with_open_transaction(of.log);
     stele_error err;
 
-    assert_int_equal(read_with(&of, (stele_read_options){.starts = both, .count = 1}, 50, &err),
-                     STELE_E_TIMED_OUT);
+    assert_int_equal(
+        read_with(&of, (stele_bounded_read_options){.starts = both, .count = 1}, 50, &err),
+        STELE_E_TIMED_OUT);
 
     assert_int_equal(err.next, STELE_NEXT_RETRY);
     assert_string_equal(err.text, "account.events/0: read to offset 2 of 5 in time; if it stands "
                                   "still, an open transaction holds it back");
     assert_int_equal(read_with(&of,
-                               (stele_read_options){
+                               (stele_bounded_read_options){
                                    .starts = both, .count = 1, .isolation = STELE_READ_UNCOMMITTED},
                                10000, &err),
                      STELE_OK);
@@ -187,10 +193,10 @@ static void a_read_without_a_deadline_ends_when_it_stands_still(void **state)
     stele_log_producer *producer = with_open_transaction(of.log);
     stele_error err;
 
-    assert_int_equal(read_with(&of,
-                               (stele_read_options){.starts = both, .count = 1, .patience_ms = 50},
-                               -1, &err),
-                     STELE_E_TIMED_OUT);
+    assert_int_equal(
+        read_with(&of, (stele_bounded_read_options){.starts = both, .count = 1, .patience_ms = 50},
+                  -1, &err),
+        STELE_E_TIMED_OUT);
 
     assert_int_equal(of.count[0], 2);
     assert_non_null(strstr(err.text, "read to offset 2 of 5 in time"));
@@ -201,11 +207,12 @@ static void a_read_without_a_deadline_ends_when_it_stands_still(void **state)
 static void enough_of_one_partition_is_not_enough_of_the_others(void **state)
 {
     (void)state;
-    seen of = {.log = new_log(), .answer = STELE_READ_ENOUGH};
+    seen of = {.log = new_log(), .answer = STELE_BOUNDED_READ_ENOUGH};
     append(of.log, 0, 5000);
     append(of.log, 1, 5000);
-    assert_int_equal(read_with(&of, (stele_read_options){.starts = both, .count = 2}, 10000, NULL),
-                     STELE_OK);
+    assert_int_equal(
+        read_with(&of, (stele_bounded_read_options){.starts = both, .count = 2}, 10000, NULL),
+        STELE_OK);
     assert_in_range(of.count[0], 1, 4999);
     assert_in_range(of.count[1], 1, 4999);
     stele_log_free(of.log);
@@ -216,8 +223,9 @@ static void a_failure_ends_it(void **state)
     (void)state;
     seen of = {.log = new_log(), .answer = STELE_E_INVALID};
     append(of.log, 0, 1);
-    assert_int_equal(read_with(&of, (stele_read_options){.starts = both, .count = 1}, 10000, NULL),
-                     STELE_E_INVALID);
+    assert_int_equal(
+        read_with(&of, (stele_bounded_read_options){.starts = both, .count = 1}, 10000, NULL),
+        STELE_E_INVALID);
     stele_log_free(of.log);
 }
 
@@ -228,9 +236,10 @@ static void a_stop_ends_it(void **state)
     append(of.log, 0, 1);
     atomic_bool stop = true;
     stele_error err;
-    assert_int_equal(read_with(&of, (stele_read_options){.starts = both, .count = 1, .stop = &stop},
-                               10000, &err),
-                     STELE_E_INTERRUPTED);
+    assert_int_equal(
+        read_with(&of, (stele_bounded_read_options){.starts = both, .count = 1, .stop = &stop},
+                  10000, &err),
+        STELE_E_INTERRUPTED);
     stele_log_free(of.log);
 }
 
@@ -241,13 +250,14 @@ static void a_start_that_is_gone_is_a_hole(void **state)
     append(of.log, 0, 10);
     assert_int_equal(stele_log_memory_delete_records(of.log, (stele_partition){TOPIC, 0}, 5, NULL),
                      STELE_OK);
-    const stele_read_start start = {{TOPIC, 0}, 2};
+    const stele_bounded_read_start start = {{TOPIC, 0}, 2};
     stele_error err;
     assert_int_equal(
-        read_with(&of, (stele_read_options){.starts = &start, .count = 1}, 10000, &err),
+        read_with(&of, (stele_bounded_read_options){.starts = &start, .count = 1}, 10000, &err),
         STELE_E_HOLE);
-    assert_int_equal(read_with(&of, (stele_read_options){.starts = both, .count = 1}, 10000, &err),
-                     STELE_OK); /* where it begins now */
+    assert_int_equal(
+        read_with(&of, (stele_bounded_read_options){.starts = both, .count = 1}, 10000, &err),
+        STELE_OK); /* where it begins now */
     assert_int_equal(of.count[0], 5);
     stele_log_free(of.log);
 }
@@ -260,7 +270,7 @@ static void a_broker_that_is_away_is_told_at_the_deadline(void **state)
     stele_log_memory_set_up(of.log, false);
     stele_error err;
     stele_status status =
-        read_with(&of, (stele_read_options){.starts = both, .count = 1}, 50, &err);
+        read_with(&of, (stele_bounded_read_options){.starts = both, .count = 1}, 50, &err);
     assert_true(status == STELE_E_TIMED_OUT || status == STELE_E_UNAVAILABLE);
     assert_int_equal(err.next, STELE_NEXT_RETRY);
     stele_log_free(of.log);
