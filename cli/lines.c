@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "core/alloc.h"
-#include "schemas/csv.h"
+#include "core/csv.h"
 
 #define LINE_SIZE_MAX ((size_t)16 << 20)
 #define PASSED_MAX    ((size_t)256 << 20) /* of a line that is too long: then it has no end */

@@ -11,7 +11,7 @@
 #include "cli/lines.h"
 #include "core/alloc.h"
 #include "core/text.h"
-#include "schemas/csv.h"
+#include "core/csv.h"
 #include "schemas/text_value.h"
 
 struct stele_record_source {

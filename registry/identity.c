@@ -4,7 +4,7 @@
 #include "registry/record.h"
 #include "schemas/schema_text.h"
 #include "schemas/scopes.h"
-#include "schemas/sha256.h"
+#include "core/sha256.h"
 
 static int compare_links(const void *a, const void *b)
 {

@@ -5,7 +5,7 @@
 #include <stele/schema.h>
 
 #include "core/alloc.h"
-#include "schemas/sha256.h"
+#include "core/sha256.h"
 
 static const uint64_t empty = UINT64_C(0xc15d213aa4d7a795);
 

@@ -6,7 +6,7 @@
 #include "kinds.h"
 
 #include "core/alloc.h"
-#include "schemas/csv.h"
+#include "core/csv.h"
 #include "schemas/text_value.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT
- * schemas/csv.c: records of RFC 4180 from a pipe that gives a few bytes at a time. */
+ * core/csv.c: records of RFC 4180 from a pipe that gives a few bytes at a time. */
 #include "tests/support/test.h"
 
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "core/alloc.h"
-#include "schemas/csv.h"
+#include "core/csv.h"
 
 /* A pipe that a child writes `text` into, `step` bytes at a time. */
 static int pipe_of(const char *text, size_t size, size_t step, pid_t *child)

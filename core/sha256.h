@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * SHA-256 (FIPS 180-4), for fingerprints of schemas. */
-#ifndef STELE_SCHEMAS_SHA256_H
-#define STELE_SCHEMAS_SHA256_H
+ * SHA-256 (FIPS 180-4). */
+#ifndef STELE_CORE_SHA256_H
+#define STELE_CORE_SHA256_H
 
 #include <stele/bytes.h>
 

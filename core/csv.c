@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Reading CSV. A record is first found whole in the buffer, then cut into cells in place, so a bad
  * one has changed nothing and can be passed over by its first line alone. */
-#include "schemas/csv.h"
+#include "core/csv.h"
 
 #include <errno.h>
 #include <stdlib.h>

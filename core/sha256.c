@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * SHA-256 by FIPS 180-4, section 6.2. */
-#include "schemas/sha256.h"
+#include "core/sha256.h"
 
 /* Section 4.2.2: the first 32 bits of the fractions of the cube roots of the first 64 primes. */
 static const uint32_t rounds[64] = {

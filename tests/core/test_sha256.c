@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "schemas/sha256.h"
+#include "core/sha256.h"
 
 #include "tests/schemas/avro_support.h"
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * Comma-separated values (RFC 4180), read a record at a time from a file descriptor: what has
- * arrived is handed out at once, so a pipe that goes on for ever is fine. Knows nothing of types.
+ * arrived is handed out at once, so a pipe that goes on forever is fine. Knows nothing of types.
  */
-#ifndef STELE_SCHEMAS_CSV_H
-#define STELE_SCHEMAS_CSV_H
+#ifndef STELE_CORE_CSV_H
+#define STELE_CORE_CSV_H
 
 #include <stdbool.h>
 
