@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Reading states without a worker. A partition at a time: its past, then the events from the
- * checkpoint on, through the same states as a worker's. */
+ * checkpoint on, through the same states as a worker's. What is asked for as of old goes on from
+ * the nearest snapshot before it. */
 #include "projections/query.h"
 
 #include <inttypes.h>
@@ -12,6 +13,8 @@
 #include "kafka/partitioner.h"
 #include "projections/states.h"
 
+enum { ASK_MAX_MS = 60000 };
+
 typedef struct query {
     const stele_query_options *options;
     stele_past *past;
@@ -21,10 +24,13 @@ typedef struct query {
     /* Of one partition. */
     stele_past_partition here;
     stele_states *states;
-    int64_t restored; /* offset of the snapshot of the aggregate that is asked for */
     int64_t position;
-    int64_t taken; /* events of the aggregate, when a version is asked for */
-    bool is_older; /* what is asked for is older than the snapshot */
+
+    /* Of one aggregate as of old. */
+    int64_t limit;     /* no event below this offset is later than the time that is asked for */
+    int64_t too_young; /* version of the oldest snapshot that is past what is asked for; 0: none */
+    int64_t taken;     /* its events so far */
+    bool is_there;     /* all that is asked for has been taken */
     stele_record *matching;
     size_t matching_max;
 } query;
@@ -43,11 +49,24 @@ static bool is_of_old(const query *q)
     return q->options->at_version > 0 || q->options->at_time_ms > 0;
 }
 
+/* A snapshot that is past what is asked for is noted, and does not count. */
+static bool is_past_it(query *q, const stele_snapshot *snapshot)
+{
+    const stele_query_options *options = q->options;
+    bool is_past = options->at_version > 0   ? snapshot->version > options->at_version
+                   : options->at_time_ms > 0 ? snapshot->offset > q->limit
+                                             : false;
+    if (is_past && (q->too_young == 0 || snapshot->version < q->too_young))
+        q->too_young = snapshot->version;
+    return is_past;
+}
+
 static stele_status restore_one(void *context, const stele_snapshot *snapshot, stele_error *err)
 {
     query *q = context;
     if (q->options->id.data != NULL && !stele_bytes_equal(snapshot->id, q->options->id))
         return STELE_OK;
+    if (is_past_it(q, snapshot)) return STELE_OK;
     return stele_states_restore(q->states, snapshot, err);
 }
 
@@ -55,12 +74,9 @@ static stele_status restore_one(void *context, const stele_snapshot *snapshot, s
 static bool is_within(query *q, const stele_record *record)
 {
     const stele_query_options *options = q->options;
-    bool is_in_snapshot = record->offset < q->restored;
-    if (options->at_time_ms > 0 && record->timestamp_ms > options->at_time_ms) {
-        q->is_older = is_in_snapshot;
-        return false;
-    }
-    return options->at_version == 0 || is_in_snapshot || q->taken++ < options->at_version;
+    if (options->at_time_ms > 0) return record->timestamp_ms <= options->at_time_ms;
+    q->is_there = ++q->taken == options->at_version;
+    return true;
 }
 
 /* The records of the one aggregate that is asked for. @return STELE_BOUNDED_READ_ENOUGH: none come
@@ -78,6 +94,7 @@ static int keep_matching(query *q, const stele_batch *batch, stele_batch *out)
         if (!stele_bytes_equal(batch->records[i].key, q->options->id)) continue;
         if (!is_within(q, &batch->records[i])) return STELE_BOUNDED_READ_ENOUGH;
         q->matching[out->count++] = batch->records[i];
+        if (q->is_there) return STELE_BOUNDED_READ_ENOUGH;
     }
     return STELE_OK;
 }
@@ -112,31 +129,60 @@ static stele_status read_events(query *q, int64_t from, stele_error *err)
 
 /* ---- states of old ---- */
 
-static stele_status fail_gone(const query *q, int64_t version, const char *why, stele_error *err)
+static stele_status fail_gone(const query *q, stele_error *err)
 {
     return stele_fail(err, STELE_E_HOLE, STELE_NEXT_STOP,
                       "%s/%d begins at offset %" PRId64
                       ", so what %s was before its snapshot of version %" PRId64
-                      " cannot be replayed%s; ask for that version or a later one",
+                      " cannot be replayed; ask for that version or a later one",
                       q->source.topic, (int)q->source.index, q->here.log_start,
-                      stele_quote(q->options->id).text, version, why);
+                      stele_quote(q->options->id).text, q->too_young);
 }
 
-/* Where the log begins at the first event it is replayed; else from the snapshot on, if that is not
- * newer than what is asked for. */
+/* By its times the log says below which offset all is old enough. */
+static stele_status find_limit(query *q, stele_error *err)
+{
+    q->limit = INT64_MAX;
+    q->too_young = q->taken = 0;
+    q->is_there = false;
+    if (q->options->at_time_ms <= 0 || q->options->at_time_ms == INT64_MAX) return STELE_OK;
+    int64_t first;
+    stele_status status = stele_log_offset_at(
+        q->options->log, q->source, q->options->at_time_ms + 1,
+        stele_deadline_remaining_ms(stele_past_deadline(q->past), ASK_MAX_MS), &first, err);
+    if (status < 0) return status;
+    if (first != STELE_OFFSET_NONE) q->limit = first;
+    return STELE_OK;
+}
+
+/* What retention has deleted is older than what is left, so before that nothing is known but the
+ * snapshots, and not when they were. */
+static bool is_before_the_log(const query *q)
+{
+    return q->options->at_time_ms > 0 && q->here.log_start > 0 &&
+           (q->limit <= q->here.log_start || q->here.log_end <= q->here.log_start);
+}
+
+/* Where to read on from: behind the nearest snapshot, or at the first event. */
 static stele_status find_moment(query *q, int64_t *from, stele_error *err)
 {
     const stele_entry *entry = stele_table_find(stele_states_table(q->states), q->options->id);
-    q->restored = entry == NULL ? 0 : entry->offset;
-    q->taken = entry == NULL ? 0 : entry->version;
-    if (entry == NULL) return STELE_OK;
-    if (q->options->at_version > 0)
-        return q->options->at_version < entry->version ? fail_gone(q, entry->version, "", err)
-                                                       : STELE_OK;
-    if (entry->offset - 1 < q->here.log_start)
-        return fail_gone(q, entry->version, ", and when that was is not known", err);
-    if (entry->offset - 1 < *from) *from = entry->offset - 1; /* to look at its time */
-    return STELE_OK;
+    if (entry != NULL && is_before_the_log(q)) {
+        q->too_young = entry->version;
+        return fail_gone(q, err);
+    }
+    if (entry == NULL && q->here.log_start > 0)
+        return q->too_young > 0 ? fail_gone(q, err) : STELE_OK;
+    if (entry == NULL) {
+        *from = 0;
+        return STELE_OK;
+    }
+    q->taken = entry->version;
+    q->is_there = entry->version == q->options->at_version;
+    *from = entry->offset;
+    if (entry->offset >= q->here.log_start || q->is_there) return STELE_OK;
+    *from = q->here.log_start; /* up to the checkpoint the last snapshot has all */
+    return q->too_young > 0 ? fail_gone(q, err) : STELE_OK;
 }
 
 /* ---- one partition ---- */
@@ -155,16 +201,14 @@ static stele_status new_states(query *q, stele_error *err)
 static stele_status open_past(query *q, int64_t *from, stele_error *err)
 {
     stele_status status = new_states(q, err);
+    if (status == STELE_OK) status = find_limit(q, err);
     if (status == STELE_OK)
         status = stele_past_read(q->past, q->source.index, restore_one, q, &q->here, err);
     if (status < 0) return status;
-    q->is_older = false;
-    q->restored = q->taken = 0;
-    q->position = *from = q->here.resume.position;
-    if (!is_of_old(q)) return STELE_OK;
-    if (q->here.log_start > 0) return find_moment(q, from, err);
-    q->position = *from = 0;
-    return new_states(q, err);
+    *from = q->here.resume.position;
+    if (is_of_old(q)) status = find_moment(q, from, err);
+    q->position = *from;
+    return status;
 }
 
 static stele_status hand_out(query *q, stele_error *err)
@@ -184,19 +228,36 @@ static stele_status hand_out(query *q, stele_error *err)
     return STELE_OK;
 }
 
+/* Has it as many events as are asked for? Those after its end do not count. */
+static bool is_reached(query *q)
+{
+    const stele_entry *entry = stele_table_find(stele_states_table(q->states), q->options->id);
+    q->taken = entry == NULL ? 0 : entry->version;
+    return q->taken == q->options->at_version;
+}
+
 static stele_status query_partition(query *q, int32_t index, size_t *found, stele_error *err)
 {
     q->source = (stele_partition){q->events, index};
     int64_t from;
     stele_status status = open_past(q, &from, err);
-    if (status == STELE_OK) status = read_events(q, from, err);
+    if (status == STELE_OK && !q->is_there) status = read_events(q, from, err);
     if (status < 0) return status;
-    if (q->is_older) {
-        const stele_entry *entry = stele_table_find(stele_states_table(q->states), q->options->id);
-        return fail_gone(q, entry->version, ", and that is later", err);
-    }
+    if (q->options->at_version > 0 && !is_reached(q)) return STELE_OK;
     *found += stele_table_count(stele_states_table(q->states));
     return hand_out(q, err);
+}
+
+/* No event of it, or not as many as are asked for. */
+static stele_status fail_missing(const query *q, stele_error *err)
+{
+    if (q->taken > 0)
+        return stele_fail(err, STELE_E_NOT_FOUND, STELE_NEXT_STOP,
+                          "%s has had %" PRId64 " events, so it has no version %" PRId64,
+                          stele_quote(q->options->id).text, q->taken, q->options->at_version);
+    return stele_fail(err, STELE_E_NOT_FOUND, STELE_NEXT_STOP, "%s has no event of %s%s", q->events,
+                      stele_quote(q->options->id).text,
+                      q->options->at_time_ms > 0 ? " up to that time" : "");
 }
 
 static stele_status query_one(query *q, stele_error *err)
@@ -204,10 +265,7 @@ static stele_status query_one(query *q, stele_error *err)
     size_t found = 0;
     int32_t index = stele_log_partition_of(q->options->id, stele_past_partitions(q->past));
     stele_status status = query_partition(q, index, &found, err);
-    if (status < 0 || found > 0) return status;
-    return stele_fail(err, STELE_E_NOT_FOUND, STELE_NEXT_STOP, "%s has no event of %s%s", q->events,
-                      stele_quote(q->options->id).text,
-                      q->options->at_time_ms > 0 ? " up to that time" : "");
+    return status < 0 || found > 0 ? status : fail_missing(q, err);
 }
 
 static stele_status query_each(void *context, int32_t index, stele_error *err)

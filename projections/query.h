@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: MIT
  * States read from Kafka alone, without a running worker: from snapshots and the rest of the log,
- * or by replaying the log up to a version or a time. Bounded: what stood there when the query
- * began. */
+ * as they are or as they were at a version or a time. Bounded: what stood there when the query
+ * began.
+ *
+ * A state of old is replayed from the nearest snapshot before it that the topic still has, else
+ * from the aggregate's first event. What it was at a time is what its events made of it before the
+ * first of them that is later. */
 #ifndef STELE_PROJECTIONS_QUERY_H
 #define STELE_PROJECTIONS_QUERY_H
 
@@ -33,7 +37,8 @@ typedef struct stele_query_options {
     stele_registry *registry;
     stele_bytes id;     /* one aggregate; null: all */
     int64_t at_version; /* with an id: after so many events; 0: all of them */
-    int64_t at_time_ms; /* with an id: before its first event later than that; 0: all of them */
+    int64_t
+        at_time_ms; /* with an id and no version: before its first event that is later; 0: all */
     stele_deadline deadline; /* for all of it */
     const atomic_bool *stop; /* NULL: nothing ends it early */
     int patience_ms;         /* how long a read may stand still; 0: as long as the deadline has */
@@ -46,7 +51,8 @@ typedef struct stele_query_options {
 /**
  * Hand out the states asked for, in no order.
  *
- * @return STELE_E_NOT_FOUND  there is no events topic, or no such aggregate
+ * @return STELE_E_NOT_FOUND  there is no events topic, or no such aggregate, or it has fewer events
+ *                            than are asked for, or none up to that time
  *         STELE_E_HOLE, STELE_E_CONFLICT, STELE_E_INVALID  the state cannot be right, as a worker
  * would say it; and HOLE where the log does not reach back to what is asked for (next = STOP)
  *         STELE_E_TIMED_OUT, STELE_E_INTERRUPTED, failures of log and registry,

@@ -38,6 +38,28 @@ STELE_API stele_status stele_state_get(stele_client *client, const stele_project
                                        stele_bytes id, int timeout_ms, void *state,
                                        stele_state_info *info, stele_error *err);
 
+/** A moment of an aggregate's past. All zero: now. */
+typedef struct stele_moment {
+    int64_t version; /* after so many events; 0: not by version */
+    int64_t time_ms; /* Unix; before the first of its events that is later than that, by the events'
+                        own times; 0: not by time */
+} stele_moment;
+
+/**
+ * The same as it was. It is replayed from the nearest snapshot before that moment that the
+ * snapshots topic still has, else from the aggregate's first event. A snapshot was written by the
+ * fold as it was then; `snapshots verify` says whether it is what the fold of today makes.
+ *
+ * @param moment  a version or a time, not both
+ * @return as stele_state_get, and
+ *         STELE_E_NOT_FOUND  it has not had so many events, or none up to that time
+ *         STELE_E_HOLE       retention has deleted events that this needs (next = STOP)
+ *         STELE_E_INVALID    no such moment can be (next = REJECT)
+ */
+STELE_API stele_status stele_state_at(stele_client *client, const stele_projection *projection,
+                                      stele_bytes id, stele_moment moment, int timeout_ms,
+                                      void *state, stele_state_info *info, stele_error *err);
+
 #ifdef __cplusplus
 }
 #endif

@@ -53,7 +53,10 @@ static void assert_refused(bank *of, stele_query_options options, stele_status s
     stele_buffer_clear(&lines);
 }
 
-#define ID(text) ((stele_query_options){.id = stele_text(text)})
+#define ID(text)            ((stele_query_options){.id = stele_text(text)})
+#define AT_VERSION(text, n) ((stele_query_options){.id = stele_text(text), .at_version = (n)})
+#define AT_TIME(text, moment)                                                                      \
+    ((stele_query_options){.id = stele_text(text), .at_time_ms = (moment)})
 
 static void a_state_is_the_same_with_and_without_snapshots(void **state)
 {
@@ -92,9 +95,123 @@ static void a_state_of_old_is_replayed(void **state)
         bank_deposit(of, 0, "b", 1, "x");
     }
     bank_run(of, (teller_options){0});
-    assert_answer(of, (stele_query_options){.id = stele_text("a"), .at_version = 3}, "a v3 o5 6\n");
-    assert_answer(of, (stele_query_options){.id = stele_text("a"), .at_version = 99},
-                  "a v20 o39 210\n");
+    assert_answer(of, AT_VERSION("a", 3), "a v3 o5 6\n");
+    assert_answer(of, AT_VERSION("a", 20), "a v20 o39 210\n");
+    assert_refused(of, AT_VERSION("a", 21), STELE_E_NOT_FOUND,
+                   "\"a\" has had 20 events, so it has no version 21");
+    bank_free(of);
+}
+
+/* What is left of the log does not reach back to the first event, but a snapshot does. */
+static void a_state_of_old_goes_on_from_the_nearest_snapshot(void **state)
+{
+    (void)state;
+    bank *of = bank_new(1);
+    const stele_partition events = {BANK_EVENTS, 0};
+    for (int i = 1; i <= 10; i++)
+        bank_deposit(of, 0, "a", 1, "x");
+    bank_run(of, (teller_options){0});
+    for (int i = 1; i <= 10; i++)
+        bank_deposit(of, 0, i == 4 ? "b" : "a", 1, "x");
+    bank_run(of, (teller_options){0});
+    bank_deposit(of, 0, "a", 1, "x");
+    assert_int_equal(stele_log_memory_delete_records(of->log, events, 10, NULL), STELE_OK);
+
+    assert_refused(of, AT_VERSION("a", 9), STELE_E_HOLE, "before its snapshot of version 10");
+    assert_answer(of, AT_VERSION("a", 10), "a v10 o10 10\n");
+    assert_answer(of, AT_VERSION("a", 14), "a v14 o15 14\n");
+    assert_answer(of, AT_VERSION("a", 20), "a v20 o21 20\n");
+    assert_answer(of, AT_VERSION("b", 1), "b v1 o14 1\n");
+
+    /* Between the two snapshots something is missing now. */
+    assert_int_equal(stele_log_memory_delete_records(of->log, events, 12, NULL), STELE_OK);
+    assert_answer(of, AT_VERSION("a", 10), "a v10 o10 10\n");
+    assert_refused(of, AT_VERSION("a", 14), STELE_E_HOLE, "before its snapshot of version 19");
+    assert_answer(of, AT_VERSION("a", 19), "a v19 o20 19\n");
+    bank_free(of);
+}
+
+/* What a model makes of the same events: amounts by time, until the first that is later. */
+typedef struct past {
+    int64_t time_ms[64];
+    int64_t amount[64];
+    int64_t offset[64];
+    int count;
+} past;
+
+static void past_answer(const past *of, int64_t version, int64_t time_ms, char line[64])
+{
+    int64_t sum = 0;
+    int64_t taken = 0;
+    for (int i = 0; i < of->count; i++) {
+        if (version > 0 ? i == version : of->time_ms[i] > time_ms) break;
+        sum += of->amount[i];
+        taken = i + 1;
+    }
+    if (taken == 0) {
+        line[0] = '\0';
+        return;
+    }
+    snprintf(line, 64, "a v%" PRId64 " o%" PRId64 " %" PRId64 "\n", taken,
+             of->offset[taken - 1] + 1, sum);
+}
+
+/* The times of events are their producers', so they may go back; then a snapshot must not count
+ * that has an event in it which is later than what is asked for. */
+static void every_moment_is_the_same_with_and_without_snapshots(void **state)
+{
+    (void)state;
+    bank *of = bank_new(1);
+    const int steps[] = {7, 0, 50, -90, 40, 3, 200, -20, 1, 1, 60, 30, -150, 400, 5, 0};
+    past model = {0};
+    int64_t now = INT64_C(1700000000000);
+    int64_t offset = 0;
+    for (int round = 0; round < 3; round++) {
+        for (size_t i = 0; i < sizeof steps / sizeof *steps; i++, offset++) {
+            now += steps[i];
+            stele_manual_clock_set(&of->time, now);
+            bank_deposit(of, 0, i % 3 == 2 ? "b" : "a", 1 + (int)i, "x");
+            if (i % 3 == 2) continue;
+            model.time_ms[model.count] = now;
+            model.offset[model.count] = offset;
+            model.amount[model.count++] = 1 + (int)i;
+        }
+        bank_run(of, (teller_options){.snapshot_events = 4});
+    }
+    char line[64];
+    for (int version = 1; version <= model.count; version++) {
+        past_answer(&model, version, 0, line);
+        assert_answer(of, AT_VERSION("a", version), line);
+    }
+    for (int i = 0; i < 2 * model.count; i++) {
+        int64_t time = model.time_ms[i / 2] - i % 2;
+        past_answer(&model, 0, time, line);
+        if (line[0] != '\0')
+            assert_answer(of, AT_TIME("a", time), line);
+        else
+            assert_refused(of, AT_TIME("a", time), STELE_E_NOT_FOUND, "up to that time");
+    }
+    bank_free(of);
+}
+
+static void a_time_before_what_is_left_of_the_log_is_not_known(void **state)
+{
+    (void)state;
+    bank *of = bank_new(1);
+    int64_t times[4];
+    for (int i = 0; i < 4; i++) {
+        times[i] = stele_clock_now_ms(bank_clock(of));
+        bank_deposit(of, 0, "a", 1, "x");
+        stele_manual_clock_advance(&of->time, 1000);
+        if (i == 1) bank_run(of, (teller_options){0});
+    }
+    assert_int_equal(
+        stele_log_memory_delete_records(of->log, (stele_partition){BANK_EVENTS, 0}, 2, NULL),
+        STELE_OK);
+
+    assert_refused(of, AT_TIME("a", times[1]), STELE_E_HOLE, "before its snapshot of version 2");
+    assert_answer(of, AT_TIME("a", times[2]), "a v3 o3 3\n");
+    assert_answer(of, AT_TIME("a", times[3]), "a v4 o4 4\n");
     bank_free(of);
 }
 
@@ -167,6 +284,9 @@ int main(void)
         cmocka_unit_test(a_state_is_the_same_with_and_without_snapshots),
         cmocka_unit_test(all_states_are_handed_out),
         cmocka_unit_test(a_state_of_old_is_replayed),
+        cmocka_unit_test(a_state_of_old_goes_on_from_the_nearest_snapshot),
+        cmocka_unit_test(every_moment_is_the_same_with_and_without_snapshots),
+        cmocka_unit_test(a_time_before_what_is_left_of_the_log_is_not_known),
         cmocka_unit_test(a_finished_aggregate_has_no_state),
         cmocka_unit_test(an_aggregate_without_events_is_not_found),
         cmocka_unit_test(snapshots_that_are_missing_are_noticed_for_one_and_for_all),
