@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT
- * `state`: what a projection knows of one aggregate, or of all, read from Kafka alone. Without the
- * fold in the program: the snapshot, and how far it is behind. */
+ * `state`: what a projection knows of one aggregate, or of all, read from Kafka alone, as it is or
+ * was, or what changed. Without the fold in the program: the snapshot, and how far it is behind. */
 #include "cli/cmd.h"
 
 #include <stele/json.h>
+#include <stele/state.h>
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/state_diff.h"
 #include "cli/stored_states.h"
 #include "core/alloc.h"
 #include "core/date.h"
@@ -25,7 +27,6 @@ typedef struct state_line {
 typedef struct printer {
     stele_cli *cli;
     const stele_type *type;
-    int64_t at_version; /* 0: not asked for */
     bool sorted;
     state_line *lines;
     size_t count, capacity;
@@ -84,10 +85,6 @@ static stele_status print_line(printer *p, const stele_query_state *state, const
 static stele_status print_state(void *context, const stele_query_state *state, stele_error *err)
 {
     printer *p = context;
-    if (state->version < p->at_version)
-        return stele_fail(err, STELE_E_NOT_FOUND, STELE_NEXT_STOP,
-                          "--at %" PRId64 ": %s has %" PRId64 " events", p->at_version,
-                          stele_quote(state->id).text, state->version);
     return print_line(p, state, p->type, -1, err);
 }
 
@@ -120,14 +117,19 @@ static void print_sorted(printer *p)
 }
 
 /* "3" is a version, "2026-01-31T12:00:00Z" a time. */
-static stele_status parse_at(const char *at, int64_t *version, int64_t *time_ms, stele_error *err)
+static stele_status parse_moment(const char *option, const char *text, stele_moment *out,
+                                 stele_error *err)
 {
-    if (stele_parse_int64(stele_text(at), 1, INT64_MAX, version, NULL) == STELE_OK) return STELE_OK;
-    if (stele_parse_timestamp(stele_text(at), STELE_TIME_MILLIS, time_ms, NULL) == STELE_OK)
+    *out = (stele_moment){0};
+    if (stele_parse_int64(stele_text(text), 1, INT64_MAX, &out->version, NULL) == STELE_OK)
+        return STELE_OK;
+    if (stele_parse_timestamp(stele_text(text), STELE_TIME_MILLIS, &out->time_ms, NULL) ==
+            STELE_OK &&
+        out->time_ms > 0)
         return STELE_OK;
     return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
-                      "--at %s: expected a version from 1 on, or a time like 2026-01-31T12:00:00Z",
-                      at);
+                      "--%s %s: expected a version from 1 on, or a time like 2026-01-31T12:00:00Z",
+                      option, text);
 }
 
 static stele_status query_states(printer *p, const stele_projection *projection,
@@ -135,7 +137,6 @@ static stele_status query_states(printer *p, const stele_projection *projection,
 {
     stele_projection configured = stele_cli_configured(p->cli, projection);
     p->type = projection->state;
-    p->at_version = options->at_version;
     options->projection = &configured;
     options->each = print_state;
     options->left_out = leave_out;
@@ -162,37 +163,154 @@ static stele_status query_stored(printer *p, const char *name, const stele_query
                                err);
 }
 
-stele_exit stele_cmd_state(stele_cli *cli, const stele_arguments *arguments)
-{
-    const char *name = stele_arguments_operand(arguments, 0);
-    const char *id = stele_arguments_operand(arguments, 1);
-    const char *at = stele_arguments_text(arguments, "at", NULL);
-    if ((id != NULL) == stele_arguments_flag(arguments, "all"))
-        return stele_cli_fail(cli, STELE_EXIT_USAGE, "state: expected either an ID or --all");
-    if (id == NULL && at != NULL)
-        return stele_cli_fail(cli, STELE_EXIT_USAGE, "state: --at goes with an ID");
-    stele_query_options options = {.id = stele_text(id)};
-    stele_error err = {0};
-    if (at != NULL && parse_at(at, &options.at_version, &options.at_time_ms, &err) < 0)
-        return stele_cli_fail(cli, STELE_EXIT_USAGE, "state: %s", err.text);
-    stele_client *client = stele_cli_client(cli);
-    if (client == NULL) return STELE_EXIT_FAILED;
-    options.log = stele_client_log(client);
-    options.registry = stele_client_registry(client);
-    /* All may be much to read: they take as long as something comes. */
-    options.deadline =
-        stele_deadline_after(stele_clock_system(), id == NULL ? -1 : cli->timeout_ms);
-    options.patience_ms = cli->timeout_ms;
-    options.stop = cli->stop;
+/* ---- what changed ---- */
 
+/* One of two states. */
+typedef struct side {
+    const stele_type *type;
+    int64_t version; /* 0: there was nothing yet */
+    int64_t offset;
+    stele_buffer json;
+} side;
+
+static void side_clear(side *one)
+{
+    stele_buffer_clear(&one->json);
+}
+STELE_VALUE_SCOPE(side, side_clear);
+
+static stele_status take_side(void *context, const stele_query_state *state, stele_error *err)
+{
+    side *one = context;
+    one->version = state->version;
+    one->offset = state->offset;
+    if (state->state != NULL)
+        return stele_json_write(one->type, state->state, STELE_JSON_PLAIN, &one->json, err);
+    stele_buffer_append(&one->json, stele_text("null"));
+    return STELE_OK;
+}
+
+/* Before its first event an aggregate has no state, and that is no failure. */
+static stele_status query_side(stele_query_options options, stele_moment moment, side *one,
+                               stele_error *err)
+{
+    options.at_version = moment.version;
+    options.at_time_ms = moment.time_ms;
+    options.each = take_side;
+    options.context = one;
+    one->type = options.projection->state;
+    stele_status status = stele_query(&options, err);
+    return status == STELE_E_NOT_FOUND && moment.time_ms > 0 ? STELE_OK : status;
+}
+
+static void print_difference(stele_cli *cli, stele_bytes id, const side *from, const side *to)
+{
+    STELE_AUTO_VALUE(stele_buffer) line = {0};
+    stele_buffer_append(&line, stele_text("{\"id\":"));
+    stele_show_json(&line, id);
+    stele_buffer_format(&line,
+                        ",\"from\":{\"version\":%" PRId64 ",\"offset\":%" PRId64
+                        "},\"to\":{\"version\":%" PRId64 ",\"offset\":%" PRId64 "},\"changes\":",
+                        from->version, from->offset, to->version, to->offset);
+    stele_state_diff(stele_buffer_view(&from->json), stele_buffer_view(&to->json), &line);
+    stele_buffer_push(&line, '}');
+    stele_cli_print_json(cli->out, stele_buffer_view(&line));
+}
+
+static stele_exit run_diff(stele_cli *cli, const stele_projection *projection,
+                           stele_query_options *options, const stele_moment moments[2])
+{
+    stele_error err = {0};
+    if (projection == NULL)
+        return stele_cli_fail(cli, STELE_EXIT_FAILED,
+                              "--diff needs the projection's fold: use the application's own "
+                              "program");
+    stele_projection configured = stele_cli_configured(cli, projection);
+    options->projection = &configured;
+    STELE_AUTO_VALUE(side) from = {0};
+    STELE_AUTO_VALUE(side) to = {0};
+    if (query_side(*options, moments[0], &from, &err) < 0 ||
+        query_side(*options, moments[1], &to, &err) < 0)
+        return stele_cli_fail_error(cli, &err);
+    if (from.version == 0 && to.version == 0)
+        return stele_cli_fail(cli, STELE_EXIT_FAILED, "%s has no event up to either time",
+                              stele_quote(options->id).text);
+    print_difference(cli, options->id, &from, &to);
+    return STELE_EXIT_DONE;
+}
+
+/* ---- the command ---- */
+
+/* What was asked for. */
+typedef struct request {
+    const char *name;
+    const char *id;
+    bool all, diff;
+    stele_moment at; /* all zero: now */
+    stele_moment sides[2];
+} request;
+
+static stele_status parse_request(const stele_arguments *arguments, request *out, stele_error *err)
+{
+    *out = (request){.name = stele_arguments_operand(arguments, 0),
+                     .id = stele_arguments_operand(arguments, 1),
+                     .all = stele_arguments_flag(arguments, "all"),
+                     .diff = stele_arguments_flag(arguments, "diff")};
+    const char *at = stele_arguments_text(arguments, "at", NULL);
+    const char *why = NULL;
+    if ((out->id != NULL) == out->all)
+        why = "expected either an ID or --all";
+    else if (at != NULL && out->all)
+        why = "--at goes with an ID";
+    else if (out->diff && (at != NULL || stele_arguments_count(arguments) != 4))
+        why = "--diff takes two moments behind the ID: --diff A B";
+    else if (!out->diff && stele_arguments_count(arguments) > 2)
+        why = "two moments behind the ID go with --diff";
+    if (why != NULL) return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP, "%s", why);
+    stele_status status = at == NULL ? STELE_OK : parse_moment("at", at, &out->at, err);
+    for (size_t i = 0; out->diff && i < 2 && status == STELE_OK; i++)
+        status =
+            parse_moment("diff", stele_arguments_operand(arguments, 2 + i), &out->sides[i], err);
+    return status;
+}
+
+static stele_exit print_states(stele_cli *cli, const stele_arguments *arguments,
+                               const request *asked, const stele_projection *projection,
+                               stele_query_options *options)
+{
     STELE_AUTO_VALUE(printer) p = {.cli = cli, .sorted = stele_arguments_flag(arguments, "sort")};
-    const stele_projection *projection = stele_cli_projection(cli, name);
-    stele_status status = projection != NULL ? query_states(&p, projection, &options, &err)
-                                             : query_stored(&p, name, &options, &err);
+    stele_error err = {0};
+    stele_status status = projection != NULL ? query_states(&p, projection, options, &err)
+                                             : query_stored(&p, asked->name, options, &err);
     if (status == STELE_E_NOT_FOUND && projection == NULL)
         return stele_cli_fail(cli, STELE_EXIT_FAILED, "%s%s", err.text,
-                              stele_cli_near_projection(cli, name).text);
+                              stele_cli_near_projection(cli, asked->name).text);
     if (status < 0) return stele_cli_fail_error(cli, &err);
     print_sorted(&p);
     return p.left_out > 0 ? STELE_EXIT_FOUND : STELE_EXIT_DONE;
+}
+
+stele_exit stele_cmd_state(stele_cli *cli, const stele_arguments *arguments)
+{
+    request asked;
+    stele_error err = {0};
+    if (parse_request(arguments, &asked, &err) < 0)
+        return stele_cli_fail(cli, STELE_EXIT_USAGE, "state: %s", err.text);
+    stele_client *client = stele_cli_client(cli);
+    if (client == NULL) return STELE_EXIT_FAILED;
+    stele_query_options options = {
+        .log = stele_client_log(client),
+        .registry = stele_client_registry(client),
+        .id = stele_text(asked.id),
+        .at_version = asked.at.version,
+        .at_time_ms = asked.at.time_ms,
+        /* All may be much to read: they take as long as something comes. */
+        .deadline =
+            stele_deadline_after(stele_clock_system(), asked.id == NULL ? -1 : cli->timeout_ms),
+        .patience_ms = cli->timeout_ms,
+        .stop = cli->stop,
+    };
+    const stele_projection *projection = stele_cli_projection(cli, asked.name);
+    return asked.diff ? run_diff(cli, projection, &options, asked.sides)
+                      : print_states(cli, arguments, &asked, projection, &options);
 }

@@ -165,6 +165,9 @@ static const stele_option state_options[] = {
      .kind = STELE_OPTION_TEXT,
      .value = "VERSION|TIME",
      .help = "as it was after so many events, or at a time like 2026-01-31T12:00:00Z"},
+    {.name = "diff",
+     .kind = STELE_OPTION_FLAG,
+     .help = "what changed between two moments, A and B behind the ID, each as for --at"},
     {0}};
 
 static const stele_option snapshots_list_options[] = {
@@ -295,17 +298,21 @@ const stele_command stele_commands[] = {
      .options = tail_options,
      .run = stele_cmd_tail},
     {.name = "state",
-     .operands = "PROJECTION [ID]",
+     .operands = "PROJECTION [ID [A B]]",
      .operand_min = 1,
-     .operand_max = 2,
+     .operand_max = 4,
      .summary = "print the state of one aggregate, or of all, as JSON",
      .details = "Read from the snapshots and the rest of the log; no worker has to run. A program "
                 "without the\n"
                 "projection's fold prints the last snapshot, and how many events it is behind.\n"
+                "With --at it is replayed from the nearest snapshot before that moment. At a time "
+                "it is what the\n"
+                "aggregate's events made of it before the first of them that is later.\n"
                 "What a worker would stop at is refused; with --all the other partitions are "
                 "printed, what was left\n"
                 "out is named, and the exit code is 3.",
-     .example = "shop state customers 00004",
+     .example = "shop state customers 00004\n"
+                "  shop state customers 00004 --diff 1 2026-01-31T12:00:00Z",
      .options = state_options,
      .run = stele_cmd_state},
     {.name = "status",

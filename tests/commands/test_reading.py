@@ -150,7 +150,13 @@ def states_of_the_past():
         assert at("2100-01-01T00:00:00Z")["state"]["total"] == 7
         assert at(times[-1])["state"]["total"] in (3, 7)  # published within the same millisecond, perhaps
         probe.call("state", probe.name, "a", "--at", "2020-01-01T00:00:00Z").exits(1).says("a")
-        probe.call("state", probe.name, "a", "--at", "9").exits(1).says('--at 9: "a" has 3 events')
+        probe.call("state", probe.name, "a", "--at", "9").exits(1).says('"a" has had 3 events, so it has no version 9')
+        line, = probe.call("state", probe.name, "a", "--diff", "1", "3").exits(0).rows()
+        assert line == {"id": "a", "from": {"version": 1, "offset": 1}, "to": {"version": 3, "offset": 4},
+                        "changes": [{"path": "total", "from": 1, "to": 7}]}, line
+        line, = probe.call("state", probe.name, "a", "--diff", "2020-01-01T00:00:00Z", "2").exits(0).rows()
+        assert line["from"]["version"] == 0 and line["changes"][0]["path"] == "", line
+        probe.call("state", probe.name, "a", "--diff", "1", "9").exits(1).says("it has no version 9")
 
 
 @case
@@ -167,6 +173,7 @@ def a_program_without_the_fold_says_how_far_behind():
         assert (row["version"], row["state"]["total"], row["behind"]) == (1, 1, 1), row
         assert len(program.call("state", probe.name, "--all").exits(0).rows()) == 2
         program.call("state", probe.name, "a", "--at", "1").exits(1).says("the application's own program")
+        program.call("state", probe.name, "a", "--diff", "1", "2").exits(1).says("the application's own program")
 
 
 @case
