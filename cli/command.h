@@ -25,7 +25,7 @@ typedef enum stele_exit {
 typedef struct stele_cli stele_cli;
 
 /** A command of the program. The table in cli/commands.c ends with .name == NULL. */
-typedef struct stele_command {
+typedef struct stele_cli_command {
     const char *name;     /* one or two words: "schema check" */
     const char *operands; /* as in the help: "OLD NEW" */
     size_t operand_min, operand_max;
@@ -37,12 +37,12 @@ typedef struct stele_command {
     bool
         drains; /* after a signal it ends by itself, within a time of its own; others in a second */
     stele_exit (*run)(stele_cli *cli, const stele_arguments *arguments);
-} stele_command;
+} stele_cli_command;
 
 /** One run of the program. */
 struct stele_cli {
     const stele_app *app;
-    const stele_command *command;
+    const stele_cli_command *command;
     const stele_arguments *arguments;
     FILE *in, *out, *err;
     bool json;            /* --json: one object per line */
@@ -55,7 +55,7 @@ struct stele_cli {
 };
 
 /** The table of all commands. */
-extern const stele_command stele_commands[];
+extern const stele_cli_command stele_commands[];
 
 /** The connection, opened with -c, -o and the environment. @return NULL: already printed on `err`
  */

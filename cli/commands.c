@@ -215,7 +215,7 @@ static const stele_option registry_create_options[] = {
      .help = "also where schema ids of another registry are, which nobody can read any more then"},
     {0}};
 
-const stele_command stele_commands[] = {
+const stele_cli_command stele_commands[] = {
     {.name = "run",
      .operands = "",
      .operand_min = 0,

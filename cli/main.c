@@ -46,7 +46,7 @@ static void on_second_passed(int number)
     _exit(STELE_EXIT_FAILED);
 }
 
-static void handle_signals(const stele_command *command)
+static void handle_signals(const stele_cli_command *command)
 {
     struct sigaction action = {.sa_handler = command->drains ? on_signal : on_signal_soon};
     sigemptyset(&action.sa_mask);
@@ -80,10 +80,10 @@ static const stele_option common_options[] = {
     {0}};
 
 /* How many words of argv name a command: 2, 1, or 0 if none does. */
-static int find_command(int count, char *const *words, const stele_command **out)
+static int find_command(int count, char *const *words, const stele_cli_command **out)
 {
     for (int used = count < 2 ? count : 2; used > 0; used--) {
-        for (const stele_command *command = stele_commands; command->name != NULL; command++) {
+        for (const stele_cli_command *command = stele_commands; command->name != NULL; command++) {
             const char *space = strchr(command->name, ' ');
             size_t first = space != NULL ? (size_t)(space - command->name) : strlen(command->name);
             if ((space != NULL) != (used == 2)) continue;
@@ -108,7 +108,7 @@ static void print_options(FILE *out, const stele_option *table)
     }
 }
 
-static void print_command_help(FILE *out, const char *program, const stele_command *command)
+static void print_command_help(FILE *out, const char *program, const stele_cli_command *command)
 {
     fprintf(out, "usage: %s %s%s%s [OPTION…]\n\n%s\n", program, command->name,
             command->operands[0] != '\0' ? " " : "", command->operands, command->summary);
@@ -128,7 +128,7 @@ static void print_command_help(FILE *out, const char *program, const stele_comma
 static void print_help(FILE *out, const char *program, const char *only)
 {
     fprintf(out, "usage: %s COMMAND [OPTION…] [OPERAND…]\n\ncommands:\n", program);
-    for (const stele_command *command = stele_commands; command->name != NULL; command++) {
+    for (const stele_cli_command *command = stele_commands; command->name != NULL; command++) {
         if (only != NULL && strncmp(command->name, only, strlen(only)) != 0) continue;
         char left[80];
         snprintf(left, sizeof left, "%s %s", command->name, command->operands);
@@ -144,7 +144,7 @@ static void print_help(FILE *out, const char *program, const char *only)
 static bool begins_command(const char *word)
 {
     size_t size = strlen(word);
-    for (const stele_command *command = stele_commands; command->name != NULL; command++)
+    for (const stele_cli_command *command = stele_commands; command->name != NULL; command++)
         if (strncmp(command->name, word, size) == 0 && command->name[size] == ' ') return true;
     return false;
 }
@@ -165,7 +165,7 @@ static stele_exit fail_unknown(stele_cli *cli, const char *first, const char *se
     stele_buffer_format(&typed, "%s%s%s", first, second != NULL ? " " : "",
                         second != NULL ? second : "");
     stele_suggestion suggestion = {.word = stele_buffer_view(&typed)};
-    for (const stele_command *command = stele_commands; command->name != NULL; command++)
+    for (const stele_cli_command *command = stele_commands; command->name != NULL; command++)
         stele_suggestion_offer(&suggestion, command->name);
     if (suggestion.best != NULL)
         return stele_cli_fail(cli, STELE_EXIT_USAGE, "no command %s; did you mean %s?",
@@ -178,7 +178,7 @@ static stele_exit fail_unknown(stele_cli *cli, const char *first, const char *se
 /* What no command can do without: the options that it requires, and words that say something. */
 static stele_exit check_words(stele_cli *cli, const stele_arguments *arguments)
 {
-    const stele_command *command = cli->command;
+    const stele_cli_command *command = cli->command;
     for (const stele_option *o = command->options; o != NULL && o->name != NULL; o++)
         if (o->required && stele_arguments_text(arguments, o->name, NULL) == NULL)
             return stele_cli_fail(cli, STELE_EXIT_USAGE, "%s: --%s %s is missing: %s",
@@ -194,7 +194,7 @@ static stele_exit run_command(stele_cli *cli, int count, char *const *words)
 {
     stele_error err = {0};
     STELE_AUTO(stele_arguments) arguments = NULL;
-    const stele_command *command = cli->command;
+    const stele_cli_command *command = cli->command;
     if (stele_arguments_parse(count, words, command->options, common_options, &arguments, &err) < 0)
         return stele_cli_fail(cli, STELE_EXIT_USAGE, "%s: %s", command->name, err.text);
     if (stele_arguments_flag(arguments, "help")) {
