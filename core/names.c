@@ -9,6 +9,7 @@
 
 #define EVENTS_SUFFIX     ".events"
 #define SNAPSHOTS_SUFFIX  ".snapshots"
+#define WRITER_SUFFIX     ".writer"
 #define VERSION_MARK      ".v"
 #define CHECKPOINT_PREFIX STELE_RESERVED_PREFIX "checkpoint:"
 
@@ -70,6 +71,11 @@ char *stele_projection_group(const char *projection, int version)
     return stele_strdup_format("%s" VERSION_MARK "%d", projection, version);
 }
 
+char *stele_writer_name(const char *aggregate)
+{
+    return stele_strdup_format("%s" WRITER_SUFFIX, aggregate);
+}
+
 char *stele_snapshots_topic(const char *projection, int version)
 {
     return stele_strdup_format("%s" VERSION_MARK "%d" SNAPSHOTS_SUFFIX, projection, version);
@@ -108,6 +114,11 @@ bool stele_projection_group_is_of(const char *group, const char *projection)
 char *stele_transactional_id(const char *group, const char *topic, int32_t partition)
 {
     return stele_strdup_format("%s-%s-%d", group, topic, (int)partition);
+}
+
+char *stele_writer_transactional_id(const char *aggregate, int32_t partition)
+{
+    return stele_strdup_format("%s" EVENTS_SUFFIX "-%d", aggregate, (int)partition);
 }
 
 char *stele_status_key(const char *group, const char *topic, int32_t partition)

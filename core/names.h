@@ -5,6 +5,9 @@
  *   <aggregate>.events                     topic      events
  *   <projection>.v<n>                      group      of a projection; the beginning of its names
  *   <projection>.v<n>.snapshots            topic      states and checkpoints
+ *   <aggregate>.writer                     group      of an aggregate's writer; the name of its
+ *                                                     projection
+ *   <aggregate>.events-<partition>         id         of that writer's transactional producer
  *   <projection>.v<n>-<topic>-<partition>  id         of the owner's transactional producer
  *   <projection>.v<n>/<topic>/<partition>  key        in _stele.status
  *   stele:checkpoint:<topic>/<partition>   key        in a snapshots topic
@@ -37,6 +40,9 @@ bool stele_events_topic_parse(const char *topic, stele_bytes *aggregate);
 char *stele_projection_group(const char *projection, int version);
 char *stele_snapshots_topic(const char *projection, int version);
 
+/** The group of an aggregate's writer, and the name of the projection that it keeps. */
+char *stele_writer_name(const char *aggregate);
+
 /** A projection's name, taken apart: "customers.v2". */
 typedef struct stele_projection_name {
     stele_bytes projection; /* view: "customers" */
@@ -59,6 +65,9 @@ bool stele_projection_group_is_of(const char *group, const char *projection);
 /* ---- transactional ids and keys ---- */
 
 char *stele_transactional_id(const char *group, const char *topic, int32_t partition);
+
+/** Of the writer that owns the partition of an aggregate's events. */
+char *stele_writer_transactional_id(const char *aggregate, int32_t partition);
 
 char *stele_status_key(const char *group, const char *topic, int32_t partition);
 

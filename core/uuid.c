@@ -61,6 +61,19 @@ stele_uuid stele_uuid_source_next(stele_uuid_source *source)
     return uuid;
 }
 
+stele_uuid stele_uuid_plus(const stele_uuid *uuid, uint64_t count)
+{
+    stele_uuid next = *uuid;
+    uint64_t low = 0;
+    for (int i = 8; i < 16; i++)
+        low = low << 8 | uuid->bytes[i];
+    low += count;
+    for (int i = 15; i > 8; i--, low >>= 8)
+        next.bytes[i] = (uint8_t)low;
+    next.bytes[8] = (uint8_t)((uuid->bytes[8] & 0xC0) | (low & 0x3F));
+    return next;
+}
+
 static int is_hyphen_place(int i)
 {
     return i == 8 || i == 13 || i == 18 || i == 23;

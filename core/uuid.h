@@ -38,6 +38,9 @@ void stele_uuid_source_init(stele_uuid_source *source, stele_runtime runtime);
  */
 stele_uuid stele_uuid_source_next(stele_uuid_source *source);
 
+/** The UUID that is `count` after this one: its last 62 bits go up, and nothing else changes. */
+stele_uuid stele_uuid_plus(const stele_uuid *uuid, uint64_t count);
+
 /** The text form, 36 lower-case characters and a NUL. */
 void stele_uuid_format(const stele_uuid *uuid, char text[STELE_UUID_TEXT_SIZE + 1]);
 

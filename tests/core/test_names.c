@@ -25,6 +25,8 @@ static void names_are_as_the_contract_has_them(void **state)
     STELE_AUTO(char) id = stele_transactional_id(group, events, 3);
     STELE_AUTO(char) status = stele_status_key(group, events, 3);
     STELE_AUTO(char) checkpoint = stele_checkpoint_key(events, 3);
+    STELE_AUTO(char) writer = stele_writer_name("account");
+    STELE_AUTO(char) writer_id = stele_writer_transactional_id("account", 3);
 
     assert_string_equal(events, "customer.events");
     assert_string_equal(group, "customers.v2");
@@ -32,6 +34,8 @@ static void names_are_as_the_contract_has_them(void **state)
     assert_string_equal(id, "customers.v2-customer.events-3");
     assert_string_equal(status, "customers.v2/customer.events/3");
     assert_string_equal(checkpoint, "stele:checkpoint:customer.events/3");
+    assert_string_equal(writer, "account.writer");
+    assert_string_equal(writer_id, "account.events-3");
 }
 
 static void what_is_made_is_taken_apart(void **state)

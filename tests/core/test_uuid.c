@@ -97,6 +97,28 @@ static void the_text_goes_both_ways(void **state)
     assert_string_equal(back, text);
 }
 
+static void the_one_after_it_differs_in_the_last_62_bits(void **state)
+{
+    (void)state;
+    static const char *const cases[][3] = {
+        {"017f22e2-79b0-7cc3-98c4-dc0c0c07398f", "0", "017f22e2-79b0-7cc3-98c4-dc0c0c07398f"},
+        {"017f22e2-79b0-7cc3-98c4-dc0c0c07398f", "1", "017f22e2-79b0-7cc3-98c4-dc0c0c073990"},
+        {"017f22e2-79b0-7cc3-98c4-ffffffffffff", "2", "017f22e2-79b0-7cc3-98c5-000000000001"},
+        {"017f22e2-79b0-7cc3-bfff-ffffffffffff", "1", "017f22e2-79b0-7cc3-8000-000000000000"},
+        {"017f22e2-79b0-7cc3-bfff-ffffffffffff", "1000", "017f22e2-79b0-7cc3-8000-0000000003e7"},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        stele_uuid first;
+        char text[STELE_UUID_TEXT_SIZE + 1];
+        assert_int_equal(stele_uuid_parse(stele_text(cases[i][0]), &first, NULL), STELE_OK);
+
+        stele_uuid next = stele_uuid_plus(&first, strtoull(cases[i][1], NULL, 10));
+
+        stele_uuid_format(&next, text);
+        assert_string_equal(text, cases[i][2]);
+    }
+}
+
 static void what_is_not_a_uuid_is_refused(void **state)
 {
     (void)state;
@@ -131,6 +153,7 @@ int main(void)
         cmocka_unit_test(ids_grow_while_the_clock_jumps),
         cmocka_unit_test(two_sources_do_not_make_the_same_ids),
         cmocka_unit_test(the_text_goes_both_ways),
+        cmocka_unit_test(the_one_after_it_differs_in_the_last_62_bits),
         cmocka_unit_test(what_is_not_a_uuid_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
