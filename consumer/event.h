@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * What an event's `source` points to: its record, whose headers are read when they are asked for.
- */
+ * What an event's `source` points to: its record, whose headers are read when they are asked for;
+ * or the headers that a record is to have. */
 #ifndef STELE_CONSUMER_EVENT_H
 #define STELE_CONSUMER_EVENT_H
 
@@ -9,9 +9,11 @@
 #include "kafka/log.h"
 
 /** Borrowed, for as long as the event. */
-typedef struct stele_event_source {
-    const stele_batch *batch;
+typedef struct stele_event_record {
+    const stele_batch *batch; /* NULL: the event is not in the log yet, and has the headers below */
     const stele_record *record;
-} stele_event_source;
+    const stele_header *headers;
+    size_t header_count;
+} stele_event_record;
 
 #endif

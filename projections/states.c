@@ -273,7 +273,7 @@ static stele_status call_apply(const stele_states *states, const stele_batch *ba
                                const stele_record *record, const stele_decoded *decoded,
                                void *state, int64_t version, stele_error *err)
 {
-    const stele_event_source source = {batch, record};
+    const stele_event_record source = {.batch = batch, .record = record};
     stele_event event = {.type = decoded->type,
                          .data = decoded->data,
                          .aggregate_id = record->key,
