@@ -5,7 +5,7 @@
 #ifndef STELE_CONSUMER_DECODER_H
 #define STELE_CONSUMER_DECODER_H
 
-#include <stele/event.h>
+#include <stele/upcaster.h>
 
 #include "core/clock.h"
 #include "registry/registry.h"

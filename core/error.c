@@ -80,6 +80,8 @@ const char *stele_status_name(stele_status status)
         return "stopped";
     case STELE_E_FORBIDDEN:
         return "forbidden";
+    case STELE_E_REJECTED:
+        return "rejected";
     }
     return "unknown";
 }

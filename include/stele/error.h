@@ -13,8 +13,7 @@ extern "C" {
 /** What happened. A code exists only where a caller branches on it; the rest is in the text. */
 typedef enum stele_status {
     STELE_OK = 0,
-    STELE_FINISHED =
-        1, /* from an apply function: the aggregate's life has ended, see projection.h */
+    STELE_FINISHED = 1,     /* from an apply function: the aggregate's life has ended, see fold.h */
     STELE_E_INVALID = -1,   /* the input cannot be right: data, schema, configuration, usage    */
     STELE_E_LIMIT = -2,     /* it is larger than a limit that the text names                    */
     STELE_E_NOT_FOUND = -3, /* no such topic, schema id, subject, file, aggregate               */
@@ -28,9 +27,10 @@ typedef enum stele_status {
     STELE_E_FULL = -11, /* a bounded queue is full: serve deliveries, then call again       */
     STELE_E_HOLE = -12, /* the log does not hold what is needed: going on would skip events */
     STELE_E_INTERRUPTED = -13, /* a signal or a stop request came first */
-    STELE_E_INTERNAL = -14, /* a bug in Stele or in a library below it                          */
-    STELE_E_STOPPED = -15,  /* every partition that a worker owns is stopped                    */
-    STELE_E_FORBIDDEN = -16 /* this user lacks a right that the text names; it may be granted   */
+    STELE_E_INTERNAL = -14,  /* a bug in Stele or in a library below it                          */
+    STELE_E_STOPPED = -15,   /* every partition that a worker owns is stopped                    */
+    STELE_E_FORBIDDEN = -16, /* this user lacks a right that the text names; it may be granted */
+    STELE_E_REJECTED = -17 /* a decide function rejected the command; it has a code and a reason */
 } stele_status;
 
 /** What the caller does next. Exactly one; zero is the safe one. */

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * An event as an application sees it, and what it says about its aggregates. */
+ * An event as an application sees it. */
 #ifndef STELE_EVENT_H
 #define STELE_EVENT_H
 
 #include <stele/header.h>
 #include <stele/type.h>
-#include <stele/upcaster.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -20,8 +19,8 @@ typedef struct stele_event {
     int64_t time_ms;          /* the record's timestamp, Unix */
     const char *topic;
     int32_t partition;
-    int64_t offset;
-    const void *context; /* of the projection whose apply function gets the event */
+    int64_t offset;      /* -1: it was decided on and is not in the log yet (aggregate.h) */
+    const void *context; /* of the projection or aggregate whose apply function gets the event */
     const void *source;  /* where the calls below find the headers; NULL: there are none */
 } stele_event;
 
@@ -48,13 +47,6 @@ STELE_API stele_bytes stele_event_header(const stele_event *event, const char *n
 
 /** All headers in their order. @return how many there are, of which at most `max` are in `out` */
 STELE_API size_t stele_event_headers(const stele_event *event, stele_header *out, size_t max);
-
-/** A kind of aggregate: which events it may have. A constant of the application. */
-typedef struct stele_aggregate {
-    const char *name;                /* the events' topic is "<name>.events" */
-    const stele_type *const *events; /* NULL-terminated: current versions of its event types */
-    const stele_upcaster *upcasters; /* NULL, or a table that ends with .from == NULL */
-} stele_aggregate;
 
 #ifdef __cplusplus
 }

@@ -3,34 +3,11 @@
 #ifndef STELE_PROJECTION_H
 #define STELE_PROJECTION_H
 
-#include <stele/event.h>
+#include <stele/aggregate.h>
 
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-/**
- * Apply one event to the state of its aggregate. Called in the worker's thread, in log order; must
- * not block and must depend on nothing but its arguments, or a replay gives another result.
- *
- * @param state  owned value of the projection's state type; all zero before the first event
- *               (or what `init` made of it)
- * @param data   the event's struct, as event->data
- * @param event  what else is known of it; event->context is that of the projection
- * @return STELE_OK
- *         STELE_FINISHED  the aggregate's life has ended: its state is dropped, and its snapshot
- *                         becomes a tombstone; what a later event of it does is for `on_finished`
- *                         to say
- *         stele_fail(…)   the partition stops at this event and says so
- */
-typedef stele_status stele_apply(void *state, const void *data, const stele_event *event,
-                                 stele_error *err);
-
-/** Which function applies which event. */
-typedef struct stele_handler {
-    const stele_type *event;
-    stele_apply *apply; /* NULL: this event is ignored by declaration */
-} stele_handler;
 
 /** What an event does that comes after the end of its aggregate. Finished is final either way. */
 typedef enum stele_on_finished {
