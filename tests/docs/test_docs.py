@@ -11,7 +11,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../
 from programs import ROOT, Program, case, run_cases  # noqa: E402
 
 PROGRAM = os.environ["STELE_PROGRAM"]
-MODULES = "core schemas kafka registry producer consumer snapshots projections server cli".split()
+MODULES = "core schemas kafka registry producer consumer snapshots stores projections aggregates server cli".split()
 
 
 def pages():

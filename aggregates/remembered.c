@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: MIT
+ * A ring of commands and their results, in memory and as bytes. */
+#include "aggregates/remembered.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <stele/generated.h>
+
+#include "core/alloc.h"
+#include "core/sha256.h"
+#include "core/text.h"
+
+enum { FORMAT = 1, ITEM_MIN = 16 + 16 + 4 };
+
+struct stele_remembered_ring {
+    uint32_t count;
+    uint32_t first; /* the oldest */
+    uint32_t capacity;
+    stele_remembered_command items[];
+};
+
+typedef struct stele_remembered_ring ring;
+
+/* ---- ids ---- */
+
+stele_status stele_command_id_check(stele_bytes id, stele_error *err)
+{
+    bool is_good = id.size > 0 && id.size <= STELE_COMMAND_ID_MAX && stele_utf8_is_valid(id);
+    for (size_t i = 0; is_good && i < id.size; i++)
+        is_good = id.data[i] >= 0x20 && id.data[i] != 0x7f;
+    if (is_good) return STELE_OK;
+    return stele_fail(err, STELE_E_INVALID, STELE_NEXT_REJECT,
+                      "%s is no id of a command: it is 1 to %d bytes of UTF-8 without control "
+                      "characters, such as a UUID",
+                      stele_quote(id).text, STELE_COMMAND_ID_MAX);
+}
+
+stele_command_key stele_command_key_of(stele_bytes id)
+{
+    uint8_t digest[32];
+    stele_command_key key;
+    stele_sha256(id, digest);
+    memcpy(key.bytes, digest, sizeof key.bytes);
+    return key;
+}
+
+static bool same_key(const stele_command_key *a, const stele_command_key *b)
+{
+    return memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0;
+}
+
+/* ---- the ring ---- */
+
+stele_remembered_limits stele_remembered_limits_of(const stele_aggregate *aggregate)
+{
+    return (stele_remembered_limits){.count_max = aggregate->remembered == 0
+                                                      ? STELE_REMEMBERED
+                                                      : (uint32_t)aggregate->remembered,
+                                     .age_max_ms = aggregate->remembered_ms};
+}
+
+void stele_remembered_clear(stele_remembered *remembered)
+{
+    free(remembered->ring);
+    remembered->ring = NULL;
+}
+
+size_t stele_remembered_count(const stele_remembered *remembered)
+{
+    return remembered->ring == NULL ? 0 : remembered->ring->count;
+}
+
+static size_t ring_size(uint32_t capacity)
+{
+    return sizeof(ring) + capacity * sizeof(stele_remembered_command);
+}
+
+/* The i-th, oldest first. */
+static stele_remembered_command *item(const ring *of, uint32_t i)
+{
+    uint32_t at = of->first + i;
+    if (at >= of->capacity) at -= of->capacity;
+    return (stele_remembered_command *)&of->items[at];
+}
+
+static ring *ring_new(uint32_t capacity)
+{
+    ring *made = stele_alloc(ring_size(capacity));
+    made->capacity = capacity;
+    return made;
+}
+
+/* A copy with more room; the oldest is at 0. */
+static ring *ring_copy(const ring *of, uint32_t capacity)
+{
+    ring *copy = ring_new(capacity);
+    copy->count = of->count;
+    for (uint32_t i = 0; i < of->count; i++)
+        copy->items[i] = *item(of, i);
+    return copy;
+}
+
+void stele_remembered_copy(stele_remembered *to, const stele_remembered *from)
+{
+    if (to == from) return;
+    stele_remembered_clear(to);
+    if (stele_remembered_count(from) > 0) to->ring = ring_copy(from->ring, from->ring->capacity);
+}
+
+static void drop_first(ring *of)
+{
+    of->count--;
+    if (++of->first == of->capacity) of->first = 0;
+}
+
+static bool is_too_old(const stele_remembered_limits *limits, const stele_remembered_command *what,
+                       int64_t now_ms)
+{
+    return limits->age_max_ms != 0 && what->time_ms < now_ms &&
+           (uint64_t)now_ms - (uint64_t)what->time_ms > (uint64_t)limits->age_max_ms;
+}
+
+static void expire(stele_remembered *remembered, const stele_remembered_limits *limits,
+                   int64_t now_ms)
+{
+    ring *of = remembered->ring;
+    if (of == NULL) return;
+    while (of->count > 0 && is_too_old(limits, item(of, 0), now_ms))
+        drop_first(of);
+}
+
+static void make_room(stele_remembered *remembered, uint32_t count_max)
+{
+    ring *of = remembered->ring;
+    while (of != NULL && of->count >= count_max)
+        drop_first(of);
+    if (of != NULL && of->count < of->capacity) return;
+    uint32_t capacity = of == NULL ? 1 : 2 * of->capacity;
+    if (capacity > count_max) capacity = count_max;
+    ring *larger = of == NULL ? ring_new(capacity) : ring_copy(of, capacity);
+    free(of);
+    remembered->ring = larger;
+}
+
+void stele_remembered_add(stele_remembered *remembered, const stele_remembered_limits *limits,
+                          const stele_remembered_command *command)
+{
+    expire(remembered, limits, command->time_ms);
+    make_room(remembered, limits->count_max);
+    ring *of = remembered->ring;
+    *item(of, of->count) = *command;
+    of->count++;
+}
+
+const stele_remembered_command *stele_remembered_find(const stele_remembered *remembered,
+                                                      const stele_remembered_limits *limits,
+                                                      const stele_command_key *key, int64_t now_ms)
+{
+    const ring *of = remembered->ring;
+    for (uint32_t i = of == NULL ? 0 : of->count; i > 0; i--) {
+        const stele_remembered_command *at = item(of, i - 1);
+        if (same_key(&at->key, key)) return is_too_old(limits, at, now_ms) ? NULL : at;
+    }
+    return NULL;
+}
+
+/* ---- events ---- */
+
+/* Does the event go on where the newest command's last one was? */
+static stele_remembered_command *goes_on(const stele_remembered *remembered,
+                                         const stele_command_key *key, const stele_uuid *id)
+{
+    const ring *of = remembered->ring;
+    if (of == NULL || of->count == 0) return NULL;
+    stele_remembered_command *newest = item(of, of->count - 1);
+    stele_uuid next = stele_uuid_plus(&newest->first_id, newest->count);
+    bool is_next = memcmp(next.bytes, id->bytes, sizeof next.bytes) == 0;
+    return is_next && same_key(&newest->key, key) ? newest : NULL;
+}
+
+void stele_remembered_see(stele_remembered *remembered, const stele_remembered_limits *limits,
+                          const stele_event *event)
+{
+    stele_uuid id;
+    stele_bytes command_id = stele_event_causation_id(event);
+    if (command_id.size == 0 || stele_uuid_parse(stele_event_id(event), &id, NULL) < 0) return;
+    stele_command_key key = stele_command_key_of(command_id);
+    stele_remembered_command *newest = goes_on(remembered, &key, &id);
+    if (newest == NULL) {
+        stele_remembered_command made = {.key = key,
+                                         .first_id = id,
+                                         .version = event->version,
+                                         .offset = event->offset,
+                                         .time_ms = event->time_ms,
+                                         .count = 1};
+        stele_remembered_add(remembered, limits, &made);
+        return;
+    }
+    newest->version = event->version;
+    newest->offset = event->offset;
+    newest->time_ms = event->time_ms;
+    newest->count++;
+}
+
+/* ---- bytes ---- */
+
+static void write_long(stele_buffer *out, int64_t value)
+{
+    uint8_t *at = stele_buffer_reserve(out, 10);
+    out->size += (size_t)(stele_write_long(at, value) - at);
+}
+
+void stele_remembered_write(const stele_remembered *remembered, stele_buffer *out)
+{
+    size_t count = stele_remembered_count(remembered);
+    if (count == 0) return;
+    stele_remembered_command before = {.count = 0};
+    stele_buffer_push(out, FORMAT);
+    write_long(out, (int64_t)count);
+    for (uint32_t i = 0; i < count; i++) {
+        const stele_remembered_command *at = item(remembered->ring, i);
+        stele_buffer_append(out, stele_bytes_of(at->key.bytes, sizeof at->key.bytes));
+        stele_buffer_append(out, stele_bytes_of(at->first_id.bytes, sizeof at->first_id.bytes));
+        write_long(out, at->version - before.version);
+        write_long(out, at->offset - before.offset);
+        write_long(out, (int64_t)((uint64_t)at->time_ms - (uint64_t)before.time_ms));
+        write_long(out, at->count);
+        before = *at;
+    }
+}
+
+static stele_status fail_damaged(const char *what, stele_error *err)
+{
+    return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP, "remembered commands: %s", what);
+}
+
+/* @return behind it, or NULL */
+static const uint8_t *read_item(const uint8_t *at, const uint8_t *end,
+                                const stele_remembered_command *before,
+                                stele_remembered_command *out)
+{
+    int64_t version, offset, time_ms, count;
+    at = stele_read_raw(at, end, out->key.bytes, sizeof out->key.bytes);
+    if (at != NULL) at = stele_read_raw(at, end, out->first_id.bytes, sizeof out->first_id.bytes);
+    if (at != NULL) at = stele_read_long(at, end, &version);
+    if (at != NULL) at = stele_read_long(at, end, &offset);
+    if (at != NULL) at = stele_read_long(at, end, &time_ms);
+    if (at != NULL) at = stele_read_long(at, end, &count);
+    if (at == NULL) return NULL;
+    /* A version and an offset go up by one event at least. */
+    bool is_first = before->count == 0;
+    if (count < 1 || count > UINT32_MAX || version < count || offset < (is_first ? 0 : count) ||
+        version > INT64_MAX - before->version || offset > INT64_MAX - before->offset)
+        return NULL;
+    out->version = before->version + version;
+    out->offset = before->offset + offset;
+    out->time_ms = (int64_t)((uint64_t)before->time_ms + (uint64_t)time_ms);
+    out->count = (uint32_t)count;
+    return at;
+}
+
+stele_status stele_remembered_read(stele_remembered *out, const stele_remembered_limits *limits,
+                                   stele_bytes bytes, stele_error *err)
+{
+    STELE_AUTO_VALUE(stele_remembered) made = {NULL};
+    const uint8_t *at = bytes.data;
+    const uint8_t *end = at + bytes.size;
+    int64_t count = 0;
+    if (bytes.size > 0) {
+        if (*at > FORMAT)
+            return stele_fail(err, STELE_E_INCOMPATIBLE, STELE_NEXT_STOP,
+                              "remembered commands in version %d of their format; this program "
+                              "knows %d: run a newer one",
+                              *at, FORMAT);
+        if (*at++ != FORMAT) return fail_damaged("they do not begin with their version", err);
+        at = stele_read_long(at, end, &count);
+        if (at == NULL || count < 1 || count > STELE_REMEMBERED_MAX ||
+            (end - at) / ITEM_MIN < count)
+            return fail_damaged("their count is wrong", err);
+    }
+    stele_remembered_limits all = {.count_max = limits->count_max};
+    stele_remembered_command before = {.count = 0};
+    for (int64_t i = 0; i < count; i++) {
+        stele_remembered_command next;
+        if ((at = read_item(at, end, &before, &next)) == NULL)
+            return fail_damaged("they are cut off, or go back", err);
+        stele_remembered_add(&made, &all, &next);
+        before = next;
+    }
+    if (at != end) return fail_damaged("there is more behind them", err);
+    stele_remembered_clear(out);
+    *out = made;
+    made.ring = NULL;
+    return STELE_OK;
+}
