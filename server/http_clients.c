@@ -29,8 +29,8 @@ static int limit_of(const stele_http_server *server, stele_http_stage stage)
         return server->options.idle_ms;
     case STELE_HTTP_LINGERING:
         return LINGER_MS;
-    case STELE_HTTP_ANSWERING: /* the handler has its own end */
-        return -1;
+    case STELE_HTTP_ANSWERING:
+        return server->options.answer_ms;
     default:
         return server->options.request_ms;
     }
@@ -62,7 +62,7 @@ void stele_http_enter(stele_http_server *server, stele_http_client *client, stel
     server->busy_count += is_busy(stage);
     server->busy_count -= is_busy(connection->stage);
     connection->stage = stage;
-    connection->until_ns = limit_ms < 0 ? INT64_MAX : now_ns() + (int64_t)limit_ms * 1000000;
+    connection->until_ns = now_ns() + (int64_t)limit_ms * 1000000;
     if (connection->until_ns < server->look_ns) server->look_ns = connection->until_ns;
     if (stage ==
         STELE_HTTP_IDLE) { /* the list begins with the one that has been idle for longest */

@@ -77,18 +77,22 @@ stele_http_progress stele_http_connection_step(stele_http_connection *connection
     stele_http_progress progress = stele_http_reader_step(
         &connection->reader, stele_buffer_view(&connection->input), &used, refusal);
     consume(&connection->input, used);
+    if (progress == STELE_HTTP_HEAD) {
+        const stele_http_head *head = &connection->reader.head;
+        connection->head_only = strcmp(head->method, "HEAD") == 0;
+        connection->closes = connection->closes || !head->keeps_alive;
+    } else if (progress == STELE_HTTP_REFUSED) {
+        connection->closes = true;
+    }
     return progress;
 }
 
 void stele_http_connection_reply(stele_http_connection *connection, const stele_http_reply *reply,
                                  const char *content_type, int64_t now_s)
 {
-    const stele_http_head *head = &connection->reader.head;
-    if (head->text == NULL || !head->keeps_alive) connection->closes = true;
     stele_http_sending sending = {.content_type = content_type,
                                   .now_s = now_s,
-                                  .head_only =
-                                      head->text != NULL && strcmp(head->method, "HEAD") == 0,
+                                  .head_only = connection->head_only,
                                   .closes = connection->closes};
     stele_http_reply_write(reply, &sending, &connection->output);
 }

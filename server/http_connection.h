@@ -10,7 +10,7 @@
 typedef enum stele_http_stage {
     STELE_HTTP_IDLE = 0,  /* nothing of a request has come */
     STELE_HTTP_READING,   /* a part of a request has come */
-    STELE_HTTP_ANSWERING, /* a worker has the request */
+    STELE_HTTP_ANSWERING, /* a handler has the request, or has promised an answer */
     STELE_HTTP_WRITING,
     STELE_HTTP_LINGERING, /* all is written and nothing more is sent; what still comes is dropped,
                              as closing at once would take the reply away from a client that sends
@@ -27,12 +27,13 @@ typedef struct stele_http_connection {
     int fd;
     stele_http_peer peer;
     stele_http_stage stage;
-    int64_t until_ns; /* when the stage has lasted too long; INT64_MAX: never */
+    int64_t until_ns; /* when the stage has lasted too long */
     stele_http_reader reader;
     stele_buffer input;  /* come and not yet used */
     stele_buffer output; /* to be written */
     size_t written;      /* of it */
     size_t dropped;      /* bytes, while lingering */
+    bool head_only;      /* the reply has no body: HEAD was asked for */
     bool closes;         /* the reply is the last one */
     bool at_end;         /* the client sends nothing more */
     bool is_refused;     /* over a limit: it gets its reply and does not count */
@@ -51,7 +52,7 @@ bool stele_http_connection_send(stele_http_connection *connection);
 stele_http_progress stele_http_connection_step(stele_http_connection *connection,
                                                stele_http_refusal *refusal);
 
-/** Queue a reply to the request at hand. `closes` is kept where the request asked for it. */
+/** Queue a reply to the request at hand. */
 void stele_http_connection_reply(stele_http_connection *connection, const stele_http_reply *reply,
                                  const char *content_type, int64_t now_s);
 

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT
- * From a request to its reply: who may ask, which handler, a worker, and back. */
+ * From a request to its reply: who may ask, which handler, and what its connection does. */
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 
 #include "core/alloc.h"
 #include "server/http_access.h"
 #include "server/http_inside.h"
 
-enum { BAD_REQUEST = 400, NOT_FOUND = 404, NOT_ALLOWED = 405, UNAVAILABLE = 503 };
+enum { BAD_REQUEST = 400, NOT_FOUND = 404, NOT_ALLOWED = 405, TOO_MANY = 429, UNAVAILABLE = 503 };
+enum { AT_ONCE_MAX = 65536 }; /* bytes of a body that the loop's thread may take apart */
 
 static int64_t now_s(void)
 {
@@ -22,62 +22,61 @@ static void reply(stele_http_server *server, stele_http_client *client,
     stele_http_enter(server, client, STELE_HTTP_WRITING);
 }
 
+static void refuse(stele_http_server *server, stele_http_client *client,
+                   const stele_http_refusal *refusal, unsigned allowed, const char *content_type)
+{
+    STELE_AUTO_VALUE(stele_http_reply) answer = {0};
+    if (server->options.refuse != NULL) {
+        server->options.refuse(&answer, refusal);
+    } else {
+        stele_http_reply_error(&answer, (int)refusal->code, "%s", refusal->text);
+    }
+    answer.allowed = allowed;
+    if (refusal->code == UNAVAILABLE || refusal->code == TOO_MANY) answer.retry_after_s = 1;
+    reply(server, client, &answer, content_type);
+}
+
 void stele_http_deny(stele_http_server *server, stele_http_client *client, unsigned code,
                      const char *text)
 {
-    STELE_AUTO_VALUE(stele_http_reply) answer = {0};
-    stele_http_reply_error(&answer, (int)code, "%s", text);
-    if (code == UNAVAILABLE || code == 429) answer.retry_after_s = 1;
+    stele_http_refusal refusal;
+    stele_http_refuse(&refusal, code, "%s", text);
     client->connection.closes = true;
-    reply(server, client, &answer, NULL);
+    refuse(server, client, &refusal, 0, NULL);
 }
 
-/* ---- with a worker ---- */
-
-/* In a thread of the pool. */
-static void run(stele_work *work)
-{
-    stele_http_asked *asked = (stele_http_asked *)work; /* its first member */
-    stele_http_server *server = asked->server;
-    asked->route->handler(asked->api->context, &asked->request, &asked->reply);
-    stele_monitor_lock(&server->monitor);
-    work->next = server->finished;
-    server->finished = work;
-    stele_monitor_unlock(&server->monitor);
-    eventfd_write(server->wake, 1);
-}
-
-static void free_asked(stele_http_asked *asked)
-{
-    stele_http_request_clear(&asked->request);
-    stele_http_reply_clear(&asked->reply);
-    stele_buffer_clear(&asked->body);
-    free(asked->method);
-    free(asked->target);
-    free(asked);
-}
+/* ---- with a handler ---- */
 
 /* Failures of this side only: those of clients are theirs. */
-static void log_failure(const stele_http_server *server, const stele_http_asked *asked)
+static void log_failure(const stele_http_server *server, const stele_http_asked *asked,
+                        const stele_http_reply *answer)
 {
-    if (asked->reply.code < 500) return;
+    if (answer->code < 500) return;
     stele_logger_write(server->options.logger, STELE_LOGGER_WARN, "request failed",
-                       STELE_LOGGER_FIELDS(stele_logger_text("method", asked->method),
-                                           stele_logger_text("target", asked->target),
-                                           stele_logger_text("answer", asked->reply.body)));
+                       STELE_LOGGER_FIELDS(stele_logger_text("method", asked->head.method),
+                                           stele_logger_text("target", asked->head.target),
+                                           stele_logger_text("answer", answer->body)));
+}
+
+/* @return the client; NULL: it is closed */
+static stele_http_client *settle(stele_http_server *server, stele_http_asked *asked)
+{
+    stele_http_client *client = asked->client;
+    const stele_http_reply *answer = stele_http_asked_reply(asked);
+    server->body_size -= asked->body.size;
+    log_failure(server, asked, answer);
+    if (client != NULL) {
+        client->asked = NULL;
+        reply(server, client, answer, asked->api->content_type);
+    }
+    stele_http_asked_free(asked);
+    return client;
 }
 
 void stele_http_finish(stele_http_server *server, stele_http_asked *asked)
 {
-    stele_http_client *client = asked->client;
-    server->body_size -= asked->body.size;
-    log_failure(server, asked);
-    if (client != NULL) {
-        client->asked = NULL;
-        reply(server, client, &asked->reply, asked->api->content_type);
-        stele_http_advance(server, client);
-    }
-    free_asked(asked);
+    stele_http_client *client = settle(server, asked);
+    if (client != NULL) stele_http_advance(server, client);
 }
 
 /* @return false: the pool is full */
@@ -85,27 +84,18 @@ static bool hand_over(stele_http_server *server, stele_http_client *client,
                       const stele_http_api *api, const stele_http_route *route,
                       stele_http_request *request)
 {
-    stele_http_reader *reader = &client->connection.reader;
-    stele_http_asked *asked = stele_alloc(sizeof *asked);
-    *asked = (stele_http_asked){.work = {.run = run, .waits = route->waits},
-                                .server = server,
-                                .client = client,
-                                .route = route,
-                                .api = api,
-                                .request = *request,
-                                .body = reader->body,
-                                .method = stele_strdup(reader->head.method),
-                                .target = stele_strdup(reader->head.target)};
-    *request = (stele_http_request){0};
-    reader->body = (stele_buffer){0};
-    asked->request.body = stele_buffer_view(&asked->body);
+    stele_http_asked *asked = stele_http_asked_new(server, client, api, route, request);
     client->body_counted = 0; /* it counts as the request's now */
     client->asked = asked;
     stele_http_enter(server, client, STELE_HTTP_ANSWERING);
+    if (route->work == STELE_HTTP_PROMISES && asked->body.size <= AT_ONCE_MAX) {
+        if (stele_http_asked_run(asked)) settle(server, asked);
+        return true;
+    }
     if (stele_work_pool_add(server->pool, &asked->work)) return true;
     client->asked = NULL;
     server->body_size -= asked->body.size;
-    free_asked(asked);
+    stele_http_asked_free(asked);
     return false;
 }
 
@@ -114,28 +104,26 @@ static void answer(stele_http_server *server, stele_http_client *client)
 {
     const stele_http_head *head = &client->connection.reader.head;
     STELE_AUTO_VALUE(stele_http_request) request = {0};
-    STELE_AUTO_VALUE(stele_http_reply) refusal = {0};
+    stele_http_refusal refusal = {0};
     stele_http_method method;
     const stele_http_api *api = NULL;
     const stele_http_route *route = NULL;
+    unsigned allowed = 0;
     stele_error err = {0};
     if (!stele_http_method_parse(head->method, &method)) {
-        stele_http_reply_error(&refusal, NOT_ALLOWED, "HTTP 405 Method Not Allowed");
-        refusal.allowed = STELE_HTTP_GET | STELE_HTTP_POST | STELE_HTTP_PUT | STELE_HTTP_DELETE;
+        stele_http_refuse(&refusal, NOT_ALLOWED, "HTTP 405 Method Not Allowed");
+        allowed = STELE_HTTP_GET | STELE_HTTP_POST | STELE_HTTP_PUT | STELE_HTTP_DELETE;
     } else if (stele_http_request_parse(method, head->target, &request, &err) < 0) {
-        int code = err.status == STELE_E_LIMIT ? NOT_FOUND : BAD_REQUEST;
-        stele_http_reply_error(&refusal, code, "%s", err.text);
+        stele_http_refuse(&refusal, err.status == STELE_E_LIMIT ? NOT_FOUND : BAD_REQUEST, "%s",
+                          err.text);
     } else {
         route = stele_http_route_find(server->options.apis, server->options.api_count, &request,
-                                      &api, &refusal);
+                                      &api, &refusal, &allowed);
     }
     if (route != NULL && hand_over(server, client, api, route, &request)) return;
-    if (route != NULL) {
-        stele_http_reply_error(&refusal, UNAVAILABLE,
-                               "too many requests wait for an answer: try again");
-        refusal.retry_after_s = 1;
-    }
-    reply(server, client, &refusal, api == NULL ? NULL : api->content_type);
+    if (route != NULL)
+        stele_http_refuse(&refusal, UNAVAILABLE, "too many requests wait for an answer: try again");
+    refuse(server, client, &refusal, allowed, api == NULL ? NULL : api->content_type);
 }
 
 /* ---- while it comes ---- */
@@ -196,6 +184,7 @@ static bool write_on(stele_http_server *server, stele_http_client *client)
     client->body_counted = 0;
     if (!connection->closes) {
         stele_http_reader_reset(&connection->reader);
+        connection->head_only = false;
         stele_http_enter(server, client, STELE_HTTP_IDLE);
         return true;
     }

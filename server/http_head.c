@@ -164,20 +164,27 @@ stele_http_progress stele_http_scan_on(stele_http_scan *scan, stele_bytes input,
 
 /* ---- fields ---- */
 
-const char *stele_http_head_field(const stele_http_head *head, const char *name)
+const char *stele_http_field_find(const stele_http_field *fields, size_t count, const char *name)
 {
-    for (size_t i = 0; i < head->field_count; i++) {
-        if (strcasecmp(head->fields[i].name, name) == 0) return head->fields[i].value;
+    for (size_t i = 0; i < count; i++) {
+        if (strcasecmp(fields[i].name, name) == 0) return fields[i].value;
     }
     return NULL;
+}
+
+const char *stele_http_head_field(const stele_http_head *head, const char *name)
+{
+    return stele_http_field_find(head->fields, head->field_count, name);
 }
 
 /* Those of which a second one would be read by one server and overlooked by another. */
 static bool is_single(const char *name)
 {
-    static const char *const names[] = {"Host",   "Content-Length",   "Transfer-Encoding",
-                                        "Expect", "Content-Encoding", "Content-Type",
-                                        "Origin", "Sec-Fetch-Site",   "Authorization"};
+    static const char *const names[] = {"Host",          "Content-Length",      "Transfer-Encoding",
+                                        "Expect",        "Content-Encoding",    "Content-Type",
+                                        "Origin",        "Sec-Fetch-Site",      "If-Match",
+                                        "If-None-Match", "Idempotency-Key",     "Traceparent",
+                                        "Authorization", "Stele-Correlation-Id"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         if (strcasecmp(name, names[i]) == 0) return true;
     }

@@ -98,7 +98,11 @@ STELE_VALUE_SCOPE(stele_http_head, stele_http_head_clear);
  */
 bool stele_http_head_parse(stele_bytes input, stele_http_head *out, stele_http_refusal *refusal);
 
-/** The value of a field; the name in any case. @return borrowed, or NULL */
+/** The value of the first of some fields that has the name, in any case. @return borrowed, or NULL
+ */
+const char *stele_http_field_find(const stele_http_field *fields, size_t count, const char *name);
+
+/** The value of a field of a head. @return borrowed, or NULL */
 const char *stele_http_head_field(const stele_http_head *head, const char *name);
 
 /** Is it a byte of a token (RFC 9110 §5.6.2)? Names of fields and methods are made of them. */

@@ -19,25 +19,39 @@ typedef struct stele_http_client {
     uint32_t events;                /* that epoll is asked for */
 } stele_http_client;
 
-/** A request that is with a worker, or on its way there or back. */
+/** How answered requests come back to the loop from other threads. It outlives the server for as
+ * long as someone holds a promise. */
+typedef struct stele_http_mailbox {
+    stele_monitor monitor;
+    int wake; /* eventfd: something below the lock has changed */
+    struct stele_http_asked *answered;
+    size_t users;   /* the server, and each promise */
+    bool is_closed; /* the server is gone */
+} stele_http_mailbox;
+
+/** A request that is with its handler, or promised, or on its way there or back. */
 typedef struct stele_http_asked {
     stele_work work;
-    stele_http_server *server;
+    stele_http_mailbox *mailbox;
     stele_http_client *client; /* NULL: it is closed, and no one waits for the reply */
     const stele_http_route *route;
     const stele_http_api *api;
     stele_http_request request;
-    stele_http_reply reply;
+    stele_http_reply reply; /* the handler's */
+    stele_http_head head;
     stele_buffer body;
-    char *method;
-    char *target;
+
+    /* Below the mailbox's lock, for as long as it has users. */
+    int users;                 /* the handler, and who has promised */
+    bool is_promised;          /* the handler's reply does not count */
+    stele_http_reply promised; /* that of who has promised */
+    struct stele_http_asked *next;
 } stele_http_asked;
 
 struct stele_http_server {
     stele_http_server_options options; /* defaults filled in */
     stele_listener listener;
     int epoll;
-    int wake; /* eventfd: something below the lock has changed */
     stele_thread thread;
     stele_work_pool *pool;
 
@@ -52,8 +66,7 @@ struct stele_http_server {
     int64_t logged_ns; /* when a refused connection was logged last */
     size_t unlogged;   /* refused since then */
 
-    stele_monitor monitor; /* for the rest */
-    stele_work *finished;
+    stele_http_mailbox *mailbox; /* its lock is for the rest */
     bool is_stopping;
     stele_deadline stop_until;
 };
@@ -64,8 +77,30 @@ void stele_http_loop(void *server);
 /** What has come on a connection, or can be written: go on with it as far as it goes. */
 void stele_http_advance(stele_http_server *server, stele_http_client *client);
 
-/** Take over the reply of a request, and release the request. */
+/** Send the reply of a request to its client, and release the request. */
 void stele_http_finish(stele_http_server *server, stele_http_asked *asked);
+
+/** @return NULL: the system gives no eventfd; errno says why */
+stele_http_mailbox *stele_http_mailbox_new(void);
+
+/** The server does not take anything out any more; what is in it is dropped. */
+void stele_http_mailbox_close(stele_http_mailbox *mailbox);
+
+/** Take out what has been answered, in any order. */
+stele_http_asked *stele_http_mailbox_take(stele_http_mailbox *mailbox);
+
+/** A request with its handler, whose body and head are taken over from the client. */
+stele_http_asked *stele_http_asked_new(stele_http_server *server, stele_http_client *client,
+                                       const stele_http_api *api, const stele_http_route *route,
+                                       stele_http_request *request);
+void stele_http_asked_free(stele_http_asked *asked);
+
+/** The reply of one that has been answered. */
+stele_http_reply *stele_http_asked_reply(stele_http_asked *asked);
+
+/** Call the handler. @return true: the reply is there; false: it is promised, and comes by way of
+ * the mailbox */
+bool stele_http_asked_run(stele_http_asked *asked);
 
 /** Answer with an error, the last reply of the connection. */
 void stele_http_deny(stele_http_server *server, stele_http_client *client, unsigned code,

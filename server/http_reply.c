@@ -10,9 +10,12 @@
 #include "core/message.h"
 #include "server/http_request.h"
 
+enum { NOT_MODIFIED = 304 };
+
 void stele_http_reply_clear(stele_http_reply *reply)
 {
     free(reply->body);
+    stele_buffer_clear(&reply->fields);
     *reply = (stele_http_reply){0};
 }
 
@@ -32,6 +35,18 @@ void stele_http_reply_text(stele_http_reply *reply, const char *text, size_t siz
     reply->body = stele_strndup(text, size);
 }
 
+void stele_http_reply_field(stele_http_reply *reply, const char *name, const char *value, ...)
+{
+    va_list arguments;
+    va_start(arguments, value);
+    STELE_AUTO(char) text = stele_strdup_vformat(value, arguments);
+    va_end(arguments);
+    for (char *at = text; *at != '\0'; at++) {
+        if (!stele_http_is_value_byte((uint8_t)*at)) *at = '?';
+    }
+    stele_buffer_format(&reply->fields, "%s: %s\r\n", name, text);
+}
+
 void stele_http_reply_error(stele_http_reply *reply, int error_code, const char *format, ...)
 {
     char message[2 * STELE_ERROR_TEXT_MAX];
@@ -47,13 +62,14 @@ void stele_http_reply_error(stele_http_reply *reply, int error_code, const char 
     reply->code = (unsigned)(error_code >= 1000 ? error_code / 100 : error_code);
 }
 
-static const char *phrase_of(unsigned code)
+const char *stele_http_phrase(unsigned code)
 {
     static const struct {
         unsigned code;
         const char *phrase;
     } phrases[] = {
         {200, "OK"},
+        {304, "Not Modified"},
         {400, "Bad Request"},
         {403, "Forbidden"},
         {404, "Not Found"},
@@ -70,6 +86,7 @@ static const char *phrase_of(unsigned code)
         {500, "Internal Server Error"},
         {501, "Not Implemented"},
         {503, "Service Unavailable"},
+        {504, "Gateway Timeout"},
         {505, "HTTP Version Not Supported"},
     };
     for (size_t i = 0; i < sizeof phrases / sizeof phrases[0]; i++) {
@@ -101,20 +118,28 @@ static void write_allowed(unsigned allowed, stele_buffer *out)
     stele_buffer_format(out, "\r\n");
 }
 
+static void write_content(const stele_http_reply *reply, const stele_http_sending *sending,
+                          size_t size, stele_buffer *out)
+{
+    const char *type = reply->content_type != NULL ? reply->content_type : sending->content_type;
+    stele_buffer_format(out,
+                        "Content-Type: %s\r\nContent-Length: %zu\r\n"
+                        "X-Content-Type-Options: nosniff\r\n",
+                        type == NULL ? "application/json" : type, size);
+}
+
 void stele_http_reply_write(const stele_http_reply *reply, const stele_http_sending *sending,
                             stele_buffer *out)
 {
     stele_bytes body = stele_text(reply->body == NULL ? "" : reply->body);
-    stele_buffer_format(out, "HTTP/1.1 %u %s\r\n", reply->code, phrase_of(reply->code));
+    stele_buffer_format(out, "HTTP/1.1 %u %s\r\n", reply->code, stele_http_phrase(reply->code));
     write_date(sending->now_s, out);
-    stele_buffer_format(out,
-                        "Content-Type: %s\r\nContent-Length: %zu\r\n"
-                        "X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\n",
-                        sending->content_type == NULL ? "application/json" : sending->content_type,
-                        body.size);
+    if (reply->code != NOT_MODIFIED) write_content(reply, sending, body.size, out);
+    stele_buffer_append(out, stele_text("Cache-Control: no-store\r\n"));
+    stele_buffer_append(out, stele_buffer_view(&reply->fields));
     if (reply->allowed != 0) write_allowed(reply->allowed, out);
     if (reply->retry_after_s > 0)
         stele_buffer_format(out, "Retry-After: %d\r\n", reply->retry_after_s);
     stele_buffer_format(out, "%s\r\n", sending->closes ? "Connection: close\r\n" : "");
-    if (!sending->head_only) stele_buffer_append(out, body);
+    if (!sending->head_only && reply->code != NOT_MODIFIED) stele_buffer_append(out, body);
 }

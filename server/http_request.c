@@ -150,6 +150,11 @@ const char *stele_http_request_parameter(const stele_http_request *request, cons
     return NULL;
 }
 
+const char *stele_http_request_field(const stele_http_request *request, const char *name)
+{
+    return stele_http_field_find(request->fields, request->field_count, name);
+}
+
 bool stele_http_request_is_true(const stele_http_request *request, const char *name)
 {
     const char *value = stele_http_request_parameter(request, name);

@@ -12,7 +12,8 @@
 #include "core/alloc.h"
 #include "server/http_inside.h"
 
-enum { EVENTS_AT_ONCE = 64, LOOK_EVERY_MS = 20, OTHER_FILES = 128, REQUEST_TIMEOUT = 408 };
+enum { EVENTS_AT_ONCE = 64, LOOK_EVERY_MS = 20, OTHER_FILES = 128 };
+enum { REQUEST_TIMEOUT = 408, UNAVAILABLE = 503, GATEWAY_TIMEOUT = 504 };
 
 static int64_t now_ns(void)
 {
@@ -21,15 +22,31 @@ static int64_t now_ns(void)
 
 /* ---- one turn of the loop ---- */
 
+/* Answer in the handler's place; its own reply is dropped when it comes. */
+static void forestall(stele_http_server *server, stele_http_client *client, unsigned code,
+                      const char *text)
+{
+    client->asked->client = NULL;
+    client->asked = NULL;
+    stele_http_deny(server, client, code, text);
+}
+
 static void end_stage(stele_http_server *server, stele_http_client *client)
 {
-    if (client->connection.stage == STELE_HTTP_READING) {
+    switch (client->connection.stage) {
+    case STELE_HTTP_READING:
         stele_http_deny(server, client, REQUEST_TIMEOUT,
                         "the request did not come whole within its time");
-        stele_http_advance(server, client);
-    } else {
+        break;
+    case STELE_HTTP_ANSWERING:
+        forestall(server, client, GATEWAY_TIMEOUT,
+                  "no answer within its time: whether it was done is not known");
+        break;
+    default:
         stele_http_drop(server, client);
+        return;
     }
+    stele_http_advance(server, client);
 }
 
 /* Whose stage has lasted too long? */
@@ -63,16 +80,13 @@ static void serve_client(stele_http_server *server, stele_http_client *client, u
     stele_http_advance(server, client);
 }
 
-static void take_finished(stele_http_server *server)
+static void take_answered(stele_http_server *server)
 {
-    stele_monitor_lock(&server->monitor);
-    stele_work *work = server->finished;
-    server->finished = NULL;
-    stele_monitor_unlock(&server->monitor);
-    while (work != NULL) {
-        stele_work *next = work->next;
-        stele_http_finish(server, (stele_http_asked *)work); /* its first member */
-        work = next;
+    stele_http_asked *asked = stele_http_mailbox_take(server->mailbox);
+    while (asked != NULL) {
+        stele_http_asked *next = asked->next;
+        stele_http_finish(server, asked);
+        asked = next;
     }
 }
 
@@ -106,13 +120,13 @@ static void turn(stele_http_server *server, bool is_stopping)
             knocks = true;
         } else if (events[i].data.ptr == server) {
             eventfd_t ignored;
-            eventfd_read(server->wake, &ignored);
+            eventfd_read(server->mailbox->wake, &ignored);
         } else {
             serve_client(server, events[i].data.ptr, events[i].events);
         }
     }
     if (knocks && !is_stopping) stele_http_accept(server);
-    take_finished(server);
+    take_answered(server);
     look(server);
     free_doomed(server);
 }
@@ -141,9 +155,7 @@ static void give_up(stele_http_server *server)
     for (stele_http_client *at = server->first; at != NULL; at = next) {
         next = at->next;
         if (at->asked == NULL) continue;
-        at->asked->client = NULL;
-        at->asked = NULL;
-        stele_http_deny(server, at, 503, "the server is being stopped: ask again");
+        forestall(server, at, UNAVAILABLE, "the server is being stopped: ask again");
         stele_http_connection_send(&at->connection);
     }
     drop_all(server, true);
@@ -151,9 +163,9 @@ static void give_up(stele_http_server *server)
 
 static bool is_stopping(stele_http_server *server)
 {
-    stele_monitor_lock(&server->monitor);
+    stele_monitor_lock(&server->mailbox->monitor);
     bool stops = server->is_stopping;
-    stele_monitor_unlock(&server->monitor);
+    stele_monitor_unlock(&server->mailbox->monitor);
     return stops;
 }
 
@@ -178,8 +190,7 @@ static void free_server(stele_http_server *server)
 {
     if (server->listener.socket >= 0) close(server->listener.socket);
     if (server->epoll >= 0) close(server->epoll);
-    if (server->wake >= 0) close(server->wake);
-    stele_monitor_clear(&server->monitor);
+    stele_http_mailbox_close(server->mailbox);
     free(server);
 }
 
@@ -196,23 +207,21 @@ static void forget_requests(stele_http_server *server)
 {
     stele_work *work;
     while ((work = stele_work_pool_take_back(server->pool)) != NULL)
-        stele_http_finish(server, (stele_http_asked *)work);
+        stele_http_asked_free((stele_http_asked *)work); /* its first member */
 }
 
 void stele_http_server_close(stele_http_server *server, int timeout_ms)
 {
     if (server == NULL) return;
-    stele_monitor_lock(&server->monitor);
+    stele_monitor_lock(&server->mailbox->monitor);
     server->is_stopping = true;
     server->stop_until = stele_deadline_after(stele_clock_system(), timeout_ms);
-    stele_monitor_unlock(&server->monitor);
-    eventfd_write(server->wake, 1);
+    eventfd_write(server->mailbox->wake, 1);
+    stele_monitor_unlock(&server->mailbox->monitor);
     stele_thread_join(server->thread);
-    server->options.logger = NULL; /* what is interrupted now has not failed */
     forget_requests(server);
     interrupt_all(server);
     stele_work_pool_close(server->pool);
-    take_finished(server);
     free_server(server);
 }
 
@@ -244,6 +253,7 @@ static stele_http_server_options fill_in(const stele_http_server_options *given)
     options.queue_max = or_default(given->queue_max, 256);
     if (options.request_ms == 0) options.request_ms = 30000;
     if (options.idle_ms == 0) options.idle_ms = 60000;
+    if (options.answer_ms == 0) options.answer_ms = 120000;
     return options;
 }
 
@@ -256,9 +266,10 @@ static bool watch(const stele_http_server *server, int fd, void *data)
 static bool start(stele_http_server *server)
 {
     server->epoll = epoll_create1(EPOLL_CLOEXEC);
-    server->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (server->epoll < 0 || server->wake < 0) return false;
-    if (!watch(server, server->listener.socket, NULL) || !watch(server, server->wake, server))
+    server->mailbox = stele_http_mailbox_new();
+    if (server->epoll < 0 || server->mailbox == NULL) return false;
+    if (!watch(server, server->listener.socket, NULL) ||
+        !watch(server, server->mailbox->wake, server))
         return false;
     server->pool = stele_work_pool_new(server->options.workers, server->options.queue_max);
     if (server->pool == NULL) return false;
@@ -275,9 +286,8 @@ stele_status stele_http_server_open(const stele_http_server_options *options,
 {
     stele_http_server *server = stele_alloc(sizeof *server);
     server->options = fill_in(options);
-    server->epoll = server->wake = server->listener.socket = -1;
+    server->epoll = server->listener.socket = -1;
     server->look_ns = INT64_MAX;
-    stele_monitor_init(&server->monitor, stele_runtime_system());
     stele_status status = stele_listen(server->options.listen, &server->listener, err);
     if (status == STELE_OK && !start(server)) {
         status = stele_fail_cause(err, STELE_E_UNAVAILABLE, STELE_NEXT_STOP, errno,

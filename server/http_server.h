@@ -28,6 +28,9 @@ typedef struct stele_http_server_options {
     int idle_ms;      /* between two requests; 60,000 */
     size_t workers;   /* threads that answer; 16 */
     size_t queue_max; /* requests that wait for one of them; 256 */
+    int answer_ms;    /* for an answer, made by a worker or promised; then 504. 120,000 */
+    /** How what the server itself refuses is written; NULL: stele_http_reply_error. */
+    void (*refuse)(stele_http_reply *reply, const stele_http_refusal *refusal);
 } stele_http_server_options;
 
 /**
@@ -42,7 +45,8 @@ stele_status stele_http_server_open(const stele_http_server_options *options,
 
 /**
  * Accept nothing more, answer what has been asked within `timeout_ms` and the rest with 503, then
- * release it. Requests that have not come whole are dropped at once.
+ * release it. Requests that have not come whole are dropped at once. Answers that were promised and
+ * have not been given may be given later: they are dropped, and no API is called any more.
  */
 void stele_http_server_close(stele_http_server *server, int timeout_ms);
 

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+enum { NOT_FOUND = 404, NOT_ALLOWED = 405 };
+
 static bool fits(const char *const *pattern, const stele_http_request *request)
 {
     for (size_t i = 0; i < STELE_HTTP_SEGMENTS_MAX; i++) {
@@ -25,9 +27,10 @@ static bool has_empty_segment(const stele_http_request *request)
 
 const stele_http_route *stele_http_route_find(const stele_http_api *apis, size_t count,
                                               const stele_http_request *request,
-                                              const stele_http_api **api, stele_http_reply *reply)
+                                              const stele_http_api **api,
+                                              stele_http_refusal *refusal, unsigned *allowed)
 {
-    unsigned allowed = 0;
+    *allowed = 0;
     *api = NULL;
     for (size_t i = 0; i < count; i++) {
         for (size_t n = 0; n < apis[i].count; n++) {
@@ -35,16 +38,15 @@ const stele_http_route *stele_http_route_find(const stele_http_api *apis, size_t
             if (!fits(route->segments, request)) continue;
             *api = &apis[i];
             if (route->method == request->method) return route;
-            allowed |= route->method;
+            *allowed |= route->method;
         }
     }
-    if (allowed != 0) {
-        stele_http_reply_error(reply, 405, "HTTP 405 Method Not Allowed");
-        reply->allowed = allowed;
+    if (*allowed != 0) {
+        stele_http_refuse(refusal, NOT_ALLOWED, "HTTP 405 Method Not Allowed");
     } else if (has_empty_segment(request)) {
-        stele_http_reply_error(reply, 404, "HTTP 404 Not Found: the path has an empty segment");
+        stele_http_refuse(refusal, NOT_FOUND, "HTTP 404 Not Found: the path has an empty segment");
     } else {
-        stele_http_reply_error(reply, 404, "HTTP 404 Not Found");
+        stele_http_refuse(refusal, NOT_FOUND, "HTTP 404 Not Found");
     }
     return NULL;
 }

@@ -13,7 +13,7 @@
 
 #include "core/alloc.h"
 #include "core/monitor.h"
-#include "core/text.h"
+#include "tests/server/http_client.h"
 #include "tests/support/random.h"
 #include "tests/support/test.h"
 
@@ -92,10 +92,10 @@ static void await_begun(gate *g, int count)
 }
 
 static const stele_http_route routes[] = {
-    {STELE_HTTP_GET, {"quick"}, answer_quick, false},
-    {STELE_HTTP_POST, {"echo"}, answer_echo, false},
-    {STELE_HTTP_GET, {"large"}, answer_large, false},
-    {STELE_HTTP_POST, {"slow"}, answer_slow, true},
+    {STELE_HTTP_GET, {"quick"}, answer_quick, STELE_HTTP_COMPUTES},
+    {STELE_HTTP_POST, {"echo"}, answer_echo, STELE_HTTP_COMPUTES},
+    {STELE_HTTP_GET, {"large"}, answer_large, STELE_HTTP_COMPUTES},
+    {STELE_HTTP_POST, {"slow"}, answer_slow, STELE_HTTP_WAITS},
 };
 
 /* ---- a server, and clients ---- */
@@ -126,20 +126,9 @@ static void stage_close(stage *s)
 }
 STELE_VALUE_SCOPE(stage, stage_close);
 
-/* @param from  the client's own address; 0: any */
 static int dial_from(const stage *s, uint32_t from)
 {
-    const char *address = stele_http_server_address(s->server);
-    long port = strtol(strrchr(address, ':') + 1, NULL, 10);
-    struct sockaddr_in to = {.sin_family = AF_INET,
-                             .sin_port = htons((uint16_t)port),
-                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    struct sockaddr_in own = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(from)};
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    assert_true(fd >= 0);
-    if (from != 0) assert_int_equal(bind(fd, (const struct sockaddr *)&own, sizeof own), 0);
-    assert_int_equal(connect(fd, (const struct sockaddr *)&to, sizeof to), 0);
-    return fd;
+    return http_dial(s->server, from);
 }
 
 static int dial(const stage *s)
@@ -147,66 +136,11 @@ static int dial(const stage *s)
     return dial_from(s, 0);
 }
 
-static void say(int fd, const void *text, size_t size)
-{
-    const char *at = text;
-    while (size > 0) {
-        ssize_t sent = send(fd, at, size, MSG_NOSIGNAL);
-        if (sent <= 0) return; /* it has refused already */
-        at += sent;
-        size -= (size_t)sent;
-    }
-}
-
-static void say_text(int fd, const char *text)
-{
-    say(fd, text, strlen(text));
-}
-
-/* Everything up to the end of the connection; caller frees. */
-static char *hear_all(int fd)
-{
-    STELE_AUTO_VALUE(stele_buffer) heard = {0};
-    char piece[4096];
-    ssize_t size;
-    while ((size = recv(fd, piece, sizeof piece, 0)) > 0)
-        stele_buffer_append(&heard, stele_bytes_of(piece, (size_t)size));
-    return stele_strdup(stele_buffer_text(&heard));
-}
-
-/* The next reply, whole; "" at the end of the connection. Caller frees. */
-static char *hear(int fd)
-{
-    STELE_AUTO_VALUE(stele_buffer) heard = {0};
-    char byte;
-    while (recv(fd, &byte, 1, 0) == 1) {
-        stele_buffer_push(&heard, (uint8_t)byte);
-        const char *text = stele_buffer_text(&heard);
-        const char *body = strstr(text, "\r\n\r\n");
-        const char *length = strstr(text, "Content-Length: ");
-        if (body == NULL) continue;
-        size_t size = length == NULL ? 0 : strtoul(length + strlen("Content-Length: "), NULL, 10);
-        if (heard.size == (size_t)(body - text) + 4 + size) break;
-    }
-    return stele_strdup(stele_buffer_text(&heard));
-}
-
-static long code_in(const char *reply)
-{
-    return strlen(reply) < 12 ? 0 : strtol(reply + 9, NULL, 10);
-}
-
-static void expect_code(int fd, long code)
-{
-    STELE_AUTO(char) reply = hear(fd);
-    if (code_in(reply) != code) fail_msg("%s\nexpected %ld", reply, code);
-}
-
 static void expect_served(const stage *s)
 {
     int fd = dial(s);
-    say_text(fd, QUICK);
-    expect_code(fd, 200);
+    http_say_text(fd, QUICK);
+    http_expect(fd, 200);
     close(fd);
 }
 
@@ -235,9 +169,9 @@ static void a_refusal_is_json_and_the_last_reply(void **state)
     stage_open(&s, (stele_http_server_options){0});
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         int fd = dial(&s);
-        say_text(fd, cases[i].request);
-        STELE_AUTO(char) heard = hear_all(fd); /* it ends by itself */
-        if (code_in(heard) != cases[i].code) fail_msg("%s: %s", cases[i].request, heard);
+        http_say_text(fd, cases[i].request);
+        STELE_AUTO(char) heard = http_hear_all(fd); /* it ends by itself */
+        if (http_code(heard) != cases[i].code) fail_msg("%s: %s", cases[i].request, heard);
         assert_non_null(strstr(heard, "\r\nConnection: close\r\n"));
         assert_non_null(strstr(heard, "\r\n\r\n{\"error_code\":"));
         close(fd);
@@ -268,9 +202,9 @@ static void a_path_or_a_method_that_is_not_there_leaves_the_connection(void **st
     stage_open(&s, (stele_http_server_options){0});
     int fd = dial(&s);
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
-        say_text(fd, cases[i].request);
-        STELE_AUTO(char) reply = hear(fd);
-        if (code_in(reply) != cases[i].code) fail_msg("%s: %s", cases[i].request, reply);
+        http_say_text(fd, cases[i].request);
+        STELE_AUTO(char) reply = http_hear(fd);
+        if (http_code(reply) != cases[i].code) fail_msg("%s: %s", cases[i].request, reply);
         if (cases[i].code == 405) assert_non_null(strstr(reply, "\r\nAllow: GET, HEAD"));
     }
     close(fd);
@@ -308,9 +242,9 @@ static void a_web_page_gets_nothing(void **state)
     stage_open(&s, (stele_http_server_options){0});
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         int fd = dial(&s);
-        say_text(fd, cases[i].request);
-        STELE_AUTO(char) reply = hear(fd);
-        if (code_in(reply) != cases[i].code) fail_msg("%s: %s", cases[i].request, reply);
+        http_say_text(fd, cases[i].request);
+        STELE_AUTO(char) reply = http_hear(fd);
+        if (http_code(reply) != cases[i].code) fail_msg("%s: %s", cases[i].request, reply);
         close(fd);
     }
 }
@@ -323,15 +257,15 @@ static void an_endless_body_is_refused(void **state)
     STELE_AUTO_VALUE(stage) s = {0};
     stage_open(&s, (stele_http_server_options){0});
     int fd = dial(&s);
-    say_text(fd, ECHO "Transfer-Encoding: chunked\r\n\r\n");
+    http_say_text(fd, ECHO "Transfer-Encoding: chunked\r\n\r\n");
     int size = snprintf(chunk, sizeof chunk, "%x\r\n", CHUNK);
     memset(chunk + size, 'x', CHUNK);
     memcpy(chunk + size + CHUNK, "\r\n", 2);
 
     for (int i = 0; i < 60; i++) /* 3.75 MiB */
-        say(fd, chunk, (size_t)size + CHUNK + 2);
+        http_say(fd, chunk, (size_t)size + CHUNK + 2);
 
-    expect_code(fd, 413); /* heard although it came while the body was still being sent */
+    http_expect(fd, 413); /* heard although it came while the body was still being sent */
     close(fd);
     expect_served(&s);
 }
@@ -345,22 +279,22 @@ static void bodies_have_a_limit_together(void **state)
     stage_open(&s, (stele_http_server_options){.body_max = 1000, .bodies_max = 1000});
     int first = dial(&s);
     int second = dial(&s);
-    say_text(first, ECHO "Expect: 100-continue\r\nContent-Length: 1000\r\n\r\n");
-    expect_code(first, 100);
-    say(first, half, sizeof half);
-    say_text(second, ECHO "Content-Length: 1000\r\n\r\n");
-    say(second, half, sizeof half);
+    http_say_text(first, ECHO "Expect: 100-continue\r\nContent-Length: 1000\r\n\r\n");
+    http_expect(first, 100);
+    http_say(first, half, sizeof half);
+    http_say_text(second, ECHO "Content-Length: 1000\r\n\r\n");
+    http_say(second, half, sizeof half);
 
     /* Whichever was read last is the one too many. */
     struct pollfd ready[] = {{.fd = first, .events = POLLIN}, {.fd = second, .events = POLLIN}};
     assert_int_equal(poll(ready, 2, -1), 1);
     bool is_first = (ready[0].revents & POLLIN) != 0;
-    STELE_AUTO(char) refusal = hear_all(is_first ? first : second);
-    assert_int_equal(code_in(refusal), 503);
+    STELE_AUTO(char) refusal = http_hear_all(is_first ? first : second);
+    assert_int_equal(http_code(refusal), 503);
     assert_non_null(strstr(refusal, "\r\nRetry-After: 1\r\n"));
 
-    say(is_first ? second : first, half, 300);
-    expect_code(is_first ? second : first, 200);
+    http_say(is_first ? second : first, half, 300);
+    http_expect(is_first ? second : first, 200);
     close(first);
     close(second);
 }
@@ -373,11 +307,11 @@ static void requests_in_a_row_are_answered_in_order(void **state)
     STELE_AUTO_VALUE(stage) s = {0};
     stage_open(&s, (stele_http_server_options){0});
     int fd = dial(&s);
-    say_text(fd, ECHO "Content-Length: 3\r\n\r\n\"1\"" QUICK ECHO
-                      "Transfer-Encoding: chunked\r\n\r\n3\r\n\"3\"\r\n0\r\n\r\n"
-                      "HEAD /quick HTTP/1.1\r\n" HOST "Connection: close\r\n\r\n" QUICK);
+    http_say_text(fd, ECHO "Content-Length: 3\r\n\r\n\"1\"" QUICK ECHO
+                           "Transfer-Encoding: chunked\r\n\r\n3\r\n\"3\"\r\n0\r\n\r\n"
+                           "HEAD /quick HTTP/1.1\r\n" HOST "Connection: close\r\n\r\n" QUICK);
 
-    STELE_AUTO(char) heard = hear_all(fd);
+    STELE_AUTO(char) heard = http_hear_all(fd);
 
     const char *at = heard;
     static const char *const bodies[] = {"\r\n\r\n\"1\"HTTP/1.1 200",
@@ -397,14 +331,14 @@ static void a_client_that_asks_first_is_told_to_go_on(void **state)
     STELE_AUTO_VALUE(stage) s = {0};
     stage_open(&s, (stele_http_server_options){0});
     int fd = dial(&s);
-    say_text(fd, ECHO "Expect: 100-continue\r\nContent-Length: 2\r\n\r\n");
-    expect_code(fd, 100);
-    say_text(fd, "{}");
-    expect_code(fd, 200);
+    http_say_text(fd, ECHO "Expect: 100-continue\r\nContent-Length: 2\r\n\r\n");
+    http_expect(fd, 100);
+    http_say_text(fd, "{}");
+    http_expect(fd, 200);
 
-    say_text(fd, ECHO "Expect: 100-continue\r\nContent-Type: text/html\r\n"
-                      "Content-Length: 2\r\n\r\n");
-    expect_code(fd, 415); /* before it sends the body */
+    http_say_text(fd, ECHO "Expect: 100-continue\r\nContent-Type: text/html\r\n"
+                           "Content-Length: 2\r\n\r\n");
+    http_expect(fd, 415); /* before it sends the body */
     close(fd);
 }
 
@@ -414,9 +348,9 @@ static void a_client_that_has_said_all_still_gets_its_answer(void **state)
     STELE_AUTO_VALUE(stage) s = {0};
     stage_open(&s, (stele_http_server_options){0});
     int fd = dial(&s);
-    say_text(fd, QUICK);
+    http_say_text(fd, QUICK);
     shutdown(fd, SHUT_WR);
-    expect_code(fd, 200);
+    http_expect(fd, 200);
     close(fd);
 }
 
@@ -427,8 +361,8 @@ static char *drip(int fd, const char *text)
 {
     struct pollfd ready = {.fd = fd, .events = POLLIN};
     for (size_t i = 0; text[i] != '\0' && poll(&ready, 1, 10) == 0; i++)
-        say(fd, text + i, 1);
-    return hear_all(fd);
+        http_say(fd, text + i, 1);
+    return http_hear_all(fd);
 }
 
 static void a_request_has_a_deadline_as_a_whole(void **state)
@@ -447,10 +381,10 @@ static void a_request_has_a_deadline_as_a_whole(void **state)
     stage_open(&s, (stele_http_server_options){.request_ms = SHORT_MS});
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         int fd = dial(&s);
-        say_text(fd, cases[i].whole);
-        if (strcmp(cases[i].whole, QUICK) == 0) expect_code(fd, 200);
+        http_say_text(fd, cases[i].whole);
+        if (strcmp(cases[i].whole, QUICK) == 0) http_expect(fd, 200);
         STELE_AUTO(char) heard = drip(fd, cases[i].dripped);
-        if (code_in(heard) != 408) fail_msg("%s: %s", cases[i].dripped, heard);
+        if (http_code(heard) != 408) fail_msg("%s: %s", cases[i].dripped, heard);
         close(fd);
     }
 }
@@ -462,8 +396,8 @@ static void a_connection_that_says_nothing_is_closed(void **state)
     stage_open(&s, (stele_http_server_options){.idle_ms = SHORT_MS});
     int silent = dial(&s);
     int once = dial(&s);
-    say_text(once, QUICK);
-    expect_code(once, 200);
+    http_say_text(once, QUICK);
+    http_expect(once, 200);
     char byte;
 
     assert_int_equal(recv(silent, &byte, 1, 0), 0);
@@ -480,19 +414,19 @@ static void a_client_that_does_not_take_its_answer_is_dropped(void **state)
     stage_open(&s, (stele_http_server_options){
                        .request_ms = SHORT_MS, .connections_max = 1, .peer_max = 2});
     int fd = dial(&s);
-    say_text(fd, "GET /large HTTP/1.1\r\n" HOST "\r\n");
+    http_say_text(fd, "GET /large HTTP/1.1\r\n" HOST "\r\n");
 
     long code = 503;
     while (code == 503) { /* until there is room for another */
         int other = dial(&s);
-        say_text(other, QUICK);
-        STELE_AUTO(char) reply = hear(other);
-        code = code_in(reply);
+        http_say_text(other, QUICK);
+        STELE_AUTO(char) reply = http_hear(other);
+        code = http_code(reply);
         close(other);
     }
 
     assert_int_equal(code, 200);
-    STELE_AUTO(char) heard = hear_all(fd);
+    STELE_AUTO(char) heard = http_hear_all(fd);
     assert_true(strlen(heard) < LARGE);
     close(fd);
 }
@@ -515,16 +449,16 @@ static void a_thousand_idle_connections_and_slow_ones_stop_nobody(void **state)
     stage_open(&s, (stele_http_server_options){.connections_max = 2000, .peer_max = 2000});
     for (size_t i = 0; i < COUNT_OF(fds); i++) {
         fds[i] = dial(&s);
-        say_text(fds[i], i < IDLE ? QUICK : "GET /quick HTTP/1.1\r\nHo");
+        http_say_text(fds[i], i < IDLE ? QUICK : "GET /quick HTTP/1.1\r\nHo");
     }
     for (size_t i = 0; i < IDLE; i++)
-        expect_code(fds[i], 200);
+        http_expect(fds[i], 200);
 
     for (int i = 0; i < 20; i++)
         expect_served(&s);
     for (size_t i = 0; i < COUNT_OF(fds); i++) { /* and none of them was closed */
-        say_text(fds[i], i < IDLE ? QUICK : "st: localhost\r\n\r\n");
-        expect_code(fds[i], 200);
+        http_say_text(fds[i], i < IDLE ? QUICK : "st: localhost\r\n\r\n");
+        http_expect(fds[i], 200);
     }
 
     for (size_t i = 0; i < COUNT_OF(fds); i++)
@@ -540,21 +474,21 @@ static void one_address_cannot_shut_out_another(void **state)
     int slow[PEER_MAX];
     for (size_t i = 0; i < PEER_MAX; i++) {
         slow[i] = dial(&s);
-        say_text(slow[i], ECHO "Expect: 100-continue\r\nContent-Length: 1\r\n\r\n");
-        expect_code(slow[i], 100);
+        http_say_text(slow[i], ECHO "Expect: 100-continue\r\nContent-Length: 1\r\n\r\n");
+        http_expect(slow[i], 100);
     }
     int refused = dial(&s);
-    STELE_AUTO(char) refusal = hear_all(refused);
-    assert_int_equal(code_in(refusal), 429);
+    STELE_AUTO(char) refusal = http_hear_all(refused);
+    assert_int_equal(http_code(refusal), 429);
     assert_non_null(strstr(refusal, "\r\nRetry-After: 1\r\n"));
 
     int other = dial_from(&s, OTHER);
-    say_text(other, QUICK);
-    expect_code(other, 200);
+    http_say_text(other, QUICK);
+    http_expect(other, 200);
 
     for (size_t i = 0; i < PEER_MAX; i++) { /* its earlier requests are not lost either */
-        say_text(slow[i], "1");
-        expect_code(slow[i], 200);
+        http_say_text(slow[i], "1");
+        http_expect(slow[i], 200);
         close(slow[i]);
     }
     close(refused);
@@ -569,18 +503,18 @@ static void the_oldest_idle_connection_makes_room(void **state)
     int idle[3];
     for (size_t i = 0; i < COUNT_OF(idle); i++) {
         idle[i] = dial(&s);
-        say_text(idle[i], QUICK);
-        expect_code(idle[i], 200);
+        http_say_text(idle[i], QUICK);
+        http_expect(idle[i], 200);
     }
-    say_text(idle[0], QUICK); /* now it is the youngest */
-    expect_code(idle[0], 200);
+    http_say_text(idle[0], QUICK); /* now it is the youngest */
+    http_expect(idle[0], 200);
     char byte;
 
     expect_served(&s);
 
     assert_int_equal(recv(idle[1], &byte, 1, 0), 0);
-    say_text(idle[0], QUICK);
-    expect_code(idle[0], 200);
+    http_say_text(idle[0], QUICK);
+    http_expect(idle[0], 200);
     for (size_t i = 0; i < COUNT_OF(idle); i++)
         close(idle[i]);
 }
@@ -591,15 +525,15 @@ static void without_room_a_connection_is_refused_with_a_reason(void **state)
     STELE_AUTO_VALUE(stage) s = {0};
     stage_open(&s, (stele_http_server_options){.connections_max = 1, .peer_max = 5});
     int busy = dial(&s);
-    say_text(busy, ECHO "Expect: 100-continue\r\nContent-Length: 1\r\n\r\n");
-    expect_code(busy, 100);
+    http_say_text(busy, ECHO "Expect: 100-continue\r\nContent-Length: 1\r\n\r\n");
+    http_expect(busy, 100);
     int refused = dial(&s);
 
-    STELE_AUTO(char) refusal = hear_all(refused);
+    STELE_AUTO(char) refusal = http_hear_all(refused);
 
-    assert_int_equal(code_in(refusal), 503);
-    say_text(busy, "1");
-    expect_code(busy, 200);
+    assert_int_equal(http_code(refusal), 503);
+    http_say_text(busy, "1");
+    http_expect(busy, 200);
     close(busy);
     close(refused);
 }
@@ -613,12 +547,12 @@ static void requests_that_wait_leave_room_for_quick_ones(void **state)
     int slow[WAITING + QUEUED];
     for (size_t i = 0; i < COUNT_OF(slow); i++) {
         slow[i] = dial(&s);
-        say_text(slow[i], SLOW);
+        http_say_text(slow[i], SLOW);
         if (i < WAITING) await_begun(&s.gate, (int)i + 1);
     }
     /* One more than the queue takes: whichever of them comes last is told so. */
     int last = dial(&s);
-    say_text(last, SLOW);
+    http_say_text(last, SLOW);
     struct pollfd ready[WAITING + QUEUED + 1] = {{.fd = last, .events = POLLIN}};
     for (size_t i = 0; i < COUNT_OF(slow); i++)
         ready[i + 1] = (struct pollfd){.fd = slow[i], .events = POLLIN};
@@ -626,15 +560,15 @@ static void requests_that_wait_leave_room_for_quick_ones(void **state)
     size_t told = 0;
     while ((ready[told].revents & POLLIN) == 0)
         told++;
-    STELE_AUTO(char) refusal = hear(ready[told].fd);
-    assert_int_equal(code_in(refusal), 503);
+    STELE_AUTO(char) refusal = http_hear(ready[told].fd);
+    assert_int_equal(http_code(refusal), 503);
     assert_non_null(strstr(refusal, "\r\nRetry-After: 1\r\n"));
 
     expect_served(&s);
 
     change_gate(&s.gate, &s.gate.is_open);
     for (size_t i = 0; i < COUNT_OF(ready); i++) {
-        if (i != told) expect_code(ready[i].fd, 200);
+        if (i != told) http_expect(ready[i].fd, 200);
         close(ready[i].fd);
     }
 }
@@ -645,7 +579,7 @@ static void a_client_that_went_away_is_forgotten(void **state)
     STELE_AUTO_VALUE(stage) s = {0};
     stage_open(&s, (stele_http_server_options){0});
     int fd = dial(&s);
-    say_text(fd, SLOW);
+    http_say_text(fd, SLOW);
     await_begun(&s.gate, 1);
     struct linger reset = {.l_onoff = 1};
     setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
@@ -679,10 +613,10 @@ static void what_has_been_asked_is_answered_before_the_end(void **state)
     int asked = dial(&s);
     int idle = dial(&s);
     int half = dial(&s);
-    say_text(asked, SLOW);
+    http_say_text(asked, SLOW);
     await_begun(&s.gate, 1);
-    say_text(half, ECHO "Expect: 100-continue\r\nContent-Length: 1\r\n\r\n");
-    expect_code(half, 100);
+    http_say_text(half, ECHO "Expect: 100-continue\r\nContent-Length: 1\r\n\r\n");
+    http_expect(half, 100);
     closing c = {s.server, CLOSE_MS};
     pthread_t closer;
     char byte;
@@ -691,9 +625,9 @@ static void what_has_been_asked_is_answered_before_the_end(void **state)
     assert_int_equal(recv(idle, &byte, 1, 0), 0); /* these end at once */
     assert_int_equal(recv(half, &byte, 1, 0), 0);
     change_gate(&s.gate, &s.gate.is_open);
-    STELE_AUTO(char) reply = hear_all(asked);
+    STELE_AUTO(char) reply = http_hear_all(asked);
 
-    assert_int_equal(code_in(reply), 200);
+    assert_int_equal(http_code(reply), 200);
     assert_int_equal(pthread_join(closer, NULL), 0);
     close(asked);
     close(idle);
@@ -707,13 +641,13 @@ static void what_takes_longer_than_the_end_may_is_interrupted(void **state)
     stage s = {0};
     stage_open(&s, (stele_http_server_options){0});
     int fd = dial(&s);
-    say_text(fd, SLOW);
+    http_say_text(fd, SLOW);
     await_begun(&s.gate, 1);
 
     stele_http_server_close(s.server, SHORT_MS);
 
-    STELE_AUTO(char) reply = hear_all(fd);
-    assert_int_equal(code_in(reply), 503);
+    STELE_AUTO(char) reply = http_hear_all(fd);
+    assert_int_equal(http_code(reply), 503);
     assert_true(s.gate.is_interrupted);
     close(fd);
     stele_monitor_clear(&s.gate.monitor);
@@ -762,11 +696,11 @@ static void anything_may_come(void **state)
         change_at_random(&text, &random);
         int fd = dial(&s);
         size_t cut = stele_random_below(&random, (uint32_t)text.size + 1);
-        say(fd, text.data, cut);
-        say(fd, text.data + cut, text.size - cut);
+        http_say(fd, text.data, cut);
+        http_say(fd, text.data + cut, text.size - cut);
         shutdown(fd, SHUT_WR);
 
-        STELE_AUTO(char) heard = hear_all(fd); /* it ends, and is nothing or replies */
+        STELE_AUTO(char) heard = http_hear_all(fd); /* it ends, and is nothing or replies */
 
         if (heard[0] != '\0' && strncmp(heard, "HTTP/1.1 ", 9) != 0) fail_msg("%s", heard);
         close(fd);

@@ -46,8 +46,14 @@ static void check(stele_registry *registry, const exchange *expected)
 
     const stele_http_api api = stele_registry_api(registry);
     const stele_http_api *found;
-    const stele_http_route *route = stele_http_route_find(&api, 1, &request, &found, &reply);
-    if (route != NULL) route->handler(api.context, &request, &reply);
+    stele_http_refusal refusal = {0};
+    unsigned allowed;
+    const stele_http_route *route =
+        stele_http_route_find(&api, 1, &request, &found, &refusal, &allowed);
+    if (route == NULL)
+        stele_http_reply_error(&reply, (int)refusal.code, "%s", refusal.text);
+    else
+        route->handler(api.context, &request, &reply);
 
     size_t size = strlen(expected->answer);
     bool is_beginning = size > 3 && strcmp(expected->answer + size - 3, "…") == 0;

@@ -11,15 +11,15 @@ static void say_nothing(void *context, const stele_http_request *request, stele_
 }
 
 static const stele_http_route first[] = {
-    {STELE_HTTP_GET, {NULL}, say_nothing, false},
-    {STELE_HTTP_GET, {"a"}, say_nothing, false},
-    {STELE_HTTP_PUT, {"a"}, say_nothing, false},
-    {STELE_HTTP_GET, {"a", "*"}, say_nothing, false},
-    {STELE_HTTP_GET, {"a", "*", "b"}, say_nothing, false},
+    {STELE_HTTP_GET, {NULL}, say_nothing, STELE_HTTP_COMPUTES},
+    {STELE_HTTP_GET, {"a"}, say_nothing, STELE_HTTP_COMPUTES},
+    {STELE_HTTP_PUT, {"a"}, say_nothing, STELE_HTTP_COMPUTES},
+    {STELE_HTTP_GET, {"a", "*"}, say_nothing, STELE_HTTP_COMPUTES},
+    {STELE_HTTP_GET, {"a", "*", "b"}, say_nothing, STELE_HTTP_COMPUTES},
 };
 static const stele_http_route second[] = {
-    {STELE_HTTP_POST, {"c", "*"}, say_nothing, false},
-    {STELE_HTTP_DELETE, {"a"}, say_nothing, false},
+    {STELE_HTTP_POST, {"c", "*"}, say_nothing, STELE_HTTP_COMPUTES},
+    {STELE_HTTP_DELETE, {"a"}, say_nothing, STELE_HTTP_COMPUTES},
 };
 static const stele_http_api apis[] = {{.routes = first, .count = COUNT_OF(first)},
                                       {.routes = second, .count = COUNT_OF(second)}};
@@ -52,17 +52,18 @@ static void a_path_has_its_route_in_one_of_the_tables(void **state)
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         STELE_AUTO_VALUE(stele_http_request) request = {0};
-        STELE_AUTO_VALUE(stele_http_reply) reply = {0};
+        stele_http_refusal refusal = {0};
+        unsigned allowed;
         const stele_http_api *api;
         stele_error err = {0};
         assert_int_equal(stele_http_request_parse(cases[i].method, cases[i].target, &request, &err),
                          STELE_OK);
 
         const stele_http_route *route =
-            stele_http_route_find(apis, COUNT_OF(apis), &request, &api, &reply);
+            stele_http_route_find(apis, COUNT_OF(apis), &request, &api, &refusal, &allowed);
 
-        if (route != cases[i].route || reply.code != cases[i].code)
-            fail_msg("%s: %u %s", cases[i].target, reply.code, reply.body);
+        if (route != cases[i].route || refusal.code != cases[i].code)
+            fail_msg("%s: %u %s", cases[i].target, refusal.code, refusal.text);
     }
 }
 
@@ -72,10 +73,13 @@ static void a_method_that_a_path_has_not_is_answered_with_those_that_it_has(void
     STELE_AUTO_VALUE(stele_http_request) request = {0};
     STELE_AUTO_VALUE(stele_http_reply) reply = {0};
     STELE_AUTO_VALUE(stele_buffer) out = {0};
+    stele_http_refusal refusal = {0};
     const stele_http_api *api;
     stele_error err = {0};
     assert_int_equal(stele_http_request_parse(STELE_HTTP_POST, "/a", &request, &err), STELE_OK);
-    assert_null(stele_http_route_find(apis, COUNT_OF(apis), &request, &api, &reply));
+    assert_null(
+        stele_http_route_find(apis, COUNT_OF(apis), &request, &api, &refusal, &reply.allowed));
+    reply.code = refusal.code;
 
     stele_http_reply_write(&reply, &(stele_http_sending){.now_s = 784111777}, &out);
 
