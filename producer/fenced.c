@@ -8,6 +8,7 @@
 #include "core/bug.h"
 #include "core/alloc.h"
 #include "core/monitor.h"
+#include "producer/committed.h"
 #include "producer/transaction.h"
 
 enum {
@@ -21,14 +22,6 @@ enum {
     DEFAULT_TIMEOUT_MS = 10000,
     DEFAULT_PATIENCE_MS = 5000
 };
-
-/* The last record of a transaction in a partition. */
-typedef struct place {
-    char *topic; /* owned */
-    int32_t index;
-    int64_t offset;
-    bool is_seen; /* by those who read what is committed */
-} place;
 
 struct stele_fenced {
     stele_thread thread;
@@ -44,7 +37,6 @@ struct stele_fenced {
     stele_transaction *current; /* whose records are being delivered; NULL: none */
     char **others;              /* NULL-terminated */
     char *group;                /* NULL: none */
-    bool offset_is_seen;        /* the group's, of what was committed last */
     bool open; /* a transaction was begun, and its end was not asked for or was answered */
     bool must_not_abort; /* an abort would take away what was committed before */
     bool record_failed;
@@ -54,10 +46,7 @@ struct stele_fenced {
     /* Under the monitor. */
     stele_monitor monitor;
     bool follows;
-    place *committed; /* the last record in each partition of what was committed last */
-    size_t committed_count;
-    char *source_topic; /* a source of it; NULL: it moved no offset */
-    int32_t source_index;
+    stele_committed committed;
     stele_deadline visible_by; /* then the next one begins all the same */
     stele_fenced_state state;
     stele_error failure;
@@ -71,67 +60,9 @@ struct stele_fenced {
     bool abandoned; /* closed before it ended: the thread releases it */
 };
 
-/* ---- what was committed last; the monitor is held ---- */
-
-static void forget_committed(stele_fenced *fenced)
-{
-    for (size_t i = 0; i < fenced->committed_count; i++)
-        free(fenced->committed[i].topic);
-    free(fenced->committed);
-    free(fenced->source_topic);
-    fenced->committed = NULL;
-    fenced->committed_count = 0;
-    fenced->source_topic = NULL;
-}
-
-static void remember_place(stele_fenced *fenced, stele_position position)
-{
-    for (size_t i = 0; i < fenced->committed_count; i++) {
-        place *known = &fenced->committed[i];
-        if (known->index != position.partition.index ||
-            strcmp(known->topic, position.partition.topic) != 0)
-            continue;
-        if (known->offset < position.offset) known->offset = position.offset;
-        return;
-    }
-    fenced->committed = stele_realloc_array(fenced->committed, fenced->committed_count + 1,
-                                            sizeof *fenced->committed);
-    fenced->committed[fenced->committed_count++] = (place){
-        stele_strdup(position.partition.topic), position.partition.index, position.offset, false};
-}
-
-static void remember_committed(stele_fenced *fenced, const stele_transaction *transaction)
-{
-    forget_committed(fenced);
-    for (size_t i = 0; i < transaction->count; i++)
-        remember_place(fenced, stele_transaction_position(transaction, i));
-    fenced->offset_is_seen = fenced->group == NULL || transaction->source_count == 0;
-    if (!fenced->offset_is_seen) {
-        fenced->source_topic = stele_strdup(transaction->sources[0].topic);
-        fenced->source_index = transaction->sources[0].index;
-    }
-    fenced->visible_by = stele_deadline_after(stele_log_clock(fenced->log), VISIBLE_MS);
-}
-
-static bool is_visible(const stele_fenced *fenced)
-{
-    for (size_t i = 0; i < fenced->committed_count; i++)
-        if (!fenced->committed[i].is_seen) return false;
-    return true;
-}
-
 void stele_fenced_visible(stele_fenced *fenced, stele_partition partition, int64_t offset)
 {
-    stele_monitor_lock(&fenced->monitor);
-    for (size_t i = 0; i < fenced->committed_count; i++) {
-        place *each = &fenced->committed[i];
-        if (each->index != partition.index || offset <= each->offset ||
-            strcmp(each->topic, partition.topic) != 0)
-            continue;
-        each->is_seen = true;
-        stele_monitor_wake(&fenced->monitor);
-    }
-    stele_monitor_unlock(&fenced->monitor);
+    stele_committed_see(&fenced->committed, partition, offset);
 }
 
 static void release(stele_fenced *fenced)
@@ -142,8 +73,8 @@ static void release(stele_fenced *fenced)
         stele_transaction_free(it);
     }
     stele_transaction_free(fenced->waiting);
+    stele_committed_clear(&fenced->committed);
     stele_monitor_clear(&fenced->monitor);
-    forget_committed(fenced);
     for (size_t i = 0; fenced->others != NULL && fenced->others[i] != NULL; i++)
         free(fenced->others[i]);
     free(fenced->others);
@@ -378,74 +309,29 @@ static stele_status commit(stele_fenced *fenced, const stele_transaction *transa
     if (status == STELE_OK || err->next == STELE_NEXT_STOP) fenced->open = false;
     if (status == STELE_OK) {
         stele_monitor_lock(&fenced->monitor);
-        remember_committed(fenced, transaction);
+        stele_committed_set(&fenced->committed, transaction);
+        fenced->visible_by = stele_deadline_after(stele_log_clock(fenced->log), VISIBLE_MS);
         stele_monitor_unlock(&fenced->monitor);
     }
     return status;
 }
 
-/* Is what was committed last to be seen there? `at` is an index of `committed`, which only this
- * thread changes. */
-static stele_status look_at_place(stele_fenced *fenced, size_t at, bool *is_seen, stele_error *err)
-{
-    int64_t start;
-    int64_t end;
-    const place *where = &fenced->committed[at];
-    stele_partition partition = {where->topic, where->index};
-    stele_status status =
-        stele_log_bounds(fenced->log, partition, STELE_READ_COMMITTED, STEP_MS, &start, &end, err);
-    *is_seen = status == STELE_OK && end > where->offset;
-    if (*is_seen) stele_fenced_visible(fenced, partition, end);
-    return status;
-}
-
-/* An offset that was committed and hangs is one that an open transaction holds. While one of our
- * own is open that cannot be told. */
-static stele_status look_at_offset(stele_fenced *fenced, bool *is_seen, stele_error *err)
-{
-    int64_t offset;
-    stele_status status = STELE_OK;
-    if (!fenced->offset_is_seen && !fenced->open)
-        status = stele_log_group_offset(
-            fenced->log, fenced->group,
-            (stele_partition){fenced->source_topic, fenced->source_index}, OFFSET_MS, &offset, err);
-    *is_seen = status == STELE_OK;
-    if (*is_seen && !fenced->open) fenced->offset_is_seen = true;
-    return status == STELE_E_CONFLICT ? STELE_OK : status;
-}
-
-static stele_status fail_hanging(stele_fenced *fenced, const char *topic, int32_t index,
-                                 const char *what, stele_error *err)
-{
-    fenced->must_not_abort = true;
-    return stele_fail(err, STELE_E_CONFLICT, STELE_NEXT_STOP,
-                      "%s/%d: %s the transaction before, which was committed, is still open there: "
-                      "it hangs, and its owner has to begin anew",
-                      topic, (int)index, what);
-}
-
-/* Is what was committed last to be seen, in every partition and in the group? A broker that forgets
- * to tell one of them of an end leaves it open there, and an abort of the next one would take it
- * along (projections/fold_mend.c has the story). A partition hears of an end before the next
- * transaction can come to it, but for its replicas. */
+/* Is what was committed last to be seen, in every partition and in the group? An abort of the next
+ * one would take along what is not (projections/fold_mend.c has the story). A partition hears of an
+ * end before the next transaction can come to it, but for its replicas. */
 static stele_status check_committed(stele_fenced *fenced, stele_error *err)
 {
-    bool is_seen;
     stele_status status;
+    int pause_ms = PAUSE_MIN_MS;
     stele_deadline by = stele_deadline_after(stele_log_clock(fenced->log), SETTLE_MS);
-    for (size_t i = 0; i < fenced->committed_count; i++) {
-        int pause_ms = PAUSE_MIN_MS;
-        while ((status = look_at_place(fenced, i, &is_seen, err)) == STELE_OK && !is_seen &&
-               !stele_deadline_passed(by))
-            pause_before_retry(fenced, &pause_ms);
-        if (status < 0) return status;
-        if (!is_seen)
-            return fail_hanging(fenced, fenced->committed[i].topic, fenced->committed[i].index, "",
-                                err);
-    }
-    if ((status = look_at_offset(fenced, &is_seen, err)) < 0 || is_seen) return status;
-    return fail_hanging(fenced, fenced->source_topic, fenced->source_index, "the group's offset of",
-                        err);
+    while ((status = stele_committed_check_places(&fenced->committed, STEP_MS, err)) ==
+               STELE_E_CONFLICT &&
+           !stele_deadline_passed(by))
+        pause_before_retry(fenced, &pause_ms);
+    if (status == STELE_OK && !fenced->open)
+        status = stele_committed_check_offset(&fenced->committed, OFFSET_MS, err);
+    if (status == STELE_E_CONFLICT) fenced->must_not_abort = true;
+    return status;
 }
 
 /* Abort what is open, again while that may be, until a close has no more time. */
@@ -531,25 +417,21 @@ static bool serve(stele_fenced *fenced, stele_transaction *transaction)
     return alive;
 }
 
-/* Is there something committed that may hang? */
-static bool is_in_doubt(const stele_fenced *fenced)
-{
-    return fenced->committed_count > 0 && (!is_visible(fenced) || !fenced->offset_is_seen);
-}
-
 /* The next one begins once the last is visible, where someone tells. */
 static bool may_begin(const stele_fenced *fenced)
 {
     return fenced->waiting != NULL &&
-           (!fenced->follows || is_visible(fenced) || stele_deadline_passed(fenced->visible_by));
+           (!fenced->follows || stele_committed_is_visible(&fenced->committed) ||
+            stele_deadline_passed(fenced->visible_by));
 }
 
 /* @return NULL: closing; or, if `is_idle`, none came for a while and the last one is in doubt */
 static stele_transaction *take_waiting(stele_fenced *fenced, bool *is_idle)
 {
     stele_monitor_lock(&fenced->monitor);
+    bool in_doubt = stele_committed_is_in_doubt(&fenced->committed);
     stele_deadline until =
-        stele_deadline_after(stele_log_clock(fenced->log), is_in_doubt(fenced) ? IDLE_MS : -1);
+        stele_deadline_after(stele_log_clock(fenced->log), in_doubt ? IDLE_MS : -1);
     bool in_time = true;
     while (!fenced->closing && !may_begin(fenced) && in_time)
         in_time = stele_monitor_wait(&fenced->monitor,
@@ -571,7 +453,10 @@ static stele_transaction *take_waiting(stele_fenced *fenced, bool *is_idle)
 static bool look_back(stele_fenced *fenced)
 {
     stele_error failure;
-    if (!is_in_doubt(fenced) || check_committed(fenced, &failure) == STELE_OK ||
+    stele_monitor_lock(&fenced->monitor);
+    bool in_doubt = stele_committed_is_in_doubt(&fenced->committed);
+    stele_monitor_unlock(&fenced->monitor);
+    if (!in_doubt || check_committed(fenced, &failure) == STELE_OK ||
         failure.next == STELE_NEXT_RETRY)
         return true;
     become(fenced, STELE_FENCED_DEAD, &failure);
@@ -630,6 +515,7 @@ stele_status stele_fenced_open(stele_log *log, const stele_fenced_options *optio
     fenced->context = options->context;
     fenced->outcomes_end = &fenced->outcomes;
     stele_monitor_init(&fenced->monitor, stele_log_runtime(log));
+    stele_committed_init(&fenced->committed, log, fenced->group, &fenced->monitor);
 
     stele_log_producer_options producer = {.transactional_id = options->transactional_id,
                                            .transaction_timeout_ms = fenced->timeout_ms,

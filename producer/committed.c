@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT
+ * Remembers where a transaction went, and asks the log whether it is seen there. It begins and ends
+ * no transaction, and does not wait: fenced.c decides how long an answer may take. */
+#include "producer/committed.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/alloc.h"
+#include "producer/transaction.h"
+
+void stele_committed_init(stele_committed *committed, stele_log *log, const char *group,
+                          stele_monitor *monitor)
+{
+    *committed = (stele_committed){.log = log, .group = group, .monitor = monitor};
+}
+
+void stele_committed_clear(stele_committed *committed)
+{
+    for (size_t i = 0; i < committed->count; i++)
+        free(committed->places[i].topic);
+    free(committed->places);
+    free(committed->source_topic);
+    committed->places = NULL;
+    committed->count = 0;
+    committed->source_topic = NULL;
+}
+
+static stele_committed_place *find_place(stele_committed *committed, stele_partition partition)
+{
+    for (size_t i = 0; i < committed->count; i++) {
+        stele_committed_place *each = &committed->places[i];
+        if (each->index == partition.index && strcmp(each->topic, partition.topic) == 0)
+            return each;
+    }
+    return NULL;
+}
+
+static void add(stele_committed *committed, stele_position position)
+{
+    stele_committed_place *known = find_place(committed, position.partition);
+    if (known != NULL) {
+        if (known->offset < position.offset) known->offset = position.offset;
+        return;
+    }
+    committed->places =
+        stele_realloc_array(committed->places, committed->count + 1, sizeof *committed->places);
+    committed->places[committed->count++] =
+        (stele_committed_place){.topic = stele_strdup(position.partition.topic),
+                                .index = position.partition.index,
+                                .offset = position.offset};
+}
+
+void stele_committed_set(stele_committed *committed, const stele_transaction *transaction)
+{
+    stele_committed_clear(committed);
+    for (size_t i = 0; i < transaction->count; i++)
+        add(committed, stele_transaction_position(transaction, i));
+    committed->offset_is_seen = committed->group == NULL || transaction->source_count == 0;
+    if (committed->offset_is_seen) return;
+    committed->source_topic = stele_strdup(transaction->sources[0].topic);
+    committed->source_index = transaction->sources[0].index;
+}
+
+void stele_committed_see(stele_committed *committed, stele_partition partition, int64_t offset)
+{
+    stele_monitor_lock(committed->monitor);
+    stele_committed_place *place = find_place(committed, partition);
+    if (place != NULL && offset > place->offset) {
+        place->is_seen = true;
+        stele_monitor_wake(committed->monitor);
+    }
+    stele_monitor_unlock(committed->monitor);
+}
+
+bool stele_committed_is_visible(const stele_committed *committed)
+{
+    for (size_t i = 0; i < committed->count; i++)
+        if (!committed->places[i].is_seen) return false;
+    return true;
+}
+
+bool stele_committed_is_in_doubt(const stele_committed *committed)
+{
+    return committed->count > 0 &&
+           (!stele_committed_is_visible(committed) || !committed->offset_is_seen);
+}
+
+static stele_status fail_hanging(const char *topic, int32_t index, const char *what,
+                                 stele_error *err)
+{
+    return stele_fail(err, STELE_E_CONFLICT, STELE_NEXT_STOP,
+                      "%s/%d: %s the transaction before, which was committed, is still open there: "
+                      "it hangs, and its owner has to begin anew",
+                      topic, (int)index, what);
+}
+
+static bool is_seen(const stele_committed *committed, size_t at)
+{
+    stele_monitor_lock(committed->monitor);
+    bool seen = committed->places[at].is_seen;
+    stele_monitor_unlock(committed->monitor);
+    return seen;
+}
+
+stele_status stele_committed_check_places(stele_committed *committed, int timeout_ms,
+                                          stele_error *err)
+{
+    for (size_t i = 0; i < committed->count; i++) {
+        if (is_seen(committed, i)) continue;
+        const stele_committed_place *place = &committed->places[i];
+        stele_partition partition = {place->topic, place->index};
+        int64_t start;
+        int64_t end;
+        stele_status status = stele_log_bounds(committed->log, partition, STELE_READ_COMMITTED,
+                                               timeout_ms, &start, &end, err);
+        if (status < 0) return status;
+        if (end <= place->offset) return fail_hanging(place->topic, place->index, "", err);
+        stele_committed_see(committed, partition, end);
+    }
+    return STELE_OK;
+}
+
+stele_status stele_committed_check_offset(stele_committed *committed, int timeout_ms,
+                                          stele_error *err)
+{
+    if (committed->source_topic == NULL || committed->offset_is_seen) return STELE_OK;
+    stele_partition source = {committed->source_topic, committed->source_index};
+    int64_t offset;
+    stele_status status =
+        stele_log_group_offset(committed->log, committed->group, source, timeout_ms, &offset, err);
+    if (status == STELE_E_CONFLICT)
+        return fail_hanging(source.topic, source.index, "the group's offset of", err);
+    if (status == STELE_OK) committed->offset_is_seen = true;
+    return status;
+}
