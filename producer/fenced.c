@@ -9,16 +9,18 @@
 #include "core/alloc.h"
 #include "core/monitor.h"
 #include "producer/committed.h"
+#include "producer/lanes.h"
 #include "producer/transaction.h"
 
 enum {
     STEP_MS = 500, /* longest call that a close has to wait for, but for a commit under way */
     PAUSE_MIN_MS = 20,
     PAUSE_MAX_MS = 1000,
+    GAP_MS = 2,      /* for an end to come to partitions of which nobody tells */
     VISIBLE_MS = 20, /* for the owner to see what was committed; then on without it */
     OFFSET_MS = 300, /* for an end to come to the group */
     SETTLE_MS = 300, /* for an end to come to all replicas */
-    IDLE_MS = 1000,  /* without a transaction: then the last one is looked for */
+    IDLE_MS = 1000,  /* after a transaction: then it is looked for where nobody tells */
     DEFAULT_TIMEOUT_MS = 10000,
     DEFAULT_PATIENCE_MS = 5000
 };
@@ -45,15 +47,14 @@ struct stele_fenced {
 
     /* Under the monitor. */
     stele_monitor monitor;
-    bool follows;
     stele_committed committed;
-    stele_deadline visible_by; /* then the next one begins all the same */
+    stele_deadline begins_at;  /* the next one; and not before */
+    stele_deadline visible_by; /* then it begins all the same, */
+    stele_deadline settles_by; /* or, where there is none, it is looked for, */
+    stele_deadline looks_at;   /* and elsewhere then */
     stele_fenced_state state;
     stele_error failure;
-    stele_transaction *waiting;
-    stele_transaction *outcomes; /* oldest first */
-    stele_transaction **outcomes_end;
-    size_t not_committed; /* of `outcomes` */
+    stele_lanes lanes;
     bool closing;
     stele_deadline closing_by;
     bool ended;
@@ -67,12 +68,7 @@ void stele_fenced_visible(stele_fenced *fenced, stele_partition partition, int64
 
 static void release(stele_fenced *fenced)
 {
-    stele_transaction *next;
-    for (stele_transaction *it = fenced->outcomes; it != NULL; it = next) {
-        next = it->next;
-        stele_transaction_free(it);
-    }
-    stele_transaction_free(fenced->waiting);
+    stele_lanes_clear(&fenced->lanes);
     stele_committed_clear(&fenced->committed);
     stele_monitor_clear(&fenced->monitor);
     for (size_t i = 0; fenced->others != NULL && fenced->others[i] != NULL; i++)
@@ -92,37 +88,12 @@ static void announce(stele_fenced *fenced)
     if (fenced->wake != NULL && !fenced->closing) fenced->wake(fenced->context);
 }
 
-static void add_outcome(stele_fenced *fenced, stele_transaction *transaction,
-                        const stele_error *failure, size_t rejected)
-{
-    transaction->outcome = (stele_outcome){.transaction = transaction,
-                                           .status = failure == NULL ? STELE_OK : failure->status,
-                                           .error = failure == NULL ? (stele_error){0} : *failure,
-                                           .rejected = rejected};
-    transaction->next = NULL;
-    *fenced->outcomes_end = transaction;
-    fenced->outcomes_end = &transaction->next;
-    if (failure != NULL) fenced->not_committed++;
-    announce(fenced);
-}
-
-/* What was built while the one before was in flight may rest on it: versions, offsets, keys that
- * were taken for clean. So it is not begun once that one has failed. */
-static void hand_back_unbegun(stele_fenced *fenced, stele_transaction *transaction)
-{
-    stele_error before;
-    stele_fail(&before, STELE_E_CONFLICT, STELE_NEXT_ABORT,
-               "not begun, because the transaction before it did not commit");
-    add_outcome(fenced, transaction, &before, 0);
-}
-
 static void die(stele_fenced *fenced, const stele_error *failure)
 {
     fenced->state = STELE_FENCED_DEAD;
     fenced->failure = *failure;
     fenced->failure.next = STELE_NEXT_STOP;
-    if (fenced->waiting != NULL) add_outcome(fenced, fenced->waiting, &fenced->failure, 0);
-    fenced->waiting = NULL;
+    stele_lanes_fail(&fenced->lanes, &fenced->failure);
     announce(fenced);
 }
 
@@ -289,6 +260,24 @@ static stele_status put_records(stele_fenced *fenced, stele_transaction *transac
     return STELE_OK;
 }
 
+static stele_deadline after(const stele_fenced *fenced, int timeout_ms)
+{
+    return stele_deadline_after(stele_log_clock(fenced->log), timeout_ms);
+}
+
+/* Of what was just committed, and where. The monitor is held. */
+static void set_deadlines(stele_fenced *fenced, int where)
+{
+    if ((where & STELE_COMMITTED_FOLLOWED) != 0) {
+        fenced->visible_by = after(fenced, VISIBLE_MS);
+        fenced->settles_by = after(fenced, SETTLE_MS);
+    }
+    if ((where & STELE_COMMITTED_ELSEWHERE) != 0) {
+        fenced->begins_at = after(fenced, GAP_MS);
+        fenced->looks_at = after(fenced, IDLE_MS);
+    }
+}
+
 static stele_status commit(stele_fenced *fenced, const stele_transaction *transaction,
                            stele_deadline by, stele_error *err)
 {
@@ -309,26 +298,26 @@ static stele_status commit(stele_fenced *fenced, const stele_transaction *transa
     if (status == STELE_OK || err->next == STELE_NEXT_STOP) fenced->open = false;
     if (status == STELE_OK) {
         stele_monitor_lock(&fenced->monitor);
-        stele_committed_set(&fenced->committed, transaction);
-        fenced->visible_by = stele_deadline_after(stele_log_clock(fenced->log), VISIBLE_MS);
+        set_deadlines(fenced, stele_committed_add(&fenced->committed, transaction));
         stele_monitor_unlock(&fenced->monitor);
     }
     return status;
 }
 
-/* Is what was committed last to be seen, in every partition and in the group? An abort of the next
- * one would take along what is not (projections/fold_mend.c has the story). A partition hears of an
- * end before the next transaction can come to it, but for its replicas. */
-static stele_status check_committed(stele_fenced *fenced, stele_error *err)
+/* Is what was committed last to be seen there, in the partitions and in the group? An abort of the
+ * next one would take along what is not (projections/fold_mend.c has the story). A partition hears
+ * of an end before the next transaction can come to it, but for its replicas. */
+static stele_status check_committed(stele_fenced *fenced, int where, int settle_ms,
+                                    stele_error *err)
 {
     stele_status status;
     int pause_ms = PAUSE_MIN_MS;
-    stele_deadline by = stele_deadline_after(stele_log_clock(fenced->log), SETTLE_MS);
-    while ((status = stele_committed_check_places(&fenced->committed, STEP_MS, err)) ==
+    stele_deadline by = after(fenced, settle_ms);
+    while ((status = stele_committed_check_places(&fenced->committed, where, STEP_MS, err)) ==
                STELE_E_CONFLICT &&
            !stele_deadline_passed(by))
         pause_before_retry(fenced, &pause_ms);
-    if (status == STELE_OK && !fenced->open)
+    if (status == STELE_OK && !fenced->open && (where & STELE_COMMITTED_ELSEWHERE) != 0)
         status = stele_committed_check_offset(&fenced->committed, OFFSET_MS, err);
     if (status == STELE_E_CONFLICT) fenced->must_not_abort = true;
     return status;
@@ -340,7 +329,9 @@ static stele_status abort_open(stele_fenced *fenced, stele_error *err)
     stele_status status = STELE_OK;
     int pause_ms = PAUSE_MIN_MS;
     while (fenced->open) {
-        if (!STELE_BUG("abort takes a lost commit along")) status = check_committed(fenced, err);
+        if (!STELE_BUG("abort takes a lost commit along"))
+            status = check_committed(fenced, STELE_COMMITTED_FOLLOWED | STELE_COMMITTED_ELSEWHERE,
+                                     SETTLE_MS, err);
         if (status == STELE_OK) status = stele_log_producer_abort(fenced->producer, STEP_MS, err);
         if (status == STELE_OK || err->next != STELE_NEXT_RETRY) {
             fenced->open = false;
@@ -405,14 +396,13 @@ static bool serve(stele_fenced *fenced, stele_transaction *transaction)
     fenced->current = NULL;
     stele_monitor_lock(&fenced->monitor);
     fenced->state = STELE_FENCED_READY;
-    add_outcome(fenced, transaction, status == STELE_OK ? NULL : &failure,
-                rejected ? fenced->failed_index : 0);
-    if (!alive) {
+    if (status < 0 || transaction->aborts) fenced->begins_at = after(fenced, GAP_MS);
+    stele_lanes_end(&fenced->lanes, transaction, status == STELE_OK ? NULL : &failure,
+                    rejected ? fenced->failed_index : 0);
+    if (alive)
+        announce(fenced);
+    else
         die(fenced, &failure);
-    } else if (status < 0 && fenced->waiting != NULL) {
-        hand_back_unbegun(fenced, fenced->waiting);
-        fenced->waiting = NULL;
-    }
     stele_monitor_unlock(&fenced->monitor);
     return alive;
 }
@@ -420,27 +410,51 @@ static bool serve(stele_fenced *fenced, stele_transaction *transaction)
 /* The next one begins once the last is visible, where someone tells. */
 static bool may_begin(const stele_fenced *fenced)
 {
-    return fenced->waiting != NULL &&
-           (!fenced->follows || stele_committed_is_visible(&fenced->committed) ||
+    if (!stele_lanes_waits(&fenced->lanes)) return false;
+    if (!stele_committed_follows(&fenced->committed)) return true;
+    return stele_deadline_passed(fenced->begins_at) &&
+           (stele_committed_is_visible(&fenced->committed) ||
             stele_deadline_passed(fenced->visible_by));
 }
 
-/* @return NULL: closing; or, if `is_idle`, none came for a while and the last one is in doubt */
-static stele_transaction *take_waiting(stele_fenced *fenced, bool *is_idle)
+/* Where what was committed has to be looked for, because it may hang and nothing that waits would
+ * end it. @return 0: nowhere. @param by  when that changes by itself */
+static int find_doubt(const stele_fenced *fenced, stele_deadline *by)
 {
+    const stele_committed *committed = &fenced->committed;
+    int where = 0;
+    *by = after(fenced, -1);
+    if (!stele_committed_is_visible(committed) &&
+        !stele_lanes_waits_for(&fenced->lanes, &committed->follows)) {
+        *by = fenced->settles_by;
+        if (stele_deadline_passed(*by)) where |= STELE_COMMITTED_FOLLOWED;
+    }
+    if (stele_committed_is_in_doubt(committed) &&
+        (stele_committed_follows(committed) || !stele_lanes_waits(&fenced->lanes))) {
+        if (fenced->looks_at.end_ns < by->end_ns) *by = fenced->looks_at;
+        if (stele_deadline_passed(fenced->looks_at)) where |= STELE_COMMITTED_ELSEWHERE;
+    }
+    return where;
+}
+
+/* When to look whether one may begin. */
+static stele_deadline begin_by(const stele_fenced *fenced, stele_deadline doubt_by)
+{
+    if (!stele_lanes_waits(&fenced->lanes)) return doubt_by;
+    return stele_deadline_passed(fenced->begins_at) ? fenced->visible_by : fenced->begins_at;
+}
+
+/* @return NULL: closing; or what was committed is to be looked for at `*where` first */
+static stele_transaction *take_waiting(stele_fenced *fenced, int *where)
+{
+    stele_transaction *transaction = NULL;
+    stele_deadline doubt_by;
     stele_monitor_lock(&fenced->monitor);
-    bool in_doubt = stele_committed_is_in_doubt(&fenced->committed);
-    stele_deadline until =
-        stele_deadline_after(stele_log_clock(fenced->log), in_doubt ? IDLE_MS : -1);
-    bool in_time = true;
-    while (!fenced->closing && !may_begin(fenced) && in_time)
-        in_time = stele_monitor_wait(&fenced->monitor,
-                                     fenced->waiting == NULL ? until : fenced->visible_by) ||
-                  fenced->waiting != NULL;
-    stele_transaction *transaction = fenced->closing ? NULL : fenced->waiting;
-    *is_idle = !fenced->closing && transaction == NULL;
+    while ((*where = find_doubt(fenced, &doubt_by)) == 0 && !fenced->closing && !may_begin(fenced))
+        stele_monitor_wait(&fenced->monitor, begin_by(fenced, doubt_by));
+    if (fenced->closing) *where = 0;
+    if (*where == 0 && !fenced->closing) transaction = stele_lanes_take(&fenced->lanes);
     if (transaction != NULL) {
-        fenced->waiting = NULL;
         fenced->state = STELE_FENCED_BUSY;
         stele_monitor_wake(&fenced->monitor);
     }
@@ -448,30 +462,32 @@ static stele_transaction *take_waiting(stele_fenced *fenced, bool *is_idle)
     return transaction;
 }
 
-/* A writer that has nothing to write hears of an end that got lost only if it asks. @return false:
+/* A writer that writes nothing there hears of an end that got lost only if it asks. @return false:
  * this writer is dead */
-static bool look_back(stele_fenced *fenced)
+static bool look_back(stele_fenced *fenced, int where)
 {
     stele_error failure;
-    stele_monitor_lock(&fenced->monitor);
-    bool in_doubt = stele_committed_is_in_doubt(&fenced->committed);
+    stele_status status = check_committed(fenced, where, 0, &failure);
+    if (status < 0 && failure.next != STELE_NEXT_RETRY) {
+        become(fenced, STELE_FENCED_DEAD, &failure);
+        return false;
+    }
+    stele_monitor_lock(&fenced->monitor); /* what was not answered is asked again */
+    if ((where & STELE_COMMITTED_FOLLOWED) != 0) fenced->settles_by = after(fenced, IDLE_MS);
+    if ((where & STELE_COMMITTED_ELSEWHERE) != 0) fenced->looks_at = after(fenced, IDLE_MS);
     stele_monitor_unlock(&fenced->monitor);
-    if (!in_doubt || check_committed(fenced, &failure) == STELE_OK ||
-        failure.next == STELE_NEXT_RETRY)
-        return true;
-    become(fenced, STELE_FENCED_DEAD, &failure);
-    return false;
+    return true;
 }
 
 static void run(void *self)
 {
     stele_fenced *fenced = self;
     if (fence(fenced)) {
-        bool is_idle;
+        int where;
         bool alive = true;
         stele_transaction *transaction;
-        while (alive && ((transaction = take_waiting(fenced, &is_idle)) != NULL || is_idle))
-            alive = is_idle ? look_back(fenced) : serve(fenced, transaction);
+        while (alive && ((transaction = take_waiting(fenced, &where)) != NULL || where != 0))
+            alive = where != 0 ? look_back(fenced, where) : serve(fenced, transaction);
     }
     stele_error ignored; /* what is left open is the broker's to abort, or the next holder's */
     abort_open(fenced, &ignored);
@@ -509,18 +525,20 @@ stele_status stele_fenced_open(stele_log *log, const stele_fenced_options *optio
     fenced->log = log;
     fenced->topic = stele_strdup(options->topic);
     fenced->group = stele_strdup(options->group);
-    fenced->follows = options->follows;
     copy_others(fenced, options->others);
     fenced->wake = options->wake;
     fenced->context = options->context;
-    fenced->outcomes_end = &fenced->outcomes;
+    stele_lanes_init(&fenced->lanes, options->lanes);
     stele_monitor_init(&fenced->monitor, stele_log_runtime(log));
-    stele_committed_init(&fenced->committed, log, fenced->group, &fenced->monitor);
+    stele_committed_init(&fenced->committed, log, fenced->group, &options->follows,
+                         &fenced->monitor);
+    fenced->begins_at = fenced->visible_by = fenced->settles_by = fenced->looks_at =
+        after(fenced, 0);
 
     stele_log_producer_options producer = {.transactional_id = options->transactional_id,
                                            .transaction_timeout_ms = fenced->timeout_ms,
                                            .delivery_timeout_ms = fenced->timeout_ms,
-                                           .no_gap = options->follows,
+                                           .no_gap = options->follows.topic != NULL,
                                            .batch_max = options->batch_max,
                                            .delivered = on_delivered,
                                            .context = fenced};
@@ -547,7 +565,7 @@ stele_fenced_state stele_fenced_poll(stele_fenced *fenced, stele_error *failure)
 {
     stele_monitor_lock(&fenced->monitor);
     stele_fenced_state state = fenced->state;
-    if (state == STELE_FENCED_READY && fenced->waiting != NULL) state = STELE_FENCED_BUSY;
+    if (state == STELE_FENCED_READY && stele_lanes_waits(&fenced->lanes)) state = STELE_FENCED_BUSY;
     if (failure != NULL) *failure = fenced->failure;
     stele_monitor_unlock(&fenced->monitor);
     return state;
@@ -564,47 +582,30 @@ stele_fenced_state stele_fenced_await(stele_fenced *fenced, int timeout_ms, stel
     return stele_fenced_poll(fenced, failure);
 }
 
-stele_status stele_fenced_submit(stele_fenced *fenced, stele_transaction *transaction,
+stele_status stele_fenced_submit(stele_fenced *fenced, int lane, stele_transaction *transaction,
                                  stele_error *err)
 {
-    stele_status status = STELE_OK;
     stele_monitor_lock(&fenced->monitor);
-    if (fenced->state == STELE_FENCED_DEAD) {
-        status = stele_fail(err, STELE_E_FENCED, STELE_NEXT_STOP, "%s", fenced->failure.text);
-    } else if (fenced->waiting != NULL) {
-        status = stele_fail(err, STELE_E_FULL, STELE_NEXT_RETRY,
-                            "a transaction is in flight and another one is waiting");
-    } else if (fenced->not_committed > 0) {
-        hand_back_unbegun(fenced, transaction);
-    } else {
-        fenced->waiting = transaction;
-        stele_monitor_wake(&fenced->monitor);
-    }
+    stele_status status =
+        fenced->state == STELE_FENCED_DEAD
+            ? stele_fail(err, STELE_E_FENCED, STELE_NEXT_STOP, "%s", fenced->failure.text)
+            : stele_lanes_submit(&fenced->lanes, lane, transaction, err);
+    if (status == STELE_OK) stele_monitor_wake(&fenced->monitor);
     stele_monitor_unlock(&fenced->monitor);
     return status;
 }
 
-static bool outcome_may_come(const stele_fenced *fenced)
-{
-    return fenced->waiting != NULL || fenced->state == STELE_FENCED_BUSY;
-}
-
-bool stele_fenced_outcome(stele_fenced *fenced, int timeout_ms, stele_outcome *out)
+bool stele_fenced_outcome(stele_fenced *fenced, int lane, int timeout_ms, stele_outcome *out)
 {
     stele_deadline until = stele_deadline_after(stele_log_clock(fenced->log), timeout_ms);
     stele_monitor_lock(&fenced->monitor);
-    while (fenced->outcomes == NULL && outcome_may_come(fenced) &&
+    while (!stele_lanes_has_outcome(&fenced->lanes, lane) &&
+           stele_lanes_may_end(&fenced->lanes, lane) &&
            stele_monitor_wait(&fenced->monitor, until)) {
     }
-    stele_transaction *transaction = fenced->outcomes;
-    if (transaction != NULL) {
-        fenced->outcomes = transaction->next;
-        if (fenced->outcomes == NULL) fenced->outcomes_end = &fenced->outcomes;
-        *out = transaction->outcome;
-        if (out->status < 0) fenced->not_committed--;
-    }
+    bool found = stele_lanes_outcome(&fenced->lanes, lane, out);
     stele_monitor_unlock(&fenced->monitor);
-    return transaction != NULL;
+    return found;
 }
 
 /* The monitor is held. */

@@ -6,7 +6,11 @@
  * offsets and commit block: the fold goes on while a transaction is in flight, and what queues up
  * meanwhile goes into the next one (group commit). Requests and outcomes are messages between the
  * two threads. A transaction that does not commit takes those behind it along: what was built while
- * it was in flight may rest on it. KIP-98, KIP-447. */
+ * it was in flight may rest on it.
+ *
+ * Who writes things that do not rest on each other, as an owner's events and its snapshots, gives
+ * each its lane: transactions are begun one after the other, those that wait in different lanes in
+ * turn, and each lane has outcomes of its own. Death ends all lanes. KIP-98, KIP-447. */
 #ifndef STELE_PRODUCER_FENCED_H
 #define STELE_PRODUCER_FENCED_H
 
@@ -22,8 +26,13 @@ typedef struct stele_fenced_options {
     size_t batch_max;             /* what each of them takes as one batch; 0: not known */
     int timeout_ms;               /* transaction.timeout.ms; 0: 10,000 */
     int patience_ms;              /* fencing that lasts longer is said as a failure; 0: 5,000 */
-    bool follows; /* the owner reads what it writes, and tells stele_fenced_visible: the next
-                     transaction begins then, instead of 2 ms after the last one */
+    int lanes;                    /* how many there are; 0: 1 */
+    /**
+     * A partition that the owner writes to, and reads, and of which it tells stele_fenced_visible:
+     * the next transaction begins when what was committed there is visible, instead of 2 ms later.
+     * Topic NULL: none. The topic is copied.
+     */
+    stele_partition follows;
     /**
      * Called from the writer's thread whenever there is an outcome, or the state has changed; not
      * after stele_fenced_end or _close. It may not call the writer. NULL: nobody waits.
@@ -87,16 +96,18 @@ void stele_transaction_offset(stele_transaction *transaction, stele_log_group *g
 void stele_transaction_abort(stele_transaction *transaction);
 
 /**
- * Hand a transaction over; it begins when none is in flight and the fence stands.
+ * Hand a transaction over; it begins when none is in flight, the fence stands, and it is the turn
+ * of its lane.
  *
- * As long as an outcome that is not STELE_OK has not been taken, what is submitted is handed back
- * unbegun (next = ABORT), like what was waiting behind the one that failed.
+ * As long as an outcome of this lane that is not STELE_OK has not been taken, what is submitted in
+ * it is handed back unbegun (next = ABORT), like what was waiting behind the one that failed.
  *
+ * @param lane         from 0 to below stele_fenced_options.lanes; used by one thread at a time
  * @param transaction  taken over on success only
- * @return STELE_E_FULL    one is waiting already (next = RETRY)
+ * @return STELE_E_FULL    one is waiting already in this lane (next = RETRY)
  *         STELE_E_FENCED  it is dead (next = STOP)
  */
-stele_status stele_fenced_submit(stele_fenced *fenced, stele_transaction *transaction,
+stele_status stele_fenced_submit(stele_fenced *fenced, int lane, stele_transaction *transaction,
                                  stele_error *err);
 
 /** Where the record at `index` is, once its transaction is committed; offset -1 if that is not
@@ -114,15 +125,22 @@ typedef struct stele_outcome {
 } stele_outcome;
 
 /**
- * The oldest outcome that was not taken yet, in the order of submission.
+ * The oldest outcome of a lane that was not taken yet, in the order of submission.
  *
  * @return false: none, after waiting up to timeout_ms for one that can come
  */
-bool stele_fenced_outcome(stele_fenced *fenced, int timeout_ms, stele_outcome *out);
+bool stele_fenced_outcome(stele_fenced *fenced, int lane, int timeout_ms, stele_outcome *out);
 
 /**
- * Readers of what is committed see this partition up to `offset` (not included). From any thread.
- * For a writer of an owner that follows; others need not tell.
+ * Readers of what is committed see this partition up to `offset` (not included): the position
+ * behind each batch of the owner's reader. From any thread, also before the commit is answered,
+ * which readers may be ahead of. What is told of a partition that it does not follow is used, too,
+ * if it concerns what was committed last.
+ *
+ * What was committed there and does not become visible hangs, as its marker was lost. The next
+ * commit ends it, as committed, too: so if there is one waiting it begins after 20 ms. If there is
+ * none for 300 ms, the broker is asked; and if it does not show it either, the writer dies, and
+ * whoever opens the next one ends what hangs by an abort.
  */
 void stele_fenced_visible(stele_fenced *fenced, stele_partition partition, int64_t offset);
 

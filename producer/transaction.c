@@ -122,6 +122,17 @@ stele_position stele_transaction_position(const stele_transaction *transaction, 
                             record->offset};
 }
 
+bool stele_transaction_goes_to(const stele_transaction *transaction, stele_partition partition)
+{
+    for (size_t i = 0; i < transaction->count; i++) {
+        const transaction_record *record = &transaction->records[i];
+        if (record->partition == partition.index &&
+            strcmp(text_at(transaction, record->topic_at), partition.topic) == 0)
+            return true;
+    }
+    return false;
+}
+
 void stele_transaction_abort(stele_transaction *transaction)
 {
     transaction->aborts = true;

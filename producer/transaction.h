@@ -56,6 +56,9 @@ struct stele_transaction {
     stele_transaction *next;
 };
 
+/** Has it a record for that partition? */
+bool stele_transaction_goes_to(const stele_transaction *transaction, stele_partition partition);
+
 /** The record at `index`; views into the transaction, valid until the next call. */
 stele_log_entry stele_transaction_entry(stele_transaction *transaction, size_t index);
 

@@ -107,7 +107,7 @@ static stele_status submit(fold_task *task, stele_error *err)
     stele_transaction_offset(transaction, task->taking.group, task->source, 0);
     task->taking.group = NULL;
     stele_transaction_abort(transaction);
-    stele_status status = stele_fenced_submit(task->fenced, transaction, err);
+    stele_status status = stele_fenced_submit(task->fenced, 0, transaction, err);
     if (status == STELE_OK) transaction = NULL;
     return status;
 }
@@ -118,7 +118,7 @@ static stele_status abort_what_hangs(fold_task *task, stele_error *err)
     if (status == STELE_E_INTERRUPTED) return status;
     if (status < 0) return stele_kafka_sink_fail_dead(err, err);
     stele_outcome outcome;
-    while (!stele_fenced_outcome(task->fenced, ASK_MS, &outcome)) {
+    while (!stele_fenced_outcome(task->fenced, 0, ASK_MS, &outcome)) {
         if (!fold_pause(task, SETTLE_MS)) return fold_fail_cancelled(err);
     }
     stele_transaction_free(outcome.transaction);

@@ -206,7 +206,8 @@ static stele_status submit(kafka_sink *self, stele_error *err)
         self->again = in_a_while(self);
         return STELE_OK;
     }
-    stele_status status = stele_fenced_submit(self->options.fenced, self->flying.transaction, err);
+    stele_status status = stele_fenced_submit(self->options.fenced, self->options.lane,
+                                              self->flying.transaction, err);
     self->in_flight = status == STELE_OK;
     if (status == STELE_OK) return STELE_OK;
     stele_error failure;
@@ -301,7 +302,8 @@ static stele_status answer(kafka_sink *self, const stele_outcome *outcome, bool 
 static stele_status collect(kafka_sink *self, bool *closed, stele_error *err)
 {
     stele_outcome outcome;
-    if (self->in_flight && stele_fenced_outcome(self->options.fenced, 0, &outcome))
+    if (self->in_flight &&
+        stele_fenced_outcome(self->options.fenced, self->options.lane, 0, &outcome))
         return answer(self, &outcome, closed, err);
     stele_error failure;
     if (stele_fenced_poll(self->options.fenced, &failure) != STELE_FENCED_DEAD) return STELE_OK;

@@ -14,6 +14,7 @@
 typedef struct stele_kafka_sink_options {
     stele_log *log;         /* all of this is borrowed and outlives the sink */
     stele_fenced *fenced;   /* READY; the sink submits, and takes its outcomes */
+    int lane;               /* of `fenced`, the sink's own */
     const stele_type *type; /* of the states */
     stele_partition source;
     stele_partition snapshots;

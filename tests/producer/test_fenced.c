@@ -3,39 +3,9 @@
 #include "producer/fenced.h"
 
 #include "core/alloc.h"
-#include "core/deadline.h"
 #include "kafka/log_port.h"
 #include "kafka/memory_log.h"
-#include "tests/support/test.h"
-
-enum { WAIT_MS = 10000 };
-#define TOPIC "balances.v1.snapshots"
-
-static stele_log *log_with_topics(stele_runtime runtime)
-{
-    stele_log *log;
-    stele_error err;
-    stele_log_memory_options of_log = {.runtime = runtime};
-    assert_int_equal(stele_log_memory_new(&of_log, &log, &err), STELE_OK);
-    const char *names[] = {TOPIC, "account.events"};
-    for (size_t i = 0; i < 2; i++) {
-        stele_log_topic_options options = {.name = names[i], .partitions = 2};
-        assert_int_equal(stele_log_topic_create(log, &options, WAIT_MS, &err), STELE_OK);
-    }
-    return log;
-}
-
-static int begin(void **state)
-{
-    *state = log_with_topics(stele_runtime_system());
-    return 0;
-}
-
-static int end(void **state)
-{
-    stele_log_free(*state);
-    return 0;
-}
+#include "tests/producer/fenced_test.h"
 
 static stele_fenced *opened_with_patience(stele_log *log, int patience_ms)
 {
@@ -53,71 +23,19 @@ static stele_fenced *opened(stele_log *log)
     return opened_with_patience(log, 0);
 }
 
-static void wait_for_state(stele_fenced *fenced, stele_fenced_state state, stele_error *failure)
-{
-    stele_deadline until = stele_deadline_after(stele_clock_system(), WAIT_MS);
-    while (stele_fenced_poll(fenced, failure) != state)
-        assert_false(stele_deadline_passed(until));
-}
-
-static stele_transaction *with_record(const char *key, const char *value)
-{
-    stele_transaction *transaction = stele_transaction_new();
-    stele_transaction_put(transaction, (stele_partition){TOPIC, 0}, stele_text(key),
-                          stele_text(value), NULL, 0);
-    return transaction;
-}
-
 static void submit(stele_fenced *fenced, stele_transaction *transaction)
 {
     stele_error err;
-    assert_int_equal(stele_fenced_submit(fenced, transaction, &err), STELE_OK);
+    assert_int_equal(stele_fenced_submit(fenced, 0, transaction, &err), STELE_OK);
 }
 
 /* The next outcome; its transaction is released. */
 static stele_outcome outcome_of(stele_fenced *fenced)
 {
     stele_outcome outcome;
-    assert_true(stele_fenced_outcome(fenced, WAIT_MS, &outcome));
+    assert_true(stele_fenced_outcome(fenced, 0, WAIT_MS, &outcome));
     stele_transaction_free(outcome.transaction);
     return outcome;
-}
-
-/* All values of partition 0, committed or not, as one text. */
-static char *values_of(stele_log *log, stele_isolation isolation)
-{
-    stele_error err;
-    int64_t start;
-    int64_t end;
-    stele_log_reader *reader;
-    stele_buffer text = {0};
-    stele_partition partition = {TOPIC, 0};
-    stele_log_reader_options options = {.isolation = isolation};
-    assert_int_equal(stele_log_bounds(log, partition, isolation, WAIT_MS, &start, &end, &err),
-                     STELE_OK);
-    assert_int_equal(stele_log_reader_open(log, &options, &reader, &err), STELE_OK);
-    assert_int_equal(stele_log_reader_start(reader, partition, start, &err), STELE_OK);
-    for (int64_t at = start; at < end;) {
-        stele_batch batch;
-        assert_int_equal(stele_log_reader_next(reader, WAIT_MS, &batch, &err), STELE_OK);
-        for (size_t i = 0; i < batch.count; i++) {
-            stele_buffer_append(&text, batch.records[i].value);
-            stele_buffer_push(&text, ' ');
-        }
-        at = batch.next_offset;
-        stele_log_batch_release(&batch);
-    }
-    stele_log_reader_close(reader);
-    char *copy = stele_strdup(stele_buffer_text(&text));
-    stele_buffer_clear(&text);
-    return copy;
-}
-
-static void assert_committed(stele_log *log, const char *expected)
-{
-    char *values = values_of(log, STELE_READ_COMMITTED);
-    assert_string_equal(values, expected);
-    free(values);
 }
 
 static void what_is_submitted_before_the_fence_stands_is_committed(void **state)
@@ -193,14 +111,14 @@ static void transactions_are_committed_in_the_order_of_their_submission(void **s
         snprintf(value, sizeof value, "%d", i);
         stele_transaction *transaction = with_record("a", value);
         stele_status status;
-        while ((status = stele_fenced_submit(fenced, transaction, &err)) == STELE_E_FULL) {
+        while ((status = stele_fenced_submit(fenced, 0, transaction, &err)) == STELE_E_FULL) {
             assert_int_equal(err.next, STELE_NEXT_RETRY);
             assert_int_equal(outcome_of(fenced).status, STELE_OK);
         }
         assert_int_equal(status, STELE_OK);
     }
     stele_outcome outcome;
-    while (stele_fenced_outcome(fenced, WAIT_MS, &outcome)) {
+    while (stele_fenced_outcome(fenced, 0, WAIT_MS, &outcome)) {
         assert_int_equal(outcome.status, STELE_OK);
         stele_transaction_free(outcome.transaction);
     }
@@ -333,7 +251,7 @@ static void the_holder_before_is_fenced_and_its_transaction_aborted(void **state
     wait_for_state(first, STELE_FENCED_DEAD, &failure);
     assert_int_equal(failure.status, STELE_E_FENCED);
     stele_transaction *late = with_record("a", "late");
-    assert_int_equal(stele_fenced_submit(first, late, &failure), STELE_E_FENCED);
+    assert_int_equal(stele_fenced_submit(first, 0, late, &failure), STELE_E_FENCED);
     stele_transaction_free(late);
     submit(second, with_record("a", "2"));
     assert_int_equal(outcome_of(second).status, STELE_OK);
@@ -381,7 +299,7 @@ static void a_record_that_was_not_delivered_aborts_and_can_be_submitted_again(vo
 
     submit(fenced, with_record("a", "1"));
     stele_outcome outcome;
-    assert_true(stele_fenced_outcome(fenced, WAIT_MS, &outcome));
+    assert_true(stele_fenced_outcome(fenced, 0, WAIT_MS, &outcome));
 
     assert_int_equal(outcome.error.next, STELE_NEXT_ABORT);
     assert_committed(log, "");
@@ -401,7 +319,7 @@ static void what_waits_behind_a_failure_is_handed_back_unbegun(void **state)
     stele_log_memory_set_up(log, true);
     stele_error err;
     stele_transaction *second = with_record("a", "2");
-    while (stele_fenced_submit(fenced, second, &err) == STELE_E_FULL) {
+    while (stele_fenced_submit(fenced, 0, second, &err) == STELE_E_FULL) {
     }
 
     stele_outcome first = outcome_of(fenced);
@@ -455,7 +373,7 @@ static void no_outcome_is_waited_for_that_cannot_come(void **state)
 
     stele_outcome outcome;
     int64_t before = stele_clock_monotonic_ns(stele_clock_system());
-    assert_false(stele_fenced_outcome(fenced, WAIT_MS, &outcome));
+    assert_false(stele_fenced_outcome(fenced, 0, WAIT_MS, &outcome));
 
     assert_true(stele_clock_monotonic_ns(stele_clock_system()) - before <
                 WAIT_MS * INT64_C(500000));
@@ -623,7 +541,7 @@ static void an_outcome_carries_the_positions_of_its_records(void **state)
     assert_int_equal(stele_transaction_position(transaction, 0).offset, STELE_OFFSET_NONE);
     submit(fenced, transaction);
 
-    assert_true(stele_fenced_outcome(fenced, WAIT_MS, &outcome));
+    assert_true(stele_fenced_outcome(fenced, 0, WAIT_MS, &outcome));
 
     assert_int_equal(outcome.status, STELE_OK);
     static const struct {
@@ -704,7 +622,7 @@ static void who_follows_begins_the_next_when_the_last_is_visible(void **state)
     stele_fenced *fenced;
     stele_error err;
     stele_fenced_options options = {
-        .transactional_id = "balances.v1-account.events-0", .topic = TOPIC, .follows = true};
+        .transactional_id = "balances.v1-account.events-0", .topic = TOPIC, .follows = {TOPIC, 0}};
     assert_int_equal(stele_fenced_open(log, &options, &fenced, &err), STELE_OK);
     wait_for_state(fenced, STELE_FENCED_READY, NULL);
     int64_t begun_ns = stele_clock_monotonic_ns(stele_log_clock(log));
@@ -723,8 +641,6 @@ static void who_follows_begins_the_next_when_the_last_is_visible(void **state)
     assert_committed(log, "1 2 3 ");
     stele_fenced_close(fenced, WAIT_MS);
 }
-
-#define ON_A_LOG(test) cmocka_unit_test_setup_teardown(test, begin, end)
 
 int main(void)
 {

@@ -30,7 +30,7 @@ static stele_transaction *with_number(const char *topic, int number)
 /* Hand it over; a transaction that a dead writer did not take is released. */
 static void submit(stele_fenced *fenced, stele_transaction *transaction)
 {
-    if (stele_fenced_submit(fenced, transaction, &err) < 0) {
+    if (stele_fenced_submit(fenced, 0, transaction, &err) < 0) {
         assert_int_equal(err.status, STELE_E_FENCED);
         stele_transaction_free(transaction);
     }
@@ -39,7 +39,7 @@ static void submit(stele_fenced *fenced, stele_transaction *transaction)
 static stele_outcome outcome_of(stele_fenced *fenced)
 {
     stele_outcome outcome;
-    assert_true(stele_fenced_outcome(fenced, 2 * PATIENCE_MS, &outcome));
+    assert_true(stele_fenced_outcome(fenced, 0, 2 * PATIENCE_MS, &outcome));
     stele_transaction_free(outcome.transaction);
     return outcome;
 }
@@ -179,7 +179,7 @@ static void numbers_stay_dense_while_the_broker_is_killed(void **state)
             killed = true;
         }
         stele_outcome outcome;
-        bool known = stele_fenced_outcome(fenced, 2 * PATIENCE_MS, &outcome);
+        bool known = stele_fenced_outcome(fenced, 0, 2 * PATIENCE_MS, &outcome);
         if (known) stele_transaction_free(outcome.transaction);
         if (known && outcome.status == STELE_OK) {
             number++;
@@ -200,12 +200,65 @@ static void numbers_stay_dense_while_the_broker_is_killed(void **state)
     stop_broker();
 }
 
+/* As an aggregate's owner: events in one lane, which it follows, snapshots in the other. */
+static void two_lanes_are_written_in_turn_and_one_is_followed(void **state)
+{
+    (void)state;
+    enum { EVENTS = 60, EACH_SNAPSHOT = 10, SNAPSHOT_LANE = 1 };
+    stele_log *log = open_log(NULL);
+    const char *events = make_topic(log, 1);
+    const char *snapshots = make_topic(log, 1);
+    const char *others[] = {snapshots, NULL};
+    stele_fenced *fenced;
+    stele_log_reader *reader;
+    stele_fenced_options options = {.transactional_id = fresh_name("fenced"),
+                                    .topic = events,
+                                    .others = others,
+                                    .lanes = 2,
+                                    .follows = {events, 0}};
+    stele_log_reader_options reading = {.isolation = STELE_READ_COMMITTED};
+    MUST(stele_fenced_open(log, &options, &fenced, &err));
+    wait_for_fence(fenced);
+    MUST(stele_log_reader_open(log, &reading, &reader, &err));
+    MUST(stele_log_reader_start(reader, (stele_partition){events, 0}, 0, &err));
+    int64_t seen = 0;
+    for (int i = 0; i < EVENTS; i++) {
+        bool has_snapshot = i % EACH_SNAPSHOT == 0;
+        if (has_snapshot)
+            MUST(stele_fenced_submit(fenced, SNAPSHOT_LANE, with_number(snapshots, i), &err));
+        submit(fenced, with_number(events, i));
+        stele_outcome outcome;
+        assert_true(stele_fenced_outcome(fenced, 0, PATIENCE_MS, &outcome));
+        assert_int_equal(outcome.status, STELE_OK);
+        int64_t last = stele_transaction_position(outcome.transaction, 0).offset;
+        stele_transaction_free(outcome.transaction);
+        while (seen <= last) {
+            stele_batch batch;
+            MUST(stele_log_reader_next(reader, PATIENCE_MS, &batch, &err));
+            seen = batch.next_offset;
+            stele_fenced_visible(fenced, batch.partition, seen);
+            stele_log_batch_release(&batch);
+        }
+        if (!has_snapshot) continue;
+        assert_true(stele_fenced_outcome(fenced, SNAPSHOT_LANE, PATIENCE_MS, &outcome));
+        assert_int_equal(outcome.status, STELE_OK);
+        stele_transaction_free(outcome.transaction);
+    }
+    STELE_AUTO(char) texts = read_texts(log, snapshots, STELE_READ_COMMITTED);
+    assert_string_equal(texts, "0,10,20,30,40,50,");
+    assert_int_equal(restored(log, events), EVENTS);
+    stele_log_reader_close(reader);
+    stele_fenced_close(fenced, PATIENCE_MS);
+    stele_log_free(log);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(of_two_holders_the_first_writes_no_more),
         cmocka_unit_test(a_record_too_large_is_named),
         cmocka_unit_test(records_that_fit_a_small_topic_each_are_written),
+        cmocka_unit_test(two_lanes_are_written_in_turn_and_one_is_followed),
         cmocka_unit_test(numbers_stay_dense_while_the_broker_is_killed),
     };
     return cmocka_run_group_tests_name("producer/fenced on a broker", tests, NULL, NULL);

@@ -87,11 +87,11 @@ static stele_outcome write_one(mock *own, stele_fenced *fenced)
                           stele_text("v"), NULL, 0);
     stele_transaction_offset(transaction, stele_log_member_group(own->member),
                              (stele_partition){"events", 0}, 1);
-    if (stele_fenced_submit(fenced, transaction, &err) < 0) {
+    if (stele_fenced_submit(fenced, 0, transaction, &err) < 0) {
         stele_transaction_free(transaction);
         return outcome;
     }
-    if (!stele_fenced_outcome(fenced, OUTCOME_MS, &outcome)) fail_msg("no outcome");
+    if (!stele_fenced_outcome(fenced, 0, OUTCOME_MS, &outcome)) fail_msg("no outcome");
     stele_transaction_free(outcome.transaction);
     return outcome;
 }
