@@ -62,7 +62,6 @@ struct stele_table {
     table_segment *segments;
     uint32_t segment_count;
     uint32_t segment_capacity;
-    size_t slots_bytes;
 
     uint64_t seed;
     uint32_t key_place; /* where in an entry the size of the key is */
@@ -77,17 +76,15 @@ struct stele_table {
 
 /* Segments and the directory */
 
-static table_segment segment_make(stele_table *table, size_t slots, uint32_t depth)
+static table_segment segment_make(size_t slots, uint32_t depth)
 {
-    table->slots_bytes += slots * sizeof(table_slot);
     return (table_segment){.slots = stele_alloc_array(slots, sizeof(table_slot)),
                            .mask = (uint32_t)(slots - 1),
                            .depth = depth};
 }
 
-static void segment_clear(stele_table *table, const table_segment *segment)
+static void segment_clear(const table_segment *segment)
 {
-    table->slots_bytes -= ((size_t)segment->mask + 1) * sizeof(table_slot);
     free(segment->slots);
 }
 
@@ -163,27 +160,27 @@ static void segment_split(stele_table *table, uint32_t hash)
     table_segment old = table->segments[number];
     uint32_t depth = old.depth + 1;
     uint32_t bit = 1U << (32 - depth);
-    table_segment zero = segment_make(table, (size_t)old.mask + 1, depth);
-    table_segment one = segment_make(table, (size_t)old.mask + 1, depth);
+    table_segment zero = segment_make((size_t)old.mask + 1, depth);
+    table_segment one = segment_make((size_t)old.mask + 1, depth);
     for (uint32_t i = 0; i <= old.mask; i++) {
         table_slot moved = old.slots[i];
         if (moved.entry != NO_ENTRY) segment_place(moved.hash & bit ? &one : &zero, moved);
     }
     directory_point(table, hash & ~bit, number, zero);
     directory_point(table, hash | bit, segment_number(table), one);
-    segment_clear(table, &old);
+    segment_clear(&old);
 }
 
 static void segment_grow(stele_table *table, uint32_t hash)
 {
     uint32_t number = directory_of(table, hash)->segment;
     table_segment old = table->segments[number];
-    table_segment grown = segment_make(table, ((size_t)old.mask + 1) * 2, old.depth);
+    table_segment grown = segment_make(((size_t)old.mask + 1) * 2, old.depth);
     for (uint32_t i = 0; i <= old.mask; i++) {
         if (old.slots[i].entry != NO_ENTRY) segment_place(&grown, old.slots[i]);
     }
     directory_point(table, hash, number, grown);
-    segment_clear(table, &old);
+    segment_clear(&old);
 }
 
 /* Splitting is right for every fair hash. Where thousands of keys share their top bits (chosen to
@@ -309,7 +306,7 @@ stele_table *stele_table_new(size_t value_size, uint64_t seed)
     size_t place = value_size < sizeof(freed_entry) ? sizeof(freed_entry) : value_size;
     table->key_place = (uint32_t)(place + (place & 1));
     table->directory = stele_alloc(sizeof *table->directory);
-    directory_point(table, 0, segment_number(table), segment_make(table, SEGMENT_SLOTS, 0));
+    directory_point(table, 0, segment_number(table), segment_make(SEGMENT_SLOTS, 0));
     return table;
 }
 
@@ -331,14 +328,6 @@ void stele_table_free(stele_table *table)
 size_t stele_table_count(const stele_table *table)
 {
     return table->count;
-}
-
-size_t stele_table_memory_bytes(const stele_table *table)
-{
-    return sizeof *table + table->slots_bytes + table->segment_capacity * sizeof(table_segment) +
-           ((size_t)1 << table->depth) * sizeof *table->directory +
-           (size_t)table->slab_count * SLAB_UNITS * UNIT +
-           table->slab_capacity * sizeof(table_slab) + table->freed_sizes * sizeof *table->freed;
 }
 
 uint32_t stele_table_hash(const stele_table *table, stele_bytes key)

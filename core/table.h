@@ -39,9 +39,6 @@ STELE_SCOPE(stele_table, stele_table_free);
 /** How many keys there are. */
 size_t stele_table_count(const stele_table *table);
 
-/** Bytes of memory that the table holds, free places included. */
-size_t stele_table_memory_bytes(const stele_table *table);
-
 /** The hash of a key in this table, for the _hashed calls: computed once, used for all of them. */
 uint32_t stele_table_hash(const stele_table *table, stele_bytes key);
 

@@ -76,9 +76,8 @@ void stele_transaction_put(stele_transaction *transaction, stele_partition parti
                            stele_bytes key, stele_bytes value, const stele_header *headers,
                            size_t header_count);
 
-/** Bytes so far, keys, values and headers with what a record costs beside them; and records. */
+/** Bytes so far, keys, values and headers with what a record costs beside them. */
 size_t stele_transaction_size(const stele_transaction *transaction);
-size_t stele_transaction_count(const stele_transaction *transaction);
 
 /**
  * Add the group's offset in a source; one of another source goes beside it, one of the same source

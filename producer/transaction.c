@@ -93,11 +93,6 @@ size_t stele_transaction_size(const stele_transaction *transaction)
     return transaction->bytes.size + transaction->count * RECORD_OVERHEAD;
 }
 
-size_t stele_transaction_count(const stele_transaction *transaction)
-{
-    return transaction->count;
-}
-
 void stele_transaction_offset(stele_transaction *transaction, stele_log_group *group,
                               stele_partition source, int64_t offset)
 {

@@ -136,7 +136,6 @@ static void a_record_keeps_its_key_headers_and_tombstone(void **state)
     stele_header headers[] = {{"stele_version", stele_text("7")}, {"none", {0}}};
     stele_transaction_put(transaction, (stele_partition){TOPIC, 1}, stele_text("k"),
                           (stele_bytes){0}, headers, 2);
-    assert_int_equal(stele_transaction_count(transaction), 1);
     assert_true(stele_transaction_size(transaction) > 2);
 
     submit(fenced, transaction);
