@@ -56,7 +56,7 @@ stele_status stele_log_reader_open(stele_log *log, const stele_log_reader_option
                                    stele_log_reader **out, stele_error *err)
 {
     static const stele_log_reader_options defaults = {0};
-    return log->ops->reader_open(log, options == NULL ? &defaults : options, out, err);
+    return log->ops->reader->open(log, options == NULL ? &defaults : options, out, err);
 }
 
 void stele_log_reader_close(stele_log_reader *reader)
@@ -140,7 +140,7 @@ bool stele_log_batch_header(const stele_batch *batch, const stele_record *record
 stele_status stele_log_member_open(stele_log *log, const stele_log_member_options *options,
                                    stele_log_member **out, stele_error *err)
 {
-    return log->ops->member_open(log, options, out, err);
+    return log->ops->member->open(log, options, out, err);
 }
 
 stele_status stele_log_member_poll(stele_log_member *member, int timeout_ms, stele_error *err)
@@ -169,7 +169,7 @@ stele_status stele_log_group_describe(stele_log *log, const char *group, int tim
                                                    const stele_log_group_member *member),
                                       void *context, stele_error *err)
 {
-    return log->ops->group_describe(log, group, timeout_ms, each, context, err);
+    return log->ops->group->describe(log, group, timeout_ms, each, context, err);
 }
 
 void stele_log_group_free(stele_log_group *group)
@@ -185,14 +185,14 @@ void stele_log_member_close(stele_log_member *member, int timeout_ms)
 stele_status stele_log_group_offset(stele_log *log, const char *group, stele_partition partition,
                                     int timeout_ms, int64_t *out, stele_error *err)
 {
-    return log->ops->group_offset(log, group, partition, timeout_ms, out, err);
+    return log->ops->group->offset(log, group, partition, timeout_ms, out, err);
 }
 
 stele_status stele_log_group_offset_set(stele_log *log, const char *group,
                                         stele_partition partition, int64_t offset, int timeout_ms,
                                         stele_error *err)
 {
-    return log->ops->group_offset_set(log, group, partition, offset, timeout_ms, err);
+    return log->ops->group->offset_set(log, group, partition, offset, timeout_ms, err);
 }
 
 /* ---- producer ---- */
@@ -200,7 +200,7 @@ stele_status stele_log_group_offset_set(stele_log *log, const char *group,
 stele_status stele_log_producer_open(stele_log *log, const stele_log_producer_options *options,
                                      stele_log_producer **out, stele_error *err)
 {
-    return log->ops->producer_open(log, options, out, err);
+    return log->ops->producer->open(log, options, out, err);
 }
 
 void stele_log_producer_close(stele_log_producer *producer)
@@ -233,31 +233,31 @@ stele_status stele_log_producer_flush(stele_log_producer *producer, int timeout_
 stele_status stele_log_producer_init(stele_log_producer *producer, const char *topic,
                                      int timeout_ms, stele_error *err)
 {
-    return producer->ops->init(producer, topic, timeout_ms, err);
+    return producer->transaction->init(producer, topic, timeout_ms, err);
 }
 
 stele_status stele_log_producer_begin(stele_log_producer *producer, stele_error *err)
 {
-    return producer->ops->begin(producer, err);
+    return producer->transaction->begin(producer, err);
 }
 
 stele_status stele_log_producer_send_offset(stele_log_producer *producer,
                                             const stele_log_group *group, stele_partition partition,
                                             int64_t offset, int timeout_ms, stele_error *err)
 {
-    return producer->ops->send_offset(producer, group, partition, offset, timeout_ms, err);
+    return producer->transaction->send_offset(producer, group, partition, offset, timeout_ms, err);
 }
 
 stele_status stele_log_producer_commit(stele_log_producer *producer, int timeout_ms,
                                        stele_error *err)
 {
-    return producer->ops->commit(producer, timeout_ms, err);
+    return producer->transaction->commit(producer, timeout_ms, err);
 }
 
 stele_status stele_log_producer_abort(stele_log_producer *producer, int timeout_ms,
                                       stele_error *err)
 {
-    return producer->ops->abort(producer, timeout_ms, err);
+    return producer->transaction->abort(producer, timeout_ms, err);
 }
 
 /* ---- topics ---- */
@@ -265,25 +265,25 @@ stele_status stele_log_producer_abort(stele_log_producer *producer, int timeout_
 stele_status stele_log_topic_create(stele_log *log, const stele_log_topic_options *options,
                                     int timeout_ms, stele_error *err)
 {
-    return log->ops->topic_create(log, options, timeout_ms, err);
+    return log->ops->topic->create(log, options, timeout_ms, err);
 }
 
 stele_status stele_log_topic_delete(stele_log *log, const char *name, int timeout_ms,
                                     stele_error *err)
 {
-    return log->ops->topic_delete(log, name, timeout_ms, err);
+    return log->ops->topic->remove(log, name, timeout_ms, err);
 }
 
 stele_status stele_log_topic_describe(stele_log *log, const char *name, int timeout_ms,
                                       stele_log_topic *out, stele_error *err)
 {
-    return log->ops->topic_describe(log, name, timeout_ms, out, err);
+    return log->ops->topic->describe(log, name, timeout_ms, out, err);
 }
 
 stele_status stele_log_topic_setting(stele_log *log, const char *name, const char *setting,
                                      int timeout_ms, char **out, stele_error *err)
 {
-    return log->ops->topic_setting(log, name, setting, timeout_ms, out, err);
+    return log->ops->topic->setting(log, name, setting, timeout_ms, out, err);
 }
 
 /* A setting that is a number; `out` stays where the topic has none, or may not be asked.
@@ -333,17 +333,17 @@ stele_status stele_log_topic_times(stele_log *log, const char *name, int timeout
 stele_status stele_log_topics(stele_log *log, const char *prefix, int timeout_ms, char ***out,
                               stele_error *err)
 {
-    return log->ops->topics(log, prefix, timeout_ms, out, err);
+    return log->ops->topic->list(log, prefix, timeout_ms, out, err);
 }
 
 stele_status stele_log_bounds(stele_log *log, stele_partition partition, stele_isolation isolation,
                               int timeout_ms, int64_t *start, int64_t *end, stele_error *err)
 {
-    return log->ops->bounds(log, partition, isolation, timeout_ms, start, end, err);
+    return log->ops->topic->bounds(log, partition, isolation, timeout_ms, start, end, err);
 }
 
 stele_status stele_log_offset_at(stele_log *log, stele_partition partition, int64_t time_ms,
                                  int timeout_ms, int64_t *out, stele_error *err)
 {
-    return log->ops->offset_at(log, partition, time_ms, timeout_ms, out, err);
+    return log->ops->topic->offset_at(log, partition, time_ms, timeout_ms, out, err);
 }

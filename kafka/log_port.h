@@ -9,6 +9,8 @@
 
 /* A reader and the batches it hands out. */
 typedef struct stele_reader_ops {
+    stele_status (*open)(stele_log *, const stele_log_reader_options *, stele_log_reader **,
+                         stele_error *);
     void (*close)(stele_log_reader *);
     stele_status (*start)(stele_log_reader *, stele_partition, int64_t, stele_error *);
     void (*stop)(stele_log_reader *, stele_partition);
@@ -21,6 +23,8 @@ typedef struct stele_reader_ops {
 
 /* A member and the groups it captures. */
 typedef struct stele_member_ops {
+    stele_status (*open)(stele_log *, const stele_log_member_options *, stele_log_member **,
+                         stele_error *);
     void (*close)(stele_log_member *, int);
     stele_status (*poll)(stele_log_member *, int, stele_error *);
     stele_status (*problem)(stele_log_member *, stele_error *);
@@ -29,56 +33,63 @@ typedef struct stele_member_ops {
     void (*group_free)(stele_log_group *);
 } stele_member_ops;
 
+/* A producer's queue. */
 typedef struct stele_producer_ops {
+    stele_status (*open)(stele_log *, const stele_log_producer_options *, stele_log_producer **,
+                         stele_error *);
     void (*close)(stele_log_producer *);
     void (*abandon)(stele_log_producer *);
     stele_status (*put)(stele_log_producer *, const stele_log_entry *, stele_error *);
     stele_status (*poll)(stele_log_producer *, int, stele_error *);
     stele_status (*flush)(stele_log_producer *, int, stele_error *);
+} stele_producer_ops;
+
+/* A producer's transactions. */
+typedef struct stele_transaction_ops {
     stele_status (*init)(stele_log_producer *, const char *, int, stele_error *);
     stele_status (*begin)(stele_log_producer *, stele_error *);
     stele_status (*send_offset)(stele_log_producer *, const stele_log_group *, stele_partition,
                                 int64_t, int, stele_error *);
     stele_status (*commit)(stele_log_producer *, int, stele_error *);
     stele_status (*abort)(stele_log_producer *, int, stele_error *);
-} stele_producer_ops;
+} stele_transaction_ops;
 
-/* The log, what it is asked, and what it opens: an opened object takes its table from here, so
- * that a copy of the log's with another one in it stands between. */
+/* A group, asked and set from outside. */
+typedef struct stele_group_ops {
+    stele_status (*offset)(stele_log *, const char *, stele_partition, int, int64_t *,
+                           stele_error *);
+    stele_status (*offset_set)(stele_log *, const char *, stele_partition, int64_t, int,
+                               stele_error *);
+    stele_status (*describe)(stele_log *, const char *, int,
+                             void (*)(void *, const stele_log_group_member *), void *,
+                             stele_error *);
+} stele_group_ops;
+
+/* A topic and its partitions. */
+typedef struct stele_topic_ops {
+    stele_status (*create)(stele_log *, const stele_log_topic_options *, int, stele_error *);
+    stele_status (*remove)(stele_log *, const char *, int, stele_error *);
+    stele_status (*describe)(stele_log *, const char *, int, stele_log_topic *, stele_error *);
+    stele_status (*setting)(stele_log *, const char *, const char *, int, char **, stele_error *);
+    stele_status (*list)(stele_log *, const char *, int, char ***, stele_error *);
+    stele_status (*bounds)(stele_log *, stele_partition, stele_isolation, int, int64_t *, int64_t *,
+                           stele_error *);
+    stele_status (*offset_at)(stele_log *, stele_partition, int64_t, int, int64_t *, stele_error *);
+} stele_topic_ops;
+
+/* The log, and one table for each noun: an opened object takes its table from here, so that a copy
+ * of the log's with another one in it stands between. */
 typedef struct stele_log_ops {
     const stele_reader_ops *reader;
     const stele_member_ops *member;
     const stele_producer_ops *producer;
+    const stele_transaction_ops *transaction;
+    const stele_group_ops *group;
+    const stele_topic_ops *topic;
 
     void (*free)(stele_log *log);
     bool (*is_up)(stele_log *log);
     stele_status (*last_problem)(stele_log *log, stele_error *err); /* NULL: there never is one */
-
-    stele_status (*reader_open)(stele_log *, const stele_log_reader_options *, stele_log_reader **,
-                                stele_error *);
-    stele_status (*member_open)(stele_log *, const stele_log_member_options *, stele_log_member **,
-                                stele_error *);
-    stele_status (*producer_open)(stele_log *, const stele_log_producer_options *,
-                                  stele_log_producer **, stele_error *);
-
-    stele_status (*group_offset)(stele_log *, const char *, stele_partition, int, int64_t *,
-                                 stele_error *);
-    stele_status (*group_describe)(stele_log *, const char *, int,
-                                   void (*)(void *, const stele_log_group_member *), void *,
-                                   stele_error *);
-    stele_status (*group_offset_set)(stele_log *, const char *, stele_partition, int64_t, int,
-                                     stele_error *);
-
-    stele_status (*topic_create)(stele_log *, const stele_log_topic_options *, int, stele_error *);
-    stele_status (*topic_delete)(stele_log *, const char *, int, stele_error *);
-    stele_status (*topic_describe)(stele_log *, const char *, int, stele_log_topic *,
-                                   stele_error *);
-    stele_status (*topic_setting)(stele_log *, const char *, const char *, int, char **,
-                                  stele_error *);
-    stele_status (*topics)(stele_log *, const char *, int, char ***, stele_error *);
-    stele_status (*bounds)(stele_log *, stele_partition, stele_isolation, int, int64_t *, int64_t *,
-                           stele_error *);
-    stele_status (*offset_at)(stele_log *, stele_partition, int64_t, int, int64_t *, stele_error *);
 } stele_log_ops;
 
 /* Every object of an implementation begins with its ops, so that one call finds them. What a
@@ -95,6 +106,7 @@ struct stele_log_member {
 };
 struct stele_log_producer {
     const stele_producer_ops *ops;
+    const stele_transaction_ops *transaction;
 };
 struct stele_log_group {
     const stele_member_ops *ops;

@@ -185,57 +185,14 @@ void stele_log_memory_fail_append(stele_log *base, uint64_t nth, stele_log_memor
     stele_monitor_unlock(&log->monitor);
 }
 
-static const stele_reader_ops reader_ops = {
-    .close = stele_memory_reader_close,
-    .start = stele_memory_reader_start,
-    .stop = stele_memory_reader_stop,
-    .hold = stele_memory_reader_hold,
-    .wake = stele_memory_reader_wake,
-    .next = stele_memory_reader_next,
-    .batch_headers = stele_memory_batch_headers,
-    .batch_release = stele_memory_batch_release,
-};
-
-static const stele_member_ops member_ops = {
-    .close = stele_memory_member_close,
-    .poll = stele_memory_member_poll,
-    .problem = stele_memory_member_problem,
-    .commit = stele_memory_member_commit,
-    .group = stele_memory_member_group,
-    .group_free = stele_memory_captured_free,
-};
-
-static const stele_producer_ops producer_ops = {
-    .close = stele_memory_producer_close,
-    .abandon = stele_memory_producer_close, /* which ends no transaction */
-    .put = stele_memory_put,
-    .poll = stele_memory_producer_poll,
-    .flush = stele_memory_flush,
-    .init = stele_memory_init,
-    .begin = stele_memory_begin,
-    .send_offset = stele_memory_send_offset,
-    .commit = stele_memory_commit,
-    .abort = stele_memory_abort,
-};
-
 static const stele_log_ops ops = {
-    .reader = &reader_ops,
-    .member = &member_ops,
-    .producer = &producer_ops,
+    .reader = &stele_memory_reader_ops,
+    .member = &stele_memory_member_ops,
+    .producer = &stele_memory_producer_ops,
+    .transaction = &stele_memory_transaction_ops,
+    .group = &stele_memory_group_ops,
+    .topic = &stele_memory_topic_ops,
     .free = log_free,
     .is_up = is_up,
     .last_problem = last_problem,
-    .reader_open = stele_memory_reader_open,
-    .member_open = stele_memory_member_open,
-    .producer_open = stele_memory_producer_open,
-    .group_offset = stele_memory_group_offset,
-    .group_describe = stele_memory_group_describe,
-    .group_offset_set = stele_memory_group_offset_set,
-    .topic_create = stele_memory_topic_create,
-    .topic_delete = stele_memory_topic_delete,
-    .topic_describe = stele_memory_topic_describe,
-    .topic_setting = stele_memory_topic_setting,
-    .topics = stele_memory_topics,
-    .bounds = stele_memory_bounds,
-    .offset_at = stele_memory_offset_at,
 };

@@ -11,8 +11,8 @@ enum { SESSION_MS = 6000 };
 
 /* ---- opening ---- */
 
-stele_status stele_memory_member_open(stele_log *base, const stele_log_member_options *options,
-                                      stele_log_member **out, stele_error *err)
+static stele_status member_open(stele_log *base, const stele_log_member_options *options,
+                                stele_log_member **out, stele_error *err)
 {
     memory_log *log = (memory_log *)base;
     size_t count = 0;
@@ -122,7 +122,7 @@ static bool step(memory_member *self)
     return true;
 }
 
-stele_status stele_memory_member_poll(stele_log_member *base, int timeout_ms, stele_error *err)
+static stele_status member_poll(stele_log_member *base, int timeout_ms, stele_error *err)
 {
     (void)err;
     memory_member *self = (memory_member *)base;
@@ -142,7 +142,7 @@ stele_status stele_memory_member_poll(stele_log_member *base, int timeout_ms, st
     return STELE_OK;
 }
 
-void stele_memory_member_close(stele_log_member *base, int timeout_ms)
+static void member_close(stele_log_member *base, int timeout_ms)
 {
     (void)timeout_ms; /* there is nothing to wait for */
     memory_member *self = (memory_member *)base;
@@ -162,7 +162,7 @@ void stele_memory_member_close(stele_log_member *base, int timeout_ms)
 
 /* ---- captured metadata ---- */
 
-stele_status stele_memory_member_problem(stele_log_member *base, stele_error *err)
+static stele_status member_problem(stele_log_member *base, stele_error *err)
 {
     memory_member *self = (memory_member *)base;
     stele_memory_enter(self->log);
@@ -173,7 +173,7 @@ stele_status stele_memory_member_problem(stele_log_member *base, stele_error *er
     return is_refused ? stele_log_fail_assignors(err, group->name) : STELE_OK;
 }
 
-stele_log_group *stele_memory_member_group(stele_log_member *base)
+static stele_log_group *member_group(stele_log_member *base)
 {
     memory_member *self = (memory_member *)base;
     memory_captured *captured = NULL;
@@ -189,7 +189,7 @@ stele_log_group *stele_memory_member_group(stele_log_member *base)
     return captured == NULL ? NULL : &captured->base;
 }
 
-void stele_memory_captured_free(stele_log_group *base)
+static void captured_free(stele_log_group *base)
 {
     memory_captured *captured = (memory_captured *)base;
     free(captured->group);
@@ -219,9 +219,9 @@ static size_t copy_members(const memory_group *group, described **out)
     return count;
 }
 
-stele_status stele_memory_group_describe(stele_log *base, const char *name, int timeout_ms,
-                                         void (*each)(void *, const stele_log_group_member *),
-                                         void *context, stele_error *err)
+static stele_status group_describe(stele_log *base, const char *name, int timeout_ms,
+                                   void (*each)(void *, const stele_log_group_member *),
+                                   void *context, stele_error *err)
 {
     memory_log *log = (memory_log *)base;
     described *members = NULL;
@@ -245,8 +245,8 @@ stele_status stele_memory_group_describe(stele_log *base, const char *name, int 
 
 /* ---- offsets ---- */
 
-stele_status stele_memory_member_commit(stele_log_member *base, stele_partition partition,
-                                        int64_t offset, stele_error *err)
+static stele_status member_commit(stele_log_member *base, stele_partition partition, int64_t offset,
+                                  stele_error *err)
 {
     memory_member *self = (memory_member *)base;
     stele_memory_enter(self->log);
@@ -268,8 +268,8 @@ static int64_t find_offset(const memory_group *group, stele_partition partition)
     return STELE_OFFSET_NONE;
 }
 
-stele_status stele_memory_group_offset(stele_log *base, const char *name, stele_partition partition,
-                                       int timeout_ms, int64_t *out, stele_error *err)
+static stele_status group_offset(stele_log *base, const char *name, stele_partition partition,
+                                 int timeout_ms, int64_t *out, stele_error *err)
 {
     memory_log *log = (memory_log *)base;
     stele_deadline deadline = stele_memory_deadline(log, timeout_ms);
@@ -284,9 +284,8 @@ stele_status stele_memory_group_offset(stele_log *base, const char *name, stele_
     return status;
 }
 
-stele_status stele_memory_group_offset_set(stele_log *base, const char *name,
-                                           stele_partition partition, int64_t offset,
-                                           int timeout_ms, stele_error *err)
+static stele_status group_offset_set(stele_log *base, const char *name, stele_partition partition,
+                                     int64_t offset, int timeout_ms, stele_error *err)
 {
     memory_log *log = (memory_log *)base;
     stele_memory_enter(log);
@@ -302,3 +301,19 @@ stele_status stele_memory_group_offset_set(stele_log *base, const char *name,
     stele_memory_exit(log);
     return status;
 }
+
+const stele_member_ops stele_memory_member_ops = {
+    .open = member_open,
+    .close = member_close,
+    .poll = member_poll,
+    .problem = member_problem,
+    .commit = member_commit,
+    .group = member_group,
+    .group_free = captured_free,
+};
+
+const stele_group_ops stele_memory_group_ops = {
+    .offset = group_offset,
+    .offset_set = group_offset_set,
+    .describe = group_describe,
+};

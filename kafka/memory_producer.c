@@ -35,13 +35,14 @@ static memory_transactional *find_transactional(memory_log *log, const char *id)
     return made;
 }
 
-stele_status stele_memory_producer_open(stele_log *base, const stele_log_producer_options *options,
-                                        stele_log_producer **out, stele_error *err)
+static stele_status producer_open(stele_log *base, const stele_log_producer_options *options,
+                                  stele_log_producer **out, stele_error *err)
 {
     (void)err;
     memory_log *log = (memory_log *)base;
     memory_producer *self = stele_alloc(sizeof *self);
     self->base.ops = base->ops->producer;
+    self->base.transaction = base->ops->transaction;
     self->log = log;
     self->delivered = options->delivered;
     self->context = options->context;
@@ -322,8 +323,7 @@ static void add_entry(memory_producer *self, const stele_log_entry *entry,
     send_entry(self, queued);
 }
 
-stele_status stele_memory_put(stele_log_producer *base, const stele_log_entry *entry,
-                              stele_error *err)
+static stele_status put(stele_log_producer *base, const stele_log_entry *entry, stele_error *err)
 {
     memory_producer *self = (memory_producer *)base;
     stele_partition place = {0};
@@ -379,7 +379,7 @@ void stele_memory_serve(memory_producer *self)
     }
 }
 
-stele_status stele_memory_producer_poll(stele_log_producer *base, int timeout_ms, stele_error *err)
+static stele_status producer_poll(stele_log_producer *base, int timeout_ms, stele_error *err)
 {
     memory_producer *self = (memory_producer *)base;
     stele_deadline deadline = stele_memory_deadline(self->log, timeout_ms);
@@ -394,9 +394,8 @@ stele_status stele_memory_producer_poll(stele_log_producer *base, int timeout_ms
     return status;
 }
 
-stele_status stele_memory_flush(stele_log_producer *base, int timeout_ms, stele_error *err)
+stele_status stele_memory_producer_flush(memory_producer *self, int timeout_ms, stele_error *err)
 {
-    memory_producer *self = (memory_producer *)base;
     stele_deadline deadline = stele_memory_deadline(self->log, timeout_ms);
     stele_memory_enter(self->log);
     stele_memory_send_queued(self);
@@ -411,7 +410,12 @@ stele_status stele_memory_flush(stele_log_producer *base, int timeout_ms, stele_
     return status;
 }
 
-void stele_memory_producer_close(stele_log_producer *base)
+static stele_status flush(stele_log_producer *base, int timeout_ms, stele_error *err)
+{
+    return stele_memory_producer_flush((memory_producer *)base, timeout_ms, err);
+}
+
+static void producer_close(stele_log_producer *base)
 {
     memory_producer *self = (memory_producer *)base;
     stele_memory_enter(self->log);
@@ -428,3 +432,12 @@ void stele_memory_producer_close(stele_log_producer *base)
     free(self->topics);
     free(self);
 }
+
+const stele_producer_ops stele_memory_producer_ops = {
+    .open = producer_open,
+    .close = producer_close,
+    .abandon = producer_close, /* which ends no transaction */
+    .put = put,
+    .poll = producer_poll,
+    .flush = flush,
+};

@@ -40,8 +40,8 @@ typedef struct reader {
 
 /* ---- opening ---- */
 
-stele_status stele_memory_reader_open(stele_log *log, const stele_log_reader_options *options,
-                                      stele_log_reader **out, stele_error *err)
+static stele_status reader_open(stele_log *log, const stele_log_reader_options *options,
+                                stele_log_reader **out, stele_error *err)
 {
     memory_log *of = (memory_log *)log;
     stele_monitor_lock(&of->monitor);
@@ -57,7 +57,7 @@ stele_status stele_memory_reader_open(stele_log *log, const stele_log_reader_opt
     return STELE_OK;
 }
 
-void stele_memory_reader_close(stele_log_reader *base)
+static void reader_close(stele_log_reader *base)
 {
     reader *self = (reader *)base;
     for (size_t i = 0; i < self->topic_count; i++)
@@ -88,8 +88,8 @@ static const char *keep_topic(reader *self, const char *name)
     return self->topics[self->topic_count++];
 }
 
-stele_status stele_memory_reader_start(stele_log_reader *base, stele_partition partition,
-                                       int64_t offset, stele_error *err)
+static stele_status reader_start(stele_log_reader *base, stele_partition partition, int64_t offset,
+                                 stele_error *err)
 {
     reader *self = (reader *)base;
     if (offset < 0)
@@ -116,14 +116,14 @@ static void stop_source(reader *self, source *stopped)
     if (self->turn > at) self->turn--;
 }
 
-void stele_memory_reader_stop(stele_log_reader *base, stele_partition partition)
+static void reader_stop(stele_log_reader *base, stele_partition partition)
 {
     reader *self = (reader *)base;
     source *found = find_source(self, partition);
     if (found != NULL) stop_source(self, found);
 }
 
-void stele_memory_reader_wake(stele_log_reader *base)
+static void reader_wake(stele_log_reader *base)
 {
     reader *self = (reader *)base;
     stele_monitor_lock(&self->log->monitor);
@@ -132,7 +132,7 @@ void stele_memory_reader_wake(stele_log_reader *base)
     stele_monitor_unlock(&self->log->monitor);
 }
 
-void stele_memory_reader_hold(stele_log_reader *base, stele_partition partition, bool held)
+static void reader_hold(stele_log_reader *base, stele_partition partition, bool held)
 {
     source *found = find_source((reader *)base, partition);
     if (found != NULL) found->held = held;
@@ -161,7 +161,7 @@ static void box_add(box *into, const memory_record *record)
     };
 }
 
-void stele_memory_batch_release(stele_batch *batch)
+static void batch_release(stele_batch *batch)
 {
     box *full = batch->self;
     for (size_t i = 0; i < full->count; i++)
@@ -169,8 +169,8 @@ void stele_memory_batch_release(stele_batch *batch)
     free(full);
 }
 
-size_t stele_memory_batch_headers(const stele_batch *batch, const stele_record *record,
-                                  stele_header *out, size_t max)
+static size_t batch_headers(const stele_batch *batch, const stele_record *record, stele_header *out,
+                            size_t max)
 {
     (void)batch;
     const memory_payload *payload = record->headers;
@@ -265,8 +265,8 @@ static bool take_any(reader *self, stele_batch *out)
     return false;
 }
 
-stele_status stele_memory_reader_next(stele_log_reader *base, int timeout_ms, stele_batch *out,
-                                      stele_error *err)
+static stele_status reader_next(stele_log_reader *base, int timeout_ms, stele_batch *out,
+                                stele_error *err)
 {
     (void)err;
     reader *self = (reader *)base;
@@ -279,3 +279,15 @@ stele_status stele_memory_reader_next(stele_log_reader *base, int timeout_ms, st
     stele_memory_exit(self->log);
     return taken ? STELE_OK : STELE_E_TIMED_OUT;
 }
+
+const stele_reader_ops stele_memory_reader_ops = {
+    .open = reader_open,
+    .close = reader_close,
+    .start = reader_start,
+    .stop = reader_stop,
+    .hold = reader_hold,
+    .wake = reader_wake,
+    .next = reader_next,
+    .batch_headers = batch_headers,
+    .batch_release = batch_release,
+};

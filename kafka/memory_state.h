@@ -299,6 +299,10 @@ void stele_memory_purge(memory_producer *producer);
 /** Is something queued that is not in the log? */
 bool stele_memory_has_queued(const memory_producer *producer);
 
+/** Send what is queued, and wait for it. Called without the monitor. */
+stele_status stele_memory_producer_flush(memory_producer *producer, int timeout_ms,
+                                         stele_error *err);
+
 /** Report what has ended to the owner. Called without the monitor. */
 void stele_memory_serve(memory_producer *producer);
 
@@ -356,77 +360,13 @@ stele_status stele_memory_await_up(memory_log *log, stele_deadline deadline, ste
 int64_t stele_memory_now_ns(const memory_log *log);
 int64_t stele_memory_now_ms(const memory_log *log);
 
-/* ---- the operations of kafka/log_port.h, by file ---- */
+/* ---- the operations of kafka/log_port.h, each in the file of its noun ---- */
 
-/* memory_topic.c */
-stele_status stele_memory_topic_delete(stele_log *log, const char *name, int timeout_ms,
-                                       stele_error *err);
-stele_status stele_memory_topic_create(stele_log *log, const stele_log_topic_options *options,
-                                       int timeout_ms, stele_error *err);
-stele_status stele_memory_topic_describe(stele_log *log, const char *name, int timeout_ms,
-                                         stele_log_topic *out, stele_error *err);
-stele_status stele_memory_topic_setting(stele_log *log, const char *name, const char *setting,
-                                        int timeout_ms, char **out, stele_error *err);
-stele_status stele_memory_topics(stele_log *log, const char *prefix, int timeout_ms, char ***out,
-                                 stele_error *err);
-stele_status stele_memory_bounds(stele_log *log, stele_partition partition,
-                                 stele_isolation isolation, int timeout_ms, int64_t *start,
-                                 int64_t *end, stele_error *err);
-stele_status stele_memory_offset_at(stele_log *log, stele_partition partition, int64_t time_ms,
-                                    int timeout_ms, int64_t *out, stele_error *err);
-
-/* memory_reader.c */
-stele_status stele_memory_reader_open(stele_log *log, const stele_log_reader_options *options,
-                                      stele_log_reader **out, stele_error *err);
-void stele_memory_reader_close(stele_log_reader *reader);
-stele_status stele_memory_reader_start(stele_log_reader *reader, stele_partition partition,
-                                       int64_t offset, stele_error *err);
-void stele_memory_reader_stop(stele_log_reader *reader, stele_partition partition);
-void stele_memory_reader_hold(stele_log_reader *reader, stele_partition partition, bool held);
-void stele_memory_reader_wake(stele_log_reader *reader);
-stele_status stele_memory_reader_next(stele_log_reader *reader, int timeout_ms, stele_batch *out,
-                                      stele_error *err);
-void stele_memory_batch_release(stele_batch *batch);
-size_t stele_memory_batch_headers(const stele_batch *batch, const stele_record *record,
-                                  stele_header *out, size_t max);
-
-/* memory_member.c */
-stele_status stele_memory_member_open(stele_log *log, const stele_log_member_options *options,
-                                      stele_log_member **out, stele_error *err);
-stele_status stele_memory_member_poll(stele_log_member *member, int timeout_ms, stele_error *err);
-stele_status stele_memory_member_problem(stele_log_member *member, stele_error *err);
-stele_status stele_memory_member_commit(stele_log_member *member, stele_partition partition,
-                                        int64_t offset, stele_error *err);
-stele_status stele_memory_group_describe(stele_log *log, const char *group, int timeout_ms,
-                                         void (*each)(void *, const stele_log_group_member *),
-                                         void *context, stele_error *err);
-stele_log_group *stele_memory_member_group(stele_log_member *member);
-void stele_memory_captured_free(stele_log_group *group);
-void stele_memory_member_close(stele_log_member *member, int timeout_ms);
-stele_status stele_memory_group_offset(stele_log *log, const char *group, stele_partition partition,
-                                       int timeout_ms, int64_t *out, stele_error *err);
-stele_status stele_memory_group_offset_set(stele_log *log, const char *group,
-                                           stele_partition partition, int64_t offset,
-                                           int timeout_ms, stele_error *err);
-
-/* memory_producer.c */
-stele_status stele_memory_producer_open(stele_log *log, const stele_log_producer_options *options,
-                                        stele_log_producer **out, stele_error *err);
-void stele_memory_producer_close(stele_log_producer *producer);
-stele_status stele_memory_put(stele_log_producer *producer, const stele_log_entry *entry,
-                              stele_error *err);
-stele_status stele_memory_producer_poll(stele_log_producer *producer, int timeout_ms,
-                                        stele_error *err);
-stele_status stele_memory_flush(stele_log_producer *producer, int timeout_ms, stele_error *err);
-
-/* memory_transaction.c */
-stele_status stele_memory_init(stele_log_producer *producer, const char *topic, int timeout_ms,
-                               stele_error *err);
-stele_status stele_memory_begin(stele_log_producer *producer, stele_error *err);
-stele_status stele_memory_send_offset(stele_log_producer *producer, const stele_log_group *group,
-                                      stele_partition partition, int64_t offset, int timeout_ms,
-                                      stele_error *err);
-stele_status stele_memory_commit(stele_log_producer *producer, int timeout_ms, stele_error *err);
-stele_status stele_memory_abort(stele_log_producer *producer, int timeout_ms, stele_error *err);
+extern const stele_reader_ops stele_memory_reader_ops;
+extern const stele_member_ops stele_memory_member_ops;
+extern const stele_producer_ops stele_memory_producer_ops;
+extern const stele_transaction_ops stele_memory_transaction_ops;
+extern const stele_group_ops stele_memory_group_ops;
+extern const stele_topic_ops stele_memory_topic_ops;
 
 #endif

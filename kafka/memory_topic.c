@@ -132,8 +132,8 @@ static memory_topic *make_topic(const stele_log_topic_options *options)
     return topic;
 }
 
-stele_status stele_memory_topic_create(stele_log *base, const stele_log_topic_options *options,
-                                       int timeout_ms, stele_error *err)
+static stele_status topic_create(stele_log *base, const stele_log_topic_options *options,
+                                 int timeout_ms, stele_error *err)
 {
     memory_log *log = (memory_log *)base;
     stele_memory_enter(log);
@@ -169,8 +169,8 @@ void stele_memory_topic_free(memory_topic *topic)
 
 /* ---- questions ---- */
 
-stele_status stele_memory_topic_describe(stele_log *base, const char *name, int timeout_ms,
-                                         stele_log_topic *out, stele_error *err)
+static stele_status topic_describe(stele_log *base, const char *name, int timeout_ms,
+                                   stele_log_topic *out, stele_error *err)
 {
     memory_log *log = (memory_log *)base;
     stele_memory_enter(log);
@@ -184,8 +184,8 @@ stele_status stele_memory_topic_describe(stele_log *base, const char *name, int 
     return status;
 }
 
-stele_status stele_memory_topic_setting(stele_log *base, const char *name, const char *setting,
-                                        int timeout_ms, char **out, stele_error *err)
+static stele_status topic_setting(stele_log *base, const char *name, const char *setting,
+                                  int timeout_ms, char **out, stele_error *err)
 {
     memory_log *log = (memory_log *)base;
     stele_memory_enter(log);
@@ -234,8 +234,8 @@ static char **copy_names(const memory_log *log, const char *prefix)
     return names;
 }
 
-stele_status stele_memory_topics(stele_log *base, const char *prefix, int timeout_ms, char ***out,
-                                 stele_error *err)
+static stele_status topics(stele_log *base, const char *prefix, int timeout_ms, char ***out,
+                           stele_error *err)
 {
     memory_log *log = (memory_log *)base;
     stele_memory_enter(log);
@@ -245,9 +245,8 @@ stele_status stele_memory_topics(stele_log *base, const char *prefix, int timeou
     return status;
 }
 
-stele_status stele_memory_bounds(stele_log *base, stele_partition partition,
-                                 stele_isolation isolation, int timeout_ms, int64_t *start,
-                                 int64_t *end, stele_error *err)
+static stele_status bounds(stele_log *base, stele_partition partition, stele_isolation isolation,
+                           int timeout_ms, int64_t *start, int64_t *end, stele_error *err)
 {
     memory_log *log = (memory_log *)base;
     stele_memory_enter(log);
@@ -270,8 +269,8 @@ static int64_t find_time(const memory_partition *partition, int64_t time_ms)
     return STELE_OFFSET_NONE;
 }
 
-stele_status stele_memory_offset_at(stele_log *base, stele_partition partition, int64_t time_ms,
-                                    int timeout_ms, int64_t *out, stele_error *err)
+static stele_status offset_at(stele_log *base, stele_partition partition, int64_t time_ms,
+                              int timeout_ms, int64_t *out, stele_error *err)
 {
     memory_log *log = (memory_log *)base;
     stele_memory_enter(log);
@@ -325,8 +324,8 @@ stele_status stele_log_memory_delete_records(stele_log *base, stele_partition pa
     return status;
 }
 
-stele_status stele_memory_topic_delete(stele_log *base, const char *name, int timeout_ms,
-                                       stele_error *err)
+static stele_status topic_delete(stele_log *base, const char *name, int timeout_ms,
+                                 stele_error *err)
 {
     memory_log *log = (memory_log *)base;
     stele_memory_enter(log);
@@ -377,3 +376,13 @@ stele_status stele_log_memory_partitions_raise(stele_log *base, const char *name
     stele_memory_exit(log);
     return status;
 }
+
+const stele_topic_ops stele_memory_topic_ops = {
+    .create = topic_create,
+    .remove = topic_delete,
+    .describe = topic_describe,
+    .setting = topic_setting,
+    .list = topics,
+    .bounds = bounds,
+    .offset_at = offset_at,
+};

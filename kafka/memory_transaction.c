@@ -136,8 +136,8 @@ static void fence(memory_producer *self)
     transactional->timeout_ms = self->transaction_timeout_ms;
 }
 
-stele_status stele_memory_init(stele_log_producer *base, const char *topic, int timeout_ms,
-                               stele_error *err)
+static stele_status init(stele_log_producer *base, const char *topic, int timeout_ms,
+                         stele_error *err)
 {
     memory_producer *self = (memory_producer *)base;
     memory_log *log = self->log;
@@ -184,7 +184,7 @@ static stele_status check_begin(const memory_producer *self, stele_error *err)
     return STELE_OK;
 }
 
-stele_status stele_memory_begin(stele_log_producer *base, stele_error *err)
+static stele_status begin(stele_log_producer *base, stele_error *err)
 {
     memory_producer *self = (memory_producer *)base;
     stele_memory_enter(self->log);
@@ -224,9 +224,9 @@ static stele_status add_offset(memory_producer *self, const memory_captured *cap
     return fail_broken(self, err);
 }
 
-stele_status stele_memory_send_offset(stele_log_producer *base, const stele_log_group *group,
-                                      stele_partition partition, int64_t offset, int timeout_ms,
-                                      stele_error *err)
+static stele_status send_offset(stele_log_producer *base, const stele_log_group *group,
+                                stele_partition partition, int64_t offset, int timeout_ms,
+                                stele_error *err)
 {
     memory_producer *self = (memory_producer *)base;
     stele_status status = enter_transaction(self, err);
@@ -270,14 +270,15 @@ static stele_status end_at_coordinator(memory_producer *self, bool committed,
     return STELE_OK;
 }
 
-stele_status stele_memory_commit(stele_log_producer *base, int timeout_ms, stele_error *err)
+static stele_status commit(stele_log_producer *base, int timeout_ms, stele_error *err)
 {
     memory_producer *self = (memory_producer *)base;
     stele_deadline deadline = stele_memory_deadline(self->log, timeout_ms);
     stele_status status = enter_transaction(self, err);
     stele_memory_exit(self->log);
     if (status == STELE_OK)
-        status = stele_memory_flush(base, stele_deadline_remaining_ms(deadline, INT32_MAX), err);
+        status = stele_memory_producer_flush(self, stele_deadline_remaining_ms(deadline, INT32_MAX),
+                                             err);
     if (status < 0) return status;
 
     stele_memory_enter(self->log);
@@ -287,7 +288,7 @@ stele_status stele_memory_commit(stele_log_producer *base, int timeout_ms, stele
     return status;
 }
 
-stele_status stele_memory_abort(stele_log_producer *base, int timeout_ms, stele_error *err)
+static stele_status abort_transaction(stele_log_producer *base, int timeout_ms, stele_error *err)
 {
     memory_producer *self = (memory_producer *)base;
     stele_status status = enter_transaction(self, err);
@@ -299,3 +300,11 @@ stele_status stele_memory_abort(stele_log_producer *base, int timeout_ms, stele_
     stele_memory_serve(self);
     return status;
 }
+
+const stele_transaction_ops stele_memory_transaction_ops = {
+    .init = init,
+    .begin = begin,
+    .send_offset = send_offset,
+    .commit = commit,
+    .abort = abort_transaction,
+};

@@ -87,7 +87,10 @@ void stele_rdkafka_fit_poll_interval(rdkafka_settings *settings);
 /** Did the caller set it, by this very name? */
 bool stele_rdkafka_is_set(const rdkafka_log *log, const char *name);
 
-/* ---- rdkafka_log.c ---- */
+/* ---- rdkafka_client.c ---- */
+
+/** Its owner, or one of its clients, is done with it: the last one releases it. */
+void stele_rdkafka_log_release(rdkafka_log *log);
 
 /**
  * Open a client; it connects in the background. Close with stele_rdkafka_client_close.
@@ -118,18 +121,6 @@ void stele_rdkafka_client_close(rdkafka_client *client);
  * it is left behind with what it holds, and nobody waits for it.
  */
 void stele_rdkafka_release(void (*release)(void *self), void *self);
-
-/** The log's own client for questions at this isolation. */
-stele_status stele_rdkafka_admin(rdkafka_log *log, stele_isolation isolation, rd_kafka_t **out,
-                                 stele_error *err);
-
-/**
- * The log's own client for offsets of groups, made when first asked for.
- *
- * @param group  one whose offsets may be read; the client is called by it, if it is made now
- */
-stele_status stele_rdkafka_group_admin(rdkafka_log *log, const char *group, rd_kafka_t **out,
-                                       stele_error *err);
 
 /* ---- rdkafka_error.c ---- */
 
@@ -167,86 +158,17 @@ stele_status stele_rdkafka_fail_question(stele_error *err, rdkafka_log *log,
                                          rd_kafka_resp_err_t code, const char *text,
                                          const char *what);
 
-/* ---- the operations of kafka/log_port.h, by file ---- */
+/* ---- the operations of kafka/log_port.h, each in the file of its noun ---- */
 
-/* rdkafka_reader.c */
-stele_status stele_rdkafka_reader_open(stele_log *log, const stele_log_reader_options *options,
-                                       stele_log_reader **out, stele_error *err);
-void stele_rdkafka_reader_close(stele_log_reader *reader);
-stele_status stele_rdkafka_reader_start(stele_log_reader *reader, stele_partition partition,
-                                        int64_t offset, stele_error *err);
-void stele_rdkafka_reader_stop(stele_log_reader *reader, stele_partition partition);
-void stele_rdkafka_reader_hold(stele_log_reader *reader, stele_partition partition, bool held);
-void stele_rdkafka_reader_wake(stele_log_reader *reader);
-stele_status stele_rdkafka_reader_next(stele_log_reader *reader, int timeout_ms, stele_batch *out,
-                                       stele_error *err);
-void stele_rdkafka_batch_release(stele_batch *batch);
-size_t stele_rdkafka_batch_headers(const stele_batch *batch, const stele_record *record,
-                                   stele_header *out, size_t max);
+extern const stele_reader_ops stele_rdkafka_reader_ops;
+extern const stele_member_ops stele_rdkafka_member_ops;
+extern const stele_producer_ops stele_rdkafka_producer_ops;
+extern const stele_transaction_ops stele_rdkafka_transaction_ops;
+extern const stele_group_ops stele_rdkafka_group_ops;
+extern const stele_topic_ops stele_rdkafka_topic_ops;
 
-/* rdkafka_member.c */
-stele_status stele_rdkafka_member_open(stele_log *log, const stele_log_member_options *options,
-                                       stele_log_member **out, stele_error *err);
-stele_status stele_rdkafka_member_poll(stele_log_member *member, int timeout_ms, stele_error *err);
-stele_status stele_rdkafka_member_problem(stele_log_member *member, stele_error *err);
-stele_status stele_rdkafka_member_commit(stele_log_member *member, stele_partition partition,
-                                         int64_t offset, stele_error *err);
-stele_status stele_rdkafka_group_describe(stele_log *log, const char *group, int timeout_ms,
-                                          void (*each)(void *, const stele_log_group_member *),
-                                          void *context, stele_error *err);
-stele_log_group *stele_rdkafka_member_group(stele_log_member *member);
-void stele_rdkafka_group_free(stele_log_group *group);
-void stele_rdkafka_member_close(stele_log_member *member, int timeout_ms);
-
-/** What a captured group holds, for sending offsets; borrowed. */
+/** What a captured group holds, for sending offsets; borrowed. (rdkafka_member.c) */
 const rd_kafka_consumer_group_metadata_t *
 stele_rdkafka_group_metadata(const stele_log_group *group);
-
-/* rdkafka_producer.c */
-stele_status stele_rdkafka_producer_open(stele_log *log, const stele_log_producer_options *options,
-                                         stele_log_producer **out, stele_error *err);
-void stele_rdkafka_producer_close(stele_log_producer *producer);
-void stele_rdkafka_producer_abandon(stele_log_producer *producer);
-stele_status stele_rdkafka_put(stele_log_producer *producer, const stele_log_entry *entry,
-                               stele_error *err);
-stele_status stele_rdkafka_producer_poll(stele_log_producer *producer, int timeout_ms,
-                                         stele_error *err);
-stele_status stele_rdkafka_flush(stele_log_producer *producer, int timeout_ms, stele_error *err);
-
-/* rdkafka_transaction.c */
-stele_status stele_rdkafka_init(stele_log_producer *producer, const char *topic, int timeout_ms,
-                                stele_error *err);
-stele_status stele_rdkafka_begin(stele_log_producer *producer, stele_error *err);
-stele_status stele_rdkafka_send_offset(stele_log_producer *producer, const stele_log_group *group,
-                                       stele_partition partition, int64_t offset, int timeout_ms,
-                                       stele_error *err);
-stele_status stele_rdkafka_commit(stele_log_producer *producer, int timeout_ms, stele_error *err);
-stele_status stele_rdkafka_abort(stele_log_producer *producer, int timeout_ms, stele_error *err);
-
-/* rdkafka_admin.c */
-stele_status stele_rdkafka_topic_delete(stele_log *log, const char *name, int timeout_ms,
-                                        stele_error *err);
-stele_status stele_rdkafka_topic_create(stele_log *log, const stele_log_topic_options *options,
-                                        int timeout_ms, stele_error *err);
-stele_status stele_rdkafka_topic_describe(stele_log *log, const char *name, int timeout_ms,
-                                          stele_log_topic *out, stele_error *err);
-stele_status stele_rdkafka_topic_setting(stele_log *log, const char *name, const char *setting,
-                                         int timeout_ms, char **out, stele_error *err);
-stele_status stele_rdkafka_topics(stele_log *log, const char *prefix, int timeout_ms, char ***out,
-                                  stele_error *err);
-stele_status stele_rdkafka_bounds(stele_log *log, stele_partition partition,
-                                  stele_isolation isolation, int timeout_ms, int64_t *start,
-                                  int64_t *end, stele_error *err);
-stele_status stele_rdkafka_offset_at(stele_log *log, stele_partition partition, int64_t time_ms,
-                                     int timeout_ms, int64_t *out, stele_error *err);
-stele_status stele_rdkafka_group_offset(stele_log *log, const char *group,
-                                        stele_partition partition, int timeout_ms, int64_t *out,
-                                        stele_error *err);
-stele_status stele_rdkafka_group_offset_set(stele_log *log, const char *group,
-                                            stele_partition partition, int64_t offset,
-                                            int timeout_ms, stele_error *err);
-
-/** The operations of the log, with the tables of what it opens. */
-extern const stele_log_ops stele_rdkafka_ops;
 
 #endif

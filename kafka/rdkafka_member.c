@@ -190,8 +190,8 @@ static void release(void *of)
     free(self);
 }
 
-stele_status stele_rdkafka_member_open(stele_log *base, const stele_log_member_options *options,
-                                       stele_log_member **out, stele_error *err)
+static stele_status member_open(stele_log *base, const stele_log_member_options *options,
+                                stele_log_member **out, stele_error *err)
 {
     rdkafka_log *log = (rdkafka_log *)base;
     member *self = stele_alloc(sizeof *self);
@@ -246,14 +246,14 @@ static void note_problem(member *self, rd_kafka_resp_err_t code, const char *tex
                            (rdkafka_verdict){.code = code, .retriable = true, .text = text}, what);
 }
 
-stele_status stele_rdkafka_member_problem(stele_log_member *base, stele_error *err)
+static stele_status member_problem(stele_log_member *base, stele_error *err)
 {
     const member *self = (member *)base;
     if (self->problem.status < 0 && err != NULL) *err = self->problem;
     return self->problem.status;
 }
 
-stele_status stele_rdkafka_member_poll(stele_log_member *base, int timeout_ms, stele_error *err)
+static stele_status member_poll(stele_log_member *base, int timeout_ms, stele_error *err)
 {
     member *self = (member *)base;
     /* Records never come. An error here is one that librdkafka goes on with by itself, trying to
@@ -272,8 +272,8 @@ stele_status stele_rdkafka_member_poll(stele_log_member *base, int timeout_ms, s
                               "group member");
 }
 
-stele_status stele_rdkafka_member_commit(stele_log_member *base, stele_partition partition,
-                                         int64_t offset, stele_error *err)
+static stele_status member_commit(stele_log_member *base, stele_partition partition, int64_t offset,
+                                  stele_error *err)
 {
     member *self = (member *)base;
     if (rd_kafka_topic_partition_list_find(self->owned, partition.topic, partition.index) == NULL)
@@ -299,7 +299,7 @@ static char *member_id(rd_kafka_t *rk)
     return NULL;
 }
 
-stele_log_group *stele_rdkafka_member_group(stele_log_member *base)
+static stele_log_group *member_group(stele_log_member *base)
 {
     rd_kafka_t *rk = ((member *)base)->client.rk;
     char *before = member_id(rk);
@@ -318,7 +318,7 @@ stele_log_group *stele_rdkafka_member_group(stele_log_member *base)
     return &captured->base;
 }
 
-void stele_rdkafka_group_free(stele_log_group *base)
+static void group_free(stele_log_group *base)
 {
     struct group *captured = (struct group *)base;
     rd_kafka_consumer_group_metadata_destroy(captured->metadata);
@@ -360,7 +360,7 @@ static void leave(member *self, stele_deadline deadline)
     rd_kafka_queue_destroy(queue);
 }
 
-void stele_rdkafka_member_close(stele_log_member *base, int timeout_ms)
+static void member_close(stele_log_member *base, int timeout_ms)
 {
     member *self = (member *)base;
     stele_deadline deadline = stele_deadline_after(stele_clock_system(), timeout_ms);
@@ -377,3 +377,13 @@ void stele_rdkafka_member_close(stele_log_member *base, int timeout_ms)
     else
         rd_kafka_unsubscribe(self->client.rk); /* left behind: it takes part in nothing any more */
 }
+
+const stele_member_ops stele_rdkafka_member_ops = {
+    .open = member_open,
+    .close = member_close,
+    .poll = member_poll,
+    .problem = member_problem,
+    .commit = member_commit,
+    .group = member_group,
+    .group_free = group_free,
+};

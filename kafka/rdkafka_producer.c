@@ -7,8 +7,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "core/alloc.h"
+#include "core/clock.h"
 #include "core/message.h"
 
 enum {
@@ -19,7 +21,8 @@ enum {
     LINGER_MS = 5,
     REQUEST_MAX_MS = 300000, /* librdkafka's limit of socket.timeout.ms */
     ABORT_MS = 500,
-    PURGE_MS = 1000, /* deliveries of purged records come at once; not waited for longer */
+    GAP_NS = 2000000, /* the markers take about 1.6 ms; too early costs 20 ms */
+    PURGE_MS = 1000,  /* deliveries of purged records come at once; not waited for longer */
     RETRY_BACKOFF_MAX_VERSION = 0x02030000, /* librdkafka 2.3: retry.backoff.max.ms */
     INVALID_DIFFERENT_RECORD = -138         /* newer than the header of 2.0.2: not this record */
 };
@@ -187,8 +190,8 @@ static rdkafka_settings make_settings(const rdkafka_log *log,
     return settings;
 }
 
-stele_status stele_rdkafka_producer_open(stele_log *base, const stele_log_producer_options *options,
-                                         stele_log_producer **out, stele_error *err)
+static stele_status producer_open(stele_log *base, const stele_log_producer_options *options,
+                                  stele_log_producer **out, stele_error *err)
 {
     static const char *const codecs[] = {"none", "gzip", "snappy", "lz4", "zstd"};
     rdkafka_log *log = (rdkafka_log *)base;
@@ -203,6 +206,7 @@ stele_status stele_rdkafka_producer_open(stele_log *base, const stele_log_produc
     rdkafka_producer *self = stele_alloc(sizeof *self);
     STELE_AUTO(stele_log_producer) guard = &self->base;
     self->base.ops = base->ops->producer;
+    self->base.transaction = base->ops->transaction;
     self->delivered = options->delivered;
     self->context = options->context;
     self->no_gap = options->no_gap;
@@ -305,8 +309,16 @@ static stele_status fail_put(rdkafka_producer *self, const stele_log_entry *entr
     return stele_rdkafka_fail(err, (rdkafka_verdict){.code = code}, what);
 }
 
-stele_status stele_rdkafka_put(stele_log_producer *base, const stele_log_entry *entry,
-                               stele_error *err)
+/* Before the first record of a transaction: let the markers of the last one be written. */
+static void await_markers(rdkafka_producer *self)
+{
+    self->needs_gap = false;
+    int64_t now_ns = stele_clock_monotonic_ns(stele_clock_system());
+    int64_t wait_ns = self->committed_ns + GAP_NS - now_ns;
+    if (wait_ns > 0 && wait_ns <= GAP_NS) nanosleep(&(struct timespec){.tv_nsec = wait_ns}, NULL);
+}
+
+static stele_status put(stele_log_producer *base, const stele_log_entry *entry, stele_error *err)
 {
     rdkafka_producer *self = (rdkafka_producer *)base;
     if (self->death.status != STELE_OK) return stele_rdkafka_producer_check(self, err);
@@ -315,26 +327,30 @@ stele_status stele_rdkafka_put(stele_log_producer *base, const stele_log_entry *
     if (topic == NULL)
         return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP, "\"%s\" cannot be a topic",
                           entry->partition.topic);
-    if (self->needs_gap) stele_rdkafka_transaction_gap(self);
+    if (self->needs_gap) await_markers(self);
     rd_kafka_resp_err_t code = produce(self, topic, entry);
     return code == RD_KAFKA_RESP_ERR_NO_ERROR ? STELE_OK : fail_put(self, entry, code, err);
 }
 
-stele_status stele_rdkafka_producer_poll(stele_log_producer *base, int timeout_ms, stele_error *err)
+static stele_status producer_poll(stele_log_producer *base, int timeout_ms, stele_error *err)
 {
     rdkafka_producer *self = (rdkafka_producer *)base;
     rd_kafka_poll(self->client.rk, timeout_ms);
     return stele_rdkafka_producer_check(self, err);
 }
 
-stele_status stele_rdkafka_flush(stele_log_producer *base, int timeout_ms, stele_error *err)
+stele_status stele_rdkafka_producer_flush(rdkafka_producer *self, int timeout_ms, stele_error *err)
 {
-    rdkafka_producer *self = (rdkafka_producer *)base;
     rd_kafka_resp_err_t code = rd_kafka_flush(self->client.rk, timeout_ms);
     stele_status status = stele_rdkafka_producer_check(self, err);
     if (status < 0 || code == RD_KAFKA_RESP_ERR_NO_ERROR) return status;
     return stele_fail_cause(err, STELE_E_TIMED_OUT, STELE_NEXT_RETRY, (int)code,
                             "%d records are not delivered yet", rd_kafka_outq_len(self->client.rk));
+}
+
+static stele_status flush(stele_log_producer *base, int timeout_ms, stele_error *err)
+{
+    return stele_rdkafka_producer_flush((rdkafka_producer *)base, timeout_ms, err);
 }
 
 /* librdkafka, up to 2.15 at least, ends the process by an assertion if the partition of a record is
@@ -362,7 +378,7 @@ static void release(rdkafka_producer *self)
     free(self);
 }
 
-void stele_rdkafka_producer_close(stele_log_producer *base)
+static void producer_close(stele_log_producer *base)
 {
     rdkafka_producer *self = (rdkafka_producer *)base;
     if (self->client.rk != NULL) {
@@ -374,7 +390,7 @@ void stele_rdkafka_producer_close(stele_log_producer *base)
 
 /* The queue is emptied by sending it, as an abort is what is to be avoided. A handle that cannot
  * send is left behind: librdkafka would end the process. */
-void stele_rdkafka_producer_abandon(stele_log_producer *base)
+static void producer_abandon(stele_log_producer *base)
 {
     rdkafka_producer *self = (rdkafka_producer *)base;
     if (self->in_transaction && rd_kafka_flush(self->client.rk, ABORT_MS) != 0) {
@@ -382,5 +398,14 @@ void stele_rdkafka_producer_abandon(stele_log_producer *base)
         return;
     }
     self->in_transaction = false;
-    stele_rdkafka_producer_close(base);
+    producer_close(base);
 }
+
+const stele_producer_ops stele_rdkafka_producer_ops = {
+    .open = producer_open,
+    .close = producer_close,
+    .abandon = producer_abandon,
+    .put = put,
+    .poll = producer_poll,
+    .flush = flush,
+};

@@ -26,7 +26,8 @@ typedef struct rdkafka_producer {
 /** STELE_OK while it lives; else what it died of, now or earlier. */
 stele_status stele_rdkafka_producer_check(rdkafka_producer *producer, stele_error *err);
 
-/** Before the first record of a transaction: let the markers of the last one be written. */
-void stele_rdkafka_transaction_gap(rdkafka_producer *producer);
+/** Send what is queued. @return STELE_E_TIMED_OUT: not all of it is delivered yet (next = RETRY) */
+stele_status stele_rdkafka_producer_flush(rdkafka_producer *producer, int timeout_ms,
+                                          stele_error *err);
 
 #endif

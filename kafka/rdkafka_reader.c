@@ -85,7 +85,7 @@ static void empty_box(box *full)
     full->reader->free_boxes = full;
 }
 
-void stele_rdkafka_batch_release(stele_batch *batch)
+static void batch_release(stele_batch *batch)
 {
     empty_box(batch->self);
 }
@@ -154,8 +154,8 @@ static rdkafka_settings make_settings(const rdkafka_log *log,
     return settings;
 }
 
-stele_status stele_rdkafka_reader_open(stele_log *base, const stele_log_reader_options *options,
-                                       stele_log_reader **out, stele_error *err)
+static stele_status reader_open(stele_log *base, const stele_log_reader_options *options,
+                                stele_log_reader **out, stele_error *err)
 {
     rdkafka_log *log = (rdkafka_log *)base;
     reader *self = stele_alloc(sizeof *self);
@@ -207,8 +207,8 @@ static void drop_queue(rd_kafka_queue_t *queue)
     rd_kafka_queue_destroy(queue);
 }
 
-stele_status stele_rdkafka_reader_start(stele_log_reader *base, stele_partition partition,
-                                        int64_t offset, stele_error *err)
+static stele_status reader_start(stele_log_reader *base, stele_partition partition, int64_t offset,
+                                 stele_error *err)
 {
     reader *self = (reader *)base;
     size_t at;
@@ -248,21 +248,21 @@ static void stop_source(reader *self, size_t at)
     if (self->turn > at) self->turn--;
 }
 
-void stele_rdkafka_reader_stop(stele_log_reader *base, stele_partition partition)
+static void reader_stop(stele_log_reader *base, stele_partition partition)
 {
     reader *self = (reader *)base;
     size_t at;
     if (find_source(self, partition, &at) != NULL) stop_source(self, at);
 }
 
-void stele_rdkafka_reader_hold(stele_log_reader *base, stele_partition partition, bool held)
+static void reader_hold(stele_log_reader *base, stele_partition partition, bool held)
 {
     size_t at;
     source *found = find_source((reader *)base, partition, &at);
     if (found != NULL) found->held = held;
 }
 
-void stele_rdkafka_reader_wake(stele_log_reader *base)
+static void reader_wake(stele_log_reader *base)
 {
     static const uint64_t one = 1;
     reader *self = (reader *)base;
@@ -284,7 +284,7 @@ static void release(void *of)
     free(self);
 }
 
-void stele_rdkafka_reader_close(stele_log_reader *base)
+static void reader_close(stele_log_reader *base)
 {
     stele_rdkafka_release(release, base);
 }
@@ -464,8 +464,8 @@ static bool take_any(reader *self, stele_batch *out)
     return false;
 }
 
-stele_status stele_rdkafka_reader_next(stele_log_reader *base, int timeout_ms, stele_batch *out,
-                                       stele_error *err)
+static stele_status reader_next(stele_log_reader *base, int timeout_ms, stele_batch *out,
+                                stele_error *err)
 {
     (void)err;
     reader *self = (reader *)base;
@@ -491,8 +491,8 @@ stele_status stele_rdkafka_reader_next(stele_log_reader *base, int timeout_ms, s
 
 /* ---- headers ---- */
 
-size_t stele_rdkafka_batch_headers(const stele_batch *batch, const stele_record *record,
-                                   stele_header *out, size_t max)
+static size_t batch_headers(const stele_batch *batch, const stele_record *record, stele_header *out,
+                            size_t max)
 {
     (void)batch;
     rd_kafka_headers_t *headers;
@@ -508,3 +508,15 @@ size_t stele_rdkafka_batch_headers(const stele_batch *batch, const stele_record 
     }
     return count;
 }
+
+const stele_reader_ops stele_rdkafka_reader_ops = {
+    .open = reader_open,
+    .close = reader_close,
+    .start = reader_start,
+    .stop = reader_stop,
+    .hold = reader_hold,
+    .wake = reader_wake,
+    .next = reader_next,
+    .batch_headers = batch_headers,
+    .batch_release = batch_release,
+};

@@ -5,11 +5,8 @@
 #include "kafka/rdkafka_producer.h"
 
 #include <stdio.h>
-#include <time.h>
 
 #include "core/clock.h"
-
-enum { GAP_NS = 2000000 }; /* the markers take about 1.6 ms; too early costs 20 ms */
 
 static int64_t now_ns(void)
 {
@@ -24,13 +21,6 @@ static stele_deadline deadline_after(int timeout_ms)
 static int left_ms(stele_deadline deadline)
 {
     return stele_deadline_remaining_ms(deadline, 1 << 30);
-}
-
-void stele_rdkafka_transaction_gap(rdkafka_producer *self)
-{
-    self->needs_gap = false;
-    int64_t wait_ns = self->committed_ns + GAP_NS - now_ns();
-    if (wait_ns > 0 && wait_ns <= GAP_NS) nanosleep(&(struct timespec){.tv_nsec = wait_ns}, NULL);
 }
 
 /* What an end-of-transaction call means while an earlier one of its requests is unanswered. Kafka's
@@ -114,8 +104,8 @@ static stele_status fetch_topic(rdkafka_producer *self, const char *name, int ti
     return stele_rdkafka_fail_question(err, self->client.log, code, NULL, what);
 }
 
-stele_status stele_rdkafka_init(stele_log_producer *base, const char *topic, int timeout_ms,
-                                stele_error *err)
+static stele_status init(stele_log_producer *base, const char *topic, int timeout_ms,
+                         stele_error *err)
 {
     rdkafka_producer *self = (rdkafka_producer *)base;
     stele_deadline deadline = deadline_after(timeout_ms);
@@ -132,7 +122,7 @@ stele_status stele_rdkafka_init(stele_log_producer *base, const char *topic, int
 
 /* ---- a transaction ---- */
 
-stele_status stele_rdkafka_begin(stele_log_producer *base, stele_error *err)
+static stele_status begin(stele_log_producer *base, stele_error *err)
 {
     rdkafka_producer *self = (rdkafka_producer *)base;
     stele_status status = check_usable(self, err);
@@ -145,9 +135,9 @@ stele_status stele_rdkafka_begin(stele_log_producer *base, stele_error *err)
     return STELE_OK;
 }
 
-stele_status stele_rdkafka_send_offset(stele_log_producer *base, const stele_log_group *group,
-                                       stele_partition partition, int64_t offset, int timeout_ms,
-                                       stele_error *err)
+static stele_status send_offset(stele_log_producer *base, const stele_log_group *group,
+                                stele_partition partition, int64_t offset, int timeout_ms,
+                                stele_error *err)
 {
     rdkafka_producer *self = (rdkafka_producer *)base;
     stele_status status = check_usable(self, err);
@@ -164,14 +154,14 @@ stele_status stele_rdkafka_send_offset(stele_log_producer *base, const stele_log
     return STELE_OK;
 }
 
-stele_status stele_rdkafka_commit(stele_log_producer *base, int timeout_ms, stele_error *err)
+static stele_status commit(stele_log_producer *base, int timeout_ms, stele_error *err)
 {
     rdkafka_producer *self = (rdkafka_producer *)base;
     stele_deadline deadline = deadline_after(timeout_ms);
     stele_status status = check_usable(self, err);
     if (status < 0) return status;
     /* Flushed first, so that a time-out here is known to come before the end was asked for. */
-    if ((status = stele_rdkafka_flush(base, left_ms(deadline), err)) < 0) return status;
+    if ((status = stele_rdkafka_producer_flush(self, left_ms(deadline), err)) < 0) return status;
 
     rd_kafka_error_t *error = rd_kafka_commit_transaction(self->client.rk, left_ms(deadline));
     if (error != NULL && end_is_in_doubt(self) && !rd_kafka_error_is_fatal(error)) {
@@ -187,7 +177,7 @@ stele_status stele_rdkafka_commit(stele_log_producer *base, int timeout_ms, stel
     return STELE_OK;
 }
 
-stele_status stele_rdkafka_abort(stele_log_producer *base, int timeout_ms, stele_error *err)
+static stele_status abort_transaction(stele_log_producer *base, int timeout_ms, stele_error *err)
 {
     rdkafka_producer *self = (rdkafka_producer *)base;
     stele_status status = check_usable(self, err);
@@ -201,3 +191,11 @@ stele_status stele_rdkafka_abort(stele_log_producer *base, int timeout_ms, stele
     die_if_doubtful(self);
     return STELE_OK;
 }
+
+const stele_transaction_ops stele_rdkafka_transaction_ops = {
+    .init = init,
+    .begin = begin,
+    .send_offset = send_offset,
+    .commit = commit,
+    .abort = abort_transaction,
+};

@@ -250,31 +250,31 @@ static stele_status init(stele_log_producer *producer, const char *topic, int ti
     remember_fence(producer);
     int64_t us = stele_stream_below(&world.faults, world.fence_us);
     world.runtime.ops->sleep_ns(world.runtime.self, us * 1000);
-    QUESTION("init", producer->init, producer, topic, timeout_ms, err);
+    QUESTION("init", transaction->init, producer, topic, timeout_ms, err);
 }
 
 static stele_status begin(stele_log_producer *producer, stele_error *err)
 {
-    AROUND("begin", producer->begin, producer, err);
+    AROUND("begin", transaction->begin, producer, err);
 }
 
 static stele_status send_offset(stele_log_producer *producer, const stele_log_group *group,
                                 stele_partition partition, int64_t offset, int timeout_ms,
                                 stele_error *err)
 {
-    QUESTION("send_offset", producer->send_offset, producer, group, partition, offset, timeout_ms,
-             err);
+    QUESTION("send_offset", transaction->send_offset, producer, group, partition, offset,
+             timeout_ms, err);
 }
 
 static stele_status commit(stele_log_producer *producer, int timeout_ms, stele_error *err)
 {
-    AROUND("commit", producer->commit, producer, timeout_ms, err);
+    AROUND("commit", transaction->commit, producer, timeout_ms, err);
 }
 
 static stele_status abort_transaction(stele_log_producer *producer, int timeout_ms,
                                       stele_error *err)
 {
-    AROUND("abort", producer->abort, producer, timeout_ms, err);
+    AROUND("abort", transaction->abort, producer, timeout_ms, err);
 }
 
 static stele_status reader_next(stele_log_reader *reader, int timeout_ms, stele_batch *out,
@@ -291,32 +291,32 @@ static stele_status reader_next(stele_log_reader *reader, int timeout_ms, stele_
 static stele_status topic_create(stele_log *log, const stele_log_topic_options *options,
                                  int timeout_ms, stele_error *err)
 {
-    QUESTION("topic_create", topic_create, log, options, timeout_ms, err);
+    QUESTION("topic_create", topic->create, log, options, timeout_ms, err);
 }
 
 static stele_status topic_describe(stele_log *log, const char *name, int timeout_ms,
                                    stele_log_topic *out, stele_error *err)
 {
-    QUESTION("topic_describe", topic_describe, log, name, timeout_ms, out, err);
+    QUESTION("topic_describe", topic->describe, log, name, timeout_ms, out, err);
 }
 
 static stele_status bounds(stele_log *log, stele_partition partition, stele_isolation isolation,
                            int timeout_ms, int64_t *start, int64_t *end, stele_error *err)
 {
-    QUESTION("bounds", bounds, log, partition, isolation, timeout_ms, start, end, err);
+    QUESTION("bounds", topic->bounds, log, partition, isolation, timeout_ms, start, end, err);
 }
 
 static stele_status group_offset(stele_log *log, const char *group, stele_partition partition,
                                  int timeout_ms, int64_t *out, stele_error *err)
 {
-    QUESTION("group_offset", group_offset, log, group, partition, timeout_ms, out, err);
+    QUESTION("group_offset", group->offset, log, group, partition, timeout_ms, out, err);
 }
 
 static stele_status member_open(stele_log *log, const stele_log_member_options *options,
                                 stele_log_member **out, stele_error *err)
 {
     look_for_ambush("member_open");
-    stele_status status = world.inner->member_open(log, options, out, err);
+    stele_status status = world.inner->member->open(log, options, out, err);
     if (status == STELE_OK) own((memory_member *)*out, NULL);
     return status;
 }
@@ -338,7 +338,7 @@ static stele_status producer_open(stele_log *log, const stele_log_producer_optio
                                   stele_log_producer **out, stele_error *err)
 {
     look_for_ambush("producer_open");
-    stele_status status = world.inner->producer_open(log, options, out, err);
+    stele_status status = world.inner->producer->open(log, options, out, err);
     if (status == STELE_OK) own(NULL, (memory_producer *)*out);
     return status;
 }
@@ -357,40 +357,53 @@ static void producer_abandon(stele_log_producer *producer)
     disown(producer);
 }
 
+static void stand_between_producers(void)
+{
+    stele_producer_ops *producers = &world.producer_ops;
+    *producers = *world.inner->producer;
+    producers->open = producer_open;
+    producers->put = put;
+    producers->poll = producer_poll;
+    producers->flush = flush;
+    producers->close = producer_close;
+    producers->abandon = producer_abandon;
+
+    stele_transaction_ops *transactions = &world.transaction_ops;
+    *transactions = *world.inner->transaction;
+    transactions->init = init;
+    transactions->begin = begin;
+    transactions->send_offset = send_offset;
+    transactions->commit = commit;
+    transactions->abort = abort_transaction;
+}
+
 void sim_stand_between(void)
 {
     world.inner = world.log->ops;
     world.reader_ops = *world.inner->reader;
     world.reader_ops.next = reader_next;
 
-    stele_member_ops *members = &world.member_ops;
-    *members = *world.inner->member;
-    members->poll = member_poll;
-    members->close = member_close;
+    world.member_ops = *world.inner->member;
+    world.member_ops.open = member_open;
+    world.member_ops.poll = member_poll;
+    world.member_ops.close = member_close;
 
-    stele_producer_ops *producers = &world.producer_ops;
-    *producers = *world.inner->producer;
-    producers->put = put;
-    producers->poll = producer_poll;
-    producers->flush = flush;
-    producers->init = init;
-    producers->begin = begin;
-    producers->send_offset = send_offset;
-    producers->commit = commit;
-    producers->abort = abort_transaction;
-    producers->close = producer_close;
-    producers->abandon = producer_abandon;
+    stand_between_producers();
 
-    stele_log_ops *ops = &world.ops;
-    *ops = *world.inner;
-    ops->reader = &world.reader_ops;
-    ops->member = members;
-    ops->producer = producers;
-    ops->topic_create = topic_create;
-    ops->topic_describe = topic_describe;
-    ops->bounds = bounds;
-    ops->group_offset = group_offset;
-    ops->member_open = member_open;
-    ops->producer_open = producer_open;
-    world.log->ops = ops;
+    world.group_ops = *world.inner->group;
+    world.group_ops.offset = group_offset;
+
+    world.topic_ops = *world.inner->topic;
+    world.topic_ops.create = topic_create;
+    world.topic_ops.describe = topic_describe;
+    world.topic_ops.bounds = bounds;
+
+    world.ops = *world.inner;
+    world.ops.reader = &world.reader_ops;
+    world.ops.member = &world.member_ops;
+    world.ops.producer = &world.producer_ops;
+    world.ops.transaction = &world.transaction_ops;
+    world.ops.group = &world.group_ops;
+    world.ops.topic = &world.topic_ops;
+    world.log->ops = &world.ops;
 }

@@ -110,6 +110,9 @@ typedef struct sim_world {
     stele_reader_ops reader_ops;
     stele_member_ops member_ops;
     stele_producer_ops producer_ops;
+    stele_transaction_ops transaction_ops;
+    stele_group_ops group_ops;
+    stele_topic_ops topic_ops;
     const stele_log_ops *inner;
     uint32_t lose_one_in;   /* answers; 0: none */
     int64_t moved_until_ns; /* coordinators answer nothing until then */

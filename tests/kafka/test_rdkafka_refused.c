@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * kafka/rdkafka_member.c and kafka/rdkafka_admin.c over librdkafka's mock cluster, which refuses
+ * kafka/rdkafka_member.c and kafka/rdkafka_group.c over librdkafka's mock cluster, which refuses
  * what it is told to: a member that the broker does not let in says why, until it is let in, and a
  * question for the offset of a group goes on while its coordinator is made or moves. */
 #include "kafka_test.h"

@@ -428,37 +428,38 @@ static void an_abort_that_would_take_a_commit_along_ends_the_writer(void **state
 
 static unsigned ends; /* that were asked for */
 static unsigned abandoned;
-static const stele_producer_ops *real_ops;
+static const stele_log_ops *real_ops;
 
 static stele_status counted_abort(stele_log_producer *producer, int timeout_ms, stele_error *err)
 {
     ends++;
-    return real_ops->abort(producer, timeout_ms, err);
+    return real_ops->transaction->abort(producer, timeout_ms, err);
 }
 
 static void counted_close(stele_log_producer *producer)
 {
     ends++;
-    real_ops->close(producer);
+    real_ops->producer->close(producer);
 }
 
 static void counted_abandon(stele_log_producer *producer)
 {
     abandoned++;
-    real_ops->abandon(producer);
+    real_ops->producer->abandon(producer);
 }
 
 static void an_abort_that_was_refused_is_not_made_by_closing_either(void **state)
 {
     stele_log *log = *state;
-    const stele_log_ops *log_ops = log->ops;
-    real_ops = log_ops->producer;
-    stele_producer_ops ops = *real_ops;
-    stele_log_ops with_ours = *log_ops;
-    with_ours.producer = &ops;
-    ops.abort = counted_abort;
-    ops.close = counted_close;
-    ops.abandon = counted_abandon;
+    real_ops = log->ops;
+    stele_producer_ops producer = *real_ops->producer;
+    stele_transaction_ops transaction = *real_ops->transaction;
+    stele_log_ops with_ours = *real_ops;
+    with_ours.producer = &producer;
+    with_ours.transaction = &transaction;
+    transaction.abort = counted_abort;
+    producer.close = counted_close;
+    producer.abandon = counted_abandon;
     log->ops = &with_ours;
     stele_fenced *fenced = opened(log);
     commit_without_markers(log, fenced, "1");
@@ -470,7 +471,7 @@ static void an_abort_that_was_refused_is_not_made_by_closing_either(void **state
 
     assert_int_equal(ends, 0);
     assert_int_equal(abandoned, 1);
-    log->ops = log_ops;
+    log->ops = real_ops;
 }
 
 static void a_commit_that_hangs_is_seen_with_the_next_one(void **state)

@@ -537,6 +537,7 @@ static void a_time_that_the_topic_does_not_take_is_refused_at_once(void **state)
 
 static stele_log_ops meddled; /* the log's own, with one of them replaced */
 static stele_reader_ops meddled_reader;
+static stele_topic_ops meddled_topic;
 static const stele_log_ops *real_ops;
 
 static void meddle_with(desk *own)
@@ -545,6 +546,8 @@ static void meddle_with(desk *own)
     meddled = *real_ops;
     meddled_reader = *real_ops->reader;
     meddled.reader = &meddled_reader;
+    meddled_topic = *real_ops->topic;
+    meddled.topic = &meddled_topic;
     own->log->ops = &meddled;
 }
 
@@ -556,7 +559,7 @@ static stele_status open_short_reader(stele_log *log, const stele_log_reader_opt
     stele_log_reader_options small = *options;
     small.batch_max = 10;
     batches_left = 2;
-    return real_ops->reader_open(log, &small, out, err);
+    return real_ops->reader->open(log, &small, out, err);
 }
 
 static stele_status next_within_time(stele_log_reader *reader, int timeout_ms, stele_batch *out,
@@ -592,7 +595,7 @@ static void reading_back_goes_on_where_the_last_attempt_ended(void **state)
     flush(own);
     put_foreign(own->log, 300);
     meddle_with(own);
-    meddled.reader_open = open_short_reader;
+    meddled_reader.open = open_short_reader;
     meddled_reader.next = next_within_time;
     stele_log_memory_fail_append(own->log, 3, STELE_LOG_MEMORY_DIES_AFTER);
 
@@ -609,7 +612,7 @@ static stele_status bounds_of_a_busy_topic(stele_log *log, stele_partition parti
                                            int64_t *start, int64_t *end, stele_error *err)
 {
     put_foreign(log, PARTITIONS);
-    return real_ops->bounds(log, partition, isolation, timeout_ms, start, end, err);
+    return real_ops->topic->bounds(log, partition, isolation, timeout_ms, start, end, err);
 }
 
 static void others_may_write_while_a_producer_is_replaced(void **state)
@@ -619,7 +622,7 @@ static void others_may_write_while_a_producer_is_replaced(void **state)
     publish_many(own, 0, 20);
     flush(own);
     meddle_with(own);
-    meddled.bounds = bounds_of_a_busy_topic;
+    meddled_topic.bounds = bounds_of_a_busy_topic;
     stele_log_memory_fail_append(own->log, 3, STELE_LOG_MEMORY_DIES_AFTER);
 
     publish_many(own, 20, 5);

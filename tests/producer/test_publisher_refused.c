@@ -105,8 +105,11 @@ static int desk_opened(void **state)
     stele_client_options options = {.overrides = overrides, .name = "desk"};
     MUST(stele_client_open(&options, &own->client, &err));
     static stele_log_ops ops;
+    static stele_topic_ops topics;
     ops = *stele_client_log(own->client)->ops;
-    ops.topic_setting = know_no_setting;
+    topics = *ops.topic;
+    topics.setting = know_no_setting;
+    ops.topic = &topics;
     stele_client_log(own->client)->ops = &ops;
     make_type(own);
     stele_publisher_options publishing = {

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: MIT
+ * Groups on Kafka, asked and set from outside: their offsets and who is in them. */
+#include <stdio.h>
+#include <time.h>
+
+#include "core/alloc.h"
+#include "core/deadline.h"
+#include "core/message.h"
+#include "kafka/rdkafka_admin.h"
+
+enum { UNSTABLE_PAUSE_MS = 20 }; /* between two looks at an offset in an open transaction */
+
+/* ---- offsets of groups ---- */
+
+/* The one partition of the one group that was asked for. */
+static rd_kafka_resp_err_t read_group_answer(const rd_kafka_group_result_t **groups, size_t count,
+                                             int64_t *offset)
+{
+    if (count != 1) return RD_KAFKA_RESP_ERR_UNKNOWN;
+    const rd_kafka_error_t *error = rd_kafka_group_result_error(groups[0]);
+    if (error != NULL) return rd_kafka_error_code(error);
+    const rd_kafka_topic_partition_list_t *list = rd_kafka_group_result_partitions(groups[0]);
+    if (list == NULL || list->cnt != 1) return RD_KAFKA_RESP_ERR_UNKNOWN;
+    *offset = list->elems[0].offset;
+    return list->elems[0].err;
+}
+
+/* Said while __consumer_offsets is made, loaded, or moves to another broker. */
+static bool coordinator_moves(rd_kafka_resp_err_t code)
+{
+    return code == RD_KAFKA_RESP_ERR_NOT_COORDINATOR ||
+           code == RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE ||
+           code == RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS;
+}
+
+static stele_status ask_group_offset(rdkafka_log *log, const char *group, stele_partition partition,
+                                     int timeout_ms, int64_t *offset, rd_kafka_resp_err_t *code,
+                                     stele_error *err)
+{
+    STELE_AUTO_VALUE(rdkafka_request) ask = {0};
+    rd_kafka_t *rk;
+    stele_status status = stele_rdkafka_group_admin(log, group, &rk, err);
+    if (status < 0) return status;
+    stele_rdkafka_request_prepare_with(rk, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS, timeout_ms,
+                                       &ask);
+    rd_kafka_error_t *error = rd_kafka_AdminOptions_set_require_stable_offsets(ask.options, 1);
+    if (error != NULL) return stele_rdkafka_fail_error(err, error, group);
+
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_list_add(list, partition.topic, partition.index);
+    rd_kafka_ListConsumerGroupOffsets_t *question =
+        rd_kafka_ListConsumerGroupOffsets_new(group, list);
+    rd_kafka_topic_partition_list_destroy(list);
+    rd_kafka_ListConsumerGroupOffsets(ask.rk, &question, 1, ask.options, ask.queue);
+    rd_kafka_ListConsumerGroupOffsets_destroy(question);
+    status = stele_rdkafka_request_await(log, &ask, timeout_ms, group, err);
+    *code = ask.answer != NULL ? rd_kafka_event_error(ask.answer) : RD_KAFKA_RESP_ERR__TIMED_OUT;
+    if (coordinator_moves(*code)) return STELE_OK;
+    if (status < 0) return status;
+
+    size_t count;
+    const rd_kafka_group_result_t **groups = rd_kafka_ListConsumerGroupOffsets_result_groups(
+        rd_kafka_event_ListConsumerGroupOffsets_result(ask.answer), &count);
+    *code = read_group_answer(groups, count, offset);
+    return STELE_OK;
+}
+
+static bool is_passing(rd_kafka_resp_err_t code)
+{
+    return code == RD_KAFKA_RESP_ERR_UNSTABLE_OFFSET_COMMIT || coordinator_moves(code);
+}
+
+static stele_status group_offset(stele_log *base, const char *group, stele_partition partition,
+                                 int timeout_ms, int64_t *out, stele_error *err)
+{
+    rdkafka_log *log = (rdkafka_log *)base;
+    stele_deadline deadline = stele_deadline_after(stele_clock_system(), timeout_ms);
+    rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
+    int64_t offset = STELE_OFFSET_NONE;
+    /* As the last answer had it; the deadline may cut the next question off. */
+    bool again = false;
+    do {
+        if (again) nanosleep(&(struct timespec){.tv_nsec = UNSTABLE_PAUSE_MS * 1000000L}, NULL);
+        int left_ms = stele_deadline_remaining_ms(deadline, 1 << 30);
+        rd_kafka_resp_err_t said = RD_KAFKA_RESP_ERR_NO_ERROR;
+        stele_status status = ask_group_offset(log, group, partition, left_ms, &offset, &said, err);
+        if (status < 0 && !again) return status;
+        if (status == STELE_OK) code = said;
+        again = is_passing(code);
+    } while (again && !stele_deadline_passed(deadline));
+
+    if (code == RD_KAFKA_RESP_ERR_UNSTABLE_OFFSET_COMMIT)
+        return stele_log_fail_pending(err, group, partition);
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        char what[200];
+        stele_message_format(what, sizeof what, "offset of group %s in %s/%d", group,
+                             partition.topic, (int)partition.index);
+        return stele_rdkafka_fail_question(err, log, code, NULL, what);
+    }
+    *out = offset < 0 ? STELE_OFFSET_NONE : offset;
+    return STELE_OK;
+}
+
+static stele_status group_offset_set(stele_log *base, const char *group, stele_partition partition,
+                                     int64_t offset, int timeout_ms, stele_error *err)
+{
+    rdkafka_log *log = (rdkafka_log *)base;
+    char what[200];
+    stele_message_format(what, sizeof what, "setting the offset of group %s in %s/%d", group,
+                         partition.topic, (int)partition.index);
+    STELE_AUTO_VALUE(rdkafka_request) ask = {0};
+    stele_status status = stele_rdkafka_request_prepare(
+        log, RD_KAFKA_ADMIN_OP_ALTERCONSUMERGROUPOFFSETS, timeout_ms, &ask, err);
+    if (status < 0) return status;
+
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_list_add(list, partition.topic, partition.index)->offset = offset;
+    rd_kafka_AlterConsumerGroupOffsets_t *order =
+        rd_kafka_AlterConsumerGroupOffsets_new(group, list);
+    rd_kafka_topic_partition_list_destroy(list);
+    rd_kafka_AlterConsumerGroupOffsets(ask.rk, &order, 1, ask.options, ask.queue);
+    rd_kafka_AlterConsumerGroupOffsets_destroy(order);
+    if ((status = stele_rdkafka_request_await(log, &ask, timeout_ms, what, err)) < 0) return status;
+
+    size_t count;
+    const rd_kafka_group_result_t **groups = rd_kafka_AlterConsumerGroupOffsets_result_groups(
+        rd_kafka_event_AlterConsumerGroupOffsets_result(ask.answer), &count);
+    rd_kafka_resp_err_t code = read_group_answer(groups, count, &offset);
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return STELE_OK;
+    /* What the broker says to somebody who is no member of a group that has members. */
+    if (code == RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID)
+        return stele_fail_cause(err, STELE_E_CONFLICT, STELE_NEXT_STOP, (int)code,
+                                "%s: the group has members; stop them first", what);
+    return stele_rdkafka_fail_question(err, log, code, NULL, what);
+}
+
+/* ---- members of groups ---- */
+
+static void tell_member(const rd_kafka_MemberDescription_t *described,
+                        void (*each)(void *, const stele_log_group_member *), void *context)
+{
+    const rd_kafka_MemberAssignment_t *assignment =
+        rd_kafka_MemberDescription_assignment(described);
+    const rd_kafka_topic_partition_list_t *list =
+        assignment == NULL ? NULL : rd_kafka_MemberAssignment_partitions(assignment);
+    size_t count = list == NULL ? 0 : (size_t)list->cnt;
+    stele_partition *partitions = stele_alloc_array(count + 1, sizeof *partitions);
+    for (size_t i = 0; i < count; i++)
+        partitions[i] = (stele_partition){list->elems[i].topic, list->elems[i].partition};
+    stele_log_group_member member = {.client = rd_kafka_MemberDescription_client_id(described),
+                                     .host = rd_kafka_MemberDescription_host(described),
+                                     .partitions = partitions,
+                                     .partition_count = count};
+    each(context, &member);
+    free(partitions);
+}
+
+static stele_status group_describe(stele_log *base, const char *group, int timeout_ms,
+                                   void (*each)(void *, const stele_log_group_member *),
+                                   void *context, stele_error *err)
+{
+    rdkafka_log *log = (rdkafka_log *)base;
+    char what[200];
+    snprintf(what, sizeof what, "members of group %s", group);
+    STELE_AUTO_VALUE(rdkafka_request) ask = {0};
+    stele_status status = stele_rdkafka_request_prepare(
+        log, RD_KAFKA_ADMIN_OP_DESCRIBECONSUMERGROUPS, timeout_ms, &ask, err);
+    if (status < 0) return status;
+    rd_kafka_DescribeConsumerGroups(ask.rk, &group, 1, ask.options, ask.queue);
+    if ((status = stele_rdkafka_request_await(log, &ask, timeout_ms, what, err)) < 0) return status;
+
+    size_t count;
+    const rd_kafka_ConsumerGroupDescription_t **groups =
+        rd_kafka_DescribeConsumerGroups_result_groups(
+            rd_kafka_event_DescribeConsumerGroups_result(ask.answer), &count);
+    const rd_kafka_error_t *error =
+        count == 1 ? rd_kafka_ConsumerGroupDescription_error(groups[0]) : NULL;
+    rd_kafka_resp_err_t code =
+        error == NULL ? RD_KAFKA_RESP_ERR_NO_ERROR : rd_kafka_error_code(error);
+    if (count != 1) code = RD_KAFKA_RESP_ERR_UNKNOWN;
+    if (code == RD_KAFKA_RESP_ERR_GROUP_ID_NOT_FOUND) return STELE_OK;
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
+        return stele_rdkafka_fail_question(
+            err, log, code, error == NULL ? NULL : rd_kafka_error_string(error), what);
+    size_t members = rd_kafka_ConsumerGroupDescription_member_count(groups[0]);
+    for (size_t i = 0; i < members; i++)
+        tell_member(rd_kafka_ConsumerGroupDescription_member(groups[0], i), each, context);
+    return STELE_OK;
+}
+
+const stele_group_ops stele_rdkafka_group_ops = {
+    .offset = group_offset,
+    .offset_set = group_offset_set,
+    .describe = group_describe,
+};
