@@ -1,332 +1,95 @@
 /* SPDX-License-Identifier: MIT
- * The coordinator of groups in memory: generations, the two assignors, lost members, offsets. It
- * follows Kafka's classic protocol: a rebalance ends when every member has joined again; under the
- * cooperative one a partition that moves is first given back, then given away in the generation
- * after. */
-#include "kafka/memory_state.h"
+ * Groups in memory, asked and set from outside: their offsets and who is in them. */
+#include "kafka/memory_broker.h"
 
-#include <string.h>
+#include <stdlib.h>
 
 #include "core/alloc.h"
+#include "kafka/memory_ops.h"
 
-/* ---- sets of partitions ---- */
+/* Nothing is told while the monitor is held. */
+typedef struct described {
+    char *client;
+    memory_partitions owned;
+} described;
 
-static bool is_same(stele_partition a, stele_partition b)
+static size_t copy_members(const memory_group *group, described **out)
 {
-    return a.index == b.index && strcmp(a.topic, b.topic) == 0;
-}
-
-bool stele_memory_partitions_has(const memory_partitions *set, stele_partition partition)
-{
-    for (size_t i = 0; i < set->count; i++)
-        if (is_same(set->items[i], partition)) return true;
-    return false;
-}
-
-void stele_memory_partitions_add(memory_partitions *set, stele_partition partition)
-{
-    if (stele_memory_partitions_has(set, partition)) return;
-    set->items = stele_realloc_array(set->items, set->count + 1, sizeof *set->items);
-    set->items[set->count++] = (stele_partition){stele_strdup(partition.topic), partition.index};
-}
-
-static void free_name(stele_partition partition)
-{
-    free((char *)(uintptr_t)partition.topic);
-}
-
-void stele_memory_partitions_remove(memory_partitions *set, stele_partition partition)
-{
-    for (size_t i = 0; i < set->count; i++) {
-        if (!is_same(set->items[i], partition)) continue;
-        free_name(set->items[i]);
-        set->count--;
-        memmove(&set->items[i], &set->items[i + 1], (set->count - i) * sizeof *set->items);
-        return;
-    }
-}
-
-void stele_memory_partitions_clear(memory_partitions *set)
-{
-    for (size_t i = 0; i < set->count; i++)
-        free_name(set->items[i]);
-    free(set->items);
-    *set = (memory_partitions){0};
-}
-
-/* ---- groups ---- */
-
-memory_group *stele_memory_group(memory_log *log, const char *name)
-{
-    for (memory_group *it = log->groups; it != NULL; it = it->next)
-        if (strcmp(it->name, name) == 0) return it;
-    memory_group *made = stele_alloc(sizeof *made);
-    made->name = stele_strdup(name);
-    made->next = log->groups;
-    log->groups = made;
-    return made;
-}
-
-void stele_memory_group_free(memory_group *group)
-{
-    for (size_t i = 0; i < group->offset_count; i++)
-        free(group->offsets[i].topic);
-    free(group->offsets);
-    free(group->name);
-    free(group);
-}
-
-bool stele_memory_subscribes(const memory_member *member, const char *topic)
-{
-    for (size_t i = 0; i < member->topic_count; i++)
-        if (strcmp(member->topics[i], topic) == 0) return true;
-    return false;
-}
-
-/* ---- assignors ---- */
-
-static memory_member *find_owner(const memory_group *group, stele_partition partition)
-{
-    for (memory_member *it = group->members; it != NULL; it = it->next)
-        if (stele_memory_partitions_has(&it->owned, partition)) return it;
-    return NULL;
-}
-
-/* Each topic by itself: the members in the order of their ids, the first ones get one more. */
-static void assign_range(memory_group *group, const memory_topic *topic)
-{
-    int32_t readers = 0;
+    size_t count = 0;
     for (const memory_member *it = group->members; it != NULL; it = it->next)
-        if (stele_memory_subscribes(it, topic->name)) readers++;
-
-    int32_t next = 0;
-    for (memory_member *it = group->members; it != NULL; it = it->next) {
-        if (!stele_memory_subscribes(it, topic->name)) continue;
-        int32_t left = topic->partition_count - next;
-        int32_t share = left / readers + (left % readers != 0);
-        readers--;
-        for (; share > 0; share--, next++)
-            stele_memory_partitions_add(&it->target, (stele_partition){topic->name, next});
+        count++;
+    *out = stele_alloc_array(count + 1, sizeof **out);
+    size_t i = 0;
+    for (const memory_member *it = group->members; it != NULL; it = it->next, i++) {
+        (*out)[i].client = stele_strdup(it->client);
+        for (size_t n = 0; n < it->target.count; n++)
+            stele_memory_partitions_add(&(*out)[i].owned, it->target.items[n]);
     }
+    return count;
 }
 
-/* The reader of `topic` with the fewest partitions. */
-static memory_member *find_poorest(const memory_group *group, const char *topic)
+static stele_status group_describe(stele_log *base, const char *name, int timeout_ms,
+                                   void (*each)(void *, const stele_log_group_member *),
+                                   void *context, stele_error *err)
 {
-    memory_member *poorest = NULL;
-    for (memory_member *it = group->members; it != NULL; it = it->next)
-        if (stele_memory_subscribes(it, topic) &&
-            (poorest == NULL || it->target.count < poorest->target.count))
-            poorest = it;
-    return poorest;
-}
-
-/* What stands stays; what is free goes to whoever has the fewest. */
-static void assign_sticky(memory_group *group, const memory_topic *topic)
-{
-    for (int32_t i = 0; i < topic->partition_count; i++) {
-        stele_partition partition = {topic->name, i};
-        memory_member *owner = find_owner(group, partition);
-        if (owner != NULL && stele_memory_subscribes(owner, topic->name))
-            stele_memory_partitions_add(&owner->target, partition);
+    memory_log *log = (memory_log *)base;
+    described *members = NULL;
+    size_t count = 0;
+    stele_memory_enter(log);
+    stele_status status = stele_memory_await_up(log, stele_memory_deadline(log, timeout_ms), err);
+    if (status == STELE_OK) count = copy_members(stele_memory_group(log, name), &members);
+    stele_memory_exit(log);
+    for (size_t i = 0; i < count; i++) {
+        stele_log_group_member member = {.client = members[i].client,
+                                         .host = "memory",
+                                         .partitions = members[i].owned.items,
+                                         .partition_count = members[i].owned.count};
+        each(context, &member);
+        stele_memory_partitions_clear(&members[i].owned);
+        free(members[i].client);
     }
-    for (int32_t i = 0; i < topic->partition_count; i++) {
-        stele_partition partition = {topic->name, i};
-        if (find_owner(group, partition) != NULL) continue;
-        memory_member *poorest = find_poorest(group, topic->name);
-        if (poorest != NULL) stele_memory_partitions_add(&poorest->target, partition);
-    }
-}
-
-/* Move one partition from a member to one that has at least two fewer. The last is taken, as what
- * was added last. */
-static bool move_one(memory_group *group, memory_member *rich)
-{
-    for (size_t i = rich->target.count; i-- > 0;) {
-        memory_member *poorest = find_poorest(group, rich->target.items[i].topic);
-        if (poorest->target.count + 1 >= rich->target.count) continue;
-        stele_memory_partitions_add(&poorest->target, rich->target.items[i]);
-        stele_memory_partitions_remove(&rich->target, rich->target.items[i]);
-        return true;
-    }
-    return false;
-}
-
-static void balance(memory_group *group)
-{
-    bool moved = true;
-    while (moved) {
-        moved = false;
-        for (memory_member *it = group->members; it != NULL; it = it->next)
-            while (move_one(group, it))
-                moved = true;
-    }
-}
-
-/* What somebody else still owns is given away only once it was given back. */
-static void withhold_owned(memory_group *group)
-{
-    for (memory_member *it = group->members; it != NULL; it = it->next) {
-        for (size_t i = it->target.count; i-- > 0;) {
-            memory_member *owner = find_owner(group, it->target.items[i]);
-            if (owner != NULL && owner != it)
-                stele_memory_partitions_remove(&it->target, it->target.items[i]);
-        }
-    }
-}
-
-static void assign(memory_log *log, memory_group *group)
-{
-    bool eager = group->members->eager;
-    for (memory_member *it = group->members; it != NULL; it = it->next)
-        stele_memory_partitions_clear(&it->target);
-    for (const memory_topic *it = log->topics; it != NULL; it = it->next) {
-        if (eager)
-            assign_range(group, it);
-        else
-            assign_sticky(group, it);
-    }
-    if (eager) return;
-    balance(group);
-    withhold_owned(group);
-}
-
-/* ---- rebalances ---- */
-
-static void begin_rebalance(memory_log *log, memory_group *group)
-{
-    if (group->rebalancing || group->members == NULL) return;
-    group->rebalancing = true;
-    for (memory_member *it = group->members; it != NULL; it = it->next)
-        it->joined = false;
-    stele_memory_changed(log);
-}
-
-static void end_rebalance_if_all_joined(memory_log *log, memory_group *group)
-{
-    if (!group->rebalancing) return;
-    for (const memory_member *it = group->members; it != NULL; it = it->next)
-        if (!it->joined) return;
-    group->rebalancing = false;
-    group->generation++;
-    if (group->members != NULL) assign(log, group);
-    stele_memory_changed(log);
-}
-
-static void add_member(memory_group *group, memory_member *member)
-{
-    memory_member **at = &group->members;
-    while (*at != NULL)
-        at = &(*at)->next;
-    *at = member;
-    member->next = NULL;
-}
-
-void stele_memory_join(memory_member *member)
-{
-    memory_group *group = member->group;
-    if (member->id == 0) {
-        if (group->members != NULL && group->members->eager != member->eager) return;
-        member->id = ++member->log->last_member;
-        add_member(group, member);
-    }
-    begin_rebalance(member->log, group);
-    member->joined = true;
-    end_rebalance_if_all_joined(member->log, group);
-}
-
-void stele_memory_leave(memory_member *member)
-{
-    memory_group *group = member->group;
-    if (member->id == 0) return;
-    memory_member **at = &group->members;
-    while (*at != member)
-        at = &(*at)->next;
-    *at = member->next;
-    member->id = 0;
-    begin_rebalance(member->log, group);
-    end_rebalance_if_all_joined(member->log, group);
-}
-
-void stele_memory_expire_members(memory_log *log)
-{
-    int64_t now_ns = stele_memory_now_ns(log);
-    for (memory_group *group = log->groups; group != NULL; group = group->next) {
-        memory_member *next;
-        for (memory_member *it = group->members; it != NULL; it = next) {
-            next = it->next;
-            bool is_fresh = (now_ns - it->seen_ns) / 1000000 < it->session_timeout_ms;
-            if (it->polled || is_fresh) continue;
-            it->lost = true;
-            stele_memory_leave(it);
-        }
-    }
-}
-
-void stele_memory_forgive_members(memory_log *log)
-{
-    int64_t now_ns = stele_memory_now_ns(log);
-    for (memory_group *group = log->groups; group != NULL; group = group->next)
-        for (memory_member *it = group->members; it != NULL; it = it->next)
-            it->seen_ns = now_ns;
-}
-
-void stele_memory_rebalance_readers(memory_log *log, const char *topic)
-{
-    for (memory_group *group = log->groups; group != NULL; group = group->next) {
-        bool reads = false;
-        for (memory_member *it = group->members; it != NULL; it = it->next)
-            reads = reads || stele_memory_subscribes(it, topic);
-        if (reads) begin_rebalance(log, group);
-    }
+    free(members);
+    return status;
 }
 
 /* ---- offsets ---- */
 
-stele_status stele_memory_check_captured(memory_log *log, const memory_captured *captured,
-                                         stele_error *err)
+static stele_status group_offset(stele_log *base, const char *name, stele_partition partition,
+                                 int timeout_ms, int64_t *out, stele_error *err)
 {
-    /* As Kafka: metadata of nobody is let through in a transaction. It fences nothing. */
-    if (captured->generation < 0 && captured->member == 0) return STELE_OK;
-
-    const memory_group *group = stele_memory_group(log, captured->group);
-    const memory_member *it = group->members;
-    while (it != NULL && it->id != captured->member)
-        it = it->next;
-    if (it == NULL)
-        return stele_fail(err, STELE_E_NOT_OWNER, STELE_NEXT_ABORT,
-                          "group %s no longer knows this member", captured->group);
-    if (captured->generation != group->generation)
-        return stele_fail(err, STELE_E_NOT_OWNER, STELE_NEXT_ABORT,
-                          "group %s is in generation %d, these offsets are of generation %d",
-                          captured->group, (int)group->generation, (int)captured->generation);
-    return STELE_OK;
+    memory_log *log = (memory_log *)base;
+    stele_deadline deadline = stele_memory_deadline(log, timeout_ms);
+    stele_memory_enter(log);
+    stele_status status = stele_memory_await_up(log, deadline, err);
+    memory_group *group = stele_memory_group(log, name);
+    while (status == STELE_OK && stele_memory_is_pending(log, group, partition))
+        if (!stele_memory_wait(log, deadline))
+            status = stele_log_fail_pending(err, name, partition);
+    if (status == STELE_OK) *out = stele_memory_find_offset(group, partition);
+    stele_memory_exit(log);
+    return status;
 }
 
-void stele_memory_set_offset(memory_group *group, stele_partition partition, int64_t offset)
+static stele_status group_offset_set(stele_log *base, const char *name, stele_partition partition,
+                                     int64_t offset, int timeout_ms, stele_error *err)
 {
-    for (size_t i = 0; i < group->offset_count; i++) {
-        memory_offset *each = &group->offsets[i];
-        if (!is_same((stele_partition){each->topic, each->index}, partition)) continue;
-        each->offset = offset;
-        return;
-    }
-    group->offsets =
-        stele_realloc_array(group->offsets, group->offset_count + 1, sizeof *group->offsets);
-    group->offsets[group->offset_count++] =
-        (memory_offset){stele_strdup(partition.topic), partition.index, offset};
+    memory_log *log = (memory_log *)base;
+    stele_memory_enter(log);
+    stele_status status = stele_memory_await_up(log, stele_memory_deadline(log, timeout_ms), err);
+    memory_group *group = stele_memory_group(log, name);
+    if (status == STELE_OK && group->members != NULL)
+        status = stele_fail(err, STELE_E_CONFLICT, STELE_NEXT_STOP,
+                            "group %s has members: stop them before its offsets are set", name);
+    else if (status == STELE_OK && stele_memory_find_partition(log, partition) == NULL)
+        status = stele_fail(err, STELE_E_NOT_FOUND, STELE_NEXT_STOP, "there is no partition %s/%d",
+                            partition.topic, (int)partition.index);
+    if (status == STELE_OK) stele_memory_set_offset(group, partition, offset);
+    stele_memory_exit(log);
+    return status;
 }
 
-void stele_memory_forget_offsets(memory_log *log, const char *topic)
-{
-    for (memory_group *group = log->groups; group != NULL; group = group->next) {
-        size_t kept = 0;
-        for (size_t i = 0; i < group->offset_count; i++) {
-            if (strcmp(group->offsets[i].topic, topic) == 0)
-                free(group->offsets[i].topic);
-            else
-                group->offsets[kept++] = group->offsets[i];
-        }
-        group->offset_count = kept;
-    }
-}
+const stele_group_ops stele_memory_group_ops = {
+    .offset = group_offset,
+    .offset_set = group_offset_set,
+    .describe = group_describe,
+};

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT
- * The log in memory itself: its lock, its waits, its broker that can be away. */
-#include "kafka/memory_state.h"
+ * The log in memory itself: made and released, a broker that is away, and faults to order. */
+#include "kafka/memory_broker.h"
+
+#include <stdlib.h>
 
 #include "core/alloc.h"
+#include "kafka/memory_ops.h"
+#include "kafka/memory_producer.h"
 
-enum {
-    MESSAGE_MAX = 1000000, /* librdkafka's message.max.bytes */
-    LOOK_MS = 20           /* a wait looks that often what time has done */
-};
+enum { MESSAGE_MAX = 1000000 }; /* librdkafka's message.max.bytes */
 
 static const stele_log_ops ops;
 
@@ -51,60 +52,6 @@ static void log_free(stele_log *base)
     free(log);
 }
 
-/* ---- lock and time ---- */
-
-int64_t stele_memory_now_ns(const memory_log *log)
-{
-    return stele_clock_monotonic_ns(stele_log_clock(&log->base));
-}
-
-int64_t stele_memory_now_ms(const memory_log *log)
-{
-    return stele_clock_now_ms(stele_log_clock(&log->base));
-}
-
-/* A broker that is away gives nobody up. */
-static void expire(memory_log *log)
-{
-    if (!log->up) return;
-    stele_memory_expire_members(log);
-    stele_memory_expire_transactions(log);
-}
-
-void stele_memory_enter(memory_log *log)
-{
-    stele_monitor_lock(&log->monitor);
-    expire(log);
-}
-
-void stele_memory_exit(memory_log *log)
-{
-    stele_monitor_unlock(&log->monitor);
-}
-
-stele_deadline stele_memory_deadline(const memory_log *log, int timeout_ms)
-{
-    return stele_deadline_after(stele_log_clock(&log->base), timeout_ms);
-}
-
-bool stele_memory_wait(memory_log *log, stele_deadline deadline)
-{
-    int wait_ms = stele_deadline_remaining_ms(deadline, LOOK_MS);
-    if (wait_ms == 0) return false;
-    stele_monitor_wait(&log->monitor, stele_memory_deadline(log, wait_ms));
-    expire(log);
-    return true;
-}
-
-stele_status stele_memory_await_up(memory_log *log, stele_deadline deadline, stele_error *err)
-{
-    while (!log->up)
-        if (!stele_memory_wait(log, deadline))
-            return stele_fail(err, STELE_E_UNAVAILABLE, STELE_NEXT_RETRY,
-                              "the log in memory plays a broker that is away");
-    return STELE_OK;
-}
-
 /* ---- the broker ---- */
 
 static bool is_up(stele_log *base)
@@ -129,7 +76,7 @@ void stele_log_memory_set_up(stele_log *base, bool up)
     stele_monitor_lock(&log->monitor);
     if (up && !log->up) stele_memory_forgive_members(log);
     log->up = up;
-    expire(log);
+    stele_memory_expire(log);
     for (memory_producer *it = log->producers; it != NULL; it = it->next)
         stele_memory_send_queued(it);
     stele_memory_changed(log);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT
  * A member's side of a group in memory: it learns in its polls what the coordinator has decided.
- * Also the questions and orders about a group's offsets. */
-#include "kafka/memory_state.h"
+ * It calls its owner without the monitor. */
+#include "kafka/memory_broker.h"
 
-#include <string.h>
+#include <stdlib.h>
 
 #include "core/alloc.h"
+#include "kafka/memory_ops.h"
 
 enum { SESSION_MS = 6000 };
 
@@ -196,53 +197,6 @@ static void captured_free(stele_log_group *base)
     free(captured);
 }
 
-/* ---- the group, from outside ---- */
-
-/* Nothing is told while the monitor is held. */
-typedef struct described {
-    char *client;
-    memory_partitions owned;
-} described;
-
-static size_t copy_members(const memory_group *group, described **out)
-{
-    size_t count = 0;
-    for (const memory_member *it = group->members; it != NULL; it = it->next)
-        count++;
-    *out = stele_alloc_array(count + 1, sizeof **out);
-    size_t i = 0;
-    for (const memory_member *it = group->members; it != NULL; it = it->next, i++) {
-        (*out)[i].client = stele_strdup(it->client);
-        for (size_t n = 0; n < it->target.count; n++)
-            stele_memory_partitions_add(&(*out)[i].owned, it->target.items[n]);
-    }
-    return count;
-}
-
-static stele_status group_describe(stele_log *base, const char *name, int timeout_ms,
-                                   void (*each)(void *, const stele_log_group_member *),
-                                   void *context, stele_error *err)
-{
-    memory_log *log = (memory_log *)base;
-    described *members = NULL;
-    size_t count = 0;
-    stele_memory_enter(log);
-    stele_status status = stele_memory_await_up(log, stele_memory_deadline(log, timeout_ms), err);
-    if (status == STELE_OK) count = copy_members(stele_memory_group(log, name), &members);
-    stele_memory_exit(log);
-    for (size_t i = 0; i < count; i++) {
-        stele_log_group_member member = {.client = members[i].client,
-                                         .host = "memory",
-                                         .partitions = members[i].owned.items,
-                                         .partition_count = members[i].owned.count};
-        each(context, &member);
-        stele_memory_partitions_clear(&members[i].owned);
-        free(members[i].client);
-    }
-    free(members);
-    return status;
-}
-
 /* ---- offsets ---- */
 
 static stele_status member_commit(stele_log_member *base, stele_partition partition, int64_t offset,
@@ -258,50 +212,6 @@ static stele_status member_commit(stele_log_member *base, stele_partition partit
     return is_owner ? STELE_OK : stele_log_fail_not_owner(err, partition);
 }
 
-static int64_t find_offset(const memory_group *group, stele_partition partition)
-{
-    for (size_t i = 0; i < group->offset_count; i++) {
-        const memory_offset *each = &group->offsets[i];
-        if (each->index == partition.index && strcmp(each->topic, partition.topic) == 0)
-            return each->offset;
-    }
-    return STELE_OFFSET_NONE;
-}
-
-static stele_status group_offset(stele_log *base, const char *name, stele_partition partition,
-                                 int timeout_ms, int64_t *out, stele_error *err)
-{
-    memory_log *log = (memory_log *)base;
-    stele_deadline deadline = stele_memory_deadline(log, timeout_ms);
-    stele_memory_enter(log);
-    stele_status status = stele_memory_await_up(log, deadline, err);
-    memory_group *group = stele_memory_group(log, name);
-    while (status == STELE_OK && stele_memory_is_pending(log, group, partition))
-        if (!stele_memory_wait(log, deadline))
-            status = stele_log_fail_pending(err, name, partition);
-    if (status == STELE_OK) *out = find_offset(group, partition);
-    stele_memory_exit(log);
-    return status;
-}
-
-static stele_status group_offset_set(stele_log *base, const char *name, stele_partition partition,
-                                     int64_t offset, int timeout_ms, stele_error *err)
-{
-    memory_log *log = (memory_log *)base;
-    stele_memory_enter(log);
-    stele_status status = stele_memory_await_up(log, stele_memory_deadline(log, timeout_ms), err);
-    memory_group *group = stele_memory_group(log, name);
-    if (status == STELE_OK && group->members != NULL)
-        status = stele_fail(err, STELE_E_CONFLICT, STELE_NEXT_STOP,
-                            "group %s has members: stop them before its offsets are set", name);
-    else if (status == STELE_OK && stele_memory_find_partition(log, partition) == NULL)
-        status = stele_fail(err, STELE_E_NOT_FOUND, STELE_NEXT_STOP, "there is no partition %s/%d",
-                            partition.topic, (int)partition.index);
-    if (status == STELE_OK) stele_memory_set_offset(group, partition, offset);
-    stele_memory_exit(log);
-    return status;
-}
-
 const stele_member_ops stele_memory_member_ops = {
     .open = member_open,
     .close = member_close,
@@ -310,10 +220,4 @@ const stele_member_ops stele_memory_member_ops = {
     .commit = member_commit,
     .group = member_group,
     .group_free = captured_free,
-};
-
-const stele_group_ops stele_memory_group_ops = {
-    .offset = group_offset,
-    .offset_set = group_offset_set,
-    .describe = group_describe,
 };

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT
  * Producers of the log in memory: what they queue, what of it gets into the log, and what the owner
  * hears of it. Transactions are in memory_transaction.c. */
-#include "kafka/memory_state.h"
+#include "kafka/memory_producer.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/alloc.h"
+#include "kafka/memory_ops.h"
 #include "kafka/partitioner.h"
 
 enum {
@@ -22,17 +24,6 @@ static int64_t delivery_ms(const stele_log_producer_options *options, int transa
     int64_t asked = options->delivery_timeout_ms == 0 ? DELIVERY_MS : options->delivery_timeout_ms;
     bool is_less = options->transactional_id != NULL && transaction_ms < asked;
     return is_less ? transaction_ms : asked;
-}
-
-static memory_transactional *find_transactional(memory_log *log, const char *id)
-{
-    for (memory_transactional *it = log->transactionals; it != NULL; it = it->next)
-        if (strcmp(it->id, id) == 0) return it;
-    memory_transactional *made = stele_alloc(sizeof *made);
-    made->id = stele_strdup(id);
-    made->next = log->transactionals;
-    log->transactionals = made;
-    return made;
 }
 
 static stele_status producer_open(stele_log *base, const stele_log_producer_options *options,
@@ -55,7 +46,7 @@ static stele_status producer_open(stele_log *base, const stele_log_producer_opti
 
     stele_memory_enter(log);
     if (options->transactional_id != NULL)
-        self->transactional = find_transactional(log, options->transactional_id);
+        self->transactional = stele_memory_transactional(log, options->transactional_id);
     self->next = log->producers;
     log->producers = self;
     stele_memory_exit(log);

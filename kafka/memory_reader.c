@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT
  * Reading the log in memory. A batch is a copy, so that a view that outlives its batch is a use
  * after free that a sanitizer sees. */
-#include "kafka/memory_state.h"
+#include "kafka/memory_broker.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/alloc.h"
+#include "kafka/memory_ops.h"
 
 enum { BATCH_DEFAULT = 1024 };
 

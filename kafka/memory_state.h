@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * The inside of the log in memory: what its files share. One monitor guards all of it; functions
- * are called with the monitor held unless they say otherwise. */
+ * The log in memory as data: what its broker and its operations work on, and what only touches the
+ * data. One monitor guards all of it; functions are called with the monitor held unless they say
+ * otherwise. */
 #ifndef STELE_KAFKA_MEMORY_STATE_H
 #define STELE_KAFKA_MEMORY_STATE_H
 
@@ -70,7 +71,7 @@ void stele_memory_compact_partition(memory_partition *partition, int64_t now_ms,
                                     int64_t retention_ms);
 void stele_memory_partition_clear(memory_partition *partition);
 
-/* ---- topics (memory_topic.c) ---- */
+/* ---- topics ---- */
 
 typedef struct memory_setting {
     char *name;
@@ -98,10 +99,9 @@ memory_partition *stele_memory_find_partition(const memory_log *log, stele_parti
 /** What a topic says to a setting: its own value or Kafka's default; NULL: no such setting. */
 const char *stele_memory_setting(const memory_topic *topic, const char *name);
 
-stele_status stele_memory_fail_no_topic(stele_error *err, const char *name);
 void stele_memory_topic_free(memory_topic *topic);
 
-/* ---- groups (memory_group.c) ---- */
+/* ---- groups ---- */
 
 /** A set of partitions; owns the names. */
 typedef struct memory_partitions {
@@ -162,24 +162,6 @@ typedef struct memory_member {
 memory_group *stele_memory_group(memory_log *log, const char *name);
 void stele_memory_group_free(memory_group *group);
 
-/** Is `topic` one that the member reads? */
-bool stele_memory_subscribes(const memory_member *member, const char *topic);
-
-/** Join, or join again, with what it owns. A group of the other protocol lets nobody in. */
-void stele_memory_join(memory_member *member);
-
-/** Take a member out of its group; the others rebalance. */
-void stele_memory_leave(memory_member *member);
-
-/** Members that were not polled for too long are lost; the others rebalance. */
-void stele_memory_expire_members(memory_log *log);
-
-/** The broker was away: nobody is blamed for the silence. */
-void stele_memory_forgive_members(memory_log *log);
-
-/** Topics came, went or grew: groups that read `topic` rebalance. */
-void stele_memory_rebalance_readers(memory_log *log, const char *topic);
-
 /** Group metadata as it was captured. */
 typedef struct memory_captured {
     stele_log_group base;
@@ -188,14 +170,14 @@ typedef struct memory_captured {
     int32_t generation; /* -1: was in no generation */
 } memory_captured;
 
-/** May offsets be committed with this metadata now? (GroupCoordinator's validateOffsetCommit.) */
-stele_status stele_memory_check_captured(memory_log *log, const memory_captured *captured,
-                                         stele_error *err);
-
 void stele_memory_set_offset(memory_group *group, stele_partition partition, int64_t offset);
+
+/** STELE_OFFSET_NONE if there is none. */
+int64_t stele_memory_find_offset(const memory_group *group, stele_partition partition);
+
 void stele_memory_forget_offsets(memory_log *log, const char *topic);
 
-/* ---- transactions (memory_transaction.c) ---- */
+/* ---- transactional ids ---- */
 
 /** An offset in a transaction. */
 typedef struct memory_pending {
@@ -220,93 +202,20 @@ typedef struct memory_transactional {
     size_t pending_count;
 } memory_transactional;
 
-/** Begin a transaction at the coordinator if none is open. @return its number */
-int64_t stele_memory_open(memory_log *log, memory_transactional *transactional);
-
-/** End the open transaction, if there is one: markers, and offsets if it is committed. */
-void stele_memory_end_transaction(memory_log *log, memory_transactional *transactional,
-                                  bool committed);
-
-/** Transactions open for too long are aborted and their holders fenced. */
-void stele_memory_expire_transactions(memory_log *log);
-
 /** Has an open transaction an offset of this group in this partition? */
 bool stele_memory_is_pending(const memory_log *log, const memory_group *group,
                              stele_partition partition);
 
+/** The transactional id, made if it is not there. */
+memory_transactional *stele_memory_transactional(memory_log *log, const char *id);
+
+/** Add an offset to the open transaction. */
+void stele_memory_add_pending(memory_transactional *transactional, memory_group *group,
+                              stele_partition partition, int64_t offset);
+
 void stele_memory_transactional_free(memory_transactional *transactional);
 
-/* ---- producers (memory_producer.c) ---- */
-
-typedef enum memory_entry_state {
-    MEMORY_QUEUED = 0, /* not in the log yet: the broker is away */
-    MEMORY_ENDED       /* delivered or failed; the owner has not heard it */
-} memory_entry_state;
-
-typedef struct memory_entry {
-    struct memory_entry *next;
-    stele_partition partition; /* the name is the producer's */
-    memory_payload *payload;   /* owned; NULL once it is in the log */
-    size_t size;
-    int64_t timestamp_ms;
-    int64_t put_ns;
-    void *opaque;
-    memory_entry_state state;
-    int64_t offset;
-    stele_error failure; /* status STELE_OK: delivered */
-} memory_entry;
-
-typedef struct memory_producer {
-    stele_log_producer base;
-    memory_log *log;
-    struct memory_producer *next; /* of the log's */
-    void (*delivered)(void *context, void *opaque, stele_position position,
-                      const stele_error *failure);
-    void *context;
-    int64_t delivery_timeout_ms;
-    size_t queue_max;
-    bool gapless;  /* dies of a record that fails */
-    char **topics; /* names in positions, valid until it closes */
-    size_t topic_count;
-
-    memory_entry *entries; /* oldest first; ended ones stand before queued ones */
-    memory_entry **entries_end;
-    size_t queue_size;
-    stele_error death; /* why it must not be used any more; status OK while it lives */
-
-    /* Transactional only. */
-    memory_transactional *transactional;
-    int transaction_timeout_ms;
-    int64_t epoch; /* 0: not initialised */
-    bool in_transaction;
-    bool at_coordinator; /* the transaction has records or offsets there */
-    stele_error broken;  /* why the transaction can only be aborted; status OK if it can commit */
-} memory_producer;
-
-/** STELE_OK while it lives and nobody has fenced it; else what it died of. */
-stele_status stele_memory_check_producer(memory_producer *producer, stele_error *err);
-
-/** Let it die: what is queued fails. @return the status of `death` */
-stele_status stele_memory_kill_producer(memory_producer *producer, const stele_error *death,
-                                        stele_error *err);
-
-/** Send what is queued, if the broker is there; else see what has waited for too long. */
-void stele_memory_send_queued(memory_producer *producer);
-
-/** Drop what is queued; it is reported as interrupted. */
-void stele_memory_purge(memory_producer *producer);
-
-/** Is something queued that is not in the log? */
-bool stele_memory_has_queued(const memory_producer *producer);
-
-/** Send what is queued, and wait for it. Called without the monitor. */
-stele_status stele_memory_producer_flush(memory_producer *producer, int timeout_ms,
-                                         stele_error *err);
-
-/** Report what has ended to the owner. Called without the monitor. */
-void stele_memory_serve(memory_producer *producer);
-
-/* ---- the log (memory_log.c) ---- */
+/* ---- the log ---- */
 
 struct memory_log {
     stele_log base;
@@ -316,7 +225,7 @@ struct memory_log {
     memory_topic *topics;
     memory_group *groups;
     memory_transactional *transactionals;
-    memory_producer *producers;
+    struct memory_producer *producers;
     int64_t last_transaction; /* number */
     int64_t last_member;      /* id */
     uint32_t next_keyless;    /* partition of the next record without a key */
@@ -331,42 +240,14 @@ struct memory_log {
     stele_log_memory_fault fault;
 };
 
-/** Lock, and let what is overdue happen: every operation begins so. */
-void stele_memory_enter(memory_log *log);
-
-/** Unlock; who waits looks again if anything was changed by stele_memory_changed. */
-void stele_memory_exit(memory_log *log);
-
 /** Something that somebody may wait for has happened. */
 static inline void stele_memory_changed(memory_log *log)
 {
     stele_monitor_wake(&log->monitor);
 }
 
-/**
- * Wait until something changes, or a moment that is short: the caller looks again.
- *
- * @return false: the deadline has passed
- */
-bool stele_memory_wait(memory_log *log, stele_deadline deadline);
-
-/** A deadline for a wait, on the runtime's clock. Needs no monitor. */
-stele_deadline stele_memory_deadline(const memory_log *log, int timeout_ms);
-
-/** Wait for the broker. @return STELE_E_UNAVAILABLE (RETRY) if it stays away */
-stele_status stele_memory_await_up(memory_log *log, stele_deadline deadline, stele_error *err);
-
 /** On the log's clock. */
 int64_t stele_memory_now_ns(const memory_log *log);
 int64_t stele_memory_now_ms(const memory_log *log);
-
-/* ---- the operations of kafka/log_port.h, each in the file of its noun ---- */
-
-extern const stele_reader_ops stele_memory_reader_ops;
-extern const stele_member_ops stele_memory_member_ops;
-extern const stele_producer_ops stele_memory_producer_ops;
-extern const stele_transaction_ops stele_memory_transaction_ops;
-extern const stele_group_ops stele_memory_group_ops;
-extern const stele_topic_ops stele_memory_topic_ops;
 
 #endif

@@ -1,77 +1,17 @@
 /* SPDX-License-Identifier: MIT
  * Topics in memory: made, described, cleaned, raised and deleted. */
-#include "kafka/memory_state.h"
+#include "kafka/memory_broker.h"
 
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/alloc.h"
 #include "core/text.h"
+#include "kafka/memory_ops.h"
 
 enum { NAME_SIZE_MAX = 249 };
 
-/* Kafka 4's topic settings with their defaults (TopicConfig). */
-static const struct {
-    const char *name;
-    const char *value;
-} defaults[] = {
-    {"cleanup.policy", "delete"},
-    {"compression.type", "producer"},
-    {"delete.retention.ms", "86400000"},
-    {"file.delete.delay.ms", "60000"},
-    {"flush.messages", "9223372036854775807"},
-    {"flush.ms", "9223372036854775807"},
-    {"follower.replication.throttled.replicas", ""},
-    {"index.interval.bytes", "4096"},
-    {"leader.replication.throttled.replicas", ""},
-    {"local.retention.bytes", "-2"},
-    {"local.retention.ms", "-2"},
-    {"max.compaction.lag.ms", "9223372036854775807"},
-    {"max.message.bytes", "1048588"},
-    {"message.timestamp.after.max.ms", "3600000"},
-    {"message.timestamp.before.max.ms", "9223372036854775807"},
-    {"message.timestamp.type", "CreateTime"},
-    {"min.cleanable.dirty.ratio", "0.5"},
-    {"min.compaction.lag.ms", "0"},
-    {"min.insync.replicas", "1"},
-    {"preallocate", "false"},
-    {"remote.storage.enable", "false"},
-    {"retention.bytes", "-1"},
-    {"retention.ms", "604800000"},
-    {"segment.bytes", "1073741824"},
-    {"segment.index.bytes", "10485760"},
-    {"segment.jitter.ms", "0"},
-    {"segment.ms", "604800000"},
-    {"unclean.leader.election.enable", "false"},
-};
-
-/* ---- finding ---- */
-
-memory_topic *stele_memory_find_topic(const memory_log *log, const char *name)
-{
-    for (memory_topic *it = log->topics; it != NULL; it = it->next)
-        if (strcmp(it->name, name) == 0) return it;
-    return NULL;
-}
-
-memory_partition *stele_memory_find_partition(const memory_log *log, stele_partition partition)
-{
-    memory_topic *topic = stele_memory_find_topic(log, partition.topic);
-    if (topic == NULL || partition.index < 0 || partition.index >= topic->partition_count)
-        return NULL;
-    return &topic->partitions[partition.index];
-}
-
-const char *stele_memory_setting(const memory_topic *topic, const char *name)
-{
-    for (size_t i = 0; i < topic->setting_count; i++)
-        if (strcmp(topic->settings[i].name, name) == 0) return topic->settings[i].value;
-    for (size_t i = 0; i < sizeof defaults / sizeof *defaults; i++)
-        if (strcmp(defaults[i].name, name) == 0) return defaults[i].value;
-    return NULL;
-}
-
-stele_status stele_memory_fail_no_topic(stele_error *err, const char *name)
+static stele_status fail_no_topic(stele_error *err, const char *name)
 {
     return stele_fail(err, STELE_E_NOT_FOUND, STELE_NEXT_RETRY, "there is no topic %s", name);
 }
@@ -153,20 +93,6 @@ static stele_status topic_create(stele_log *base, const stele_log_topic_options 
     return status;
 }
 
-void stele_memory_topic_free(memory_topic *topic)
-{
-    for (int32_t i = 0; i < topic->partition_count; i++)
-        stele_memory_partition_clear(&topic->partitions[i]);
-    for (size_t i = 0; i < topic->setting_count; i++) {
-        free(topic->settings[i].name);
-        free(topic->settings[i].value);
-    }
-    free(topic->partitions);
-    free(topic->settings);
-    free(topic->name);
-    free(topic);
-}
-
 /* ---- questions ---- */
 
 static stele_status topic_describe(stele_log *base, const char *name, int timeout_ms,
@@ -176,7 +102,7 @@ static stele_status topic_describe(stele_log *base, const char *name, int timeou
     stele_memory_enter(log);
     stele_status status = stele_memory_await_up(log, stele_memory_deadline(log, timeout_ms), err);
     const memory_topic *topic = stele_memory_find_topic(log, name);
-    if (status == STELE_OK && topic == NULL) status = stele_memory_fail_no_topic(err, name);
+    if (status == STELE_OK && topic == NULL) status = fail_no_topic(err, name);
     if (status == STELE_OK)
         *out = (stele_log_topic){.partitions = topic->partition_count,
                                  .replication = topic->replication};
@@ -191,7 +117,7 @@ static stele_status topic_setting(stele_log *base, const char *name, const char 
     stele_memory_enter(log);
     stele_status status = stele_memory_await_up(log, stele_memory_deadline(log, timeout_ms), err);
     const memory_topic *topic = stele_memory_find_topic(log, name);
-    if (status == STELE_OK && topic == NULL) status = stele_memory_fail_no_topic(err, name);
+    if (status == STELE_OK && topic == NULL) status = fail_no_topic(err, name);
     if (status == STELE_OK) {
         const char *value = stele_memory_setting(topic, setting);
         if (value != NULL)
@@ -292,7 +218,7 @@ stele_status stele_log_memory_compact(stele_log *base, const char *name, stele_e
     const memory_topic *topic = stele_memory_find_topic(log, name);
     stele_status status =
         topic == NULL
-            ? stele_memory_fail_no_topic(err, name)
+            ? fail_no_topic(err, name)
             : stele_parse_int64(stele_text(stele_memory_setting(topic, "delete.retention.ms")), 0,
                                 INT64_MAX, &retention_ms, err);
     for (int32_t i = 0; status == STELE_OK && i < topic->partition_count; i++)
@@ -338,7 +264,7 @@ static stele_status topic_delete(stele_log *base, const char *name, int timeout_
     while (*at != NULL && strcmp((*at)->name, name) != 0)
         at = &(*at)->next;
     if (*at == NULL) {
-        status = stele_memory_fail_no_topic(err, name);
+        status = fail_no_topic(err, name);
     } else {
         memory_topic *topic = *at;
         *at = topic->next;
@@ -359,7 +285,7 @@ stele_status stele_log_memory_partitions_raise(stele_log *base, const char *name
     stele_memory_enter(log);
     memory_topic *topic = stele_memory_find_topic(log, name);
     if (topic == NULL) {
-        status = stele_memory_fail_no_topic(err, name);
+        status = fail_no_topic(err, name);
     } else if (partitions <= topic->partition_count) {
         status = stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
                             "topic %s has %d partitions already; the count can only be raised",

@@ -1,126 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * Transactions of the log in memory: the coordinator (KIP-98) with its epochs and time-outs, and
- * the calls of a producer that lead to it. */
-#include "kafka/memory_state.h"
-
-#include <string.h>
-
+ * A producer's transactions in memory: the calls that lead to the coordinator, and what they are
+ * answered. */
 #include "core/bug.h"
-#include "core/alloc.h"
-
-/* ---- the coordinator ---- */
-
-int64_t stele_memory_open(memory_log *log, memory_transactional *transactional)
-{
-    if (transactional->open == 0) {
-        transactional->open =
-            transactional->hung != 0 ? transactional->hung : ++log->last_transaction;
-        transactional->opened_ns = stele_memory_now_ns(log);
-    }
-    return transactional->open;
-}
-
-static void write_markers(memory_log *log, memory_transactional *transactional, bool committed)
-{
-    int64_t now_ms = stele_memory_now_ms(log);
-    for (size_t i = 0; i < transactional->touched.count; i++) {
-        memory_partition *partition =
-            stele_memory_find_partition(log, transactional->touched.items[i]);
-        if (partition != NULL) stele_memory_mark(partition, transactional->open, committed, now_ms);
-    }
-    stele_memory_partitions_clear(&transactional->touched);
-}
-
-/* The group hears of the end if this transaction has sent it an offset. */
-static bool is_heard_by_group(const memory_transactional *transactional)
-{
-    for (size_t i = 0; i < transactional->pending_count; i++)
-        if (!transactional->pending[i].hangs) return true;
-    return false;
-}
-
-static void end_offsets(memory_log *log, memory_transactional *transactional, bool committed)
-{
-    if (!is_heard_by_group(transactional)) return;
-    for (size_t i = 0; i < transactional->pending_count; i++) {
-        memory_pending *pending = &transactional->pending[i];
-        stele_partition partition = {pending->topic, pending->index};
-        if (committed && stele_memory_find_partition(log, partition) != NULL)
-            stele_memory_set_offset(pending->group, partition, pending->offset);
-        free(pending->topic);
-    }
-    transactional->pending_count = 0;
-}
-
-static void lose_markers(memory_log *log, memory_transactional *transactional)
-{
-    log->lose_markers = log->spare_group = false;
-    transactional->hung = transactional->open;
-    stele_memory_partitions_clear(&transactional->touched);
-    for (size_t i = 0; i < transactional->pending_count; i++)
-        transactional->pending[i].hangs = true;
-}
-
-void stele_memory_end_transaction(memory_log *log, memory_transactional *transactional,
-                                  bool committed)
-{
-    if (transactional->open == 0) return;
-    if (log->lose_markers) {
-        if (log->spare_group) end_offsets(log, transactional, committed);
-        lose_markers(log, transactional);
-    } else {
-        write_markers(log, transactional, committed);
-        end_offsets(log, transactional, committed);
-    }
-    transactional->open = 0;
-    stele_memory_changed(log);
-}
-
-void stele_memory_expire_transactions(memory_log *log)
-{
-    int64_t now_ns = stele_memory_now_ns(log);
-    for (memory_transactional *it = log->transactionals; it != NULL; it = it->next) {
-        if (it->open == 0 || (now_ns - it->opened_ns) / 1000000 < it->timeout_ms) continue;
-        it->epoch++;
-        stele_memory_end_transaction(log, it, false);
-    }
-}
-
-bool stele_memory_is_pending(const memory_log *log, const memory_group *group,
-                             stele_partition partition)
-{
-    for (const memory_transactional *it = log->transactionals; it != NULL; it = it->next) {
-        for (size_t i = 0; i < it->pending_count; i++) {
-            const memory_pending *pending = &it->pending[i];
-            if (pending->group == group && pending->index == partition.index &&
-                strcmp(pending->topic, partition.topic) == 0)
-                return true;
-        }
-    }
-    return false;
-}
-
-static void add_pending(memory_transactional *transactional, memory_group *group,
-                        stele_partition partition, int64_t offset)
-{
-    transactional->pending = stele_realloc_array(
-        transactional->pending, transactional->pending_count + 1, sizeof *transactional->pending);
-    transactional->pending[transactional->pending_count++] =
-        (memory_pending){.group = group,
-                         .topic = stele_strdup(partition.topic),
-                         .index = partition.index,
-                         .offset = offset};
-}
-
-void stele_memory_transactional_free(memory_transactional *transactional)
-{
-    for (size_t i = 0; i < transactional->pending_count; i++)
-        free(transactional->pending[i].topic);
-    stele_memory_partitions_clear(&transactional->touched);
-    free(transactional->pending);
-    free(transactional->id);
-    free(transactional);
-}
+#include "kafka/memory_ops.h"
+#include "kafka/memory_producer.h"
 
 /* ---- init ---- */
 
@@ -216,8 +99,8 @@ static stele_status add_offset(memory_producer *self, const memory_captured *cap
         status = stele_fail(&refusal, STELE_E_NOT_FOUND, STELE_NEXT_ABORT,
                             "there is no partition %s/%d", partition.topic, (int)partition.index);
     if (status == STELE_OK) {
-        add_pending(self->transactional, stele_memory_group(self->log, captured->group), partition,
-                    offset);
+        stele_memory_add_pending(self->transactional,
+                                 stele_memory_group(self->log, captured->group), partition, offset);
         return STELE_OK;
     }
     self->broken = refusal;

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "kafka/memory_state.h"
+#include "kafka/memory_producer.h"
 #include "projections/fold.h"
 #include "testing/fibers.h"
 

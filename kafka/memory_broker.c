@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT
+ * The broker of the log in memory: its lock, the waits for it, and what happens by time alone. */
+#include "kafka/memory_broker.h"
+
+enum { LOOK_MS = 20 }; /* a wait looks that often what time has done */
+
+/* A broker that is away gives nobody up. */
+void stele_memory_expire(memory_log *log)
+{
+    if (!log->up) return;
+    stele_memory_expire_members(log);
+    stele_memory_expire_transactions(log);
+}
+
+void stele_memory_enter(memory_log *log)
+{
+    stele_monitor_lock(&log->monitor);
+    stele_memory_expire(log);
+}
+
+void stele_memory_exit(memory_log *log)
+{
+    stele_monitor_unlock(&log->monitor);
+}
+
+stele_deadline stele_memory_deadline(const memory_log *log, int timeout_ms)
+{
+    return stele_deadline_after(stele_log_clock(&log->base), timeout_ms);
+}
+
+bool stele_memory_wait(memory_log *log, stele_deadline deadline)
+{
+    int wait_ms = stele_deadline_remaining_ms(deadline, LOOK_MS);
+    if (wait_ms == 0) return false;
+    stele_monitor_wait(&log->monitor, stele_memory_deadline(log, wait_ms));
+    stele_memory_expire(log);
+    return true;
+}
+
+stele_status stele_memory_await_up(memory_log *log, stele_deadline deadline, stele_error *err)
+{
+    while (!log->up)
+        if (!stele_memory_wait(log, deadline))
+            return stele_fail(err, STELE_E_UNAVAILABLE, STELE_NEXT_RETRY,
+                              "the log in memory plays a broker that is away");
+    return STELE_OK;
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT
+ * The coordinator of transactions in memory (KIP-98): opened, ended with markers and offsets, or
+ * timed out. */
+#include "kafka/memory_broker.h"
+
+#include <stdlib.h>
+
+int64_t stele_memory_open(memory_log *log, memory_transactional *transactional)
+{
+    if (transactional->open == 0) {
+        transactional->open =
+            transactional->hung != 0 ? transactional->hung : ++log->last_transaction;
+        transactional->opened_ns = stele_memory_now_ns(log);
+    }
+    return transactional->open;
+}
+
+static void write_markers(memory_log *log, memory_transactional *transactional, bool committed)
+{
+    int64_t now_ms = stele_memory_now_ms(log);
+    for (size_t i = 0; i < transactional->touched.count; i++) {
+        memory_partition *partition =
+            stele_memory_find_partition(log, transactional->touched.items[i]);
+        if (partition != NULL) stele_memory_mark(partition, transactional->open, committed, now_ms);
+    }
+    stele_memory_partitions_clear(&transactional->touched);
+}
+
+/* The group hears of the end if this transaction has sent it an offset. */
+static bool is_heard_by_group(const memory_transactional *transactional)
+{
+    for (size_t i = 0; i < transactional->pending_count; i++)
+        if (!transactional->pending[i].hangs) return true;
+    return false;
+}
+
+static void end_offsets(memory_log *log, memory_transactional *transactional, bool committed)
+{
+    if (!is_heard_by_group(transactional)) return;
+    for (size_t i = 0; i < transactional->pending_count; i++) {
+        memory_pending *pending = &transactional->pending[i];
+        stele_partition partition = {pending->topic, pending->index};
+        if (committed && stele_memory_find_partition(log, partition) != NULL)
+            stele_memory_set_offset(pending->group, partition, pending->offset);
+        free(pending->topic);
+    }
+    transactional->pending_count = 0;
+}
+
+static void lose_markers(memory_log *log, memory_transactional *transactional)
+{
+    log->lose_markers = log->spare_group = false;
+    transactional->hung = transactional->open;
+    stele_memory_partitions_clear(&transactional->touched);
+    for (size_t i = 0; i < transactional->pending_count; i++)
+        transactional->pending[i].hangs = true;
+}
+
+void stele_memory_end_transaction(memory_log *log, memory_transactional *transactional,
+                                  bool committed)
+{
+    if (transactional->open == 0) return;
+    if (log->lose_markers) {
+        if (log->spare_group) end_offsets(log, transactional, committed);
+        lose_markers(log, transactional);
+    } else {
+        write_markers(log, transactional, committed);
+        end_offsets(log, transactional, committed);
+    }
+    transactional->open = 0;
+    stele_memory_changed(log);
+}
+
+void stele_memory_expire_transactions(memory_log *log)
+{
+    int64_t now_ns = stele_memory_now_ns(log);
+    for (memory_transactional *it = log->transactionals; it != NULL; it = it->next) {
+        if (it->open == 0 || (now_ns - it->opened_ns) / 1000000 < it->timeout_ms) continue;
+        it->epoch++;
+        stele_memory_end_transaction(log, it, false);
+    }
+}
