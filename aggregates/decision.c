@@ -342,6 +342,15 @@ stele_status stele_decider_decide(stele_decider *decider, const stele_to_decide 
     return end(decider, status, out);
 }
 
+stele_status stele_decider_reject_finished(const stele_decider *decider, stele_bytes aggregate_id,
+                                           stele_outcome *out, stele_error *err)
+{
+    *out = (stele_outcome){.code = "finished"};
+    return stele_fail(err, STELE_E_REJECTED, STELE_NEXT_REJECT,
+                      "%s %s is finished: it takes no command any more", decider->aggregate->name,
+                      stele_quote(aggregate_id).text);
+}
+
 stele_status stele_decider_take(stele_decider *decider, const stele_new_event *events, size_t count,
                                 size_t event_max, stele_outcome *out, stele_error *err)
 {
@@ -350,6 +359,14 @@ stele_status stele_decider_take(stele_decider *decider, const stele_new_event *e
     for (size_t i = 0; i < count && status == STELE_OK; i++)
         status = take_event(decider, events[i].type, events[i].data, err);
     return end(decider, status, out);
+}
+
+stele_status stele_decider_read_event(stele_decider *decider, const stele_decided_event *event,
+                                      const void **out, stele_error *err)
+{
+    stele_status status = read_value(&decider->events, event->index, event->data, err);
+    if (status == STELE_OK) *out = decider->events.value;
+    return status;
 }
 
 /* ---- applying ---- */

@@ -83,6 +83,15 @@ stele_status stele_decider_decide(stele_decider *decider, const stele_to_decide 
                                   stele_outcome *out, stele_error *err);
 
 /**
+ * What a command gets whose aggregate's life has ended (STELE_FINISHED): it is rejected, with the
+ * code "finished", and its decide function is not asked.
+ *
+ * @return STELE_E_REJECTED
+ */
+stele_status stele_decider_reject_finished(const stele_decider *decider, stele_bytes aggregate_id,
+                                           stele_outcome *out, stele_error *err);
+
+/**
  * Encode events that a caller wants to append as they are, checked as those of a decide function.
  *
  * @param events  borrowed for the call
@@ -91,6 +100,15 @@ stele_status stele_decider_decide(stele_decider *decider, const stele_to_decide 
  */
 stele_status stele_decider_take(stele_decider *decider, const stele_new_event *events, size_t count,
                                 size_t event_max, stele_outcome *out, stele_error *err);
+
+/**
+ * Read an event that was decided on.
+ *
+ * @param out  its struct; valid as long as the event, and until the next call of this function or
+ *             of stele_decider_apply
+ */
+stele_status stele_decider_read_event(stele_decider *decider, const stele_decided_event *event,
+                                      const void **out, stele_error *err);
 
 /**
  * Apply an event that was decided on, as a replay will: decoded from its bytes, by the aggregate's
