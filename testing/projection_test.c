@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * Tests of a projection: publishes to a log in memory, applies what is in it, and compares.
- * What events mean is the projection's. */
+ * A history, of a projection or of an aggregate: publishes to a log in memory, applies what is in
+ * it, and compares. What events mean is the projection's. */
+#include "testing/test_inside.h"
+
 #include <stele/codec.h>
 #include <stele/json.h>
-#include <stele/publisher.h>
-#include <stele/stele_test.h>
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -14,8 +14,6 @@
 #include "core/names.h"
 #include "core/message.h"
 #include "core/text.h"
-#include "kafka/memory_log.h"
-#include "projections/states.h"
 #include "registry/client.h"
 #include "registry/wire.h"
 
@@ -23,58 +21,42 @@ enum { PATIENCE_MS = 10000, LOOK_MS = 1 };
 
 #define BEGIN_MS INT64_C(946684800000) /* 2000-01-01T00:00:00Z */
 
-struct stele_test {
-    const stele_projection *projection;
-    int64_t time_ms;
-    const stele_publish_options *with; /* of the events that follow; NULL: nothing */
-    char *topic;
-    stele_log *log;
-    stele_client *client;
-    stele_publisher *publisher;
-    stele_log_reader *reader;
-    stele_states *states;    /* as a worker that is never stopped has them */
-    stele_states *restarted; /* as one that is stopped before each event */
-    int32_t state_schema;
-    int64_t position;
-    stele_error stopped; /* by the last event; status OK: it was not */
-    bool ended;          /* that was expected */
-    char failure[1024];  /* "": none */
-};
-
 /* ---- failing ---- */
 
-static bool fail(stele_test *test, const char *format, ...) STELE_PRINTF(2, 3);
-static bool fail(stele_test *test, const char *format, ...)
+bool stele_test_fail(stele_test *test, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
     stele_message_vformat(test->failure, sizeof test->failure, format, arguments);
     va_end(arguments);
-    fprintf(stderr, "%s: %s\n", test->projection->name, test->failure);
+    fprintf(stderr, "%s: %s\n", test->name, test->failure);
     return false;
 }
 
 static bool fail_error(stele_test *test, const char *what, const stele_error *why)
 {
-    return fail(test, "%s: %s", what, why->text);
+    return stele_test_fail(test, "%s: %s", what, why->text);
 }
 
-/* What every call asks first: has nothing failed, and was each stop expected? */
-static bool goes_on(stele_test *test)
+bool stele_test_goes_on(stele_test *test)
 {
     if (test->failure[0] != '\0') return false;
-    if (test->stopped.status == STELE_OK) return true;
-    return fail(test, "%s: %s", test->ended ? "nothing may follow a stop" : "stopped",
-                test->stopped.text);
+    if (test->stopped.status == STELE_OK) return stele_test_commands_go_on(test);
+    return stele_test_fail(test, "%s: %s", test->ended ? "nothing may follow a stop" : "stopped",
+                           test->stopped.text);
+}
+
+const char *stele_test_text(const stele_type *type, const void *value, stele_buffer *into)
+{
+    stele_error err;
+    stele_buffer_reset(into);
+    if (stele_json_write(type, value, STELE_JSON_PLAIN, into, &err) < 0) return "no valid value";
+    return stele_buffer_text(into);
 }
 
 static const char *state_text(const stele_test *test, const void *state, stele_buffer *into)
 {
-    stele_error err;
-    stele_buffer_reset(into);
-    if (stele_json_write(test->projection->state, state, STELE_JSON_PLAIN, into, &err) < 0)
-        return "no valid state";
-    return stele_buffer_text(into);
+    return stele_test_text(test->projection->state, state, into);
 }
 
 /* ---- opening ---- */
@@ -84,7 +66,10 @@ static stele_status open_log(stele_test *test, stele_error *err)
     stele_status status = stele_log_memory_new(NULL, &test->log, err);
     if (status < 0) return status;
     test->topic = stele_events_topic(test->projection->source->name);
-    stele_log_topic_options topic = {.name = test->topic, .partitions = 1};
+    const stele_header any_time = {"message.timestamp.after.max.ms",
+                                   stele_text("9223372036854775807")};
+    stele_log_topic_options topic = {
+        .name = test->topic, .partitions = 1, .settings = &any_time, .setting_count = 1};
     if ((status = stele_log_topic_create(test->log, &topic, PATIENCE_MS, err)) < 0) return status;
     if ((status = stele_log_reader_open(test->log, &(stele_log_reader_options){.batch_max = 1},
                                         &test->reader, err)) < 0)
@@ -132,19 +117,26 @@ static stele_status open_test(stele_test *test, stele_error *err)
     return stele_publisher_open(test->client, &options, &test->publisher, err);
 }
 
-stele_test *stele_test_projection(const stele_projection *projection)
+stele_test *stele_test_open(const stele_projection *projection, const char *name)
 {
     stele_error err;
     stele_test *test = stele_alloc(sizeof *test);
     test->projection = projection;
+    test->name = name;
     test->time_ms = BEGIN_MS;
     if (open_test(test, &err) < 0) fail_error(test, "cannot be tested", &err);
     return test;
 }
 
+stele_test *stele_test_projection(const stele_projection *projection)
+{
+    return stele_test_open(projection, projection->name);
+}
+
 int stele_test_end(stele_test *test)
 {
-    int code = test->ended && test->failure[0] == '\0' ? 0 : !goes_on(test);
+    bool was_expected = test->ended && test->failure[0] == '\0';
+    int code = was_expected ? 0 : !stele_test_commands_settled(test);
     if (test->publisher != NULL) stele_publisher_close(test->publisher, PATIENCE_MS, NULL);
     stele_states_free(test->states);
     stele_states_free(test->restarted);
@@ -152,6 +144,7 @@ int stele_test_end(stele_test *test)
     stele_client_close(test->client);
     stele_log_free(test->log);
     free(test->topic);
+    stele_test_commands_free(test->commands);
     free(test);
     return code;
 }
@@ -165,20 +158,21 @@ const char *stele_test_failure(const stele_test *test)
 
 bool stele_test_at(stele_test *test, int64_t time_ms)
 {
-    if (!goes_on(test)) return false;
-    if (time_ms <= 0) return fail(test, "%lld is no time of an event", (long long)time_ms);
+    if (!stele_test_goes_on(test)) return false;
+    if (time_ms <= 0)
+        return stele_test_fail(test, "%lld is no time of an event", (long long)time_ms);
     test->time_ms = time_ms;
     return true;
 }
 
 bool stele_test_with(stele_test *test, const stele_publish_options *options)
 {
-    if (!goes_on(test)) return false;
+    if (!stele_test_goes_on(test)) return false;
     test->with = options;
     return true;
 }
 
-static stele_entry *find(stele_states *states, stele_bytes id)
+stele_entry *stele_test_find(stele_states *states, stele_bytes id)
 {
     return stele_table_find(stele_states_table(states), id);
 }
@@ -218,15 +212,15 @@ static bool encode(stele_test *test, stele_bytes id, stele_entry *entry, stele_b
     stele_wire_begin(into, test->state_schema);
     if (stele_encode(test->projection->state, stele_entry_state(entry), into, &err) == STELE_OK)
         return true;
-    return fail(test, "no snapshot can hold the state of %s: %s", stele_quote(id).text, err.text);
+    return stele_test_fail(test, "no snapshot can hold the state of %s: %s", stele_quote(id).text,
+                           err.text);
 }
 
-/* Let the other states have of this aggregate what a snapshot of it would hold. */
-static bool restart(stele_test *test, stele_bytes id)
+bool stele_test_restart(stele_test *test, stele_bytes id)
 {
     stele_error err;
     STELE_AUTO_VALUE(stele_buffer) value = {0};
-    stele_entry *entry = find(test->states, id);
+    stele_entry *entry = stele_test_find(test->states, id);
     if (entry == NULL) return true;
     if (!encode(test, id, entry, &value)) return false;
 
@@ -236,26 +230,28 @@ static bool restart(stele_test *test, stele_bytes id)
                                .offset = entry->offset,
                                .finished = is_finished(entry)};
     return restore(test, &snapshot, &err) == STELE_OK ||
-           fail(test, "the state of %s cannot be restored: %s", stele_quote(id).text, err.text);
+           stele_test_fail(test, "the state of %s cannot be restored: %s", stele_quote(id).text,
+                           err.text);
 }
 
 static bool same_after_restart(stele_test *test, stele_bytes id)
 {
     STELE_AUTO_VALUE(stele_buffer) one = {0};
     STELE_AUTO_VALUE(stele_buffer) two = {0};
-    stele_entry *entry = find(test->states, id);
-    stele_entry *other = find(test->restarted, id);
+    stele_entry *entry = stele_test_find(test->states, id);
+    stele_entry *other = stele_test_find(test->restarted, id);
     if (entry == NULL || other == NULL) return entry == other; /* an event that is ignored */
     if (!encode(test, id, entry, &one) || !encode(test, id, other, &two)) return false;
     if (is_finished(entry) == is_finished(other) &&
         stele_bytes_equal(stele_buffer_view(&one), stele_buffer_view(&two)))
         return true;
 
-    return fail(test,
-                "after a restart before its last event the state of %s is another one: an apply "
-                "function depends on something besides its arguments\n  without: %s\n  with:    %s",
-                stele_quote(id).text, state_text(test, stele_entry_state(entry), &one),
-                state_text(test, stele_entry_state(other), &two));
+    return stele_test_fail(
+        test,
+        "after a restart before its last event the state of %s is another one: an apply "
+        "function depends on something besides its arguments\n  without: %s\n  with:    %s",
+        stele_quote(id).text, state_text(test, stele_entry_state(entry), &one),
+        state_text(test, stele_entry_state(other), &two));
 }
 
 /* Both must come to the same end; the finding of the first one counts. */
@@ -263,13 +259,13 @@ static bool apply(stele_test *test, const stele_batch *batch)
 {
     stele_error err;
     stele_bytes id = batch->records[0].key;
-    if (!restart(test, id)) return false;
+    if (!stele_test_restart(test, id)) return false;
     stele_status status = take(test, test->states, batch, test->position, &test->stopped);
     stele_status other = take(test, test->restarted, batch, test->position, &err);
     test->position = batch->next_offset;
     if (status == STELE_OK) test->stopped = (stele_error){0};
     if (status == STELE_OK && other < 0)
-        return fail(test, "refused only after a restart: %s", err.text);
+        return stele_test_fail(test, "refused only after a restart: %s", err.text);
     return status < 0 || same_after_restart(test, id);
 }
 
@@ -279,7 +275,7 @@ static bool read_and_apply(stele_test *test)
     for (bool applied = false; !applied;) {
         STELE_AUTO_VALUE(stele_batch) batch = {0};
         if (stele_log_reader_next(test->reader, PATIENCE_MS, &batch, &err) < 0)
-            return fail(test, "the event did not come out of the log");
+            return stele_test_fail(test, "the event did not come out of the log");
         if (batch.status < 0) return fail_error(test, "the log", &batch.error);
         applied = batch.count > 0;
         if (applied && !apply(test, &batch)) return false;
@@ -287,86 +283,94 @@ static bool read_and_apply(stele_test *test)
     return true;
 }
 
-bool stele_test_given(stele_test *test, const char *id, const stele_type *type, const void *event)
+bool stele_test_publish(stele_test *test, const char *id, const stele_type *type, const void *event,
+                        const stele_publish_options *options)
 {
     stele_error err;
-    stele_publish_options options = {0};
-    if (test->with != NULL) options = *test->with;
-    options.time_ms = test->time_ms;
-    if (!goes_on(test)) return false;
-    if (stele_publisher_publish(test->publisher, stele_text(id), type, event, &options, &err) < 0 ||
+    stele_publish_options timed = *options;
+    timed.time_ms = test->time_ms;
+    if (stele_publisher_publish(test->publisher, stele_text(id), type, event, &timed, &err) < 0 ||
         stele_publisher_flush(test->publisher, PATIENCE_MS, &err) < 0)
         return fail_error(test, "this cannot be an event", &err);
     return read_and_apply(test);
 }
 
-/* @param value  owned memory for a value of the type; its parts lie in the arena */
-static bool read_json(stele_test *test, const stele_type *type, const char *text, void *value,
-                      stele_arena *arena)
+bool stele_test_given(stele_test *test, const char *id, const stele_type *type, const void *event)
+{
+    static const stele_publish_options nothing = {0};
+    if (!stele_test_commands_settled(test)) return false;
+    return stele_test_publish(test, id, type, event, test->with != NULL ? test->with : &nothing);
+}
+
+bool stele_test_read_json(stele_test *test, const stele_type *type, const char *text, void *value,
+                          stele_arena *arena)
 {
     stele_error err;
     if (stele_json_read(type, stele_text(text), STELE_JSON_PLAIN, NULL, value, arena, &err) < 0)
-        return fail(test, "the JSON of a %s: %s", type->name, err.text);
+        return stele_test_fail(test, "the JSON of a %s: %s", type->name, err.text);
     return true;
 }
 
 bool stele_test_given_json(stele_test *test, const char *id, const stele_type *type,
                            const char *event)
 {
-    if (!goes_on(test)) return false;
+    if (!stele_test_goes_on(test)) return false;
     STELE_AUTO(stele_arena) arena = stele_arena_new();
     void *value = stele_arena_take(arena, type->layout->size);
-    return read_json(test, type, event, value, arena) && stele_test_given(test, id, type, value);
+    return stele_test_read_json(test, type, event, value, arena) &&
+           stele_test_given(test, id, type, value);
 }
 
 /* ---- then ---- */
 
 bool stele_test_then(stele_test *test, const char *id, const void *state)
 {
-    if (!goes_on(test)) return false;
-    stele_entry *entry = find(test->states, stele_text(id));
+    if (!stele_test_goes_on(test)) return false;
+    stele_entry *entry = stele_test_find(test->states, stele_text(id));
     if (entry == NULL || is_finished(entry))
-        return fail(test, "%s has no state: %s", id,
-                    entry == NULL ? "no event of it was applied" : "it is finished");
+        return stele_test_fail(test, "%s has no state: %s", id,
+                               entry == NULL ? "no event of it was applied" : "it is finished");
     void *found = stele_entry_state(entry);
     if (stele_value_equal(test->projection->state, found, state)) return true;
 
     STELE_AUTO_VALUE(stele_buffer) one = {0};
     STELE_AUTO_VALUE(stele_buffer) two = {0};
-    return fail(test, "the state of %s is not as expected\n  is:       %s\n  expected: %s", id,
-                state_text(test, found, &one), state_text(test, state, &two));
+    return stele_test_fail(test,
+                           "the state of %s is not as expected\n  is:       %s\n  expected: %s", id,
+                           state_text(test, found, &one), state_text(test, state, &two));
 }
 
 bool stele_test_then_json(stele_test *test, const char *id, const char *state)
 {
     const stele_type *type = test->projection->state;
-    if (!goes_on(test)) return false;
+    if (!stele_test_goes_on(test)) return false;
     STELE_AUTO(stele_arena) arena = stele_arena_new();
     void *value = stele_arena_take(arena, type->layout->size);
-    return read_json(test, type, state, value, arena) && stele_test_then(test, id, value);
+    return stele_test_read_json(test, type, state, value, arena) &&
+           stele_test_then(test, id, value);
 }
 
 bool stele_test_then_none(stele_test *test, const char *id)
 {
-    if (!goes_on(test)) return false;
-    stele_entry *entry = find(test->states, stele_text(id));
-    return entry == NULL ||
-           fail(test, "%s has had %lld events, expected none", id, (long long)entry->version);
+    if (!stele_test_goes_on(test)) return false;
+    stele_entry *entry = stele_test_find(test->states, stele_text(id));
+    return entry == NULL || stele_test_fail(test, "%s has had %lld events, expected none", id,
+                                            (long long)entry->version);
 }
 
 bool stele_test_then_finished(stele_test *test, const char *id)
 {
-    if (!goes_on(test)) return false;
-    stele_entry *entry = find(test->states, stele_text(id));
-    return (entry != NULL && is_finished(entry)) || fail(test, "%s is not finished", id);
+    if (!stele_test_goes_on(test)) return false;
+    stele_entry *entry = stele_test_find(test->states, stele_text(id));
+    return (entry != NULL && is_finished(entry)) || stele_test_fail(test, "%s is not finished", id);
 }
 
 bool stele_test_then_stopped(stele_test *test, const char *text)
 {
     if (test->failure[0] != '\0') return false;
     if (test->stopped.status == STELE_OK)
-        return fail(test, "it did not stop, expected \"%s\"", text);
-    if (strstr(test->stopped.text, text) == NULL) return goes_on(test);
+        return stele_test_fail(test, "it did not stop, expected \"%s\"", text);
+    if (strstr(test->stopped.text, text) == NULL) return stele_test_goes_on(test);
     test->ended = true;
     return true;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Tests of a projection without a broker: given these events, then this state. The events go the
+ * Tests of a projection without a broker: given these events, then this state; and of an aggregate
+ * that decides: given these events, when this command comes, then these events. All events go the
  * whole way, through a log in memory, schemas and all, and are applied by the code that a worker
  * runs. Works in any test framework, or in none:
  *
@@ -11,6 +12,18 @@
  * Before each event the state is also written into a snapshot and read back, as by a worker that
  * was stopped there, and what the event makes of both must be the same. So a fold that depends on
  * anything but its arguments, or a state that no snapshot can hold, fails every test.
+ *
+ *     stele_test *test = stele_test_aggregate(&account);
+ *     stele_test_given(test, "ann", &bank_deposited_type, &(bank_deposited){.cents = 500});
+ *     stele_test_when(test, "ann", &bank_withdraw_type, &(bank_withdraw){.cents = 200});
+ *     stele_test_then_event(test, &bank_withdrawn_type, &(bank_withdrawn){.cents = 200});
+ *     stele_test_when(test, "ann", &bank_withdraw_type, &(bank_withdraw){.cents = 301});
+ *     stele_test_then_rejected(test, "insufficient_funds");
+ *     return stele_test_end(test);
+ *
+ * Each command is decided on three times, once on the state that a snapshot gives back, and the
+ * answers must be the same. So a decide function that depends on anything but its arguments fails,
+ * and so does one that yields what its own fold refuses.
  *
  * The first failure is printed on stderr; after it all calls do nothing and return false. */
 #ifndef STELE_STELE_TEST_H
@@ -36,7 +49,14 @@ typedef struct stele_test stele_test;
  */
 STELE_API stele_test *stele_test_projection(const stele_projection *projection);
 
-/** The events that follow are of this time: Unix, in milliseconds, positive. */
+/**
+ * The same for an aggregate that decides, and what its commands do.
+ *
+ * @param aggregate  borrowed, must outlive the test
+ */
+STELE_API stele_test *stele_test_aggregate(const stele_aggregate *aggregate);
+
+/** The events and commands that follow are of this time: Unix, in milliseconds, positive. */
 STELE_API bool stele_test_at(stele_test *test, int64_t time_ms);
 
 /**
@@ -63,7 +83,40 @@ STELE_API bool stele_test_given(stele_test *test, const char *id, const stele_ty
 STELE_API bool stele_test_given_json(stele_test *test, const char *id, const stele_type *type,
                                      const char *event);
 
-/** The state of the aggregate equals this struct of the projection's state type. */
+/**
+ * A command comes to an aggregate. What it yields is appended and applied.
+ *
+ * What follows says what is expected of it, or nothing where only the state is to be looked at; but
+ * a rejection, a failure, and events that are left when some were named, are to be expected.
+ *
+ * @param type     one of the aggregate's commands
+ * @param command  its struct
+ * @return false if it cannot be decided on
+ */
+STELE_API bool stele_test_when(stele_test *test, const char *id, const stele_type *type,
+                               const void *command);
+
+/** The same; the command as JSON in the plain form, where a missing field takes its default. */
+STELE_API bool stele_test_when_json(stele_test *test, const char *id, const stele_type *type,
+                                    const char *command);
+
+/** The next event that the last command yields is this one. */
+STELE_API bool stele_test_then_event(stele_test *test, const stele_type *type, const void *event);
+
+/** The same; the event as JSON in the plain form, where a missing field takes its default. */
+STELE_API bool stele_test_then_event_json(stele_test *test, const stele_type *type,
+                                          const char *event);
+
+/** The last command was accepted and yields no event, or no more than were named. */
+STELE_API bool stele_test_then_nothing(stele_test *test);
+
+/** The last command was rejected with this code. */
+STELE_API bool stele_test_then_rejected(stele_test *test, const char *code);
+
+/** The last command failed (stele_fail), with a message that contains `text`. */
+STELE_API bool stele_test_then_failed(stele_test *test, const char *text);
+
+/** The state of the aggregate equals this struct of the projection's or aggregate's state type. */
 STELE_API bool stele_test_then(stele_test *test, const char *id, const void *state);
 
 /** The same; the state as JSON in the plain form, where a missing field takes its default. */
