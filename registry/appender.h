@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * How a registry writes to _stele.schemas: makes the topic if need be, never writes to one that
- * would lose records, and says at which offset a record stands. */
+ * would lose records, and says at which offset a record is. */
 #ifndef STELE_REGISTRY_APPENDER_H
 #define STELE_REGISTRY_APPENDER_H
 

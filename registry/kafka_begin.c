@@ -102,7 +102,7 @@ static stele_status fail_other(const char *topic, stele_error *err)
                       STELE_REGISTRY_TOPIC, topic);
 }
 
-/* Somebody else may have begun it between the question whether it is there and this look: then the
+/* Someone else may have begun it between the question whether it is there and this look: then the
  * ids are its own. */
 static stele_status fail_unless_begun(stele_log *log, const char *topic, stele_deadline until,
                                       stele_error *err)

@@ -11,7 +11,7 @@
 
 enum { STELE_ABSENT_COUNT = 256, STELE_ABSENT_MS = 1000 };
 
-/* An id that was asked for and is not there: asked anew only after a while. */
+/* An id that was asked for and is not there: asked again only after a while. */
 typedef struct stele_absent_id {
     int32_t id; /* 0: none */
     int64_t question;

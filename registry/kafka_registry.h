@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * The `kafka:` registry beyond the port: what the Confluent REST API asks for. The error code of
- * that API, where it has one, stands in the error's `cause`. The writer checks, the reader
+ * that API, where it has one, is in the error's `cause`. The writer checks, the reader
  * only compares; docs/registry-format.md has the records. Thread-safe.
  *
  * Looking answers from what has been read, which is milliseconds behind; only "it does not exist"
@@ -67,8 +67,8 @@ typedef enum stele_registry_filter {
 /**
  * Begin a registry: make its topic, and give it a name.
  *
- * @param despite_events  also where events or snapshots hold ids of another one, which nobody can
- *                        read any more from then on
+ * @param despite_events  also where events or snapshots hold ids of another one, which no one
+ *                        can read from then on
  * @return STELE_E_EXISTS   there is one (next = STOP)
  *         STELE_E_INVALID  as said; without `despite_events` (next = STOP)
  */

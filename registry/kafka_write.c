@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * How the `kafka:` registry is written to: read to the end, decide, append with the offset that the
- * decision rests on, and see whether the log's order let it stand; if not, begin again. */
+ * decision rests on, and see whether the record was admitted; if not, begin again. */
 #include "core/alloc.h"
 #include "core/message.h"
 #include "core/names.h"
@@ -49,7 +49,7 @@ static stele_status read_to_end(stele_kafka_registry *registry, stele_deadline u
     return status;
 }
 
-/* Append a record and read it back. @param admitted  did it stand? */
+/* Append a record and read it back. @param admitted  is it what readers admit? */
 static stele_status append_record(stele_kafka_registry *registry,
                                   const stele_registry_record *record, stele_deadline until,
                                   bool *admitted, stele_error *err)
@@ -144,7 +144,7 @@ static stele_status decide_genesis(stele_kafka_registry *registry, void *request
                                    stele_registry_record *record, bool *done, stele_error *err)
 {
     (void)registry, (void)request, (void)record, (void)err;
-    *done = true; /* write_decided has seen to it */
+    *done = true; /* write_decided has written it */
     return STELE_OK;
 }
 
@@ -454,7 +454,7 @@ static stele_status choose_versions(const stele_catalog *catalog, deletion *want
         deleted += state == STELE_VERSION_DELETED;
         if (state == STELE_VERSION_GONE) continue;
         if (wanted->version > 0 && i != (size_t)wanted->version - 1) continue;
-        /* A whole subject goes softly with what is left of it. */
+        /* Deleting a subject softly deletes the versions that are left. */
         if (wanted->version == 0 && !wanted->permanent && state == STELE_VERSION_DELETED) continue;
         stele_status status = may_delete(catalog, wanted, subject, i, err);
         if (status < 0) return status;

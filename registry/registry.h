@@ -17,7 +17,7 @@ typedef struct stele_registry stele_registry;
 
 /** A schema that another one refers to by name (Confluent API, "references"). Borrowed views. */
 typedef struct stele_registry_reference {
-    const char *name; /* full name as it stands in the referring schema */
+    const char *name; /* full name as the referring schema has it */
     const char *subject;
     int32_t version;
 } stele_registry_reference;
