@@ -63,8 +63,10 @@ static stele_status ask_bounds(bounded_read *read, part *asked, int64_t *start, 
 {
     for (;;) {
         int timeout_ms = stele_deadline_remaining_ms(read->options->deadline, ASK_MS);
-        stele_status status = stele_log_bounds(read->log, asked->partition, STELE_READ_UNCOMMITTED,
-                                               timeout_ms, start, &asked->end, err);
+        stele_status status =
+            stele_log_bounds(read->log, asked->partition,
+                             read->options->stable ? STELE_READ_COMMITTED : STELE_READ_UNCOMMITTED,
+                             timeout_ms, start, &asked->end, err);
         if (status == STELE_OK || err->next != STELE_NEXT_RETRY || status == STELE_E_NOT_FOUND ||
             stele_deadline_passed(read->options->deadline))
             return status;

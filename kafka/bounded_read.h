@@ -32,6 +32,7 @@ typedef struct stele_bounded_read_options {
      * done at the high watermark of its beginning, so with an open transaction it waits.
      */
     stele_isolation isolation;
+    bool stable; /* committed only: done at the last stable offset, and waits for no transaction */
     size_t queue_max;        /* bytes fetched ahead, per partition; 0: the port's default */
     stele_deadline deadline; /* for all of it */
     int patience_ms;         /* how long it may stand still; 0: as long as the deadline has */

@@ -185,6 +185,24 @@ static void an_open_transaction_is_waited_for_until_the_deadline(void **state)
     stele_log_free(of.log);
 }
 
+static void what_is_stable_is_read_without_a_wait(void **state)
+{
+    (void)state;
+    seen of = {.log = new_log()};
+    append(of.log, 0, 2);
+    stele_log_producer *producer = with_open_transaction(of.log);
+    append(of.log, 0, 2);
+
+    assert_int_equal(
+        read_with(&of, (stele_bounded_read_options){.starts = both, .count = 1, .stable = true},
+                  10000, NULL),
+        STELE_OK);
+
+    assert_int_equal(of.count[0], 2);
+    stele_log_producer_close(producer);
+    stele_log_free(of.log);
+}
+
 static void a_read_without_a_deadline_ends_when_it_stands_still(void **state)
 {
     (void)state;
@@ -285,6 +303,7 @@ int main(void)
         cmocka_unit_test(a_read_begins_where_it_is_told),
         cmocka_unit_test(aborted_records_and_markers_at_the_end_are_read_past),
         cmocka_unit_test(an_open_transaction_is_waited_for_until_the_deadline),
+        cmocka_unit_test(what_is_stable_is_read_without_a_wait),
         cmocka_unit_test(a_read_without_a_deadline_ends_when_it_stands_still),
         cmocka_unit_test(enough_of_one_partition_is_not_enough_of_the_others),
         cmocka_unit_test(a_failure_ends_it),
