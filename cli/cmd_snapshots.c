@@ -8,7 +8,7 @@
 
 #include "core/text.h"
 #include "cli/stored_states.h"
-#include "cli/value_reader.h"
+#include "consumer/value_reader.h"
 #include "kafka/bounded_read.h"
 #include "core/alloc.h"
 #include "core/names.h"

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 #include "core/text.h"
-#include "cli/value_reader.h"
+#include "consumer/value_reader.h"
 #include "core/alloc.h"
 #include "core/date.h"
 

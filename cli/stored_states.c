@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/value_reader.h"
+#include "consumer/value_reader.h"
 #include "core/alloc.h"
 #include "core/names.h"
 #include "core/table.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * Values in the wire format decoded by the very schema that they were written with, for whoever
  * only shows them. Keeps a type and a plan per schema id. */
-#ifndef STELE_CLI_VALUE_READER_H
-#define STELE_CLI_VALUE_READER_H
+#ifndef STELE_CONSUMER_VALUE_READER_H
+#define STELE_CONSUMER_VALUE_READER_H
 
 #include <stele/type.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * Values by their own schema. Asks the registry once per schema id. */
-#include "cli/value_reader.h"
+#include "consumer/value_reader.h"
 
 #include <stele/codec.h>
 
