@@ -218,7 +218,7 @@ static void print_difference(stele_cli *cli, stele_bytes id, const side *from, c
 }
 
 static stele_exit run_diff(stele_cli *cli, const stele_projection *projection,
-                           stele_query_options *options, const stele_moment moments[2])
+                           stele_query_options options, const stele_moment moments[2])
 {
     stele_error err = {0};
     if (projection == NULL)
@@ -226,16 +226,16 @@ static stele_exit run_diff(stele_cli *cli, const stele_projection *projection,
                               "--diff needs the projection's fold: use the application's own "
                               "program");
     stele_projection configured = stele_cli_configured(cli, projection);
-    options->projection = &configured;
+    options.projection = &configured;
     STELE_AUTO_VALUE(side) from = {0};
     STELE_AUTO_VALUE(side) to = {0};
-    if (query_side(*options, moments[0], &from, &err) < 0 ||
-        query_side(*options, moments[1], &to, &err) < 0)
+    if (query_side(options, moments[0], &from, &err) < 0 ||
+        query_side(options, moments[1], &to, &err) < 0)
         return stele_cli_fail_error(cli, &err);
     if (from.version == 0 && to.version == 0)
         return stele_cli_fail(cli, STELE_EXIT_FAILED, "%s has no event up to either time",
-                              stele_quote(options->id).text);
-    print_difference(cli, options->id, &from, &to);
+                              stele_quote(options.id).text);
+    print_difference(cli, options.id, &from, &to);
     return STELE_EXIT_DONE;
 }
 
@@ -311,6 +311,6 @@ stele_exit stele_cmd_state(stele_cli *cli, const stele_arguments *arguments)
         .stop = cli->stop,
     };
     const stele_projection *projection = stele_cli_projection(cli, asked.name);
-    return asked.diff ? run_diff(cli, projection, &options, asked.sides)
+    return asked.diff ? run_diff(cli, projection, options, asked.sides)
                       : print_states(cli, arguments, &asked, projection, &options);
 }
