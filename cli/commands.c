@@ -158,6 +158,30 @@ static const stele_option history_options[] = {
      .help = "read only the partition that the id belongs to"},
     {0}};
 
+static const stele_option audit_options[] = {
+    {.name = "partition",
+     .kind = STELE_OPTION_INT,
+     .value = "N",
+     .min = 0,
+     .max = INT32_MAX,
+     .help = "only this one"},
+    {.name = "limit",
+     .kind = STELE_OPTION_INT,
+     .value = "N",
+     .min = 0,
+     .max = INT64_MAX,
+     .help = "print so many findings and count the rest (default: 1000; 0: print all)"},
+    {.name = "skip-ids",
+     .kind = STELE_OPTION_FLAG,
+     .help = "do not look for ids that are there twice: saves 9 to 14 bytes of memory an event"},
+    {.name = "settle",
+     .kind = STELE_OPTION_INT,
+     .value = "SECONDS",
+     .min = 1,
+     .max = 3600,
+     .help = "an open transaction hangs if it stands still for so long (default: 20)"},
+    {0}};
+
 static const stele_option state_options[] = {
     {.name = "all", .kind = STELE_OPTION_FLAG, .help = "every aggregate, in no order"},
     {.name = "sort", .kind = STELE_OPTION_FLAG, .help = "in the order of the ids"},
@@ -297,6 +321,18 @@ const stele_cli_command stele_commands[] = {
      .example = "stele tail customer --from 2026-01-31T12:00:00Z --follow",
      .options = tail_options,
      .run = stele_cmd_tail},
+    {.name = "audit",
+     .operands = "AGGREGATE",
+     .operand_min = 1,
+     .operand_max = 1,
+     .summary = "look for what should not be in an aggregate's topic: holes, forks, doubles",
+     .details = "Reads every event to the end that the topic has now, and prints a line for each "
+                "finding: POSITION,\n"
+                "kind, id, what it means. Workers and writers may go on meanwhile. Exits with 3 if "
+                "there is one.",
+     .example = "stele audit account",
+     .options = audit_options,
+     .run = stele_cmd_audit},
     {.name = "state",
      .operands = "PROJECTION [ID [A B]]",
      .operand_min = 1,

@@ -2,7 +2,11 @@
  * What other tools do to a broker behind Stele's back: odd records, deleted ones, more partitions,
  * moved offsets. A raw client, which knows nothing of Stele.
  *
- * usage: meddle BROKERS put TOPIC PARTITION KEY VALUE    '-' is null, '=TEXT' text, else hex
+ * usage: meddle BROKERS put TOPIC PARTITION KEY VALUE [HEADER=TEXT…]    '-' is null, '=TEXT' text,
+ *                                                 else hex
+ *        meddle BROKERS open TOPIC PARTITION KEY VALUE [HEADER=TEXT…]   in a transaction that it
+ *                                                 leaves open, for a minute
+ *        meddle BROKERS abort TOPIC PARTITION KEY VALUE [HEADER=TEXT…]  in one that it aborts
  *        meddle BROKERS cut TOPIC PARTITION OFFSET       delete the records before it
  *        meddle BROKERS widen TOPIC PARTITIONS           raise the partition count
  *        meddle BROKERS move GROUP TOPIC PARTITION OFFSET   of a group without members
@@ -67,19 +71,64 @@ static const void *parse_bytes(const char *text, uint8_t room[ROOM], size_t *siz
     return room;
 }
 
-static void put(const char *brokers, char **words)
+static rd_kafka_headers_t *parse_headers(char **words, int count)
+{
+    rd_kafka_headers_t *headers = rd_kafka_headers_new((size_t)count);
+    for (int i = 0; i < count; i++) {
+        const char *value = strchr(words[i], '=');
+        if (value == NULL) die(words[i], "want HEADER=TEXT");
+        check(rd_kafka_header_add(headers, words[i], value - words[i], value + 1, -1), "header");
+    }
+    return headers;
+}
+
+static void produce(rd_kafka_t *client, char **words, int count)
 {
     uint8_t key_room[ROOM], value_room[ROOM];
     size_t key_size, value_size;
     const void *key = parse_bytes(words[2], key_room, &key_size);
     const void *value = parse_bytes(words[3], value_room, &value_size);
-    rd_kafka_t *client = open_client(RD_KAFKA_PRODUCER, brokers, NULL);
     check(rd_kafka_producev(client, RD_KAFKA_V_TOPIC(words[0]),
                             RD_KAFKA_V_PARTITION(number(words[1])), RD_KAFKA_V_KEY(key, key_size),
                             RD_KAFKA_V_VALUE((void *)(uintptr_t)value, value_size),
+                            RD_KAFKA_V_HEADERS(parse_headers(words + 4, count - 4)),
                             RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_END),
           "produce");
     check(rd_kafka_flush(client, TIMEOUT_MS), "flush");
+}
+
+static void put(const char *brokers, char **words, int count)
+{
+    rd_kafka_t *client = open_client(RD_KAFKA_PRODUCER, brokers, NULL);
+    produce(client, words, count);
+    rd_kafka_destroy(client);
+}
+
+static void check_error(rd_kafka_error_t *error, const char *what)
+{
+    if (error != NULL) die(what, rd_kafka_error_string(error));
+}
+
+static rd_kafka_t *open_transaction(const char *brokers, const char *topic)
+{
+    char why[512], id[300];
+    snprintf(id, sizeof id, "meddle-%s", topic);
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    rd_kafka_conf_set(conf, "bootstrap.servers", brokers, why, sizeof why);
+    rd_kafka_conf_set(conf, "transactional.id", id, why, sizeof why);
+    rd_kafka_conf_set(conf, "transaction.timeout.ms", "60000", why, sizeof why);
+    rd_kafka_t *client = rd_kafka_new(RD_KAFKA_PRODUCER, conf, why, sizeof why);
+    if (client == NULL) die("client", why);
+    check_error(rd_kafka_init_transactions(client, TIMEOUT_MS), "init");
+    check_error(rd_kafka_begin_transaction(client), "begin");
+    return client;
+}
+
+static void transact(const char *brokers, char **words, int count, bool abort)
+{
+    rd_kafka_t *client = open_transaction(brokers, words[0]);
+    produce(client, words, count);
+    if (abort) check_error(rd_kafka_abort_transaction(client, TIMEOUT_MS), "abort");
     rd_kafka_destroy(client);
 }
 
@@ -207,12 +256,16 @@ static void administer(const action *chosen, const char *brokers, char **words)
 
 int main(int argc, char **argv)
 {
-    if (argc < 3) die("usage", "meddle BROKERS put|cut|widen|move|set|create|delete …");
+    if (argc < 3) die("usage", "meddle BROKERS put|open|abort|cut|widen|move|set|create|delete …");
     const char *brokers = argv[1], *name = argv[2];
     char **words = argv + 3;
     int count = argc - 3;
-    if (strcmp(name, "put") == 0 && count == 4) {
-        put(brokers, words);
+    if (strcmp(name, "put") == 0 && count >= 4) {
+        put(brokers, words, count);
+        return 0;
+    }
+    if ((strcmp(name, "open") == 0 || strcmp(name, "abort") == 0) && count >= 4) {
+        transact(brokers, words, count, name[0] == 'a');
         return 0;
     }
     if (strcmp(name, "move") == 0 && count == 4) {
