@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "aggregates/aggregate.h"
 #include "cli/meter.h"
 #include "cli/record_source.h"
 #include "cli/tally.h"
@@ -133,11 +134,25 @@ static stele_status open_source(publication *p, const stele_arguments *arguments
     return STELE_OK;
 }
 
+/* What stele_publisher_publish asks the broker, without one, where the program knows it. */
+static stele_status check_facts(const publication *p, const stele_arguments *arguments,
+                                stele_error *err)
+{
+    const stele_aggregate *aggregate =
+        stele_cli_aggregate(p->cli, stele_arguments_operand(arguments, 0));
+    if (aggregate == NULL || !stele_aggregate_decides(aggregate)) return STELE_OK;
+    return stele_fail(err, STELE_E_FORBIDDEN, STELE_NEXT_STOP,
+                      "publish: aggregate %s decides, so its events are appended by its writer "
+                      "alone: send it commands",
+                      aggregate->name);
+}
+
 static stele_status prepare(publication *p, const stele_arguments *arguments, stele_error *err)
 {
     const char *schema = stele_arguments_text(arguments, "schema", NULL);
     stele_status status;
-    if ((status = stele_cli_schema(p->cli, arguments, schema, &p->schema, err)) < 0 ||
+    if ((status = check_facts(p, arguments, err)) < 0 ||
+        (status = stele_cli_schema(p->cli, arguments, schema, &p->schema, err)) < 0 ||
         (status = stele_type_new(p->schema.schema, &p->type, err)) < 0 ||
         (status = find_key(p, arguments, err)) < 0 || (status = open_source(p, arguments, err)) < 0)
         return status;

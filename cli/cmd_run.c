@@ -3,19 +3,9 @@
  * they own is stopped. */
 #include "cli/cmd.h"
 
-#include <string.h>
-
 #include "cli/run.h"
 #include "core/config.h"
 #include "registry/client.h"
-
-static bool has_aggregate(const stele_app *app, const char *name)
-{
-    const stele_aggregate *const *at = app->aggregates;
-    while (at != NULL && *at != NULL && strcmp((*at)->name, name) != 0)
-        at++;
-    return at != NULL && *at != NULL;
-}
 
 /* A section for what the program has not got is a misspelling. */
 static stele_status check_names(stele_cli *cli, const stele_config *config, stele_error *err)
@@ -28,7 +18,7 @@ static stele_status check_names(stele_cli *cli, const stele_config *config, stel
                               stele_config_name_origin(config, "projection", i), name,
                               cli->app->name, stele_cli_near_projection(cli, name).text);
     for (size_t i = 0; (name = stele_config_name(config, "aggregate", i)) != NULL; i++)
-        if (!has_aggregate(cli->app, name))
+        if (stele_cli_aggregate(cli, name) == NULL)
             return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
                               "%s: [aggregate %s]: %s has no aggregate of that name",
                               stele_config_name_origin(config, "aggregate", i), name,

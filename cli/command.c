@@ -101,6 +101,14 @@ stele_client *stele_cli_client(stele_cli *cli)
     return cli->client;
 }
 
+const stele_aggregate *stele_cli_aggregate(const stele_cli *cli, const char *name)
+{
+    const stele_aggregate *const *at = cli->app->aggregates;
+    for (; at != NULL && *at != NULL; at++)
+        if (strcmp((*at)->name, name) == 0) return *at;
+    return NULL;
+}
+
 const stele_projection *stele_cli_projection(const stele_cli *cli, const char *name)
 {
     const stele_projection *const *at = cli->app->projections;

@@ -93,6 +93,9 @@ void stele_cli_say_left_out(stele_cli *cli, stele_partition partition, const ste
 bool stele_cli_is_stray(stele_cli *cli, stele_partition partition, const stele_record *record,
                         int32_t partitions, bool say);
 
+/** The application's aggregate of that name. @return NULL: it has none */
+const stele_aggregate *stele_cli_aggregate(const stele_cli *cli, const char *name);
+
 /** The application's projection of that name. @return NULL: it has none */
 const stele_projection *stele_cli_projection(const stele_cli *cli, const char *name);
 

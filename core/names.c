@@ -81,6 +81,14 @@ char *stele_snapshots_topic(const char *projection, int version)
     return stele_strdup_format("%s" VERSION_MARK "%d" SNAPSHOTS_SUFFIX, projection, version);
 }
 
+bool stele_writer_name_parse(const char *name, stele_bytes *aggregate)
+{
+    stele_bytes front = before_suffix(stele_text(name), WRITER_SUFFIX);
+    if (front.data == NULL) return false;
+    *aggregate = front;
+    return true;
+}
+
 bool stele_projection_group_parse(stele_bytes group, stele_projection_name *out)
 {
     stele_bytes front, name;

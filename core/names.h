@@ -43,6 +43,9 @@ char *stele_snapshots_topic(const char *projection, int version);
 /** The group of an aggregate's writer, and the name of the projection that it keeps. */
 char *stele_writer_name(const char *aggregate);
 
+/** @param aggregate  view into `name` @return false: it is not the name of a writer */
+bool stele_writer_name_parse(const char *name, stele_bytes *aggregate);
+
 /** A projection's name, taken apart: "customers.v2". */
 typedef struct stele_projection_name {
     stele_bytes projection; /* view: "customers" */

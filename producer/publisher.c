@@ -9,6 +9,7 @@
 #include "core/names.h"
 #include "core/text.h"
 #include "kafka/partitioner.h"
+#include "producer/owned.h"
 #include "producer/publisher_inside.h"
 #include "registry/client.h"
 #include "registry/wire.h"
@@ -303,12 +304,22 @@ static stele_status fit_batches(stele_publisher *publisher, stele_error *err)
     return status;
 }
 
+static stele_status check_unowned(stele_publisher *publisher, stele_error *err)
+{
+    stele_bytes name;
+    stele_events_topic_parse(publisher->topic, &name);
+    STELE_AUTO(char) aggregate = stele_strndup((const char *)name.data, name.size);
+    return stele_events_check_unowned(publisher->log, aggregate, publisher->options.timeout_ms,
+                                      err);
+}
+
 static stele_status find_topic(stele_publisher *publisher, stele_error *err)
 {
     if (publisher->partition_count > 0) return STELE_OK;
     stele_log_topic topic;
     stele_status status = stele_log_topic_describe(publisher->log, publisher->topic,
                                                    publisher->options.timeout_ms, &topic, err);
+    if (status == STELE_OK) status = check_unowned(publisher, err);
     if (status == STELE_OK) status = fit_batches(publisher, err);
     if (status == STELE_OK)
         status = stele_log_topic_times(publisher->log, publisher->topic,

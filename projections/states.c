@@ -10,6 +10,7 @@
 #include "consumer/event.h"
 #include "core/bug.h"
 #include "core/alloc.h"
+#include "core/names.h"
 #include "core/text.h"
 #include "kafka/partitioner.h"
 #include "schemas/upcast.h"
@@ -84,6 +85,16 @@ static bool *list_refusals(const stele_projection *projection)
     return may_refuse;
 }
 
+/* The topics of "account.writer" are those of the writer of the aggregate account. */
+static bool has_writers_name(const stele_projection *projection)
+{
+    stele_bytes aggregate;
+    const stele_aggregate *source = projection->source;
+    if (!stele_writer_name_parse(projection->name, &aggregate)) return false;
+    return source->state == NULL || source->handlers != projection->handlers ||
+           !stele_bytes_equal(aggregate, stele_text(source->name));
+}
+
 static stele_status check_projection(const stele_projection *projection, stele_error *err)
 {
     if (projection->name == NULL || projection->name[0] == '\0' || projection->version < 1 ||
@@ -92,6 +103,11 @@ static stele_status check_projection(const stele_projection *projection, stele_e
                           "projection %s: name, version from 1, source, state and handlers are "
                           "all needed",
                           projection->name == NULL ? "(unnamed)" : projection->name);
+    if (has_writers_name(projection))
+        return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
+                          "projection %s: a name that ends in .writer is that of an aggregate's "
+                          "writer; choose another one",
+                          projection->name);
     for (const stele_handler *a = projection->handlers; a->event != NULL; a++) {
         for (const stele_handler *b = projection->handlers; b != a; b++) {
             if (b->event == a->event)

@@ -29,7 +29,7 @@ typedef enum stele_status {
     STELE_E_INTERRUPTED = -13, /* a signal or a stop request came first */
     STELE_E_INTERNAL = -14,  /* a bug in Stele or in a library below it                          */
     STELE_E_STOPPED = -15,   /* every partition that a worker owns is stopped                    */
-    STELE_E_FORBIDDEN = -16, /* this user lacks a right that the text names; it may be granted */
+    STELE_E_FORBIDDEN = -16, /* this user, or anyone, lacks a right that the text names */
     STELE_E_REJECTED = -17 /* a decide function rejected the command; it has a code and a reason */
 } stele_status;
 

@@ -78,6 +78,7 @@ STELE_API stele_status stele_publisher_open(stele_client *client,
  *         STELE_E_UNAVAILABLE, STELE_E_TIMED_OUT  broker or registry away, or no right to write to
  *                          the topic (next = RETRY)
  *         STELE_E_NOT_FOUND        there is no such topic (next = RETRY: it may be made yet)
+ *         STELE_E_FORBIDDEN        the aggregate decides: a writer appends its events (next = STOP)
  *         STELE_E_INCOMPATIBLE, STELE_E_HOLE  also later: the topic has another count of
  * partitions, or lost what it had acknowledged (next = STOP)
  */

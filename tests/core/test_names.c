@@ -35,6 +35,11 @@ static void names_are_as_the_contract_has_them(void **state)
     assert_string_equal(status, "customers.v2/customer.events/3");
     assert_string_equal(checkpoint, "stele:checkpoint:customer.events/3");
     assert_string_equal(writer, "account.writer");
+    stele_bytes aggregate;
+    assert_true(stele_writer_name_parse(writer, &aggregate));
+    assert_bytes(aggregate, "account");
+    assert_false(stele_writer_name_parse(".writer", &aggregate));
+    assert_false(stele_writer_name_parse("accounts", &aggregate));
     assert_string_equal(writer_id, "account.events-3");
 }
 

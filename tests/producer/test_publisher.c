@@ -734,6 +734,33 @@ static void another_count_of_partitions_stops(void **state)
     assert_int_equal(own->delivered, 11);
 }
 
+static void events_of_a_writer_are_not_published(void **state)
+{
+    desk *own = *state;
+    stele_error err;
+    static const char *const others[] = {"note.v1.snapshots", "note.writer.snapshots",
+                                         "note.writer.v1", "note.writers.v1.snapshots",
+                                         "note.writer.writer.v1.snapshots"};
+    for (size_t i = 0; i < COUNT_OF(others); i++) {
+        stele_log_topic_options topic = {.name = others[i], .partitions = 1};
+        assert_int_equal(stele_log_topic_create(own->log, &topic, WAIT_MS, &err), STELE_OK);
+    }
+    publisher_opened(own, (stele_publisher_options){0});
+    assert_int_equal(try_publish(own, "a", 0, NULL, &err), STELE_OK);
+    flush(own);
+    stele_publisher_close(own->publisher, WAIT_MS, NULL);
+
+    stele_log_topic_options topic = {.name = "note.writer.v2.snapshots", .partitions = 1};
+    assert_int_equal(stele_log_topic_create(own->log, &topic, WAIT_MS, &err), STELE_OK);
+    publisher_opened(own, (stele_publisher_options){0});
+
+    assert_int_equal(try_publish(own, "a", 1, NULL, &err), STELE_E_FORBIDDEN);
+
+    assert_non_null(strstr(err.text, "aggregate note decides, so its events are appended by its "
+                                     "writer alone (note.writer.v2.snapshots is there)"));
+    assert_int_equal(err.next, STELE_NEXT_STOP);
+}
+
 static void an_incompatible_schema_stops(void **state)
 {
     desk *own = *state;
@@ -772,6 +799,7 @@ int main(void)
         DESK(closing_flushes),
         DESK(a_topic_or_a_registry_that_is_not_there_is_said),
         DESK(another_count_of_partitions_stops),
+        DESK(events_of_a_writer_are_not_published),
         DESK(an_incompatible_schema_stops),
     };
     return cmocka_run_group_tests_name("producer/publisher", tests, NULL, NULL);

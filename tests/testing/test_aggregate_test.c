@@ -333,6 +333,29 @@ static void a_projection_takes_no_commands(void **state)
     expect_failure(test, "a projection takes no commands: stele_test_aggregate");
 }
 
+static void the_name_of_a_writer_is_not_for_projections(void **state)
+{
+    (void)state;
+    const stele_handler handlers[] = {{&test_booked_type, NULL}, {NULL, NULL}};
+    const stele_aggregate facts = {.name = "account", .events = account.events};
+    const struct {
+        const char *name;
+        const stele_aggregate *source;
+        const stele_handler *handlers;
+    } cases[] = {{"account.writer", &account, handlers},
+                 {"accounts.writer", &account, account.handlers},
+                 {"account.writer", &facts, account.handlers}};
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        const stele_projection wrong = {.name = cases[i].name,
+                                        .version = 1,
+                                        .source = cases[i].source,
+                                        .state = account.state,
+                                        .handlers = cases[i].handlers};
+        expect_failure(stele_test_projection(&wrong),
+                       "a name that ends in .writer is that of an aggregate's writer");
+    }
+}
+
 int main(void)
 {
     account = account_table(NULL);
@@ -349,6 +372,7 @@ int main(void)
         cmocka_unit_test(what_cannot_be_a_command_fails),
         cmocka_unit_test(a_table_that_cannot_be_right_fails),
         cmocka_unit_test(a_projection_takes_no_commands),
+        cmocka_unit_test(the_name_of_a_writer_is_not_for_projections),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
