@@ -88,6 +88,14 @@ static stele_status group_offset_set(stele_log *base, const char *name, stele_pa
     return status;
 }
 
+void stele_log_memory_rebalance(stele_log *base, const char *topic)
+{
+    memory_log *log = (memory_log *)base;
+    stele_memory_enter(log);
+    stele_memory_rebalance_readers(log, topic);
+    stele_memory_exit(log);
+}
+
 const stele_group_ops stele_memory_group_ops = {
     .offset = group_offset,
     .offset_set = group_offset_set,

@@ -186,7 +186,7 @@ void stele_memory_expire_members(memory_log *log)
         for (memory_member *it = group->members; it != NULL; it = next) {
             next = it->next;
             bool is_fresh = (now_ns - it->seen_ns) / 1000000 < it->session_timeout_ms;
-            if (it->polled || is_fresh) continue;
+            if ((it->polled && !it->asleep) || is_fresh) continue;
             it->lost = true;
             stele_memory_leave(it);
         }

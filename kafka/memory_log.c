@@ -24,6 +24,8 @@ stele_status stele_log_memory_new(const stele_log_memory_options *options, stele
     log->base.runtime = options->runtime.ops == NULL ? stele_runtime_system() : options->runtime;
     log->message_max_bytes =
         options->message_max_bytes == 0 ? MESSAGE_MAX : options->message_max_bytes;
+    log->owner = options->owner;
+    log->context = options->context;
     log->up = true;
     stele_monitor_init(&log->monitor, log->base.runtime);
     *out = &log->base;
@@ -104,6 +106,16 @@ void stele_log_memory_lose_half_the_markers(stele_log *base)
     memory_log *log = (memory_log *)base;
     stele_monitor_lock(&log->monitor);
     log->lose_markers = log->spare_group = true;
+    stele_monitor_unlock(&log->monitor);
+}
+
+void stele_log_memory_forget_faults(stele_log *base)
+{
+    memory_log *log = (memory_log *)base;
+    stele_monitor_lock(&log->monitor);
+    log->doubt = 0;
+    log->lose_markers = log->spare_group = false;
+    log->appends_to_fault = 0;
     stele_monitor_unlock(&log->monitor);
 }
 

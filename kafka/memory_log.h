@@ -17,6 +17,12 @@
 typedef struct stele_log_memory_options {
     stele_runtime runtime;    /* ops NULL: the operating system's */
     size_t message_max_bytes; /* key and value of a record, at most; 0: 1,000,000 */
+    /**
+     * Whose is the member or producer that is being opened: the process, in a simulation. Called
+     * from the thread that opens. NULL: all are 0's.
+     */
+    int (*owner)(void *context);
+    void *context;
 } stele_log_memory_options;
 
 /**
@@ -48,6 +54,9 @@ stele_status stele_log_memory_delete_records(stele_log *log, stele_partition par
 stele_status stele_log_memory_partitions_raise(stele_log *log, const char *topic,
                                                int32_t partitions, stele_error *err);
 
+/** Let the groups that read a topic rebalance, as a coordinator does for reasons of its own. */
+void stele_log_memory_rebalance(stele_log *log, const char *topic);
+
 /** Take the broker away, or bring it back: what was queued goes out then. A new log is up. */
 void stele_log_memory_set_up(stele_log *log, bool up);
 
@@ -70,6 +79,9 @@ void stele_log_memory_lose_markers(stele_log *log);
 /** Likewise, but the group hears of the end of its offsets: half of the end is lost. Once. */
 void stele_log_memory_lose_half_the_markers(stele_log *log);
 
+/** What was ordered to come once and has not come is not to come. */
+void stele_log_memory_forget_faults(stele_log *log);
+
 /** Open no reader from now on, as where file descriptors are used up; or do so again. */
 void stele_log_memory_refuse_readers(stele_log *log, bool refuse);
 
@@ -85,5 +97,38 @@ void stele_log_memory_refuse_appends(stele_log *log, bool refuse);
 
 /** Let the nth record that is appended from now on (1: the next) fail so. Once. */
 void stele_log_memory_fail_append(stele_log *log, uint64_t nth, stele_log_memory_fault fault);
+
+/*
+ * For a simulation in which one thread runs at a time (memory_owner.c): these take no lock, wait
+ * for nothing, and let nothing happen that is overdue. No thread is within the log meanwhile.
+ */
+
+/**
+ * The owner's process is gone. All that Kafka sees of a SIGKILL is silence: what was queued is
+ * lost, what is open times out. Its objects are used no more, and nobody releases them.
+ */
+void stele_log_memory_client_gone(stele_log *log, int owner);
+
+/** The owner's process sleeps, and its members do not beat; or it is awake again. */
+void stele_log_memory_client_sleep(stele_log *log, int owner, bool asleep);
+
+/** Is a fault still to come that was ordered to come once? */
+bool stele_log_memory_has_fault(stele_log *log);
+
+/** The producer's transactional id; valid as long as the log. NULL: it has none. */
+const char *stele_log_memory_transactional_id(const stele_log_producer *producer);
+
+enum { STELE_LOG_MEMORY_ANYONE = -1 };
+
+/**
+ * How many producers believe that they hold the id, and are believed by the broker?
+ *
+ * @param owner  whose; or STELE_LOG_MEMORY_ANYONE
+ */
+int stele_log_memory_holders(stele_log *log, const char *transactional_id, int owner);
+
+/** The last stable offset and the high watermark of a partition; 0 if it is not there. */
+void stele_log_memory_ends(stele_log *log, stele_partition partition, int64_t *stable,
+                           int64_t *end);
 
 #endif

@@ -36,8 +36,11 @@ static stele_status member_open(stele_log *base, const stele_log_member_options 
         options->session_timeout_ms == 0 ? SESSION_MS : options->session_timeout_ms;
     self->events = options->events;
     self->generation = -1;
+    self->owner = stele_memory_owner(log);
     stele_memory_enter(log);
     self->group = stele_memory_group(log, options->group);
+    self->next_open = log->members;
+    log->members = self;
     stele_memory_exit(log);
     *out = &self->base;
     return STELE_OK;
@@ -150,6 +153,10 @@ static void member_close(stele_log_member *base, int timeout_ms)
     stele_memory_enter(self->log);
     revoke_all(self, self->lost);
     stele_memory_leave(self);
+    memory_member **at = &self->log->members;
+    while (*at != self)
+        at = &(*at)->next_open;
+    *at = self->next_open;
     stele_memory_exit(self->log);
 
     stele_memory_partitions_clear(&self->target);

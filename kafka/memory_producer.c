@@ -43,6 +43,7 @@ static stele_status producer_open(stele_log *base, const stele_log_producer_opti
     self->gapless = options->gapless;
     self->queue_max = options->queue_max == 0 ? QUEUE_DEFAULT : options->queue_max;
     self->entries_end = &self->entries;
+    self->owner = stele_memory_owner(log);
 
     stele_memory_enter(log);
     if (options->transactional_id != NULL)

@@ -27,7 +27,8 @@ typedef struct memory_entry {
 typedef struct memory_producer {
     stele_log_producer base;
     memory_log *log;
-    struct memory_producer *next; /* of the log's */
+    struct memory_producer *next; /* of the log's, until it is closed */
+    int owner;
     void (*delivered)(void *context, void *opaque, stele_position position,
                       const stele_error *failure);
     void *context;

@@ -237,7 +237,12 @@ void stele_memory_transactional_free(memory_transactional *transactional)
     free(transactional);
 }
 
-/* ---- time ---- */
+/* ---- owners and time ---- */
+
+int stele_memory_owner(const memory_log *log)
+{
+    return log->owner == NULL ? 0 : log->owner(log->context);
+}
 
 int64_t stele_memory_now_ns(const memory_log *log)
 {

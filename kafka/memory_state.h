@@ -137,7 +137,9 @@ typedef struct memory_member {
     stele_log_member base;
     memory_log *log;
     memory_group *group;
-    struct memory_member *next; /* of the group's, while it is in the group */
+    struct memory_member *next;      /* of the group's, while it is in the group */
+    struct memory_member *next_open; /* of the log's, until it is closed */
+    int owner;
     char **topics;
     size_t topic_count;
     char *client;
@@ -149,7 +151,8 @@ typedef struct memory_member {
     int64_t id; /* 0: not in the group */
     bool joined;
     bool polled;              /* at this moment */
-    int64_t seen_ns;          /* when that was so last */
+    bool asleep;              /* its process: it does not beat, polled or not */
+    int64_t seen_ns;          /* when it beat last */
     memory_partitions target; /* of the group's generation */
 
     /* What the member was told. */
@@ -220,15 +223,18 @@ void stele_memory_transactional_free(memory_transactional *transactional);
 struct memory_log {
     stele_log base;
     size_t message_max_bytes;
+    int (*owner)(void *context); /* of what is being opened */
+    void *context;
     stele_monitor monitor;
 
     memory_topic *topics;
     memory_group *groups;
     memory_transactional *transactionals;
-    struct memory_producer *producers;
-    int64_t last_transaction; /* number */
-    int64_t last_member;      /* id */
-    uint32_t next_keyless;    /* partition of the next record without a key */
+    struct memory_producer *producers; /* that are open */
+    memory_member *members;            /* likewise */
+    int64_t last_transaction;          /* number */
+    int64_t last_member;               /* id */
+    uint32_t next_keyless;             /* partition of the next record without a key */
 
     bool up;
     stele_log_memory_doubt doubt; /* 0: none */
@@ -245,6 +251,9 @@ static inline void stele_memory_changed(memory_log *log)
 {
     stele_monitor_wake(&log->monitor);
 }
+
+/** Of what is opened now. Needs no monitor. */
+int stele_memory_owner(const memory_log *log);
 
 /** On the log's clock. */
 int64_t stele_memory_now_ns(const memory_log *log);

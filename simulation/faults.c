@@ -5,84 +5,34 @@
 
 #include <string.h>
 
-/* ---- who owns what of the log ---- */
+/* ---- processes, as the log sees them ---- */
 
-static void own(memory_member *member, memory_producer *producer)
+int sim_owner(void *context)
 {
-    size_t at = 0;
-    while (at < world.owned_count && world.owned[at].domain != 0)
-        at++;
-    if (at == sizeof world.owned / sizeof world.owned[0]) abort();
-    if (at == world.owned_count) world.owned_count++;
-    world.owned[at] = (sim_owned){
-        .domain = stele_fibers_domain(world.fibers), .member = member, .producer = producer};
+    (void)context;
+    return stele_fibers_domain(world.fibers);
 }
 
-static void disown(const void *object)
-{
-    for (size_t i = 0; i < world.owned_count; i++) {
-        sim_owned *it = &world.owned[i];
-        if ((const void *)it->member == object || (const void *)it->producer == object)
-            *it = (sim_owned){0};
-    }
-}
-
-static memory_log *memory(void)
-{
-    return (memory_log *)world.log;
-}
-
-static void drop_producer(const memory_producer *producer)
-{
-    memory_producer **at = &memory()->producers;
-    while (*at != NULL && *at != producer)
-        at = &(*at)->next;
-    if (*at != NULL) *at = (*at)->next;
-}
-
-/* All that Kafka sees of a SIGKILL is silence. */
 void sim_on_kill(void *context, int domain)
 {
     (void)context;
-    if (memory()->monitor.is.simulated != NULL) abort(); /* killed within the log */
-    for (size_t i = 0; i < world.owned_count; i++) {
-        sim_owned *it = &world.owned[i];
-        if (it->domain != domain) continue;
-        if (it->producer != NULL) drop_producer(it->producer);
-        if (it->member != NULL && it->member->polled) {
-            it->member->polled = false;
-            it->member->seen_ns = stele_fibers_now_ns(world.fibers);
-        }
-        *it = (sim_owned){0};
-    }
+    stele_log_memory_client_gone(world.log, domain);
     memset(world.fenced[domain], 0, sizeof world.fenced[domain]);
     world.kills++;
     sim_say("%s is killed", sim_domain_name(domain));
 }
 
-/* A process that sleeps does not beat, wherever it is. */
 void sim_on_freeze(void *context, int domain)
 {
     (void)context;
-    for (size_t i = 0; i < world.owned_count; i++) {
-        sim_owned *it = &world.owned[i];
-        if (it->domain != domain || it->member == NULL || !it->member->polled) continue;
-        it->was_polled = true;
-        it->member->polled = false;
-        it->member->seen_ns = stele_fibers_now_ns(world.fibers);
-    }
+    stele_log_memory_client_sleep(world.log, domain, true);
     world.freezes++;
 }
 
 void sim_on_thaw(void *context, int domain)
 {
     (void)context;
-    for (size_t i = 0; i < world.owned_count; i++) {
-        sim_owned *it = &world.owned[i];
-        if (it->domain != domain || !it->was_polled) continue;
-        it->member->polled = true;
-        it->was_polled = false;
-    }
+    stele_log_memory_client_sleep(world.log, domain, false);
     sim_say("%s wakes up", sim_domain_name(domain));
 }
 
@@ -153,12 +103,6 @@ static void take_time(void)
     world.runtime.ops->sleep_ns(world.runtime.self, us * 1000);
 }
 
-static bool is_armed(void)
-{
-    const memory_log *log = memory();
-    return log->lose_markers || log->doubt != 0 || log->appends_to_fault != 0;
-}
-
 /* Faults do not come singly: who met one of the broker's dies of it, or soon. */
 static void come_together(const char *call)
 {
@@ -205,9 +149,9 @@ static bool loses(stele_error *err)
 
 #define AROUND(name, operation, ...)                                                               \
     before(name);                                                                                  \
-    bool armed = is_armed();                                                                       \
+    bool armed = stele_log_memory_has_fault(world.log);                                            \
     stele_status status = world.inner->operation(__VA_ARGS__);                                     \
-    if (armed && !is_armed()) come_together(name);                                                 \
+    if (armed && !stele_log_memory_has_fault(world.log)) come_together(name);                      \
     return after(name, status)
 
 /* Asked twice, where the network repeats what it has lost. */
@@ -236,8 +180,8 @@ static stele_status flush(stele_log_producer *producer, int timeout_ms, stele_er
 
 static void remember_fence(const stele_log_producer *producer)
 {
-    const memory_transactional **of = world.fenced[stele_fibers_domain(world.fibers)];
-    const memory_transactional *id = ((const memory_producer *)producer)->transactional;
+    const char **of = world.fenced[stele_fibers_domain(world.fibers)];
+    const char *id = stele_log_memory_transactional_id(producer);
     size_t at = 0;
     while (at < SIM_FENCED_MAX - 1 && of[at] != NULL && of[at] != id)
         at++;
@@ -316,9 +260,7 @@ static stele_status member_open(stele_log *log, const stele_log_member_options *
                                 stele_log_member **out, stele_error *err)
 {
     look_for_ambush("member_open");
-    stele_status status = world.inner->member->open(log, options, out, err);
-    if (status == STELE_OK) own((memory_member *)*out, NULL);
-    return status;
+    return world.inner->member->open(log, options, out, err);
 }
 
 static stele_status member_poll(stele_log_member *member, int timeout_ms, stele_error *err)
@@ -331,30 +273,25 @@ static void member_close(stele_log_member *member, int timeout_ms)
 {
     look_for_ambush("member_close");
     world.inner->member->close(member, timeout_ms);
-    disown(member);
 }
 
 static stele_status producer_open(stele_log *log, const stele_log_producer_options *options,
                                   stele_log_producer **out, stele_error *err)
 {
     look_for_ambush("producer_open");
-    stele_status status = world.inner->producer->open(log, options, out, err);
-    if (status == STELE_OK) own(NULL, (memory_producer *)*out);
-    return status;
+    return world.inner->producer->open(log, options, out, err);
 }
 
 static void producer_close(stele_log_producer *producer)
 {
     look_for_ambush("producer_close");
     world.inner->producer->close(producer);
-    disown(producer);
 }
 
 static void producer_abandon(stele_log_producer *producer)
 {
     look_for_ambush("producer_abandon");
     world.inner->producer->abandon(producer);
-    disown(producer);
 }
 
 static void stand_between_producers(void)

@@ -8,60 +8,27 @@
 
 #include "producer/fenced.h"
 
-static const memory_transactional *find_transactional(const char *id)
-{
-    const memory_log *log = (const memory_log *)world.log;
-    const memory_transactional *of = log->transactionals;
-    while (of != NULL && strcmp(of->id, id) != 0)
-        of = of->next;
-    return of;
-}
-
 /* Has this domain ever asked for the fence of this id? */
-static bool has_asked_for_fence(int domain, const memory_transactional *of)
+static bool has_asked_for_fence(int domain, const char *id)
 {
-    for (size_t i = 0; of != NULL && i < SIM_FENCED_MAX; i++)
-        if (world.fenced[domain][i] == of) return true;
+    for (size_t i = 0; i < SIM_FENCED_MAX && world.fenced[domain][i] != NULL; i++)
+        if (strcmp(world.fenced[domain][i], id) == 0) return true;
     return false;
-}
-
-/* Has it a producer of the id, and has no one else fenced that since? */
-static bool holds(int domain, const memory_transactional *of)
-{
-    for (size_t i = 0; i < world.owned_count; i++) {
-        const memory_producer *it = world.owned[i].producer;
-        if (world.owned[i].domain == domain && it != NULL && it->transactional == of &&
-            it->epoch != 0 && it->epoch == of->epoch)
-            return true;
-    }
-    return false;
-}
-
-/* How many producers believe that the id is theirs, and are believed by the broker? */
-static int count_holders(const memory_transactional *of)
-{
-    int count = 0;
-    for (size_t i = 0; i < world.owned_count; i++) {
-        const memory_producer *it = world.owned[i].producer;
-        count += it != NULL && it->transactional == of && it->epoch != 0 && it->epoch == of->epoch;
-    }
-    return count;
 }
 
 /* "restored": the snapshots up to `value` were read, and no one else can add to them. */
 static void check_restored(int domain, const stele_fact *fact)
 {
-    const memory_log *log = (const memory_log *)world.log;
-    const memory_transactional *of = find_transactional(fact->subject);
-    if (!has_asked_for_fence(domain, of))
+    int64_t stable;
+    int64_t end;
+    if (!has_asked_for_fence(domain, fact->subject))
         sim_fail("fork", "%s is restored without a fence", fact->subject);
-    if (of != NULL && count_holders(of) > 1)
+    if (stele_log_memory_holders(world.log, fact->subject, STELE_LOG_MEMORY_ANYONE) > 1)
         sim_fail("fork", "%s is restored while its owner before can write", fact->subject);
-    if (!holds(domain, of)) return; /* fenced or closed meanwhile, and it will hear of it */
-    const memory_partition *at =
-        stele_memory_find_partition(log, (stele_partition){fact->topic, fact->partition});
-    int64_t end = at == NULL ? 0 : at->end;
-    int64_t stable = at == NULL ? 0 : stele_memory_end(at, STELE_READ_COMMITTED);
+    /* Fenced or closed meanwhile, and it will hear of it. */
+    if (stele_log_memory_holders(world.log, fact->subject, domain) == 0) return;
+    stele_log_memory_ends(world.log, (stele_partition){fact->topic, fact->partition}, &stable,
+                          &end);
     if (fact->value != end || stable != end)
         sim_fail("gap", "%s is restored up to %d, the end is %d, the last stable offset %d",
                  fact->subject, (int)fact->value, (int)end, (int)stable);

@@ -79,11 +79,10 @@ static void take_broker_away(void)
 
 static void compact(void)
 {
-    memory_log *log = (memory_log *)world.log;
     for (int32_t i = 0; i < SIM_PARTITIONS; i++) {
-        const memory_partition *of =
-            stele_memory_find_partition(log, (stele_partition){SIM_SNAPSHOTS, i});
-        if (of != NULL) world.compacted[i] = of->end;
+        int64_t stable;
+        stele_log_memory_ends(world.log, (stele_partition){SIM_SNAPSHOTS, i}, &stable,
+                              &world.compacted[i]);
     }
     sim_say("snapshots are compacted");
     stele_log_memory_compact(world.log, SIM_SNAPSHOTS, NULL);
@@ -114,11 +113,8 @@ static void jump_clock(void)
 /* The group has to find itself again, though no one came or went. */
 static void churn(void)
 {
-    memory_log *log = (memory_log *)world.log;
     sim_say("the group rebalances");
-    stele_memory_enter(log);
-    stele_memory_rebalance_readers(log, SIM_EVENTS);
-    stele_memory_exit(log);
+    stele_log_memory_rebalance(world.log, SIM_EVENTS);
 }
 
 static void (*const kinds[SIM_KINDS])(void) = {
@@ -250,7 +246,7 @@ static void build(void)
     world.fibers = make_fibers();
     world.runtime = stele_fibers_runtime(world.fibers);
     draw();
-    stele_log_memory_options options = {.runtime = world.runtime};
+    stele_log_memory_options options = {.runtime = world.runtime, .owner = sim_owner};
     if (stele_log_memory_new(&options, &world.log, &err) < 0) sim_fail("harness", "%s", err.text);
     sim_stand_between();
     create_events(SIM_PARTITIONS);
@@ -260,14 +256,11 @@ static void build(void)
 
 static void end_trouble(void)
 {
-    memory_log *log = (memory_log *)world.log;
     world.resting = true;
     world.lose_one_in = 0;
     world.moved_until_ns = 0;
     world.registry_lag_ms = 0;
-    stele_log_memory_doubt_commit(world.log, (stele_log_memory_doubt)0);
-    stele_log_memory_fail_append(world.log, 0, STELE_LOG_MEMORY_REFUSED);
-    log->lose_markers = false;
+    stele_log_memory_forget_faults(world.log);
     for (int i = 0; i < STELE_DOMAINS; i++)
         world.crash[i] = world.freeze[i] = (sim_ambush){0};
     for (int i = 0; i < SIM_WORKERS; i++)

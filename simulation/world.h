@@ -8,7 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "kafka/memory_producer.h"
+#include "kafka/log_port.h"
+#include "kafka/memory_log.h"
 #include "projections/fold.h"
 #include "testing/fibers.h"
 
@@ -67,14 +68,6 @@ typedef struct sim_ambush {
     uint32_t count;   /* 0: none */
 } sim_ambush;
 
-/** An object of the log that belongs to a domain. */
-typedef struct sim_owned {
-    int domain; /* 0: none */
-    memory_member *member;
-    memory_producer *producer;
-    bool was_polled;
-} sim_owned;
-
 typedef struct sim_world {
     uint64_t seed;
     sim_profile profile;
@@ -118,9 +111,7 @@ typedef struct sim_world {
     int64_t moved_until_ns; /* coordinators answer nothing until then */
     sim_ambush crash[STELE_DOMAINS];
     sim_ambush freeze[STELE_DOMAINS];
-    sim_owned owned[1024];
-    size_t owned_count;
-    const memory_transactional *fenced[STELE_DOMAINS][SIM_FENCED_MAX]; /* ids that it initialised */
+    const char *fenced[STELE_DOMAINS][SIM_FENCED_MAX]; /* ids that it initialised */
 
     /* What happened. */
     uint64_t calls;
@@ -167,6 +158,7 @@ const char *sim_domain_name(int domain);
 /* ---- faults.c: between the processes and the log ---- */
 
 void sim_stand_between(void);
+int sim_owner(void *context);
 void sim_on_kill(void *context, int domain);
 void sim_on_freeze(void *context, int domain);
 void sim_on_thaw(void *context, int domain);
