@@ -40,7 +40,7 @@ bool stele_memory_wait(memory_log *log, stele_deadline deadline)
 stele_status stele_memory_await_up(memory_log *log, stele_deadline deadline, stele_error *err)
 {
     while (!log->up)
-        if (!stele_memory_wait(log, deadline))
+        if (log->closed || !stele_memory_wait(log, deadline))
             return stele_fail(err, STELE_E_UNAVAILABLE, STELE_NEXT_RETRY,
                               "the log in memory plays a broker that is away");
     return STELE_OK;

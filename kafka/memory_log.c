@@ -2,13 +2,17 @@
  * The log in memory itself: made and released, a broker that is away, and faults to order. */
 #include "kafka/memory_broker.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "core/alloc.h"
 #include "kafka/memory_ops.h"
 #include "kafka/memory_producer.h"
 
-enum { MESSAGE_MAX = 1000000 }; /* librdkafka's message.max.bytes */
+enum {
+    MESSAGE_MAX = 1000000, /* librdkafka's message.max.bytes */
+    PATIENCE_MS = 30000    /* for producers to be closed */
+};
 
 static const stele_log_ops ops;
 
@@ -32,9 +36,30 @@ stele_status stele_log_memory_new(const stele_log_memory_options *options, stele
     return STELE_OK;
 }
 
+/* A writer that was abandoned (producer/fenced.h) may have a thread within a call: that is answered
+ * now, and the producer is closed. One that nobody closes is a bug of the caller's. */
+static void await_producers(memory_log *log)
+{
+    stele_error closed;
+    stele_fail(&closed, STELE_E_UNAVAILABLE, STELE_NEXT_STOP, "the log in memory is released");
+    stele_deadline patience = stele_memory_deadline(log, PATIENCE_MS);
+    stele_monitor_lock(&log->monitor);
+    log->closed = true;
+    for (memory_producer *it = log->producers; it != NULL; it = it->next)
+        stele_memory_kill_producer(it, &closed, NULL);
+    stele_memory_changed(log);
+    while (log->producers != NULL) {
+        if (stele_monitor_wait(&log->monitor, patience)) continue;
+        fputs("the log in memory is released, and a producer of it is still open\n", stderr);
+        abort();
+    }
+    stele_monitor_unlock(&log->monitor);
+}
+
 static void log_free(stele_log *base)
 {
     memory_log *log = (memory_log *)base;
+    await_producers(log);
     while (log->topics != NULL) {
         memory_topic *topic = log->topics;
         log->topics = topic->next;

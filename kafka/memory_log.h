@@ -26,7 +26,8 @@ typedef struct stele_log_memory_options {
 } stele_log_memory_options;
 
 /**
- * A log with no topics.
+ * A log with no topics. stele_log_free of it waits for writers that were abandoned, whose calls are
+ * answered then; another producer that is still open is a bug, and ends the process.
  *
  * @param options  NULL: the defaults
  * @param out      caller owns; release with stele_log_free

@@ -412,13 +412,16 @@ static void producer_close(stele_log_producer *base)
     memory_producer *self = (memory_producer *)base;
     stele_memory_enter(self->log);
     stele_memory_purge(self);
+    stele_memory_exit(self->log);
+    stele_memory_serve(self);
+
+    stele_memory_enter(self->log); /* last: who releases the log waits for this */
     memory_producer **at = &self->log->producers;
     while (*at != self)
         at = &(*at)->next;
     *at = self->next;
+    stele_memory_changed(self->log);
     stele_memory_exit(self->log);
-
-    stele_memory_serve(self);
     for (size_t i = 0; i < self->topic_count; i++)
         free(self->topics[i]);
     free(self->topics);

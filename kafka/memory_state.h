@@ -237,6 +237,7 @@ struct memory_log {
     uint32_t next_keyless;             /* partition of the next record without a key */
 
     bool up;
+    bool closed;                  /* it is about to be released, and waits for its producers only */
     stele_log_memory_doubt doubt; /* 0: none */
     bool lose_markers;            /* of the next transaction that ends, … */
     bool spare_group;             /* … but the group hears of it */

@@ -615,6 +615,20 @@ static void offsets_of_several_sources_move_together(void **state)
     stele_log_member_close(member, WAIT_MS);
 }
 
+/* It is within a flush or a commit, in a thread of its own that nobody joins. */
+static void a_log_outlives_a_writer_that_was_abandoned(void **state)
+{
+    (void)state;
+    stele_log *log = log_with_topics(stele_runtime_system());
+    stele_fenced *fenced = opened(log);
+    wait_for_state(fenced, STELE_FENCED_READY, NULL);
+    stele_log_memory_set_up(log, false);
+    submit(fenced, with_record("a", "1"));
+    stele_fenced_close(fenced, 1);
+
+    stele_log_free(log); /* a use after free, where it did not wait */
+}
+
 /* One that follows waits for the word, or for a moment; and both are written. */
 static void who_follows_begins_the_next_when_the_last_is_visible(void **state)
 {
@@ -667,6 +681,7 @@ int main(void)
         ON_A_LOG(who_follows_begins_the_next_when_the_last_is_visible),
         ON_A_LOG(an_abort_that_was_refused_is_not_made_by_closing_either),
         ON_A_LOG(a_commit_that_hangs_is_seen_with_the_next_one),
+        cmocka_unit_test(a_log_outlives_a_writer_that_was_abandoned),
         ON_A_LOG(an_idle_writer_hears_that_its_last_commit_hangs),
         ON_A_LOG(an_idle_writer_whose_last_commit_is_seen_lives_on),
     };
