@@ -5,7 +5,6 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "cli/meter.h"
 #include "consumer/audit.h"
@@ -111,14 +110,6 @@ static void print_summary(const printing *p, const stele_audit_counts *counts)
                         p->left_out);
 }
 
-static const stele_aggregate *find_aggregate(const stele_cli *cli, const char *name)
-{
-    const stele_aggregate *const *at = cli->app->aggregates;
-    for (; at != NULL && *at != NULL; at++)
-        if (strcmp((*at)->name, name) == 0) return *at;
-    return NULL;
-}
-
 stele_exit stele_cmd_audit(stele_cli *cli, const stele_arguments *arguments)
 {
     const char *name = stele_arguments_operand(arguments, 0);
@@ -134,7 +125,7 @@ stele_exit stele_cmd_audit(stele_cli *cli, const stele_arguments *arguments)
         .log = stele_client_log(client),
         .registry = stele_client_registry(client),
         .topic = topic,
-        .aggregate = find_aggregate(cli, name),
+        .aggregate = stele_cli_aggregate(cli, name),
         .partition = (int32_t)stele_arguments_int(arguments, "partition", STELE_AUDIT_ALL),
         .skip_ids = stele_arguments_flag(arguments, "skip-ids"),
         .settle_ms = 1000 * (int)stele_arguments_int(arguments, "settle", 20),

@@ -228,7 +228,9 @@ static void print_finding(void *context, const stele_verify_finding *finding)
 stele_exit stele_cmd_snapshots_verify(stele_cli *cli, const stele_arguments *arguments)
 {
     const char *name = stele_arguments_operand(arguments, 0);
-    const stele_projection *projection = stele_cli_projection(cli, name);
+    STELE_AUTO_VALUE(stele_cli_fold) fold = {0};
+    stele_cli_find_fold(cli, name, &fold);
+    const stele_projection *projection = fold.projection;
     stele_quoted near = stele_cli_near_projection(cli, name);
     if (projection == NULL)
         return stele_cli_fail(

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * `state`: what a projection knows of one aggregate, or of all, read from Kafka alone, as it is or
- * was, or what changed. Without the fold in the program: the snapshot, and how far it is behind. */
+ * `state`: what a projection, or a writer, knows of one aggregate, or of all, read from Kafka
+ * alone, as it is or was, or what changed. Without the fold in the program: the snapshot, and how
+ * far it is behind. */
 #include "cli/cmd.h"
 
 #include <stele/json.h>
@@ -149,7 +150,7 @@ static stele_status query_stored(printer *p, const char *name, const stele_query
 {
     if (query->at_version > 0 || query->at_time_ms > 0)
         return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
-                          "--at needs the projection's fold: use the application's own program");
+                          "--at needs the fold: use the application's own program");
     return stele_stored_states(&(stele_stored_options){.projection = name,
                                                        .log = query->log,
                                                        .registry = query->registry,
@@ -223,7 +224,7 @@ static stele_exit run_diff(stele_cli *cli, const stele_projection *projection,
     stele_error err = {0};
     if (projection == NULL)
         return stele_cli_fail(cli, STELE_EXIT_FAILED,
-                              "--diff needs the projection's fold: use the application's own "
+                              "--diff needs the fold: use the application's own "
                               "program");
     stele_projection configured = stele_cli_configured(cli, projection);
     options.projection = &configured;
@@ -310,7 +311,8 @@ stele_exit stele_cmd_state(stele_cli *cli, const stele_arguments *arguments)
         .patience_ms = cli->timeout_ms,
         .stop = cli->stop,
     };
-    const stele_projection *projection = stele_cli_projection(cli, asked.name);
-    return asked.diff ? run_diff(cli, projection, options, asked.sides)
-                      : print_states(cli, arguments, &asked, projection, &options);
+    STELE_AUTO_VALUE(stele_cli_fold) fold = {0};
+    stele_cli_find_fold(cli, asked.name, &fold);
+    return asked.diff ? run_diff(cli, fold.projection, options, asked.sides)
+                      : print_states(cli, arguments, &asked, fold.projection, &options);
 }

@@ -117,6 +117,27 @@ const stele_projection *stele_cli_projection(const stele_cli *cli, const char *n
     return NULL;
 }
 
+static const stele_aggregate *find_writer(const stele_cli *cli, const char *name)
+{
+    const stele_aggregate *aggregate = stele_cli_aggregate(cli, name);
+    return aggregate != NULL && stele_aggregate_decides(aggregate) ? aggregate : NULL;
+}
+
+void stele_cli_find_fold(const stele_cli *cli, const char *name, stele_cli_fold *out)
+{
+    *out = (stele_cli_fold){.projection = stele_cli_projection(cli, name)};
+    const stele_aggregate *aggregate = out->projection != NULL ? NULL : find_writer(cli, name);
+    if (aggregate == NULL) return;
+    out->writers = stele_writer_projection_new(aggregate);
+    out->projection = out->writers;
+}
+
+void stele_cli_fold_clear(stele_cli_fold *fold)
+{
+    stele_writer_projection_free(fold->writers);
+    *fold = (stele_cli_fold){0};
+}
+
 stele_quoted stele_cli_near_projection(const stele_cli *cli, const char *name)
 {
     stele_quoted text = {""};

@@ -10,6 +10,7 @@
 #include <stele/app.h>
 #include <stele/client.h>
 
+#include "aggregates/aggregate.h"
 #include "cli/arguments.h"
 #include "core/text.h"
 #include "kafka/log.h"
@@ -98,6 +99,18 @@ const stele_aggregate *stele_cli_aggregate(const stele_cli *cli, const char *nam
 
 /** The application's projection of that name. @return NULL: it has none */
 const stele_projection *stele_cli_projection(const stele_cli *cli, const char *name);
+
+/** What is kept of aggregates under a name. */
+typedef struct stele_cli_fold {
+    const stele_projection *projection; /* NULL: the application has none of that name */
+    stele_projection *writers;          /* owned; NULL: it is no writer's */
+} stele_cli_fold;
+
+/** The application's projection of that name, or, by the name of an aggregate that decides, the
+ * states that its writer keeps. @param out  cleared by the caller */
+void stele_cli_find_fold(const stele_cli *cli, const char *name, stele_cli_fold *out);
+void stele_cli_fold_clear(stele_cli_fold *fold);
+STELE_VALUE_SCOPE(stele_cli_fold, stele_cli_fold_clear);
 
 /** "; did you mean NAME?" for the application's projection whose name is near, else "". */
 stele_quoted stele_cli_near_projection(const stele_cli *cli, const char *name);

@@ -340,7 +340,9 @@ const stele_cli_command stele_commands[] = {
      .summary = "print the state of one aggregate, or of all, as JSON",
      .details = "Read from the snapshots and the rest of the log; no worker has to run. A program "
                 "without the\n"
-                "projection's fold prints the last snapshot, and how many events it is behind.\n"
+                "projection's fold prints the last snapshot, and how many events it is behind. The "
+                "name of an\n"
+                "aggregate that decides stands for the states that its writer keeps.\n"
                 "With --at it is replayed from the nearest snapshot before that moment. At a time "
                 "it is what the\n"
                 "aggregate's events made of it before the first of them that is later.\n"

@@ -47,25 +47,34 @@ static void stored_read_clear(stored_read *r)
 }
 STELE_VALUE_SCOPE(stored_read, stored_read_clear);
 
-stele_status stele_stored_topic(stele_log *log, const char *projection, int timeout_ms, char **out,
-                                stele_error *err)
+/* The one of the highest version, if the name has none. */
+static const char *find_topic(char *const *topics, const char *projection)
 {
-    char **topics = NULL;
-    stele_status status = stele_log_topics(log, projection, timeout_ms, &topics, err);
-    if (status < 0) return status;
     const char *best = NULL;
     int best_version = 0;
-    for (char **topic = topics; *topic != NULL; topic++) {
+    for (; *topics != NULL; topics++) {
         stele_projection_name name;
-        stele_bytes group = stele_snapshots_topic_parse(*topic, &name);
+        stele_bytes group = stele_snapshots_topic_parse(*topics, &name);
         if (group.data == NULL) continue;
         bool exact = stele_bytes_equal(group, stele_text(projection));
         if (!exact && !stele_bytes_equal(name.projection, stele_text(projection))) continue;
         int version = exact ? INT_MAX : name.version;
         if (version <= best_version) continue;
         best_version = version;
-        best = *topic;
+        best = *topics;
     }
+    return best;
+}
+
+stele_status stele_stored_topic(stele_log *log, const char *projection, int timeout_ms, char **out,
+                                stele_error *err)
+{
+    char **topics = NULL;
+    stele_status status = stele_log_topics(log, projection, timeout_ms, &topics, err);
+    if (status < 0) return status;
+    STELE_AUTO(char) writer = stele_writer_name(projection);
+    const char *best = find_topic(topics, projection);
+    if (best == NULL) best = find_topic(topics, writer);
     if (best != NULL) *out = stele_strdup(best);
     free(topics);
     if (best != NULL) return STELE_OK;

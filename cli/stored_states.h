@@ -60,8 +60,8 @@ stele_status stele_stored_past_open(const stele_past_options *how, const char *n
 void stele_stored_past_clear(stele_stored_past *stored);
 STELE_VALUE_SCOPE(stele_stored_past, stele_stored_past_clear);
 
-/** The snapshots topic of a projection: of its highest version, if the name has none. Caller frees.
- */
+/** The snapshots topic of a projection, of its highest version if the name has none; else that of
+ * the writer of the aggregate of that name. Caller frees. */
 stele_status stele_stored_topic(stele_log *log, const char *projection, int timeout_ms, char **out,
                                 stele_error *err);
 

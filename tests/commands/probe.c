@@ -52,21 +52,33 @@ int main(int argc, char **argv)
         fprintf(stderr, "probe: STELE_TEST_NAME is not set\n");
         return 2;
     }
+    const stele_handler handlers[] = {{&probe_probed_type, apply_probed}, {NULL, NULL}};
     const stele_aggregate aggregate = {
         .name = name,
         .events = (const stele_type *const[]){&probe_probed_type, NULL},
+    };
+    /* With STELE_TEST_DECIDES there is another one, which a writer owns. */
+    const char *decides = getenv("STELE_TEST_DECIDES");
+    const stele_aggregate other = {
+        .name = decides,
+        .events = aggregate.events,
+        .version = 1,
+        .state = &probe_sum_type,
+        .handlers = handlers,
     };
     const stele_projection projection = {
         .name = name,
         .version = 1,
         .source = &aggregate,
         .state = &probe_sum_type,
-        .handlers = (const stele_handler[]){{&probe_probed_type, apply_probed}, {NULL, NULL}},
+        .handlers = handlers,
     };
-    return stele_main(argc, argv,
-                      &(stele_app){
-                          .name = "probe",
-                          .aggregates = (const stele_aggregate *const[]){&aggregate, NULL},
-                          .projections = (const stele_projection *const[]){&projection, NULL},
-                      });
+    return stele_main(
+        argc, argv,
+        &(stele_app){
+            .name = "probe",
+            .aggregates =
+                (const stele_aggregate *const[]){&aggregate, decides == NULL ? NULL : &other, NULL},
+            .projections = (const stele_projection *const[]){&projection, NULL},
+        });
 }

@@ -93,6 +93,27 @@ def every_fault_is_named_with_its_position():
 
 
 @case
+def an_aggregate_that_decides_has_a_state_by_its_name():
+    """What a writer's events make of an aggregate is read by its name, also of old; facts among them are foreign."""
+    with Bad(2) as probe:
+        probe.env["STELE_TEST_DECIDES"] = owned = f"{probe.name}-owned"
+        probe.call("topics", "create", owned, "--partitions", "2").exits(0)
+        probe.topic = f"{owned}.events"
+        for version in (1, 2, 3):
+            probe.put("a", version=version, command=f"c{version}")
+        row, = probe.call("state", owned, "a").exits(0).rows()
+        assert (row["version"], row["state"]["total"]) == (3, 3), row
+        row, = probe.call("state", owned, "a", "--at", "2").exits(0).rows()
+        assert (row["version"], row["state"]["total"]) == (2, 2), row
+        row, = probe.call("state", owned, "a", "--diff", "1", "3").exits(0).rows()
+        assert row["changes"] == [{"path": "total", "from": 1, "to": 3}], row
+        audited(probe, owned).exits(0)
+        probe.put("b")
+        row, = audited(probe, owned).exits(3).rows()
+        assert (row["kind"], row["id"]) == ("foreign", "b") and "its writer alone appends to it" in row["text"], row
+
+
+@case
 def what_is_open_or_aborted_is_told_apart():
     """Aborted records are counted, a transaction that does not end is named, and a log that was cut."""
     with Bad(2) as probe:
