@@ -136,6 +136,12 @@ static int64_t version_of(stele_bytes text)
     return stele_parse_int64(text, 1, INT64_MAX, &version, NULL) == STELE_OK ? version : -1;
 }
 
+static bool has_writer(const stele_audit_run *run)
+{
+    const stele_aggregate *aggregate = run->options->aggregate;
+    return aggregate != NULL && aggregate->state != NULL;
+}
+
 /* Its version is counted. */
 static void look_at_unversioned(stele_audit_run *run, const stele_record *record,
                                 const watched *one, bool is_bad)
@@ -149,6 +155,10 @@ static void look_at_unversioned(stele_audit_run *run, const stele_record *record
                          "it has no version, and the event at offset %" PRId64
                          " has one: a writer owns the aggregate, and this is not from it",
                          one->offset);
+    else if (has_writer(run))
+        stele_audit_find(run, STELE_AUDIT_FOREIGN, record->offset, record->key,
+                         "it has no version, and %s decides: its writer alone appends to it",
+                         run->options->aggregate->name);
     else
         run->counts->unversioned++;
 }

@@ -276,6 +276,22 @@ static void an_event_without_a_version_among_a_writers_is_foreign(void **state)
           "bad-version 0/4 a: ");
 }
 
+static void an_aggregate_that_decides_has_no_facts(void **state)
+{
+    ledger *own = *state;
+    const stele_aggregate account = {.name = "account",
+                                     .events =
+                                         (const stele_type *const[]){&test_deposited_type, NULL},
+                                     .version = 1,
+                                     .state = &test_deposited_type};
+    plant(own, (planted){BY_KEY, A, NULL, NULL, NULL});
+
+    audit_with(own, (stele_audit_options){.partition = STELE_AUDIT_ALL, .aggregate = &account});
+
+    FOUND(own, "foreign 0/0 a: it has no version, and account decides: ");
+    assert_int_equal(own->counts.unversioned, 0);
+}
+
 static void an_event_id_that_is_there_twice_is_named_at_the_second(void **state)
 {
     ledger *own = *state;
@@ -549,6 +565,7 @@ int main(void)
         LEDGER_TEST(a_log_that_begins_later_is_a_hole_and_its_versions_go_on),
         LEDGER_TEST(two_events_of_one_version_are_a_fork),
         LEDGER_TEST(an_event_without_a_version_among_a_writers_is_foreign),
+        LEDGER_TEST(an_aggregate_that_decides_has_no_facts),
         LEDGER_TEST(an_event_id_that_is_there_twice_is_named_at_the_second),
         LEDGER_TEST(a_command_in_two_units_was_carried_out_twice),
         LEDGER_TEST(the_events_of_one_unit_are_one),
