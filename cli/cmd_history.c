@@ -3,7 +3,7 @@
  * other partitions are looked through for events of it that should not be there. */
 #include "cli/cmd.h"
 
-#include "cli/event_line.h"
+#include "consumer/event_line.h"
 #include "cli/first_version.h"
 #include "kafka/bounded_read.h"
 #include "core/alloc.h"

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/event_line.h"
+#include "consumer/event_line.h"
 #include "kafka/bounded_read.h"
 #include "core/alloc.h"
 #include "core/date.h"

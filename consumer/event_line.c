@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * Events as JSON lines: what is around the value, and the value by its own schema. */
-#include "cli/event_line.h"
+#include "consumer/event_line.h"
 
 #include <stele/json.h>
 

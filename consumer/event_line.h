@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Records of an events topic as lines of JSON, each decoded by its writer's own schema. */
-#ifndef STELE_CLI_EVENT_LINE_H
-#define STELE_CLI_EVENT_LINE_H
+#ifndef STELE_CONSUMER_EVENT_LINE_H
+#define STELE_CONSUMER_EVENT_LINE_H
 
 #include "kafka/log.h"
 #include "registry/registry.h"
