@@ -32,9 +32,9 @@ static void log_state(const slot_host *host, const slot *of, stele_partition_sta
     stele_logger_level level = state == STELE_STATE_STOPPED ? STELE_LOGGER_ERROR
                                : is_bad                     ? STELE_LOGGER_WARN
                                                             : STELE_LOGGER_INFO;
-    stele_logger_write(host->options->logger, level, stele_partition_state_name(state),
-                       STELE_LOGGER_FIELDS(stele_logger_text("worker", host->options->name),
-                                           stele_logger_text("topic", host->options->topic),
+    stele_logger_write(host->logger, level, stele_partition_state_name(state),
+                       STELE_LOGGER_FIELDS(stele_logger_text("worker", host->name),
+                                           stele_logger_text("topic", host->topic),
                                            stele_logger_int("partition", of->index),
                                            stele_logger_int("position", of->progress.position),
                                            stele_logger_text("reason", reason)));

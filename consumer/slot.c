@@ -15,7 +15,18 @@ enum {
 
 static stele_partition source_of(const slot_host *host, const slot *self)
 {
-    return (stele_partition){host->options->topic, self->index};
+    return (stele_partition){host->topic, self->index};
+}
+
+void slot_warn(const slot_host *host, int32_t partition, int64_t position, const char *message,
+               const char *reason)
+{
+    stele_logger_write(host->logger, STELE_LOGGER_WARN, message,
+                       STELE_LOGGER_FIELDS(stele_logger_text("worker", host->name),
+                                           stele_logger_text("topic", host->topic),
+                                           stele_logger_int("partition", partition),
+                                           stele_logger_int("position", position),
+                                           stele_logger_text("reason", reason)));
 }
 
 void slot_drop_batch(slot *self)
@@ -151,10 +162,9 @@ static void give_way(slot_host *host, slot *self, const stele_error *why)
 static void warn_of_loss(const slot_host *host, const slot *self)
 {
     if (self->task == NULL) return;
-    stele_worker_warn(host->worker, self->index, self->task->ops->progress(self->task).position,
-                      "partition lost",
-                      "this member's session was over, another may own it: what was not written is "
-                      "dropped, its owner applies it again");
+    slot_warn(host, self->index, self->task->ops->progress(self->task).position, "partition lost",
+              "this member's session was over, another may own it: what was not written is "
+              "dropped, its owner applies it again");
 }
 
 void slots_release(slot_host *host, slot *const *slots, size_t count, bool lost)
@@ -203,8 +213,7 @@ static void answer(slot_host *host, slot *self, slot_call call, const stele_erro
 static stele_status open_task(slot_host *host, slot *self, stele_error *err)
 {
     if (self->task != NULL) return STELE_OK;
-    return host->options->ops->open(host->options->self, host->worker, source_of(host, self),
-                                    &self->task, err);
+    return host->tasks->open(host->self, host->worker, source_of(host, self), &self->task, err);
 }
 
 void slot_prepare(slot_host *host, slot *self)
@@ -239,7 +248,7 @@ void slot_prepare(slot_host *host, slot *self)
 
 static bool is_source(const slot_host *host, const stele_batch *batch)
 {
-    return strcmp(batch->partition.topic, host->options->topic) == 0;
+    return strcmp(batch->partition.topic, host->topic) == 0;
 }
 
 static stele_status take(slot_host *host, slot *self, const stele_batch *batch,

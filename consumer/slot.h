@@ -4,7 +4,12 @@
 #ifndef STELE_CONSUMER_SLOT_H
 #define STELE_CONSUMER_SLOT_H
 
-#include "consumer/worker.h"
+#include <stdatomic.h>
+
+#include "consumer/asker.h"
+#include "consumer/status.h"
+#include "consumer/task.h"
+#include "core/logger.h"
 
 typedef enum slot_phase {
     SLOT_FREE = 0,  /* not ours */
@@ -67,7 +72,12 @@ typedef struct slot_host {
     stele_log_reader *reader; /* NULL: there is none */
     stele_status_board *board;
     stele_asker *asker;
-    const stele_worker_options *options;
+    const char *name;  /* of the worker */
+    const char *topic; /* the source */
+    int stall_timeout_ms;
+    const stele_logger *logger; /* NULL: silent */
+    const stele_task_ops *tasks;
+    void *self; /* handed to tasks->open */
     const atomic_bool *stop;
     bool at_once;  /* something wants to be called again at once */
     bool stopping; /* the last drain */
@@ -82,6 +92,10 @@ static inline int64_t after_ms(int64_t now_ns, int64_t elapsed_ms)
 {
     return now_ns + elapsed_ms * 1000000;
 }
+
+/** Log what an operator will wonder about. @param position  -1: none */
+void slot_warn(const slot_host *host, int32_t partition, int64_t position, const char *message,
+               const char *reason);
 
 /** What follows from a failure. Changes nothing. */
 slot_verdict slot_judge(const stele_error *failure);

@@ -37,7 +37,7 @@ static void ask_ends(stele_question *base, stele_asker *asker)
 /* Also when the stall time is over. */
 static int64_t next_look(const slot_host *host, const slot *self)
 {
-    int stall_ms = host->options->stall_timeout_ms;
+    int stall_ms = host->stall_timeout_ms;
     int64_t look_ns = after_ms(self->looked_ns, stall_ms / 2 < LOOK_MS ? stall_ms / 2 : LOOK_MS);
     int64_t stall_ns = after_ms(self->progress_ns, stall_ms);
     return stall_ns > self->looked_ns && stall_ns < look_ns ? stall_ns : look_ns;
@@ -49,7 +49,7 @@ static const ends_question *look(const slot_host *host, slot *self)
     if (self->question == NULL) {
         ends_question *made = stele_alloc(sizeof *made);
         made->base.ask = ask_ends;
-        made->source = (stele_partition){host->options->topic, self->index};
+        made->source = (stele_partition){host->topic, self->index};
         self->question = &made->base;
     }
     switch (stele_asker_state(host->asker, self->question)) {
@@ -82,20 +82,20 @@ static void set_held_back(const slot_host *host, slot *self, const ends_question
                "%s/%d: %" PRId64 " records from offset %" PRId64
                " on are held back by another program's open transaction; it ends with that "
                "program's time-out, or by `kafka-transactions.sh find-hanging` and `abort`",
-               host->options->topic, (int)self->index, log->all - self->progress.position,
+               host->topic, (int)self->index, log->all - self->progress.position,
                self->progress.position);
 }
 
 static void set_stalled(const slot_host *host, slot *self, int64_t end)
 {
-    int stalled_s = host->options->stall_timeout_ms / 1000;
+    int stalled_s = host->stall_timeout_ms / 1000;
     if (self->phase == SLOT_PREPARING)
         stele_fail(&self->stalled, STELE_E_TIMED_OUT, STELE_NEXT_RETRY,
                    "restoring has made no progress for %d s; beginning again", stalled_s);
     else
         stele_fail(&self->stalled, STELE_E_TIMED_OUT, STELE_NEXT_RETRY,
                    "no event %s for %d s at %s/%d/%" PRId64 ", the log ends at %" PRId64 "%s",
-                   self->has_batch ? "was applied" : "came", stalled_s, host->options->topic,
+                   self->has_batch ? "was applied" : "came", stalled_s, host->topic,
                    (int)self->index, self->progress.position, end,
                    self->has_batch ? "" : "; reading again");
 }
@@ -138,7 +138,7 @@ bool watch_slot(const slot_host *host, slot *self)
     }
     /* What waits has said why; a wait is not a stall. */
     if (waits(host, self)) self->progress_ns = now_ns;
-    bool is_overdue = now_ns >= after_ms(self->progress_ns, host->options->stall_timeout_ms);
+    bool is_overdue = now_ns >= after_ms(self->progress_ns, host->stall_timeout_ms);
     if (is_overdue && self->held_back.status < 0) self->stalled = self->held_back;
     if (self->phase == SLOT_RUNNING) {
         const ends_question *log = look(host, self);

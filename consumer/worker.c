@@ -6,6 +6,7 @@
 
 #include "consumer/report.h"
 #include "consumer/slot.h"
+#include "consumer/source.h"
 #include "consumer/watch.h"
 #include "core/bug.h"
 #include "core/alloc.h"
@@ -16,21 +17,10 @@ enum {
     DRAIN_TIMEOUT_MS = 10000,
     SESSION_TIMEOUT_MS = 6000,
     COMPLAIN_MS = 10000, /* how often a wait is logged */
-    REFRESH_MS = 30000,  /* how often the partition count is asked for */
-    ASK_MS = 1000,       /* one question to the broker */
     LEAVE_MS = 3000,     /* leaving the group */
     DRAIN_LOOK_MS = 100, /* and whenever something comes */
-    PAUSE_MS = 500,      /* between two attempts to connect */
     MEMORY_MAX = 256 << 20
 };
-
-/* How many partitions the source has. */
-typedef struct topic_question {
-    stele_question base;
-    const char *topic;
-    stele_error error; /* STELE_OK: `found` is filled */
-    stele_log_topic found;
-} topic_question;
 
 struct stele_worker {
     slot_host host;
@@ -48,13 +38,11 @@ struct stele_worker {
     int64_t refused_ns;       /* … since then */
     report told;
 
-    topic_question *question; /* how many partitions the source has; owned */
-    int32_t partition_count;  /* -1 until the topic was seen */
-    bool count_unconfirmed;   /* partitions were assigned since it was compared */
-    int64_t refresh_ns;       /* when it is compared again */
-    int64_t connect_ns;       /* no attempt to connect before it */
-    int64_t complained_ns;    /* INT64_MIN: never */
-    stele_error stop_reason;  /* all partitions are stopped, also those that come; or STELE_OK */
+    source source;           /* asked for its partition count */
+    int32_t partition_count; /* -1 until the topic was seen */
+    bool count_unconfirmed;  /* partitions were assigned since it was compared */
+    int64_t complained_ns;   /* INT64_MIN: never */
+    stele_error stop_reason; /* all partitions are stopped, also those that come; or STELE_OK */
 
     slot **slots; /* by partition; they do not move */
     int32_t slot_count;
@@ -77,8 +65,6 @@ static void wake(void *worker)
     stele_worker_wake(worker);
 }
 
-static void ask_topic(stele_question *base, stele_asker *asker);
-
 static int or_default(int value, int fallback)
 {
     return value == 0 ? fallback : value;
@@ -99,15 +85,19 @@ stele_status stele_worker_open(stele_log *log, const stele_worker_options *optio
     worker->options.session_timeout_ms =
         or_default(options->session_timeout_ms, SESSION_TIMEOUT_MS);
     worker->partition_count = -1;
-    worker->connect_ns = INT64_MIN;
     worker->complained_ns = INT64_MIN;
     stele_monitor_init(&worker->bell, stele_log_runtime(log));
-    worker->host = (slot_host){
-        .worker = worker, .log = log, .options = &worker->options, .stop = &worker->never};
+    worker->host = (slot_host){.worker = worker,
+                               .log = log,
+                               .name = worker->name,
+                               .topic = worker->topic,
+                               .stall_timeout_ms = worker->options.stall_timeout_ms,
+                               .logger = options->logger,
+                               .tasks = options->ops,
+                               .self = options->self,
+                               .stop = &worker->never};
     worker->host.asker = stele_asker_open(log, wake, worker);
-    worker->question = stele_alloc(sizeof *worker->question);
-    worker->question->base.ask = ask_topic;
-    worker->question->topic = worker->topic;
+    source_init(&worker->source, worker->host.asker, worker->topic);
     if (!options->no_status) {
         worker->host.board = stele_status_board_open(
             log,
@@ -379,50 +369,20 @@ static void compare_count(stele_worker *worker, int32_t count)
     stele_worker_stop_all(worker, &reason);
 }
 
-/* @locality the asker's thread */
-static void ask_topic(stele_question *base, stele_asker *asker)
-{
-    topic_question *self = (topic_question *)base;
-    self->error = (stele_error){0};
-    stele_log_topic_describe(stele_asker_log(asker), self->topic, ASK_MS, &self->found,
-                             &self->error);
-}
-
-/* Ask for the source topic, if it is time to. @return the answer, once; or NULL */
-static const topic_question *ask_source(stele_worker *worker, bool is_due)
-{
-    topic_question *question = worker->question;
-    switch (stele_asker_state(worker->host.asker, &question->base)) {
-    case STELE_QUESTION_IDLE:
-        if (is_due && now_of(worker) >= worker->connect_ns)
-            stele_asker_ask(worker->host.asker, &question->base);
-        return NULL;
-    case STELE_QUESTION_WAITING:
-        return NULL;
-    case STELE_QUESTION_ANSWERED:
-        break;
-    }
-    question->base.state = STELE_QUESTION_IDLE;
-    if (question->error.status < 0)
-        worker->connect_ns = after_ms(now_of(worker), PAUSE_MS);
-    else
-        worker->refresh_ns = after_ms(now_of(worker), REFRESH_MS);
-    return question;
-}
-
 /* Each assignment wants an answer; between them it is asked for when a broker is there. */
 static void check_count(stele_worker *worker)
 {
+    stele_log_topic found;
+    stele_error failure;
     bool is_due = worker->count_unconfirmed ||
-                  (now_of(worker) >= worker->refresh_ns && stele_log_is_up(worker->host.log));
-    const topic_question *answer = ask_source(worker, is_due);
-    if (answer == NULL) return;
-    if (answer->error.status < 0) {
-        complain(worker, "partition count is not known", &answer->error);
+                  (source_is_old(&worker->source) && stele_log_is_up(worker->host.log));
+    if (!source_ask(&worker->source, is_due, &found, &failure)) return;
+    if (failure.status < 0) {
+        complain(worker, "partition count is not known", &failure);
         return;
     }
     worker->count_unconfirmed = false;
-    compare_count(worker, answer->found.partitions);
+    compare_count(worker, found.partitions);
 }
 
 /* ---- the reader ---- */
@@ -510,15 +470,15 @@ static stele_status connect(stele_worker *worker, bool *connected, stele_error *
 {
     *connected = worker->member != NULL;
     if (*connected) return STELE_OK;
-    const topic_question *answer = ask_source(worker, true);
-    if (answer == NULL) return STELE_OK;
+    stele_log_topic found;
+    stele_error failure;
+    if (!source_ask(&worker->source, true, &found, &failure)) return STELE_OK;
 
-    stele_error failure = answer->error;
     stele_status status = failure.status;
-    if (status == STELE_OK) status = begin_with(worker, &answer->found, &failure);
+    if (status == STELE_OK) status = begin_with(worker, &found, &failure);
     *connected = status == STELE_OK;
     if (status == STELE_OK) return STELE_OK;
-    worker->connect_ns = after_ms(now_of(worker), PAUSE_MS);
+    source_pause(&worker->source);
     if (failure.next != STELE_NEXT_RETRY) {
         if (err != NULL) *err = failure;
         return status;
@@ -636,7 +596,7 @@ void stele_worker_close(stele_worker *worker)
         stele_asker_forget(worker->host.asker, worker->slots[i]->question);
         free(worker->slots[i]);
     }
-    stele_asker_forget(worker->host.asker, &worker->question->base);
+    source_clear(&worker->source);
     stele_asker_close(worker->host.asker);
     stele_log_reader_close(worker->host.reader);
     stele_status_board_close(worker->host.board);
@@ -684,12 +644,7 @@ stele_clock stele_worker_clock(const stele_worker *worker)
 void stele_worker_warn(const stele_worker *worker, int32_t partition, int64_t position,
                        const char *message, const char *reason)
 {
-    stele_logger_write(worker->options.logger, STELE_LOGGER_WARN, message,
-                       STELE_LOGGER_FIELDS(stele_logger_text("worker", worker->name),
-                                           stele_logger_text("topic", worker->topic),
-                                           stele_logger_int("partition", partition),
-                                           stele_logger_int("position", position),
-                                           stele_logger_text("reason", reason)));
+    slot_warn(&worker->host, partition, position, message, reason);
 }
 
 int32_t stele_worker_partition_count(const stele_worker *worker)
