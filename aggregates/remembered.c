@@ -12,7 +12,7 @@
 #include "core/sha256.h"
 #include "core/text.h"
 
-enum { FORMAT = 1, ITEM_MIN = 16 + 16 + 4 };
+enum { FORMAT = 1, HEAD_MAX = 1 + 10, ITEM_MIN = 16 + 16 + 4, ITEM_MAX = 16 + 16 + 4 * 10 };
 
 struct stele_remembered_ring {
     uint32_t count;
@@ -40,7 +40,12 @@ stele_status stele_command_id_check(stele_bytes id, stele_error *err)
 stele_command_key stele_command_key_of(stele_bytes id)
 {
     uint8_t digest[32];
+    stele_uuid uuid;
     stele_command_key key;
+    if (id.size == STELE_UUID_TEXT_SIZE && stele_uuid_parse(id, &uuid, NULL) == STELE_OK) {
+        memcpy(key.bytes, uuid.bytes, sizeof key.bytes);
+        return key;
+    }
     stele_sha256(id, digest);
     memcpy(key.bytes, digest, sizeof key.bytes);
     return key;
@@ -180,12 +185,31 @@ static stele_remembered_command *goes_on(const stele_remembered *remembered,
     return is_next && same_key(&newest->key, key) ? newest : NULL;
 }
 
+/* Both headers at the cost of one parse. */
+static void read_ids(const stele_event *event, stele_bytes *command_id, stele_bytes *id)
+{
+    enum { FEW = 16 };
+    stele_header headers[FEW];
+    size_t count = stele_event_headers(event, headers, FEW);
+    if (count > FEW) {
+        *command_id = stele_event_causation_id(event);
+        *id = stele_event_id(event);
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(headers[i].name, "ce_causationid") == 0) *command_id = headers[i].value;
+        if (strcmp(headers[i].name, "ce_id") == 0) *id = headers[i].value;
+    }
+}
+
 void stele_remembered_see(stele_remembered *remembered, const stele_remembered_limits *limits,
                           const stele_event *event)
 {
     stele_uuid id;
-    stele_bytes command_id = stele_event_causation_id(event);
-    if (command_id.size == 0 || stele_uuid_parse(stele_event_id(event), &id, NULL) < 0) return;
+    stele_bytes command_id = {NULL, 0};
+    stele_bytes id_text = {NULL, 0};
+    read_ids(event, &command_id, &id_text);
+    if (command_id.size == 0 || stele_uuid_parse(id_text, &id, NULL) < 0) return;
     stele_command_key key = stele_command_key_of(command_id);
     stele_remembered_command *newest = goes_on(remembered, &key, &id);
     if (newest == NULL) {
@@ -206,29 +230,32 @@ void stele_remembered_see(stele_remembered *remembered, const stele_remembered_l
 
 /* ---- bytes ---- */
 
-static void write_long(stele_buffer *out, int64_t value)
+static uint8_t *write_item(uint8_t *at, const stele_remembered_command *before,
+                           const stele_remembered_command *next)
 {
-    uint8_t *at = stele_buffer_reserve(out, 10);
-    out->size += (size_t)(stele_write_long(at, value) - at);
+    at = stele_write_raw(at, next->key.bytes, sizeof next->key.bytes);
+    at = stele_write_raw(at, next->first_id.bytes, sizeof next->first_id.bytes);
+    at = stele_write_long(at, next->version - before->version);
+    at = stele_write_long(at, next->offset - before->offset);
+    at = stele_write_long(at, (int64_t)((uint64_t)next->time_ms - (uint64_t)before->time_ms));
+    return stele_write_long(at, next->count);
 }
 
 void stele_remembered_write(const stele_remembered *remembered, stele_buffer *out)
 {
     size_t count = stele_remembered_count(remembered);
     if (count == 0) return;
-    stele_remembered_command before = {.count = 0};
-    stele_buffer_push(out, FORMAT);
-    write_long(out, (int64_t)count);
+    static const stele_remembered_command nothing = {.count = 0};
+    const stele_remembered_command *before = &nothing;
+    uint8_t *at = stele_buffer_reserve(out, HEAD_MAX + count * ITEM_MAX);
+    *at++ = FORMAT;
+    at = stele_write_long(at, (int64_t)count);
     for (uint32_t i = 0; i < count; i++) {
-        const stele_remembered_command *at = item(remembered->ring, i);
-        stele_buffer_append(out, stele_bytes_of(at->key.bytes, sizeof at->key.bytes));
-        stele_buffer_append(out, stele_bytes_of(at->first_id.bytes, sizeof at->first_id.bytes));
-        write_long(out, at->version - before.version);
-        write_long(out, at->offset - before.offset);
-        write_long(out, (int64_t)((uint64_t)at->time_ms - (uint64_t)before.time_ms));
-        write_long(out, at->count);
-        before = *at;
+        const stele_remembered_command *next = item(remembered->ring, i);
+        at = write_item(at, before, next);
+        before = next;
     }
+    out->size = (size_t)(at - out->data);
 }
 
 static stele_status fail_damaged(const char *what, stele_error *err)

@@ -25,7 +25,8 @@ enum { STELE_COMMAND_ID_MAX = 128 };
  */
 stele_status stele_command_id_check(stele_bytes id, stele_error *err);
 
-/** What is kept of a command's id: the first 16 bytes of its SHA-256. */
+/** What is kept of a command's id: the bytes of a UUID, which is the same in either case; of any
+ * other text, the first 16 of its SHA-256. */
 typedef struct stele_command_key {
     uint8_t bytes[16];
 } stele_command_key;

@@ -80,6 +80,33 @@ static void an_event_without_a_command_is_passed_over(void **state)
     assert_null(commands.ring);
 }
 
+static void a_uuid_is_the_same_command_in_either_case(void **state)
+{
+    (void)state;
+    STELE_AUTO_VALUE(stele_remembered) commands = {NULL};
+    see(&commands, &four, "0190a2b4-7c1e-7d3f-8a5b-1c2d3e4f5a6b", 1, 0, 1, TIME);
+
+    assert_non_null(find(&commands, &four, "0190A2B4-7C1E-7D3F-8A5B-1C2D3E4F5A6B", TIME));
+    assert_null(find(&commands, &four, "0190a2b4-7c1e-7d3f-8a5b-1c2d3e4f5a6c", TIME));
+    assert_null(find(&commands, &four, "0190a2b47c1e7d3f8a5b1c2d3e4f5a6b", TIME));
+}
+
+static void headers_of_an_event_may_be_many(void **state)
+{
+    (void)state;
+    stele_header headers[40];
+    STELE_AUTO_VALUE(stele_remembered) commands = {NULL};
+    for (size_t i = 0; i < COUNT_OF(headers); i++)
+        headers[i] = (stele_header){"other", stele_text("x")};
+    headers[20] = (stele_header){"ce_causationid", stele_text("c1")};
+    headers[30] = (stele_header){"ce_id", stele_text("0190a2b4-7c1e-7d3f-8a5b-1c2d3e4f5a6b")};
+    stele_event_record record = {.headers = headers, .header_count = COUNT_OF(headers)};
+
+    stele_remembered_see(&commands, &four, &(stele_event){.version = 1, .source = &record});
+
+    assert_non_null(find(&commands, &four, "c1", TIME));
+}
+
 static void an_id_that_is_used_again_after_it_was_forgotten_is_a_new_command(void **state)
 {
     (void)state;
@@ -327,6 +354,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_command_is_found_with_its_result),
         cmocka_unit_test(an_event_without_a_command_is_passed_over),
+        cmocka_unit_test(a_uuid_is_the_same_command_in_either_case),
+        cmocka_unit_test(headers_of_an_event_may_be_many),
         cmocka_unit_test(an_id_that_is_used_again_after_it_was_forgotten_is_a_new_command),
         cmocka_unit_test(the_oldest_go_first),
         cmocka_unit_test(age_is_that_of_the_events_and_of_the_repeat),
