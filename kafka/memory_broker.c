@@ -2,6 +2,8 @@
  * The broker of the log in memory: its lock, the waits for it, and what happens by time alone. */
 #include "kafka/memory_broker.h"
 
+#include <string.h>
+
 enum { LOOK_MS = 20 }; /* a wait looks that often what time has done */
 
 /* A broker that is away gives nobody up. */
@@ -37,11 +39,38 @@ bool stele_memory_wait(memory_log *log, stele_deadline deadline)
     return true;
 }
 
+/* ---- who reaches it, and is there room ---- */
+
+bool stele_memory_is_reached(const memory_log *log, int owner)
+{
+    return log->up && (log->reaches == NULL || log->reaches(log->context, owner));
+}
+
+bool stele_memory_is_full(const memory_log *log, const char *topic)
+{
+    return log->disk_is_full || (log->full_topic != NULL && strcmp(topic, log->full_topic) == 0);
+}
+
+stele_status stele_memory_fail_away(stele_error *err)
+{
+    return stele_fail(err, STELE_E_UNAVAILABLE, STELE_NEXT_RETRY,
+                      "the log in memory plays a broker that is away");
+}
+
 stele_status stele_memory_await_up(memory_log *log, stele_deadline deadline, stele_error *err)
 {
-    while (!log->up)
-        if (log->closed || !stele_memory_wait(log, deadline))
-            return stele_fail(err, STELE_E_UNAVAILABLE, STELE_NEXT_RETRY,
-                              "the log in memory plays a broker that is away");
+    while (!stele_memory_is_reached(log, stele_memory_owner(log)))
+        if (log->closed || !stele_memory_wait(log, deadline)) return stele_memory_fail_away(err);
     return STELE_OK;
+}
+
+stele_status stele_memory_await_room(memory_log *log, stele_deadline deadline, stele_error *err)
+{
+    for (;;) {
+        stele_status status = stele_memory_await_up(log, deadline, err);
+        if (status < 0 || !log->disk_is_full) return status;
+        if (log->closed || !stele_memory_wait(log, deadline))
+            return stele_fail(err, STELE_E_TIMED_OUT, STELE_NEXT_RETRY,
+                              "the log in memory plays a broker whose disk is full");
+    }
 }

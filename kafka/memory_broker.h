@@ -28,8 +28,20 @@ bool stele_memory_wait(memory_log *log, stele_deadline deadline);
 /** A deadline for a wait, on the runtime's clock. Needs no monitor. */
 stele_deadline stele_memory_deadline(const memory_log *log, int timeout_ms);
 
-/** Wait for the broker. @return STELE_E_UNAVAILABLE (RETRY) if it stays away */
+/** Is the broker there, and does this owner reach it? */
+bool stele_memory_is_reached(const memory_log *log, int owner);
+
+/** Is the disk of this topic full? */
+bool stele_memory_is_full(const memory_log *log, const char *topic);
+
+/** What the calls of who does not reach it fail with. @return STELE_E_UNAVAILABLE (RETRY) */
+stele_status stele_memory_fail_away(stele_error *err);
+
+/** Wait until the caller reaches the broker. @return STELE_E_UNAVAILABLE (RETRY) if it does not */
 stele_status stele_memory_await_up(memory_log *log, stele_deadline deadline, stele_error *err);
+
+/** The same, and for room in the broker's own records. @return also STELE_E_TIMED_OUT (RETRY) */
+stele_status stele_memory_await_room(memory_log *log, stele_deadline deadline, stele_error *err);
 
 /* ---- memory_group_coordinator.c ---- */
 
@@ -60,6 +72,9 @@ int64_t stele_memory_open(memory_log *log, memory_transactional *transactional);
 /** End the open transaction, if there is one: markers, and offsets if it is committed. */
 void stele_memory_end_transaction(memory_log *log, memory_transactional *transactional,
                                   bool committed);
+
+/** Write the markers that a full disk has kept back, where there is room now. */
+void stele_memory_write_late_markers(memory_log *log);
 
 /** Transactions open for too long are aborted and their holders fenced. */
 void stele_memory_expire_transactions(memory_log *log);

@@ -75,7 +75,7 @@ static stele_status group_offset_set(stele_log *base, const char *name, stele_pa
 {
     memory_log *log = (memory_log *)base;
     stele_memory_enter(log);
-    stele_status status = stele_memory_await_up(log, stele_memory_deadline(log, timeout_ms), err);
+    stele_status status = stele_memory_await_room(log, stele_memory_deadline(log, timeout_ms), err);
     memory_group *group = stele_memory_group(log, name);
     if (status == STELE_OK && group->members != NULL)
         status = stele_fail(err, STELE_E_CONFLICT, STELE_NEXT_STOP,

@@ -185,10 +185,13 @@ void stele_memory_expire_members(memory_log *log)
         memory_member *next;
         for (memory_member *it = group->members; it != NULL; it = next) {
             next = it->next;
-            bool is_fresh = (now_ns - it->seen_ns) / 1000000 < it->session_timeout_ms;
-            if ((it->polled && !it->asleep) || is_fresh) continue;
+            /* It beats while it is in a poll, if that gets through. */
+            if (it->polled && !it->asleep && stele_memory_is_reached(log, it->owner))
+                it->seen_ns = now_ns;
+            if ((now_ns - it->seen_ns) / 1000000 < it->session_timeout_ms) continue;
             it->lost = true;
             stele_memory_leave(it);
+            if (it->left_behind) stele_memory_member_free(it);
         }
     }
 }

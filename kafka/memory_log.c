@@ -29,7 +29,9 @@ stele_status stele_log_memory_new(const stele_log_memory_options *options, stele
     log->message_max_bytes =
         options->message_max_bytes == 0 ? MESSAGE_MAX : options->message_max_bytes;
     log->owner = options->owner;
+    log->reaches = options->reaches;
     log->context = options->context;
+    log->clock = options->clock.runtime.ops == NULL ? stele_log_clock(&log->base) : options->clock;
     log->up = true;
     stele_monitor_init(&log->monitor, log->base.runtime);
     *out = &log->base;
@@ -76,6 +78,7 @@ static void log_free(stele_log *base)
         stele_memory_transactional_free(transactional);
     }
     stele_monitor_clear(&log->monitor);
+    free(log->full_topic);
     free(log);
 }
 
@@ -85,16 +88,21 @@ static bool is_up(stele_log *base)
 {
     memory_log *log = (memory_log *)base;
     stele_monitor_lock(&log->monitor);
-    bool up = log->up;
+    bool up = stele_memory_is_reached(log, stele_memory_owner(log));
     stele_monitor_unlock(&log->monitor);
     return up;
 }
 
 static stele_status last_problem(stele_log *base, stele_error *err)
 {
-    if (is_up(base)) return STELE_OK;
-    return stele_fail(err, STELE_E_UNAVAILABLE, STELE_NEXT_RETRY,
-                      "the log in memory plays a broker that is away");
+    return is_up(base) ? STELE_OK : stele_memory_fail_away(err);
+}
+
+static void send_all(memory_log *log)
+{
+    for (memory_producer *it = log->producers; it != NULL; it = it->next)
+        stele_memory_send_queued(it);
+    stele_memory_changed(log);
 }
 
 void stele_log_memory_set_up(stele_log *base, bool up)
@@ -104,9 +112,20 @@ void stele_log_memory_set_up(stele_log *base, bool up)
     if (up && !log->up) stele_memory_forgive_members(log);
     log->up = up;
     stele_memory_expire(log);
-    for (memory_producer *it = log->producers; it != NULL; it = it->next)
-        stele_memory_send_queued(it);
-    stele_memory_changed(log);
+    send_all(log);
+    stele_monitor_unlock(&log->monitor);
+}
+
+void stele_log_memory_fill_disk(stele_log *base, const char *topic, bool full)
+{
+    memory_log *log = (memory_log *)base;
+    char *full_topic = full && topic != NULL ? stele_strdup(topic) : NULL;
+    stele_monitor_lock(&log->monitor);
+    log->disk_is_full = full && topic == NULL;
+    free(log->full_topic);
+    log->full_topic = full_topic;
+    stele_memory_write_late_markers(log);
+    send_all(log);
     stele_monitor_unlock(&log->monitor);
 }
 

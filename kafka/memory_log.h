@@ -16,12 +16,18 @@
 /** All zero means the defaults. */
 typedef struct stele_log_memory_options {
     stele_runtime runtime;    /* ops NULL: the operating system's */
+    stele_clock clock;        /* the broker's wall clock; all zero: the runtime's */
     size_t message_max_bytes; /* key and value of a record, at most; 0: 1,000,000 */
     /**
-     * Whose is the member or producer that is being opened: the process, in a simulation. Called
-     * from the thread that opens. NULL: all are 0's.
+     * Whose is the call, and what it opens: the process, in a simulation. Called from the thread of
+     * the call. NULL: all are 0's.
      */
     int (*owner)(void *context);
+    /**
+     * May that owner reach the broker at this moment? Who does not hears nothing, sends nothing and
+     * does not beat. Called with the log locked. NULL: all may.
+     */
+    bool (*reaches)(void *context, int owner);
     void *context;
 } stele_log_memory_options;
 
@@ -60,6 +66,15 @@ void stele_log_memory_rebalance(stele_log *log, const char *topic);
 
 /** Take the broker away, or bring it back: what was queued goes out then. A new log is up. */
 void stele_log_memory_set_up(stele_log *log, bool up);
+
+/**
+ * Let the disk be full, or free again: what was queued goes out then. Reading goes on meanwhile.
+ *
+ * @param topic  its records and the markers in it wait: a transaction that has been there is ended
+ *               and not visible, and the next one of its id waits for it. NULL: nothing is written
+ *               at all, so that transactions, offsets and new topics wait too
+ */
+void stele_log_memory_fill_disk(stele_log *log, const char *topic, bool full);
 
 /** What became of a commit that nobody answered. */
 typedef enum stele_log_memory_doubt {

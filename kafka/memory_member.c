@@ -137,11 +137,11 @@ static stele_status member_poll(stele_log_member *base, int timeout_ms, stele_er
     if (log->up) stele_memory_expire_members(log); /* first: this poll may come too late */
     self->polled = true;
     do {
-        while (log->up && step(self))
+        while (stele_memory_is_reached(log, self->owner) && step(self))
             stepped = true;
     } while (!stepped && stele_memory_wait(log, deadline));
     self->polled = false;
-    self->seen_ns = stele_memory_now_ns(log);
+    if (stele_memory_is_reached(log, self->owner)) self->seen_ns = stele_memory_now_ns(log);
     stele_memory_exit(log);
     return STELE_OK;
 }
@@ -150,22 +150,19 @@ static void member_close(stele_log_member *base, int timeout_ms)
 {
     (void)timeout_ms; /* there is nothing to wait for */
     memory_member *self = (memory_member *)base;
-    stele_memory_enter(self->log);
+    memory_log *log = self->log;
+    stele_memory_enter(log);
     revoke_all(self, self->lost);
-    stele_memory_leave(self);
-    memory_member **at = &self->log->members;
+    bool is_heard = !log->up || stele_memory_is_reached(log, self->owner);
+    self->left_behind = self->id != 0 && !is_heard;
+    bool is_over = !self->left_behind;
+    if (is_over) stele_memory_leave(self);
+    memory_member **at = &log->members;
     while (*at != self)
         at = &(*at)->next_open;
     *at = self->next_open;
-    stele_memory_exit(self->log);
-
-    stele_memory_partitions_clear(&self->target);
-    stele_memory_partitions_clear(&self->owned);
-    for (size_t i = 0; i < self->topic_count; i++)
-        free(self->topics[i]);
-    free(self->topics);
-    free(self->client);
-    free(self);
+    stele_memory_exit(log);
+    if (is_over) stele_memory_member_free(self);
 }
 
 /* ---- captured metadata ---- */
@@ -213,7 +210,9 @@ static stele_status member_commit(stele_log_member *base, stele_partition partit
     stele_memory_enter(self->log);
     bool is_owner = stele_memory_partitions_has(&self->owned, partition);
     /* What the coordinator would not take is lost, and not told. */
-    if (is_owner && self->log->up && !self->lost && self->generation == self->group->generation)
+    bool is_heard =
+        stele_memory_is_reached(self->log, self->owner) && !self->log->disk_is_full && !self->lost;
+    if (is_owner && is_heard && self->generation == self->group->generation)
         stele_memory_set_offset(self->group, partition, offset);
     stele_memory_exit(self->log);
     return is_owner ? STELE_OK : stele_log_fail_not_owner(err, partition);

@@ -87,7 +87,8 @@ stele_status stele_memory_check_producer(memory_producer *self, stele_error *err
         return self->death.status;
     }
     /* Only what the broker was asked tells that somebody else came. */
-    if (!self->log->up || self->epoch == 0 || self->epoch == self->transactional->epoch)
+    if (!stele_memory_is_reached(self->log, self->owner) || self->epoch == 0 ||
+        self->epoch == self->transactional->epoch)
         return STELE_OK;
     stele_error fenced;
     stele_fail(&fenced, STELE_E_FENCED, STELE_NEXT_STOP,
@@ -212,10 +213,17 @@ static void fail_entry(memory_producer *self, memory_entry *entry, const stele_e
     self->broken.next = STELE_NEXT_ABORT;
 }
 
-static void send_entry(memory_producer *self, memory_entry *entry)
+/* Is there room for it where it goes, and is the transaction before it visible? */
+static bool is_taken(const memory_producer *self, const memory_entry *entry)
+{
+    return !stele_memory_is_full(self->log, entry->partition.topic) &&
+           (self->transactional == NULL || !self->transactional->ending);
+}
+
+static void send_entry(memory_producer *self, memory_entry *entry, bool is_reached)
 {
     stele_error failure;
-    if (self->log->up) {
+    if (is_reached && is_taken(self, entry)) {
         stele_status status = append(self, entry, &failure);
         if (status == STELE_OK)
             end_entry(entry, NULL);
@@ -224,18 +232,24 @@ static void send_entry(memory_producer *self, memory_entry *entry)
         return;
     }
     int64_t waited_ns = stele_memory_now_ns(self->log) - entry->put_ns;
-    if (waited_ns / 1000000 < self->delivery_timeout_ms) return;
+    if (waited_ns / 1000000 < self->delivery_timeout_ms) {
+        self->waits = true;
+        return;
+    }
     stele_fail(&failure, STELE_E_TIMED_OUT, STELE_NEXT_RETRY,
-               "%s/%d: not delivered within %lld ms, the broker is away", entry->partition.topic,
-               (int)entry->partition.index, (long long)self->delivery_timeout_ms);
+               "%s/%d: not delivered within %lld ms, the broker is away or its disk is full",
+               entry->partition.topic, (int)entry->partition.index,
+               (long long)self->delivery_timeout_ms);
     fail_entry(self, entry, &failure);
 }
 
 void stele_memory_send_queued(memory_producer *self)
 {
+    bool is_reached = stele_memory_is_reached(self->log, self->owner);
     if (stele_memory_check_producer(self, NULL) < 0) return;
+    self->waits = false;
     for (memory_entry *it = self->entries; it != NULL; it = it->next)
-        if (it->state == MEMORY_QUEUED) send_entry(self, it);
+        if (it->state == MEMORY_QUEUED) send_entry(self, it, is_reached);
 }
 
 /* ---- put ---- */
@@ -305,14 +319,19 @@ static void add_entry(memory_producer *self, const stele_log_entry *entry,
     queued->payload =
         stele_memory_payload_copy(entry->key, entry->value, entry->headers, entry->header_count);
     queued->size = queued->payload->size + RECORD_COST;
-    queued->timestamp_ms =
-        entry->timestamp_ms == 0 ? stele_memory_now_ms(self->log) : entry->timestamp_ms;
+    queued->timestamp_ms = entry->timestamp_ms != 0
+                               ? entry->timestamp_ms
+                               : stele_clock_now_ms(stele_log_clock(&self->log->base));
     queued->put_ns = stele_memory_now_ns(self->log);
     queued->opaque = entry->opaque;
     *self->entries_end = queued;
     self->entries_end = &queued->next;
     self->queue_size += queued->size;
-    send_entry(self, queued);
+    bool is_reached = stele_memory_is_reached(self->log, self->owner);
+    if (!self->waits)
+        send_entry(self, queued, is_reached);
+    else if (is_reached)
+        stele_memory_send_queued(self);
 }
 
 static stele_status put(stele_log_producer *base, const stele_log_entry *entry, stele_error *err)
@@ -331,18 +350,28 @@ static stele_status put(stele_log_producer *base, const stele_log_entry *entry, 
 
 /* ---- deliveries ---- */
 
-static bool has_ended(const memory_producer *self)
+/* One that waits for its partition does not keep back those of the others. */
+static memory_entry **find_ended(memory_producer *self)
 {
-    return self->entries != NULL && self->entries->state == MEMORY_ENDED;
+    memory_entry **at = &self->entries;
+    while (*at != NULL && (*at)->state != MEMORY_ENDED)
+        at = &(*at)->next;
+    return at;
+}
+
+static bool has_ended(memory_producer *self)
+{
+    return *find_ended(self) != NULL;
 }
 
 static memory_entry *take_ended(memory_producer *self)
 {
     stele_memory_enter(self->log);
-    memory_entry *taken = has_ended(self) ? self->entries : NULL;
+    memory_entry **at = find_ended(self);
+    memory_entry *taken = *at;
     if (taken != NULL) {
-        self->entries = taken->next;
-        if (self->entries == NULL) self->entries_end = &self->entries;
+        *at = taken->next;
+        if (*at == NULL) self->entries_end = at;
         self->queue_size -= taken->size;
     }
     stele_memory_exit(self->log);
@@ -354,8 +383,8 @@ void stele_memory_serve(memory_producer *self)
 {
     memory_entry *last = NULL;
     stele_memory_enter(self->log);
-    for (memory_entry *it = self->entries; it != NULL && it->state == MEMORY_ENDED; it = it->next)
-        last = it;
+    for (memory_entry *it = self->entries; it != NULL; it = it->next)
+        if (it->state == MEMORY_ENDED) last = it;
     stele_memory_exit(self->log);
 
     while (last != NULL) {
@@ -396,7 +425,8 @@ stele_status stele_memory_producer_flush(memory_producer *self, int timeout_ms, 
     stele_status status = stele_memory_check_producer(self, err);
     if (status == STELE_OK && stele_memory_has_queued(self))
         status = stele_fail(err, STELE_E_TIMED_OUT, STELE_NEXT_RETRY,
-                            "not all records are delivered yet: the broker is away");
+                            "not all records are delivered yet: the broker is away or its disk is "
+                            "full");
     stele_memory_exit(self->log);
     stele_memory_serve(self);
     return status;

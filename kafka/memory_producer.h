@@ -35,10 +35,11 @@ typedef struct memory_producer {
     int64_t delivery_timeout_ms;
     size_t queue_max;
     bool gapless;  /* dies of a record that fails */
+    bool waits;    /* something is queued, so that nothing may overtake it */
     char **topics; /* names in positions, valid until it closes */
     size_t topic_count;
 
-    memory_entry *entries; /* oldest first; ended ones stand before queued ones */
+    memory_entry *entries; /* oldest first; of a partition, ended ones stand before queued ones */
     memory_entry **entries_end;
     size_t queue_size;
     stele_error death; /* why it must not be used any more; status OK while it lives */

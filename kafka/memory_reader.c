@@ -30,6 +30,7 @@ typedef struct source {
 typedef struct reader {
     stele_log_reader base;
     memory_log *log;
+    int owner;
     stele_isolation isolation;
     size_t batch_max;
     source *sources;
@@ -53,6 +54,7 @@ static stele_status reader_open(stele_log *log, const stele_log_reader_options *
     reader *self = stele_alloc(sizeof *self);
     self->base.ops = log->ops->reader;
     self->log = of;
+    self->owner = stele_memory_owner(of);
     self->isolation = options->isolation;
     self->batch_max = options->batch_max == 0 ? BATCH_DEFAULT : options->batch_max;
     *out = &self->base;
@@ -256,7 +258,7 @@ static bool take_from(reader *self, source *from, stele_batch *out)
 static bool take_any(reader *self, stele_batch *out)
 {
     size_t count = self->count;
-    if (!self->log->up) return false;
+    if (!stele_memory_is_reached(self->log, self->owner)) return false;
     for (size_t i = 0; i < count; i++) {
         size_t at = (self->turn + i) % count;
         if (!take_from(self, &self->sources[at], out)) continue;

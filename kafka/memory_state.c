@@ -141,8 +141,25 @@ memory_group *stele_memory_group(memory_log *log, const char *name)
     return made;
 }
 
+void stele_memory_member_free(memory_member *member)
+{
+    stele_memory_partitions_clear(&member->target);
+    stele_memory_partitions_clear(&member->owned);
+    for (size_t i = 0; i < member->topic_count; i++)
+        free(member->topics[i]);
+    free(member->topics);
+    free(member->client);
+    free(member);
+}
+
+/* The only members that are left are those that no one could tell of their end. */
 void stele_memory_group_free(memory_group *group)
 {
+    while (group->members != NULL && group->members->left_behind) {
+        memory_member *member = group->members;
+        group->members = member->next;
+        stele_memory_member_free(member);
+    }
     for (size_t i = 0; i < group->offset_count; i++)
         free(group->offsets[i].topic);
     free(group->offsets);
@@ -251,5 +268,5 @@ int64_t stele_memory_now_ns(const memory_log *log)
 
 int64_t stele_memory_now_ms(const memory_log *log)
 {
-    return stele_clock_now_ms(stele_log_clock(&log->base));
+    return stele_clock_now_ms(log->clock);
 }

@@ -145,6 +145,7 @@ typedef struct memory_member {
     char *client;
     bool eager;
     int session_timeout_ms;
+    bool left_behind; /* closed where the broker was not reached: its session has to end */
     stele_log_member_events events;
 
     /* What the coordinator knows. */
@@ -160,6 +161,8 @@ typedef struct memory_member {
     bool lost; /* the coordinator gave it up, and it has not heard of it */
     memory_partitions owned;
 } memory_member;
+
+void stele_memory_member_free(memory_member *member);
 
 /** The group of that name, made if it is not there. */
 memory_group *stele_memory_group(memory_log *log, const char *name);
@@ -199,6 +202,8 @@ typedef struct memory_transactional {
     int timeout_ms;
     int64_t open; /* number of the open transaction; 0: none */
     int64_t hung; /* number of one whose markers were lost, which all later ones share; 0: none */
+    bool ending;  /* the open one is decided; a disk that is full takes no markers */
+    bool commits; /* … and so decided */
     int64_t opened_ns;
     memory_partitions touched;
     memory_pending *pending;
@@ -223,7 +228,9 @@ void stele_memory_transactional_free(memory_transactional *transactional);
 struct memory_log {
     stele_log base;
     size_t message_max_bytes;
-    int (*owner)(void *context); /* of what is being opened */
+    stele_clock clock;           /* the broker's */
+    int (*owner)(void *context); /* of what is being opened, and of a call */
+    bool (*reaches)(void *context, int owner);
     void *context;
     stele_monitor monitor;
 
@@ -237,6 +244,8 @@ struct memory_log {
     uint32_t next_keyless;             /* partition of the next record without a key */
 
     bool up;
+    bool disk_is_full;
+    char *full_topic;             /* whose disk is full; NULL: none */
     bool closed;                  /* it is about to be released, and waits for its producers only */
     stele_log_memory_doubt doubt; /* 0: none */
     bool lose_markers;            /* of the next transaction that ends, … */
@@ -256,7 +265,7 @@ static inline void stele_memory_changed(memory_log *log)
 /** Of what is opened now. Needs no monitor. */
 int stele_memory_owner(const memory_log *log);
 
-/** On the log's clock. */
+/** On the broker's clocks. */
 int64_t stele_memory_now_ns(const memory_log *log);
 int64_t stele_memory_now_ms(const memory_log *log);
 

@@ -77,7 +77,7 @@ static stele_status topic_create(stele_log *base, const stele_log_topic_options 
 {
     memory_log *log = (memory_log *)base;
     stele_memory_enter(log);
-    stele_status status = stele_memory_await_up(log, stele_memory_deadline(log, timeout_ms), err);
+    stele_status status = stele_memory_await_room(log, stele_memory_deadline(log, timeout_ms), err);
     if (status == STELE_OK) status = check_options(options, err);
     if (status == STELE_OK && stele_memory_find_topic(log, options->name) != NULL)
         status = stele_fail(err, STELE_E_EXISTS, STELE_NEXT_STOP, "topic %s is there already",

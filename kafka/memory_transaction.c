@@ -7,6 +7,20 @@
 
 /* ---- init ---- */
 
+/* Whoever begins where a decided end is not visible yet waits for it (CONCURRENT_TRANSACTIONS). */
+static stele_status await_end(memory_producer *self, stele_deadline deadline, stele_error *err)
+{
+    memory_log *log = self->log;
+    stele_status status = stele_memory_await_room(log, deadline, err);
+    while (status == STELE_OK && self->transactional != NULL && self->transactional->ending)
+        status = stele_memory_wait(log, deadline)
+                     ? stele_memory_await_room(log, deadline, err)
+                     : stele_fail(err, STELE_E_TIMED_OUT, STELE_NEXT_RETRY,
+                                  "%s: the markers of the transaction before are not written yet",
+                                  self->transactional->id);
+    return status;
+}
+
 static void fence(memory_producer *self)
 {
     memory_transactional *transactional = self->transactional;
@@ -26,8 +40,7 @@ static stele_status init(stele_log_producer *base, const char *topic, int timeou
     memory_log *log = self->log;
     stele_memory_enter(log);
     stele_status status = stele_memory_check_producer(self, err);
-    if (status == STELE_OK)
-        status = stele_memory_await_up(log, stele_memory_deadline(log, timeout_ms), err);
+    if (status == STELE_OK) status = await_end(self, stele_memory_deadline(log, timeout_ms), err);
     if (status == STELE_OK && self->transactional != NULL && self->epoch == 0) fence(self);
     if (status == STELE_OK && topic != NULL && stele_memory_find_topic(log, topic) == NULL)
         status =
@@ -115,8 +128,7 @@ static stele_status send_offset(stele_log_producer *base, const stele_log_group 
     stele_status status = enter_transaction(self, err);
     if (status == STELE_OK) status = fail_broken(self, err);
     if (status == STELE_OK)
-        status =
-            stele_memory_await_up(self->log, stele_memory_deadline(self->log, timeout_ms), err);
+        status = await_end(self, stele_memory_deadline(self->log, timeout_ms), err);
     if (status == STELE_OK) status = stele_memory_check_producer(self, err);
     if (status == STELE_OK)
         status = add_offset(self, (const memory_captured *)group, partition, offset, err);
@@ -143,7 +155,7 @@ static stele_status end_at_coordinator(memory_producer *self, bool committed,
                                        stele_deadline deadline, stele_error *err)
 {
     if (self->at_coordinator) {
-        stele_status status = stele_memory_await_up(self->log, deadline, err);
+        stele_status status = stele_memory_await_room(self->log, deadline, err);
         if (status == STELE_OK) status = stele_memory_check_producer(self, err);
         if (status == STELE_OK && committed && self->log->doubt != 0) status = doubt(self, err);
         if (status < 0) return status;

@@ -47,6 +47,13 @@ static void end_offsets(memory_log *log, memory_transactional *transactional, bo
     transactional->pending_count = 0;
 }
 
+static bool has_room_for_markers(const memory_log *log, const memory_transactional *transactional)
+{
+    for (size_t i = 0; i < transactional->touched.count; i++)
+        if (stele_memory_is_full(log, transactional->touched.items[i].topic)) return false;
+    return true;
+}
+
 static void lose_markers(memory_log *log, memory_transactional *transactional)
 {
     log->lose_markers = log->spare_group = false;
@@ -59,7 +66,12 @@ static void lose_markers(memory_log *log, memory_transactional *transactional)
 void stele_memory_end_transaction(memory_log *log, memory_transactional *transactional,
                                   bool committed)
 {
-    if (transactional->open == 0) return;
+    if (transactional->open == 0 || transactional->ending) return;
+    if (!log->lose_markers && !has_room_for_markers(log, transactional)) {
+        transactional->ending = true;
+        transactional->commits = committed;
+        return;
+    }
     if (log->lose_markers) {
         if (log->spare_group) end_offsets(log, transactional, committed);
         lose_markers(log, transactional);
@@ -71,11 +83,22 @@ void stele_memory_end_transaction(memory_log *log, memory_transactional *transac
     stele_memory_changed(log);
 }
 
+void stele_memory_write_late_markers(memory_log *log)
+{
+    for (memory_transactional *it = log->transactionals; it != NULL; it = it->next) {
+        if (!it->ending || !has_room_for_markers(log, it)) continue;
+        it->ending = false;
+        stele_memory_end_transaction(log, it, it->commits);
+    }
+}
+
 void stele_memory_expire_transactions(memory_log *log)
 {
     int64_t now_ns = stele_memory_now_ns(log);
+    if (log->disk_is_full) return; /* it could not keep the new epoch */
     for (memory_transactional *it = log->transactionals; it != NULL; it = it->next) {
-        if (it->open == 0 || (now_ns - it->opened_ns) / 1000000 < it->timeout_ms) continue;
+        if (it->open == 0 || it->ending || (now_ns - it->opened_ns) / 1000000 < it->timeout_ms)
+            continue;
         it->epoch++;
         stele_memory_end_transaction(log, it, false);
     }
