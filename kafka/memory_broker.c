@@ -9,6 +9,7 @@ enum { LOOK_MS = 20 }; /* a wait looks that often what time has done */
 /* A broker that is away gives nobody up. */
 void stele_memory_expire(memory_log *log)
 {
+    stele_memory_land(log);
     if (!log->up) return;
     stele_memory_expire_members(log);
     stele_memory_expire_transactions(log);

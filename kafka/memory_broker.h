@@ -43,6 +43,17 @@ stele_status stele_memory_await_up(memory_log *log, stele_deadline deadline, ste
 /** The same, and for room in the broker's own records. @return also STELE_E_TIMED_OUT (RETRY) */
 stele_status stele_memory_await_room(memory_log *log, stele_deadline deadline, stele_error *err);
 
+/* ---- memory_flight.c ---- */
+
+/** Append it so much later; takes `payload` over. */
+void stele_memory_append_late(memory_log *log, stele_partition partition, memory_payload *payload,
+                              int64_t timestamp_ms, int64_t after_ms);
+
+/** Append what is due. */
+void stele_memory_land(memory_log *log);
+
+void stele_memory_flights_clear(memory_log *log);
+
 /* ---- memory_group_coordinator.c ---- */
 
 /** Join, or join again, with what it owns. A group of the other protocol lets nobody in. */

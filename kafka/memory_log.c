@@ -77,6 +77,7 @@ static void log_free(stele_log *base)
         log->transactionals = transactional->next;
         stele_memory_transactional_free(transactional);
     }
+    stele_memory_flights_clear(log);
     stele_monitor_clear(&log->monitor);
     free(log->full_topic);
     free(log);
@@ -109,6 +110,7 @@ void stele_log_memory_set_up(stele_log *base, bool up)
 {
     memory_log *log = (memory_log *)base;
     stele_monitor_lock(&log->monitor);
+    stele_memory_land(log);
     if (up && !log->up) stele_memory_forgive_members(log);
     log->up = up;
     stele_memory_expire(log);

@@ -105,11 +105,18 @@ void stele_log_memory_refuse_readers(stele_log *log, bool refuse);
 typedef enum stele_log_memory_fault {
     STELE_LOG_MEMORY_REFUSED = 1, /* it is not in the log; the same record may be put again */
     STELE_LOG_MEMORY_DIES_BEFORE, /* the producer dies of it, and it is not in the log */
-    STELE_LOG_MEMORY_DIES_AFTER   /* the producer dies of it, but it is in the log */
+    STELE_LOG_MEMORY_DIES_AFTER,  /* the producer dies of it, but it is in the log */
+    STELE_LOG_MEMORY_DIES_LATE    /* the same, but 100 ms later; not where it has transactions */
 } stele_log_memory_fault;
 
 /** Refuse every record from now on, or none again. */
 void stele_log_memory_refuse_appends(stele_log *log, bool refuse);
+
+/**
+ * Append a record so much later, as if it had been on its way when its sender died; never, if the
+ * broker is away or its disk full at that moment. Its partition is given, and no transaction.
+ */
+void stele_log_memory_append_late(stele_log *log, const stele_log_entry *entry, int64_t after_ms);
 
 /** Let the nth record that is appended from now on (1: the next) fail so. Once. */
 void stele_log_memory_fail_append(stele_log *log, uint64_t nth, stele_log_memory_fault fault);
@@ -142,6 +149,9 @@ enum { STELE_LOG_MEMORY_ANYONE = -1 };
  * @param owner  whose; or STELE_LOG_MEMORY_ANYONE
  */
 int stele_log_memory_holders(stele_log *log, const char *transactional_id, int owner);
+
+/** Waits something of the producer to be sent, so that nothing may overtake it? */
+bool stele_log_memory_is_queued(const stele_log_producer *producer);
 
 /** The last stable offset and the high watermark of a partition; 0 if it is not there. */
 void stele_log_memory_ends(stele_log *log, stele_partition partition, int64_t *stable,

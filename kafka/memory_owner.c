@@ -67,6 +67,11 @@ const char *stele_log_memory_transactional_id(const stele_log_producer *base)
     return self->transactional == NULL ? NULL : self->transactional->id;
 }
 
+bool stele_log_memory_is_queued(const stele_log_producer *base)
+{
+    return ((const memory_producer *)base)->waits;
+}
+
 static bool holds(const memory_producer *producer, const char *transactional_id)
 {
     const memory_transactional *of = producer->transactional;

@@ -14,7 +14,8 @@ enum {
     QUEUE_DEFAULT = 64 << 20,
     RECORD_COST = 128, /* of a queued record beside its bytes, as in the other implementation */
     DELIVERY_MS = 30000,
-    TRANSACTION_MS = 10000
+    TRANSACTION_MS = 10000,
+    LATE_MS = 100 /* of a record that is in the log only once its producer has died */
 };
 
 /* ---- opening ---- */
@@ -195,6 +196,11 @@ static stele_status append(memory_producer *self, memory_entry *entry, stele_err
 
     stele_log_memory_fault fault = take_fault(log);
     if (fault == 0 || fault == STELE_LOG_MEMORY_DIES_AFTER) write_entry(self, entry, partition);
+    if (fault == STELE_LOG_MEMORY_DIES_LATE && self->transactional == NULL) {
+        stele_memory_append_late(log, entry->partition, entry->payload, entry->timestamp_ms,
+                                 LATE_MS);
+        entry->payload = NULL;
+    }
     return fault == 0 ? STELE_OK : fail_fault(self, entry, fault, failure);
 }
 

@@ -71,6 +71,16 @@ void stele_memory_compact_partition(memory_partition *partition, int64_t now_ms,
                                     int64_t retention_ms);
 void stele_memory_partition_clear(memory_partition *partition);
 
+/** A record that is under way, and no one waits for it. */
+typedef struct memory_flight {
+    struct memory_flight *next;
+    char *topic;
+    int32_t index;
+    memory_payload *payload; /* owned */
+    int64_t timestamp_ms;
+    int64_t lands_ns;
+} memory_flight;
+
 /* ---- topics ---- */
 
 typedef struct memory_setting {
@@ -238,10 +248,11 @@ struct memory_log {
     memory_group *groups;
     memory_transactional *transactionals;
     struct memory_producer *producers; /* that are open */
-    memory_member *members;            /* likewise */
-    int64_t last_transaction;          /* number */
-    int64_t last_member;               /* id */
-    uint32_t next_keyless;             /* partition of the next record without a key */
+    memory_flight *flights;
+    memory_member *members;   /* likewise */
+    int64_t last_transaction; /* number */
+    int64_t last_member;      /* id */
+    uint32_t next_keyless;    /* partition of the next record without a key */
 
     bool up;
     bool disk_is_full;

@@ -192,6 +192,7 @@ static stele_status find_delivered(stele_publisher *publisher, stele_deadline un
     stele_status status = look(&self, err);
     do {
         if (status < 0) return status;
+        if (STELE_BUG("publisher looks only once")) return STELE_OK;
         if (stele_deadline_passed(until)) return out_of_time("finding the end", err);
         stele_sleep_ms(stele_log_runtime(publisher->log), SETTLE_MS);
         status = look(&self, err);

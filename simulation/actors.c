@@ -60,9 +60,16 @@ typedef struct life {
     stele_publisher *publisher;
 } life;
 
-/* By publisher: how often each of its keys was closed. A key that was closed, perhaps, is not used
- * again, by later lives neither. */
+/* By publisher: how often each of its keys was closed, in all its lives. */
 static int closed_times[SIM_PUBLISHERS][SIM_KEYS_MAX];
+
+void sim_draw_aggregate(stele_stream *random, int which, char id[SIM_ID_SIZE], bool *closes)
+{
+    uint32_t key = stele_stream_below(random, world.keys);
+    *closes = stele_stream_once_in(random, world.closes_one_in);
+    snprintf(id, SIM_ID_SIZE, "p%d-%u-%d", which, key, closed_times[which][key]);
+    closed_times[which][key] += *closes;
+}
 
 static void on_delivered(void *context, const stele_delivery *delivery)
 {
@@ -82,11 +89,9 @@ static void on_delivered(void *context, const stele_delivery *delivery)
 static void publish_one(life *self)
 {
     int64_t number = world.event_count++;
-    uint32_t key = stele_stream_below(&self->random, world.keys);
-    bool closes = stele_stream_once_in(&self->random, world.closes_one_in);
-    char id[32];
-    snprintf(id, sizeof id, "p%d-%u-%d", self->which, key, closed_times[self->which][key]);
-    closed_times[self->which][key] += closes;
+    bool closes;
+    char id[SIM_ID_SIZE];
+    sim_draw_aggregate(&self->random, self->which, id, &closes);
     world.events[number] = (sim_event){.life = self->number, .closes = closes};
 
     sim_moved moved = {.number = number};
@@ -138,14 +143,25 @@ static void publisher_main(void *context)
     sim_say("publisher %d has published %d events", self->which, world.published[self->which]);
 }
 
+/* The one that has a list of ids. */
+static void outbox_main(void *context)
+{
+    life *self = context;
+    sim_publish_outbox(&self->random);
+    world.done[self->which] = true;
+    sim_say("the outbox has published %d events", world.published[self->which]);
+}
+
 void sim_start_publisher(int which)
 {
     life *self = stele_alloc(sizeof *self);
     *self =
         (life){.which = which, .number = ++world.lives, .random = {stele_stream_next(&world.load)}};
     int domain = SIM_FIRST_PUBLISHER + which;
-    world.crash[domain] = world.freeze[domain] = (sim_ambush){0};
-    stele_fibers_start(world.fibers, domain, "publisher", publisher_main, self);
+    sim_clear_ambushes(domain);
+    bool is_outbox = world.has_outbox && which == SIM_OUTBOX;
+    stele_fibers_start(world.fibers, domain, "publisher", is_outbox ? outbox_main : publisher_main,
+                       self);
 }
 
 bool sim_publishing(void)
@@ -239,7 +255,7 @@ void sim_start_worker(int which)
     sim_worker *self = &world.workers[which];
     *self = (sim_worker){.random = {stele_stream_next(&world.load)}};
     int domain = SIM_FIRST_WORKER + which;
-    world.crash[domain] = world.freeze[domain] = (sim_ambush){0};
+    sim_clear_ambushes(domain);
     sim_say("worker %d starts", which);
     stele_fibers_start(world.fibers, domain, "worker", worker_main, self);
 }

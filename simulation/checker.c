@@ -91,7 +91,7 @@ static void check_event(const stele_batch *batch, const stele_record *record, in
     if (number < 0 || number >= world.event_count)
         sim_fail("aborted-read", "event %d is in the log, and no one has published it",
                  (int)number);
-    if (event->refused)
+    if (event->refused && !event->found)
         sim_fail("aborted-read", "event %d was refused, and is in the log at %d/%d", (int)number,
                  (int)index, (int)record->offset);
     if (found.seen[number]++ > 0)
@@ -127,7 +127,9 @@ static stele_status take_events(void *context, const stele_batch *batch, stele_e
 static void check_acknowledged(void)
 {
     for (int64_t i = 0; i < world.event_count; i++)
-        if (world.events[i].acknowledged && found.seen[i] == 0)
+        if (world.events[i].found && found.seen[i] == 0)
+            sim_fail("lost-write", "event %d was found in the log and is not there", (int)i);
+        else if (world.events[i].acknowledged && found.seen[i] == 0)
             sim_fail("lost-write", "event %d was acknowledged at %d/%d and is not in the log",
                      (int)i, (int)world.events[i].partition, (int)world.events[i].offset);
 }

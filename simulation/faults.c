@@ -1,97 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * What stands between a process and the log: time that a call takes, answers that are lost or come
- * twice, coordinators that have moved, and the places where a process dies or sleeps. */
+ * twice, coordinators that have moved. */
 #include "simulation/world.h"
 
 #include <string.h>
-
-/* ---- processes, as the log sees them ---- */
-
-int sim_owner(void *context)
-{
-    (void)context;
-    return stele_fibers_domain(world.fibers);
-}
-
-void sim_on_kill(void *context, int domain)
-{
-    (void)context;
-    stele_log_memory_client_gone(world.log, domain);
-    memset(world.fenced[domain], 0, sizeof world.fenced[domain]);
-    world.kills++;
-    sim_say("%s is killed", sim_domain_name(domain));
-}
-
-void sim_on_freeze(void *context, int domain)
-{
-    (void)context;
-    stele_log_memory_client_sleep(world.log, domain, true);
-    world.freezes++;
-}
-
-void sim_on_thaw(void *context, int domain)
-{
-    (void)context;
-    stele_log_memory_client_sleep(world.log, domain, false);
-    sim_say("%s wakes up", sim_domain_name(domain));
-}
-
-/* ---- where a process dies or sleeps ---- */
-
-/* The calls at which it matters, each as likely as the next, however often it is made. */
-static const char *const places[] = {"begin",        "begin",  "put",   "send_offset",
-                                     "commit",       "commit", "init",  "bounds",
-                                     "group_offset", "flush",  "abort", NULL};
-
-enum { ZOMBIE_PLACES = 6 };
-
-void sim_lay_ambush(sim_ambush *ambush)
-{
-    uint32_t count =
-        world.profile == SIM_ZOMBIES ? ZOMBIE_PLACES : sizeof places / sizeof places[0];
-    ambush->call = places[stele_stream_below(&world.faults, count)];
-    if (world.profile == SIM_ZOMBIES && stele_stream_below(&world.faults, 3) == 0)
-        ambush->call = "next"; /* with nothing open, and much to write once it wakes up */
-    ambush->count = 1 + stele_stream_below(&world.faults, ambush->call == NULL ? 200 : 6);
-}
-
-static bool is_met(sim_ambush *ambush, const char *call)
-{
-    if (ambush->count == 0 || (ambush->call != NULL && strcmp(ambush->call, call) != 0))
-        return false;
-    return --ambush->count == 0;
-}
-
-/* By the time-outs that there are: a blink, longer than a session, longer than a transaction. */
-int64_t sim_freeze_ns(void)
-{
-    uint32_t session_ms = (uint32_t)world.session_ms;
-    uint32_t transaction_ms = (uint32_t)world.transaction_ms;
-    uint32_t kind = stele_stream_below(&world.faults, 3);
-    uint32_t ms = world.profile == SIM_ZOMBIES
-                      ? session_ms + stele_stream_below(&world.faults, 8000)
-                  : kind == 0 ? 1U << stele_stream_below(&world.faults, 13)
-                  : kind == 1 ? session_ms + stele_stream_below(&world.faults, transaction_ms)
-                              : transaction_ms + stele_stream_below(&world.faults, 8000);
-    return (int64_t)ms * 1000000;
-}
-
-static void look_for_ambush(const char *call)
-{
-    int domain = stele_fibers_domain(world.fibers);
-    world.calls++;
-    stele_fibers_note(world.fibers, 0x0900 + (uint64_t)domain);
-    if (domain == STELE_WORLD) return;
-    if (is_met(&world.crash[domain], call)) {
-        sim_say("%s dies in %s", sim_domain_name(domain), call);
-        stele_fibers_die(world.fibers);
-    }
-    if (is_met(&world.freeze[domain], call)) {
-        int64_t ns = sim_freeze_ns();
-        sim_say("%s sleeps in %s for %d ms", sim_domain_name(domain), call, (int)(ns / 1000000));
-        stele_fibers_freeze(world.fibers, domain, stele_fibers_now_ns(world.fibers) + ns);
-    }
-}
 
 /* ---- time and answers ---- */
 
@@ -122,7 +34,7 @@ static void come_together(const char *call)
 static void before(const char *call)
 {
     take_time();
-    look_for_ambush(call);
+    sim_look_for_ambush(call);
 }
 
 static stele_status after(const char *call, stele_status status)
@@ -130,7 +42,7 @@ static stele_status after(const char *call, stele_status status)
     if (status < 0 && status != STELE_E_TIMED_OUT && stele_fibers_domain(world.fibers) != 0)
         sim_say("%s: %s says %s", sim_domain_name(stele_fibers_domain(world.fibers)), call,
                 stele_status_name(status));
-    look_for_ambush(call);
+    sim_look_for_ambush(call);
     take_time();
     return status;
 }
@@ -154,17 +66,52 @@ static bool loses(stele_error *err)
     if (armed && !stele_log_memory_has_fault(world.log)) come_together(name);                      \
     return after(name, status)
 
-/* Asked twice, where the network repeats what it has lost. */
+/* A request arrives twice, where an answer was lost on its way to the client's library. */
+static bool repeats(stele_status status)
+{
+    if (status != STELE_OK || stele_fibers_domain(world.fibers) == STELE_WORLD ||
+        !stele_stream_once_in(&world.faults, world.repeat_one_in))
+        return false;
+    take_time();
+    return true;
+}
+
 #define QUESTION(name, operation, ...)                                                             \
     before(name);                                                                                  \
     if (loses(err)) return after(name, STELE_E_TIMED_OUT);                                         \
     stele_status status = world.inner->operation(__VA_ARGS__);                                     \
+    if (repeats(status)) status = world.inner->operation(__VA_ARGS__);                             \
     if (status == STELE_OK && loses(err)) status = STELE_E_TIMED_OUT;                              \
     return after(name, status)
+
+/* Is nothing wrong if a record of a dead publisher comes behind those of its next life? An outbox
+ * waits for it; of the others none may close an aggregate meanwhile. */
+static bool may_be_late(int domain)
+{
+    bool is_outbox = world.has_outbox && domain == SIM_FIRST_PUBLISHER + SIM_OUTBOX;
+    return domain >= SIM_FIRST_PUBLISHER && domain < SIM_FIRST_WORKER &&
+           (is_outbox || world.closes_one_in == 0);
+}
+
+/* What a process has sent when it dies may be in the log later. */
+static void die_with_record_under_way(const stele_log_producer *producer,
+                                      const stele_log_entry *entry)
+{
+    int domain = stele_fibers_domain(world.fibers);
+    const sim_ambush *crash = &world.crash[domain];
+    if (!may_be_late(domain) || stele_log_memory_is_queued(producer) || crash->count != 1 ||
+        crash->call == NULL || strcmp(crash->call, "put") != 0 ||
+        stele_stream_below(&world.faults, 2) == 0)
+        return;
+    stele_log_memory_append_late(world.log, entry,
+                                 1 + (int64_t)stele_stream_below(&world.faults, SIM_UNDER_WAY_MS));
+    stele_fibers_die(world.fibers);
+}
 
 static stele_status put(stele_log_producer *producer, const stele_log_entry *entry,
                         stele_error *err)
 {
+    die_with_record_under_way(producer, entry);
     AROUND("put", producer->put, producer, entry, err);
 }
 
@@ -224,7 +171,7 @@ static stele_status abort_transaction(stele_log_producer *producer, int timeout_
 static stele_status reader_next(stele_log_reader *reader, int timeout_ms, stele_batch *out,
                                 stele_error *err)
 {
-    look_for_ambush("next");
+    sim_look_for_ambush("next");
     stele_status status = world.inner->reader->next(reader, timeout_ms, out, err);
     if (status == STELE_OK && world.registry_lag_ms > 0 &&
         strcmp(out->partition.topic, STELE_REGISTRY_TOPIC) == 0)
@@ -259,38 +206,38 @@ static stele_status group_offset(stele_log *log, const char *group, stele_partit
 static stele_status member_open(stele_log *log, const stele_log_member_options *options,
                                 stele_log_member **out, stele_error *err)
 {
-    look_for_ambush("member_open");
+    sim_look_for_ambush("member_open");
     return world.inner->member->open(log, options, out, err);
 }
 
 static stele_status member_poll(stele_log_member *member, int timeout_ms, stele_error *err)
 {
-    look_for_ambush("member_poll");
+    sim_look_for_ambush("member_poll");
     return world.inner->member->poll(member, timeout_ms, err);
 }
 
 static void member_close(stele_log_member *member, int timeout_ms)
 {
-    look_for_ambush("member_close");
+    sim_look_for_ambush("member_close");
     world.inner->member->close(member, timeout_ms);
 }
 
 static stele_status producer_open(stele_log *log, const stele_log_producer_options *options,
                                   stele_log_producer **out, stele_error *err)
 {
-    look_for_ambush("producer_open");
+    sim_look_for_ambush("producer_open");
     return world.inner->producer->open(log, options, out, err);
 }
 
 static void producer_close(stele_log_producer *producer)
 {
-    look_for_ambush("producer_close");
+    sim_look_for_ambush("producer_close");
     world.inner->producer->close(producer);
 }
 
 static void producer_abandon(stele_log_producer *producer)
 {
-    look_for_ambush("producer_abandon");
+    sim_look_for_ambush("producer_abandon");
     world.inner->producer->abandon(producer);
 }
 

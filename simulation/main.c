@@ -81,6 +81,9 @@ typedef struct verdict {
     uint64_t hash;
     uint64_t switches;
     uint64_t calls;
+    uint64_t kills;
+    uint64_t freezes;
+    uint64_t cuts;
     int64_t virtual_ms;
     uint32_t profile;
     bool failed;
@@ -100,14 +103,6 @@ typedef struct settings {
 
 static int answers = -1; /* where a child writes its verdicts */
 
-static const char *profile_name(uint32_t profile)
-{
-    static const char *const names[SIM_PROFILES] = {
-        [SIM_GENERAL] = "general", [SIM_ENDS] = "ends",   [SIM_ZOMBIES] = "zombies",
-        [SIM_BROKER] = "broker",   [SIM_HOLES] = "holes", [SIM_REGISTRY] = "registry"};
-    return names[profile];
-}
-
 static void answer(const verdict *of)
 {
     ssize_t size = write(answers, of, sizeof *of);
@@ -121,6 +116,9 @@ static verdict look(void)
                      .hash = figures.hash,
                      .switches = figures.switches,
                      .calls = world.calls,
+                     .kills = world.kills,
+                     .freezes = world.freezes,
+                     .cuts = world.cuts,
                      .virtual_ms = stele_fibers_now_ns(world.fibers) / 1000000,
                      .profile = world.profile};
 }
@@ -136,7 +134,7 @@ void sim_fail(const char *name, const char *format, ...)
     va_end(arguments);
     sim_say("%s: %s", of.name, of.text);
     if (world.bug == NULL) {
-        fprintf(stderr, "seed %" PRIu64 " (%s)\n", world.seed, profile_name(world.profile));
+        fprintf(stderr, "seed %" PRIu64 " (%s)\n", world.seed, sim_profile_name(world.profile));
         if (!world.verbose) sim_print_trace(stderr);
     }
     answer(&of);
@@ -167,6 +165,9 @@ typedef struct tally {
     uint64_t failed;
     uint64_t switches;
     uint64_t calls;
+    uint64_t kills;
+    uint64_t freezes;
+    uint64_t cuts;
     int64_t virtual_ms;
     uint64_t first_failed;
 } tally;
@@ -217,6 +218,9 @@ static bool finish(const settings *of, child *ended, tally *sum, verdict *out)
     sum->done++;
     sum->switches += told.switches;
     sum->calls += told.calls;
+    sum->kills += told.kills;
+    sum->freezes += told.freezes;
+    sum->cuts += told.cuts;
     sum->virtual_ms += told.virtual_ms;
     if (told.failed && (sum->failed++ == 0 || told.seed < sum->first_failed))
         sum->first_failed = told.seed;
@@ -350,6 +354,8 @@ static void print_sum(const settings *of, const tally *sum, double seconds)
            "%.0f virtual hours, %.1f million calls of the log\n",
            sum->done, of->seed, sum->failed, seconds, (double)sum->done * 60 / seconds,
            (double)sum->virtual_ms / 3.6e6, (double)sum->calls / 1e6);
+    printf("processes: %" PRIu64 " killed, %" PRIu64 " asleep, %" PRIu64 " cut off\n", sum->kills,
+           sum->freezes, sum->cuts);
 }
 
 int main(int argc, char **argv)

@@ -20,11 +20,14 @@
 enum {
     SIM_PARTITIONS = 2,
     SIM_PUBLISHERS = 2,
+    SIM_OUTBOX = 1, /* the publisher that may be one with a list of ids */
     SIM_WORKERS = 3,
     SIM_REGISTRARS = 3,
-    SIM_EVENTS_MAX = 1000, /* of one seed */
-    SIM_KEYS_MAX = 64,     /* of one publisher at a time */
-    SIM_FENCED_MAX = 8,    /* transactional ids of one domain */
+    SIM_EVENTS_MAX = 1000,   /* of one seed */
+    SIM_KEYS_MAX = 64,       /* of one publisher at a time */
+    SIM_FENCED_MAX = 8,      /* transactional ids of one domain */
+    SIM_ID_SIZE = 32,        /* of an aggregate */
+    SIM_UNDER_WAY_MS = 5000, /* what a dead process has sent is in the log by then, or never */
 
     /* Domains: processes of the simulation. */
     SIM_FIRST_PUBLISHER = 1,
@@ -38,6 +41,9 @@ typedef enum sim_profile {
     SIM_ENDS,        /* ends of transactions that are lost, and owners that die of it */
     SIM_ZOMBIES,     /* workers that sleep longer than their sessions */
     SIM_BROKER,      /* brokers and coordinators that are away or move, answers that are lost */
+    SIM_CUTS,        /* processes whose network is away, while the others go on */
+    SIM_DISKS,       /* disks that are full, and owners that die meanwhile */
+    SIM_OUTBOXES,    /* a publisher with a list of ids, that is killed again and again */
     SIM_HOLES,       /* partition counts and topics that change under the workers */
     SIM_REGISTRY,    /* schemas registered by several at once */
     SIM_PROFILES
@@ -49,6 +55,7 @@ typedef struct sim_event {
     bool closes;
     bool acknowledged;
     bool refused; /* the publisher said that it is surely not in the log */
+    bool found;   /* someone who looked was told that it is in the log */
     int32_t partition;
     int64_t offset;
 } sim_event;
@@ -96,6 +103,7 @@ typedef struct sim_world {
     uint32_t closes_one_in;
     int to_publish; /* by each publisher */
     bool publishers_die;
+    bool has_outbox;
     bool restarts_at_rest;
 
     /* Faults of the log. */
@@ -107,16 +115,21 @@ typedef struct sim_world {
     stele_group_ops group_ops;
     stele_topic_ops topic_ops;
     const stele_log_ops *inner;
-    uint32_t lose_one_in;   /* answers; 0: none */
-    int64_t moved_until_ns; /* coordinators answer nothing until then */
+    uint32_t lose_one_in;                /* answers; 0: none */
+    uint32_t repeat_one_in;              /* requests that arrive twice; 0: none */
+    int64_t moved_until_ns;              /* coordinators answer nothing until then */
+    int64_t cut_until_ns[STELE_DOMAINS]; /* its network is away until then */
+    bool is_full;                        /* a disk */
     sim_ambush crash[STELE_DOMAINS];
     sim_ambush freeze[STELE_DOMAINS];
+    sim_ambush cut[STELE_DOMAINS];
     const char *fenced[STELE_DOMAINS][SIM_FENCED_MAX]; /* ids that it initialised */
 
     /* What happened. */
     uint64_t calls;
     uint64_t kills;
     uint64_t freezes;
+    uint64_t cuts;
     uint64_t faulted;
     bool resting;
     bool refuses;      /* an append was refused, and may be sent again behind later ones */
@@ -155,16 +168,23 @@ stele_clock sim_clock(void);
 /** "publisher 1", "worker 2", …; valid until the next call. */
 const char *sim_domain_name(int domain);
 
-/* ---- faults.c: between the processes and the log ---- */
+/* ---- domains.c: processes that die, sleep and are cut off ---- */
 
-void sim_stand_between(void);
 int sim_owner(void *context);
+bool sim_reaches(void *context, int domain);
 void sim_on_kill(void *context, int domain);
 void sim_on_freeze(void *context, int domain);
 void sim_on_thaw(void *context, int domain);
-void sim_count_kill(void);
-int64_t sim_freeze_ns(void);
-void sim_lay_ambush(sim_ambush *ambush);
+void sim_freeze(int domain, const char *where);
+void sim_cut(int domain, const char *where);
+void sim_lay_ambush(sim_ambush ambushes[STELE_DOMAINS], int domain);
+/** Whatever waits for the caller at this call happens. */
+void sim_look_for_ambush(const char *call);
+void sim_clear_ambushes(int domain);
+
+/* ---- faults.c: between the processes and the log ---- */
+
+void sim_stand_between(void);
 
 /* ---- actors.c: the processes ---- */
 
@@ -173,9 +193,16 @@ void sim_start_publisher(int which);
 void sim_start_worker(int which);
 void sim_start_registrar(int which);
 bool sim_publishing(void);
+/** An aggregate for the next event; one that is closed by now, perhaps, does not come again. */
+void sim_draw_aggregate(stele_stream *random, int which, char id[SIM_ID_SIZE], bool *closes);
 /** Publish events that no one will ask about, in the world itself. */
 void sim_publish_others(int count);
 void sim_stop_workers(void);
+
+/* ---- outbox.c ---- */
+
+/** One life of a publisher with a list of ids; it returns when all of them are in the log. */
+void sim_publish_outbox(stele_stream *random);
 
 /* ---- registrars.c ---- */
 
@@ -197,11 +224,37 @@ typedef enum sim_kind {
     SIM_LOSE,
     SIM_JUMP,
     SIM_CHURN,
+    SIM_CUT,
+    SIM_FULL,
+    SIM_REPEAT,
     SIM_KINDS
 } sim_kind;
 
+/** One of the kinds that the seed is about. */
+void sim_make_trouble(void);
+void sim_break_append(void);
+void sim_lose_answers(void);
+/** All faults are over. */
+void sim_end_trouble(void);
+
+/* ---- profile.c ---- */
+
+/** Draw what the seed is like. */
+void sim_draw(void);
+/** Play what it is about. */
+void sim_play_profile(void);
+stele_fibers *sim_make_fibers(void);
+const char *sim_profile_name(sim_profile profile);
+
+/* ---- play.c ---- */
+
 /** Play the seed: draw a profile, start everything, make trouble, rest. */
 void sim_play(void);
+
+/* How the profiles go: */
+void sim_play_folds(void);
+void sim_play_holes(void);
+void sim_play_registry(void);
 
 /* ---- checker.c: the promises ---- */
 

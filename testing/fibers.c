@@ -361,6 +361,12 @@ static int64_t now_ms(void *self)
            fibers->jumped_ms[fibers->current->domain];
 }
 
+static int64_t world_now_ms(void *self)
+{
+    const stele_fibers *fibers = self;
+    return INT64_C(1000) * BEGIN_S + fibers->now_ns / 1000000 + fibers->jumped_ms[STELE_WORLD];
+}
+
 static int64_t monotonic_ns(void *self)
 {
     stele_fibers *fibers = self;
@@ -408,6 +414,12 @@ stele_runtime stele_fibers_runtime(stele_fibers *fibers)
         .probe = probe,
     };
     return (stele_runtime){.ops = &ops, .self = fibers};
+}
+
+stele_clock stele_fibers_world_clock(stele_fibers *fibers)
+{
+    static const stele_runtime_ops clocks = {.now_ms = world_now_ms, .monotonic_ns = monotonic_ns};
+    return stele_runtime_clock((stele_runtime){.ops = &clocks, .self = fibers});
 }
 
 /* ---- the world's side ---- */

@@ -74,7 +74,10 @@ void stele_fibers_note(stele_fibers *fibers, uint64_t what);
 /** Virtual time; looking does not move it, as reading the runtime's clock does. */
 int64_t stele_fibers_now_ns(const stele_fibers *fibers);
 
-/** Let the wall clock of a domain jump, to so far ahead of the world's. */
+/** The clocks of the world, whoever looks: a domain's wall clock may have jumped. */
+stele_clock stele_fibers_world_clock(stele_fibers *fibers);
+
+/** Let the wall clock of a domain jump, to so far ahead of what it would be. */
 void stele_fibers_jump(stele_fibers *fibers, int domain, int64_t ms);
 
 /** Start a domain's first fiber; the domain is not running. */

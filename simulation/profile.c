@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT
+ * What a seed is like. Each is about something: seeds that do a little of everything find little.
+ */
+#include "simulation/world.h"
+
+#define KIND(name) (1U << SIM_##name)
+
+/* What all have, before each is about something. */
+static void draw_common(void)
+{
+    stele_stream *swarm = &world.swarm;
+    world.session_ms = 4000 + (int)stele_stream_below(swarm, 3000);
+    world.transaction_ms = world.session_ms + 200 + (int)stele_stream_below(swarm, 3000);
+    world.latency_us = 1U << stele_stream_below(swarm, 17);
+    world.calm_ms = 100U << stele_stream_below(swarm, 6);
+    world.gap_ms = 20U << stele_stream_below(swarm, 6);
+    world.keys = 3 + stele_stream_below(swarm, SIM_KEYS_MAX - 3);
+    world.to_publish = 20 + (int)stele_stream_below(swarm, 80);
+    world.closes_one_in = stele_stream_below(swarm, 2) == 0 ? 0 : 4 + stele_stream_below(swarm, 30);
+    world.registry_lag_ms =
+        stele_stream_below(swarm, 2) == 0 ? 0 : 1U << stele_stream_below(swarm, 12);
+    world.publish_after_ms =
+        stele_stream_below(swarm, 2) == 0 ? 0 : stele_stream_below(swarm, 10000);
+    world.publishers_die = stele_stream_below(swarm, 3) == 0;
+    world.has_outbox = stele_stream_below(swarm, 3) == 0;
+    world.restarts_at_rest = stele_stream_below(swarm, 2) == 0;
+    do {
+        world.kinds = (uint32_t)stele_stream_next(swarm) & ((1U << SIM_KINDS) - 1);
+    } while (world.kinds == 0);
+}
+
+/* ---- each by itself ---- */
+
+static void draw_busy(void)
+{
+    world.gap_ms = 50 + stele_stream_below(&world.swarm, 200);
+    world.keys = 10 + stele_stream_below(&world.swarm, 40);
+    world.to_publish = 60 + (int)stele_stream_below(&world.swarm, 120);
+}
+
+static void draw_ends(void)
+{
+    world.kinds = KIND(KILL) | KIND(AMBUSH) | KIND(MARKERS);
+    world.calm_ms = 500;
+    draw_busy();
+}
+
+static void draw_zombies(void)
+{
+    world.kinds = KIND(FREEZE);
+    world.calm_ms = 1000;
+    world.latency_us = 1U << (10 + stele_stream_below(&world.swarm, 6));
+    world.fence_us = stele_stream_below(&world.swarm, 2) == 0 ? 0 : 4000000;
+    draw_busy();
+}
+
+static void draw_broker(void)
+{
+    world.kinds = KIND(AWAY) | KIND(MOVE) | KIND(LOSE) | KIND(APPEND) | KIND(DOUBT) | KIND(CHURN) |
+                  KIND(REPEAT);
+}
+
+static void draw_cuts(void)
+{
+    world.kinds = KIND(CUT) | (stele_stream_below(&world.swarm, 2) == 0 ? 0 : KIND(KILL));
+    world.calm_ms = 1000;
+    world.latency_us = 1U << (10 + stele_stream_below(&world.swarm, 6));
+    draw_busy();
+}
+
+static void draw_disks(void)
+{
+    world.kinds = KIND(FULL) | KIND(AMBUSH) | KIND(KILL) | KIND(COMPACT);
+    world.calm_ms = 500U << stele_stream_below(&world.swarm, 4);
+    draw_busy();
+}
+
+static void draw_outbox(void)
+{
+    world.has_outbox = world.publishers_die = true;
+    world.kinds = KIND(AMBUSH) | (world.kinds & (KIND(JUMP) | KIND(APPEND) | KIND(CUT)));
+    world.calm_ms = 300;
+    draw_busy();
+}
+
+static void draw_holes(void)
+{
+    world.to_publish = 20 + (int)stele_stream_below(&world.swarm, 30);
+    world.gap_ms = 20 + stele_stream_below(&world.swarm, 100);
+    world.publishers_die = world.has_outbox = false;
+}
+
+/* ---- all of them ---- */
+
+typedef struct profile {
+    const char *name;
+    uint32_t weight;
+    void (*draw)(void); /* NULL: all is as it is drawn for all */
+    void (*play)(void);
+} profile;
+
+static const profile profiles[SIM_PROFILES] = {
+    [SIM_GENERAL] = {"general", 3, NULL, sim_play_folds},
+    [SIM_ENDS] = {"ends", 2, draw_ends, sim_play_folds},
+    [SIM_ZOMBIES] = {"zombies", 2, draw_zombies, sim_play_folds},
+    [SIM_BROKER] = {"broker", 1, draw_broker, sim_play_folds},
+    [SIM_CUTS] = {"cuts", 1, draw_cuts, sim_play_folds},
+    [SIM_DISKS] = {"disks", 1, draw_disks, sim_play_folds},
+    [SIM_OUTBOXES] = {"outbox", 1, draw_outbox, sim_play_folds},
+    [SIM_HOLES] = {"holes", 1, draw_holes, sim_play_holes},
+    [SIM_REGISTRY] = {"registry", 1, NULL, sim_play_registry},
+};
+
+void sim_draw(void)
+{
+    uint32_t all = 0;
+    for (int i = 0; i < SIM_PROFILES; i++)
+        all += profiles[i].weight;
+    uint32_t left = stele_stream_below(&world.swarm, all);
+    int drawn = 0;
+    for (; left >= profiles[drawn].weight; drawn++)
+        left -= profiles[drawn].weight;
+    world.profile = (sim_profile)drawn;
+    draw_common();
+    if (profiles[drawn].draw != NULL) profiles[drawn].draw();
+}
+
+void sim_play_profile(void)
+{
+    profiles[world.profile].play();
+}
+
+const char *sim_profile_name(sim_profile of)
+{
+    return profiles[of].name;
+}
+
+stele_fibers *sim_make_fibers(void)
+{
+    static const uint32_t one_in[] = {2, 4, 8, 32, 128};
+    stele_stream *swarm = &world.swarm;
+    stele_fibers_options options = {
+        .seed = world.seed,
+        .switch_one_in = one_in[stele_stream_below(swarm, sizeof one_in / sizeof one_in[0])],
+        .spurious_one_in = 50,
+        .step_max_ns = 1U << (8 + stele_stream_below(swarm, 12)),
+        .starve_one_in = stele_stream_below(swarm, 2) == 0 ? 0 : 200,
+        .starve_max_ms = 1U << stele_stream_below(swarm, 12),
+        .killed = sim_on_kill,
+        .frozen = sim_on_freeze,
+        .thawed = sim_on_thaw,
+        .probe = sim_probe};
+    return stele_fibers_new(&options);
+}
