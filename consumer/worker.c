@@ -248,7 +248,9 @@ static stele_status join_group(stele_worker *worker, stele_error *err)
         .session_timeout_ms = worker->options.session_timeout_ms,
         .client = worker->instance,
         .events = {.assigned = on_assigned, .revoked = on_revoked, .context = worker}};
-    return stele_log_member_open(worker->host.log, &options, &worker->member, err);
+    stele_status status = stele_log_member_open(worker->host.log, &options, &worker->member, err);
+    if (status == STELE_OK) stele_log_member_wakes(worker->member, worker->host.reader);
+    return status;
 }
 
 static void leave_group(stele_worker *worker, bool died)
@@ -431,6 +433,7 @@ static void replace_reader(stele_worker *worker)
     }
     stele_log_reader *replaced = worker->host.reader;
     set_reader(worker, opened);
+    if (worker->member != NULL) stele_log_member_wakes(worker->member, opened);
     stele_log_reader_close(replaced);
     for (int32_t i = 0; i < worker->slot_count; i++)
         read_on(worker, worker->slots[i]);

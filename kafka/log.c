@@ -148,6 +148,11 @@ stele_status stele_log_member_poll(stele_log_member *member, int timeout_ms, ste
     return member->ops->poll(member, timeout_ms, err);
 }
 
+void stele_log_member_wakes(stele_log_member *member, stele_log_reader *reader)
+{
+    member->ops->wakes(member, reader);
+}
+
 stele_status stele_log_member_problem(stele_log_member *member, stele_error *err)
 {
     return member->ops->problem(member, err);

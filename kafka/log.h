@@ -187,6 +187,15 @@ stele_status stele_log_member_open(stele_log *log, const stele_log_member_option
 stele_status stele_log_member_poll(stele_log_member *member, int timeout_ms, stele_error *err);
 
 /**
+ * Let whatever comes for the member from now on end the wait of that reader, as
+ * stele_log_reader_wake does: so its owner waits for both in one place, and polls the member then.
+ *
+ * @param reader  of the same log; borrowed until another one is named or the member closes; NULL:
+ *                none
+ */
+void stele_log_member_wakes(stele_log_member *member, stele_log_reader *reader);
+
+/**
  * Why the broker refuses it as a member, so that it owns nothing: members with another assignor, a
  * session time-out that the broker does not take, a group that is full, a missing right, a topic
  * that is not there. It keeps trying. Ask after a poll; it is cheap.

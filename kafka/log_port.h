@@ -27,6 +27,7 @@ typedef struct stele_member_ops {
                          stele_error *);
     void (*close)(stele_log_member *, int);
     stele_status (*poll)(stele_log_member *, int, stele_error *);
+    void (*wakes)(stele_log_member *, stele_log_reader *);
     stele_status (*problem)(stele_log_member *, stele_error *);
     stele_status (*commit)(stele_log_member *, stele_partition, int64_t, stele_error *);
     stele_log_group *(*group)(stele_log_member *);

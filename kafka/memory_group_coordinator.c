@@ -123,12 +123,19 @@ static void assign(memory_log *log, memory_group *group)
 
 /* ---- rebalances ---- */
 
+static void wake_owner(const memory_member *member)
+{
+    if (member->wakes != NULL) *member->wakes = true;
+}
+
 static void begin_rebalance(memory_log *log, memory_group *group)
 {
     if (group->rebalancing || group->members == NULL) return;
     group->rebalancing = true;
-    for (memory_member *it = group->members; it != NULL; it = it->next)
+    for (memory_member *it = group->members; it != NULL; it = it->next) {
         it->joined = false;
+        wake_owner(it);
+    }
     stele_memory_changed(log);
 }
 
@@ -140,6 +147,8 @@ static void end_rebalance_if_all_joined(memory_log *log, memory_group *group)
     group->rebalancing = false;
     group->generation++;
     if (group->members != NULL) assign(log, group);
+    for (const memory_member *it = group->members; it != NULL; it = it->next)
+        wake_owner(it);
     stele_memory_changed(log);
 }
 
@@ -190,6 +199,7 @@ void stele_memory_expire_members(memory_log *log)
                 it->seen_ns = now_ns;
             if ((now_ns - it->seen_ns) / 1000000 < it->session_timeout_ms) continue;
             it->lost = true;
+            wake_owner(it);
             stele_memory_leave(it);
             if (it->left_behind) stele_memory_member_free(it);
         }

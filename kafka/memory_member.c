@@ -152,6 +152,7 @@ static void member_close(stele_log_member *base, int timeout_ms)
     memory_member *self = (memory_member *)base;
     memory_log *log = self->log;
     stele_memory_enter(log);
+    self->wakes = NULL;
     revoke_all(self, self->lost);
     bool is_heard = !log->up || stele_memory_is_reached(log, self->owner);
     self->left_behind = self->id != 0 && !is_heard;
@@ -165,7 +166,15 @@ static void member_close(stele_log_member *base, int timeout_ms)
     if (is_over) stele_memory_member_free(self);
 }
 
-/* ---- captured metadata ---- */
+/* ---- what its owner asks ---- */
+
+static void member_wakes(stele_log_member *base, stele_log_reader *reader)
+{
+    memory_member *self = (memory_member *)base;
+    stele_memory_enter(self->log);
+    self->wakes = reader == NULL ? NULL : stele_memory_reader_woken(reader);
+    stele_memory_exit(self->log);
+}
 
 static stele_status member_problem(stele_log_member *base, stele_error *err)
 {
@@ -222,6 +231,7 @@ const stele_member_ops stele_memory_member_ops = {
     .open = member_open,
     .close = member_close,
     .poll = member_poll,
+    .wakes = member_wakes,
     .problem = member_problem,
     .commit = member_commit,
     .group = member_group,

@@ -127,6 +127,11 @@ static void reader_stop(stele_log_reader *base, stele_partition partition)
     if (found != NULL) stop_source(self, found);
 }
 
+bool *stele_memory_reader_woken(stele_log_reader *base)
+{
+    return &((reader *)base)->woken;
+}
+
 static void reader_wake(stele_log_reader *base)
 {
     reader *self = (reader *)base;

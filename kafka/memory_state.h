@@ -165,6 +165,7 @@ typedef struct memory_member {
     bool asleep;              /* its process: it does not beat, polled or not */
     int64_t seen_ns;          /* when it beat last */
     memory_partitions target; /* of the group's generation */
+    bool *wakes; /* of the reader whose wait ends when something comes; borrowed; NULL: no one's */
 
     /* What the member was told. */
     int32_t generation;

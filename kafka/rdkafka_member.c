@@ -257,12 +257,14 @@ static stele_status member_poll(stele_log_member *base, int timeout_ms, stele_er
 {
     member *self = (member *)base;
     /* Records never come. An error here is one that librdkafka goes on with by itself, trying to
-     * join again and again, or a fatal one, which is asked for below. */
+     * join again and again, or a fatal one, which is asked for below. All is taken: only what comes
+     * into an empty queue wakes. */
     rd_kafka_message_t *message = rd_kafka_consumer_poll(self->client.rk, timeout_ms);
-    if (message != NULL) {
+    while (message != NULL) {
         if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR)
             note_problem(self, message->err, rd_kafka_message_errstr(message));
         rd_kafka_message_destroy(message);
+        message = rd_kafka_consumer_poll(self->client.rk, 0);
     }
 
     char text[200];
@@ -270,6 +272,21 @@ static stele_status member_poll(stele_log_member *base, int timeout_ms, stele_er
     if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return STELE_OK;
     return stele_rdkafka_fail(err, (rdkafka_verdict){.code = code, .fatal = true, .text = text},
                               "group member");
+}
+
+/* @locality a thread of librdkafka, with the queue locked: once another reader is named, this one
+ * is not touched any more */
+static void wake_reader(rd_kafka_t *rk, void *reader)
+{
+    (void)rk;
+    stele_log_reader_wake(reader);
+}
+
+static void member_wakes(stele_log_member *base, stele_log_reader *reader)
+{
+    rd_kafka_queue_t *queue = rd_kafka_queue_get_consumer(((member *)base)->client.rk);
+    rd_kafka_queue_cb_event_enable(queue, reader == NULL ? NULL : wake_reader, reader);
+    rd_kafka_queue_destroy(queue);
 }
 
 static stele_status member_commit(stele_log_member *base, stele_partition partition, int64_t offset,
@@ -365,6 +382,7 @@ static void member_close(stele_log_member *base, int timeout_ms)
     member *self = (member *)base;
     stele_deadline deadline = stele_deadline_after(stele_clock_system(), timeout_ms);
     self->closing = true;
+    member_wakes(base, NULL);
     bool is_safe = is_safe_to_close(self, deadline);
     if (is_safe) leave(self, deadline);
     if (self->owned->cnt > 0) {
@@ -382,6 +400,7 @@ const stele_member_ops stele_rdkafka_member_ops = {
     .open = member_open,
     .close = member_close,
     .poll = member_poll,
+    .wakes = member_wakes,
     .problem = member_problem,
     .commit = member_commit,
     .group = member_group,

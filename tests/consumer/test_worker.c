@@ -804,6 +804,26 @@ static void eager_partitions_move_with_a_drain(void **state)
     partitions_move_with_a_drain_and_nothing_twice(*state, true);
 }
 
+static void a_rebalance_ends_the_wait_of_a_worker(void **state)
+{
+    world *of = *state;
+    stele_worker *first = new_worker(of);
+    stele_worker *second = new_worker(of);
+    turn_until_running(first);
+    turns(first, 20);
+    int64_t begun_ns = stele_clock_monotonic_ns(stele_clock_manual(&of->time));
+
+    while (stele_worker_member(second) == NULL)
+        turn(second);
+    turn(second);
+    assert_int_equal(stele_worker_step(first, 60000, NULL), STELE_OK);
+    assert_int_equal(stele_worker_step(first, 1, NULL), STELE_OK);
+
+    int64_t waited_ns = stele_clock_monotonic_ns(stele_clock_manual(&of->time)) - begun_ns;
+    assert_true(waited_ns < INT64_C(1000000000));
+    turn_until(second, 1, STELE_STATE_RUNNING);
+}
+
 static void take_waiting(void *context, const stele_status_line *line)
 {
     *(int *)context += line->state == STELE_STATE_WAITING && strstr(line->reason, "assign") != NULL;
@@ -946,6 +966,7 @@ int main(void)
         CASE(a_partition_that_is_fenced_again_makes_its_worker_join_again),
         CASE(cooperative_partitions_move_with_a_drain),
         CASE(eager_partitions_move_with_a_drain),
+        CASE(a_rebalance_ends_the_wait_of_a_worker),
         CASE(a_worker_that_is_not_let_into_the_group_says_why),
         CASE(what_is_lost_is_not_drained),
         CASE(all_are_asked_to_close_before_one_is_waited_for),

@@ -503,3 +503,50 @@ void a_group_names_its_members_and_what_they_own(void)
     assert_true(seen.is_named);
     leave(&it);
 }
+
+/* Nothing is read: only the member can end the wait. */
+static void await_wake(stele_log_reader *reader)
+{
+    stele_batch batch;
+    int64_t begun_ms = now_ms();
+    assert_int_equal(stele_log_reader_next(reader, PATIENCE_MS, &batch, &err), STELE_E_TIMED_OUT);
+    assert_true(now_ms() - begun_ms < PATIENCE_MS * 9 / 10);
+}
+
+void what_comes_for_a_member_ends_the_wait_of_its_reader(void)
+{
+    const char *topic = make_topic(the_log, PARTITIONS);
+    stele_log_reader *before = NULL;
+    stele_log_reader *reader = NULL;
+    watched first;
+    watched second;
+    MUST(stele_log_reader_open(the_log, NULL, &before, &err));
+    MUST(stele_log_reader_open(the_log, NULL, &reader, &err));
+    join(the_log, &first, topic, topic, false);
+    stele_log_member_wakes(first.member, before);
+    stele_log_member_wakes(first.member, reader);
+    stele_log_reader_close(before);
+
+    MUST(stele_log_member_poll(first.member, 0, &err));
+    while (first.owned == 0) {
+        await_wake(reader);
+        MUST(stele_log_member_poll(first.member, 0, &err));
+    }
+
+    join(the_log, &second, topic, topic, false);
+    poll(&second);
+    while (first.owned == PARTITIONS) {
+        await_wake(reader);
+        poll(&first);
+    }
+
+    poll_until_shared(&first, &second);
+    stele_log_member_wakes(second.member, reader);
+    leave(&first);
+    while (second.owned < PARTITIONS) {
+        await_wake(reader);
+        poll(&second);
+    }
+    leave(&second);
+    stele_log_reader_close(reader);
+}
