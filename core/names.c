@@ -68,6 +68,7 @@ bool stele_events_topic_parse(const char *topic, stele_bytes *aggregate)
 
 char *stele_projection_group(const char *projection, int version)
 {
+    if (stele_writer_name_parse(projection, NULL)) return stele_strdup(projection);
     return stele_strdup_format("%s" VERSION_MARK "%d", projection, version);
 }
 
@@ -84,9 +85,8 @@ char *stele_snapshots_topic(const char *projection, int version)
 bool stele_writer_name_parse(const char *name, stele_bytes *aggregate)
 {
     stele_bytes front = before_suffix(stele_text(name), WRITER_SUFFIX);
-    if (front.data == NULL) return false;
-    *aggregate = front;
-    return true;
+    if (front.data != NULL && aggregate != NULL) *aggregate = front;
+    return front.data != NULL;
 }
 
 bool stele_projection_group_parse(stele_bytes group, stele_projection_name *out)
@@ -127,6 +127,22 @@ char *stele_transactional_id(const char *group, const char *topic, int32_t parti
 char *stele_writer_transactional_id(const char *aggregate, int32_t partition)
 {
     return stele_strdup_format("%s" EVENTS_SUFFIX "-%d", aggregate, (int)partition);
+}
+
+char *stele_owner_key(const char *topic, int32_t partition)
+{
+    return stele_strdup_format("%s/%d", topic, (int)partition);
+}
+
+bool stele_owner_key_parse(stele_bytes key, stele_bytes *topic, int32_t *partition)
+{
+    stele_bytes front;
+    int32_t number;
+    if (!split_number(key, '/', 0, &front, &number) || memchr(front.data, '/', front.size) != NULL)
+        return false;
+    *topic = front;
+    *partition = number;
+    return true;
 }
 
 char *stele_status_key(const char *group, const char *topic, int32_t partition)

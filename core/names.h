@@ -7,7 +7,9 @@
  *   <projection>.v<n>.snapshots            topic      states and checkpoints
  *   <aggregate>.writer                     group      of an aggregate's writer; the name of its
  *                                                     projection
+ *   <aggregate>.writer.v<n>.snapshots      topic      its states, commands and checkpoints
  *   <aggregate>.events-<partition>         id         of that writer's transactional producer
+ *   <topic>/<partition>                    key        in _stele.owners
  *   <projection>.v<n>-<topic>-<partition>  id         of the owner's transactional producer
  *   <projection>.v<n>/<topic>/<partition>  key        in _stele.status
  *   stele:checkpoint:<topic>/<partition>   key        in a snapshots topic
@@ -23,6 +25,7 @@
 
 #define STELE_REGISTRY_TOPIC "_stele.schemas"
 #define STELE_STATUS_TOPIC   "_stele.status"
+#define STELE_OWNERS_TOPIC   "_stele.owners"
 
 #define STELE_RESERVED_PREFIX "stele:" /* aggregate ids must not begin so */
 
@@ -37,16 +40,19 @@ char *stele_events_topic(const char *aggregate);
  * @return false: it is not a topic of events */
 bool stele_events_topic_parse(const char *topic, stele_bytes *aggregate);
 
+/** "<projection>.v<n>"; of the projection that an aggregate's writer keeps "<aggregate>.writer",
+ * whatever its version: a group decides who owns the events, and that stays as it is when something
+ * else is made of them. */
 char *stele_projection_group(const char *projection, int version);
 char *stele_snapshots_topic(const char *projection, int version);
 
 /** The group of an aggregate's writer, and the name of the projection that it keeps. */
 char *stele_writer_name(const char *aggregate);
 
-/** @param aggregate  view into `name` @return false: it is not the name of a writer */
+/** @param aggregate  view into `name`; or NULL @return false: it is not the name of a writer */
 bool stele_writer_name_parse(const char *name, stele_bytes *aggregate);
 
-/** A projection's name, taken apart: "customers.v2". */
+/** A projection's name with its version, taken apart: "customers.v2". */
 typedef struct stele_projection_name {
     stele_bytes projection; /* view: "customers" */
     int version;            /* 2 */
@@ -71,6 +77,12 @@ char *stele_transactional_id(const char *group, const char *topic, int32_t parti
 
 /** Of the writer that owns the partition of an aggregate's events. */
 char *stele_writer_transactional_id(const char *aggregate, int32_t partition);
+
+/** What the record of a partition's owner has as its key. */
+char *stele_owner_key(const char *topic, int32_t partition);
+
+/** @param topic  view into `key` @return false: it is no such key */
+bool stele_owner_key_parse(stele_bytes key, stele_bytes *topic, int32_t *partition);
 
 char *stele_status_key(const char *group, const char *topic, int32_t partition);
 

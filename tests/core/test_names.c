@@ -122,6 +122,43 @@ static void a_projection_is_named_with_or_without_its_version(void **state)
     assert_false(stele_projection_group_is_of("customers.vip", "customers"));
 }
 
+static void the_group_of_an_aggregates_writer_has_no_version(void **state)
+{
+    (void)state;
+    STELE_AUTO(char) name = stele_writer_name("account");
+    STELE_AUTO(char) group = stele_projection_group(name, 3);
+    STELE_AUTO(char) snapshots = stele_snapshots_topic(name, 3);
+    stele_projection_name parts;
+    stele_bytes aggregate;
+
+    assert_string_equal(group, "account.writer");
+    assert_string_equal(snapshots, "account.writer.v3.snapshots");
+    assert_true(stele_writer_name_parse(group, &aggregate));
+    assert_bytes(aggregate, "account");
+    assert_bytes(stele_snapshots_topic_parse(snapshots, &parts), "account.writer.v3");
+    assert_bytes(parts.projection, "account.writer");
+    assert_true(stele_projection_group_is_of(group, "account.writer"));
+    static const char *const others[] = {"", ".writer", "writer", "a.writers", "a.writer.v1"};
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+        assert_false(stele_writer_name_parse(others[i], NULL));
+}
+
+static void the_key_of_an_owner_is_its_partition(void **state)
+{
+    (void)state;
+    STELE_AUTO(char) key = stele_owner_key("account.events", 3);
+    stele_bytes topic;
+    int32_t partition;
+
+    assert_string_equal(key, "account.events/3");
+    assert_true(stele_owner_key_parse(stele_text(key), &topic, &partition));
+    assert_bytes(topic, "account.events");
+    assert_int_equal(partition, 3);
+    static const char *const others[] = {"", "/", "/1", "a/", "a", "a/x", "a/-1", "a/01", "a/b/1"};
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+        assert_false(stele_owner_key_parse(stele_text(others[i]), &topic, &partition));
+}
+
 static void reserved_ids_begin_with_the_prefix(void **state)
 {
     (void)state;
@@ -139,6 +176,8 @@ int main(void)
         cmocka_unit_test(what_is_made_is_taken_apart),
         cmocka_unit_test(what_is_not_ours_is_not_taken_for_ours),
         cmocka_unit_test(a_projection_is_named_with_or_without_its_version),
+        cmocka_unit_test(the_group_of_an_aggregates_writer_has_no_version),
+        cmocka_unit_test(the_key_of_an_owner_is_its_partition),
         cmocka_unit_test(reserved_ids_begin_with_the_prefix),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
