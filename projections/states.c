@@ -34,6 +34,8 @@ struct stele_states {
     bool *may_refuse;         /* by the index of the handler; owned */
     bool *ignored;            /* by declaration, for each of them; owned */
     const stele_type *state_types[2];
+    const stele_companion *companion; /* NULL: none */
+    size_t companion_at;              /* behind an entry */
     stele_decoder *events;
     stele_decoder *snapshots;
     stele_table *table;
@@ -95,8 +97,22 @@ static bool has_writers_name(const stele_projection *projection)
            !stele_bytes_equal(aggregate, stele_text(source->name));
 }
 
-static stele_status check_projection(const stele_projection *projection, stele_error *err)
+/* Where the companion is, or would be, behind an entry. */
+static size_t find_companion(const stele_states_options *options)
 {
+    size_t end = sizeof(stele_entry) + options->projection->state->layout->size;
+    size_t align = options->companion == NULL ? 1 : options->companion->align;
+    return (end + align - 1) / align * align;
+}
+
+static size_t size_of_entry(const stele_states_options *options)
+{
+    return find_companion(options) + (options->companion == NULL ? 0 : options->companion->size);
+}
+
+static stele_status check_projection(const stele_states_options *options, stele_error *err)
+{
+    const stele_projection *projection = options->projection;
     if (projection->name == NULL || projection->name[0] == '\0' || projection->version < 1 ||
         projection->source == NULL || projection->state == NULL || projection->handlers == NULL)
         return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
@@ -116,12 +132,13 @@ static stele_status check_projection(const stele_projection *projection, stele_e
                                   a->event->name);
         }
     }
-    if (sizeof(stele_entry) + projection->state->layout->size > STELE_TABLE_VALUE_MAX)
+    size_t size = size_of_entry(options);
+    if (size > STELE_TABLE_VALUE_MAX)
         return stele_fail(err, STELE_E_LIMIT, STELE_NEXT_STOP,
                           "projection %s: the struct %s has %u bytes, the limit is %zu",
                           projection->name, projection->state->name,
                           (unsigned)projection->state->layout->size,
-                          STELE_TABLE_VALUE_MAX - sizeof(stele_entry));
+                          STELE_TABLE_VALUE_MAX - (size - projection->state->layout->size));
     return STELE_OK;
 }
 
@@ -129,7 +146,7 @@ stele_status stele_states_new(const stele_states_options *options, stele_states 
                               stele_error *err)
 {
     const stele_projection *projection = options->projection;
-    stele_status status = check_projection(projection, err);
+    stele_status status = check_projection(options, err);
     if (status < 0) return status;
     STELE_AUTO(stele_states) states = stele_alloc(sizeof *states);
     states->projection = projection;
@@ -143,6 +160,8 @@ stele_status stele_states_new(const stele_states_options *options, stele_states 
     states->may_refuse = list_refusals(projection);
     states->ignored = list_ignored(projection->handlers);
     states->state_types[0] = projection->state;
+    states->companion = options->companion;
+    states->companion_at = find_companion(options);
     states->dirty_end = &states->dirty;
     const stele_upcaster *upcasters = projection->source->upcasters;
     if ((status = stele_upcasters_check(states->types, upcasters, err)) < 0) return status;
@@ -157,18 +176,31 @@ stele_status stele_states_new(const stele_states_options *options, stele_states 
     /* Ids that collide in one run are of no use to a stranger in the next. */
     uint64_t seed;
     stele_random_bytes(stele_registry_runtime(options->registry), &seed, sizeof seed);
-    states->table = stele_table_new(sizeof(stele_entry) + projection->state->layout->size, seed);
+    states->table = stele_table_new(size_of_entry(options), seed);
     *out = states;
     states = NULL;
     return STELE_OK;
+}
+
+void *stele_states_companion(const stele_states *states, stele_entry *entry)
+{
+    return states->companion == NULL ? NULL : (uint8_t *)entry + states->companion_at;
+}
+
+static void clear_companion(const stele_states *states, stele_entry *entry)
+{
+    if (states->companion == NULL) return;
+    states->companion->clear(states->companion->context, stele_states_companion(states, entry));
 }
 
 static void clear_states(const stele_states *states)
 {
     stele_table_cursor cursor = {0};
     stele_entry *entry;
-    while ((entry = stele_table_next(states->table, &cursor)) != NULL)
+    while ((entry = stele_table_next(states->table, &cursor)) != NULL) {
         stele_value_clear(states->projection->state, stele_entry_state(entry));
+        clear_companion(states, entry);
+    }
 }
 
 void stele_states_free(stele_states *states)
@@ -284,23 +316,40 @@ static stele_status find_handler(const stele_states *states, const stele_decoded
     return STELE_OK;
 }
 
+static stele_event event_of(const stele_states *states, const stele_event_record *source,
+                            const stele_decoded *decoded, int64_t version)
+{
+    const stele_record *record = source->record;
+    return (stele_event){.type = decoded->type,
+                         .data = decoded->data,
+                         .aggregate_id = record->key,
+                         .version = version,
+                         .time_ms = record->timestamp_ms,
+                         .topic = source->batch->partition.topic,
+                         .partition = source->batch->partition.index,
+                         .offset = record->offset,
+                         .context = states->projection->context,
+                         .source = source};
+}
+
 /* @return what the apply function said */
 static stele_status call_apply(const stele_states *states, const stele_batch *batch,
                                const stele_record *record, const stele_decoded *decoded,
                                void *state, int64_t version, stele_error *err)
 {
     const stele_event_record source = {.batch = batch, .record = record};
-    stele_event event = {.type = decoded->type,
-                         .data = decoded->data,
-                         .aggregate_id = record->key,
-                         .version = version,
-                         .time_ms = record->timestamp_ms,
-                         .topic = batch->partition.topic,
-                         .partition = batch->partition.index,
-                         .offset = record->offset,
-                         .context = states->projection->context,
-                         .source = &source};
+    stele_event event = event_of(states, &source, decoded, version);
     return states->projection->handlers[decoded->index].apply(state, decoded->data, &event, err);
+}
+
+static stele_status call_see(const stele_states *states, const stele_batch *batch,
+                             const stele_record *record, const stele_decoded *decoded,
+                             stele_entry *entry, stele_error *err)
+{
+    const stele_event_record source = {.batch = batch, .record = record};
+    stele_event event = event_of(states, &source, decoded, entry->version + 1);
+    return states->companion->see(states->companion->context, stele_states_companion(states, entry),
+                                  &event, err);
 }
 
 static bool is_failure(stele_status result)
@@ -399,6 +448,9 @@ static stele_status apply_record(stele_states *states, const stele_batch *batch,
                                       entry->version + 1, &said);
         if (is_failure(result)) return fail_apply(states, &decoded, result, &said, err);
     }
+    if (states->companion != NULL &&
+        (status = call_see(states, batch, record, &decoded, entry, err)) < 0)
+        return status;
     if (result == STELE_FINISHED) entry->flags |= STELE_ENTRY_FINISHED;
     entry->version++;
     entry->offset = record->offset + 1;
@@ -495,7 +547,16 @@ stele_status stele_states_take(stele_states *states, const stele_batch *batch, i
 static void forget(const stele_states *states, stele_entry *entry)
 {
     stele_value_clear(states->projection->state, stele_entry_state(entry));
+    clear_companion(states, entry);
     *entry = (stele_entry){0};
+}
+
+static stele_status read_companion(const stele_states *states, stele_entry *entry,
+                                   stele_bytes bytes, stele_error *err)
+{
+    if (states->companion == NULL) return STELE_OK;
+    return states->companion->read(states->companion->context,
+                                   stele_states_companion(states, entry), bytes, err);
 }
 
 static stele_status decode_state(stele_states *states, const stele_snapshot *snapshot,
@@ -548,7 +609,7 @@ stele_status stele_states_restore(stele_states *states, const stele_snapshot *sn
         entry->flags |= STELE_ENTRY_STORED;
         stele_value_copy(states->projection->state, stele_entry_state(entry), decoded.data);
     }
-    return STELE_OK;
+    return read_companion(states, entry, snapshot->companion, err);
 }
 
 stele_states_stored stele_states_count_stored(const stele_states *states)

@@ -11,6 +11,7 @@
 #include "core/clock.h"
 #include "core/table.h"
 #include "registry/registry.h"
+#include "snapshots/companion.h"
 #include "snapshots/format.h"
 
 typedef struct stele_states stele_states;
@@ -22,8 +23,8 @@ enum {
     STELE_ENTRY_BURIED = 8    /* a tombstone of it stands in the topic */
 };
 
-/** One aggregate; its state follows in memory. Never moves and is never removed: that an aggregate
- * is finished must be known for ever. */
+/** One aggregate; its state follows in memory, and its companion. Never moves and is never removed:
+ * that an aggregate is finished must be known for ever. */
 typedef struct stele_entry {
     int64_t offset;  /* in the events, after the last one applied: what is below it was applied */
     int64_t version; /* how many events it has had */
@@ -43,6 +44,7 @@ typedef struct stele_states_options {
     int32_t partitions;      /* … among so many; 0: ids are not checked against their partition */
     int take_max_ms;         /* a call of _take gives the thread back after that long; 0: never */
     const atomic_bool *stop; /* and before the next event once this is set; NULL: never */
+    const stele_companion *companion; /* borrowed, outlives the states; NULL: none */
 } stele_states_options;
 
 /**
@@ -104,6 +106,9 @@ int64_t stele_states_applied(const stele_states *states);
 
 /** Events of aggregates that had ended, passed over since the beginning (on_finished = ignore). */
 int64_t stele_states_late(const stele_states *states);
+
+/** What is kept beside the state of an entry; NULL: the states have no companions. */
+void *stele_states_companion(const stele_states *states, stele_entry *entry);
 
 /** The table of entries: to find one, to walk over all. */
 stele_table *stele_states_table(stele_states *states);

@@ -107,6 +107,24 @@ static stele_status same_bytes(verification *v, stele_bytes id, stele_entry *ent
     return status;
 }
 
+static void write_companion(const verification *v, stele_states *states, stele_bytes id,
+                            stele_buffer *out)
+{
+    const stele_companion *companion = v->options->companion;
+    stele_entry *entry = stele_table_find(stele_states_table(states), id);
+    stele_buffer_reset(out);
+    companion->write(companion->context, stele_states_companion(states, entry), out);
+}
+
+/* Both are written as today's program does, so that what it keeps less of is no difference. */
+static bool has_same_companion(verification *v, stele_bytes id)
+{
+    if (v->options->companion == NULL) return true;
+    write_companion(v, v->states, id, &v->bytes);
+    write_companion(v, v->restored, id, &v->others);
+    return stele_bytes_equal(stele_buffer_view(&v->bytes), stele_buffer_view(&v->others));
+}
+
 static stele_status compare(verification *v, stele_bytes id, stele_entry *entry, expectation *one,
                             stele_error *err)
 {
@@ -126,6 +144,13 @@ static stele_status compare(verification *v, stele_bytes id, stele_entry *entry,
                finished ? "not marked as finished, a replay finishes it"
                         : "marked as finished, a replay does not finish it");
         return STELE_OK;
+    }
+    if (!has_same_companion(v, id)) {
+        snprintf(text, sizeof text,
+                 "the header %s of the snapshot of version %" PRId64
+                 " is another one than a replay makes",
+                 v->options->companion->header, one->version);
+        report(v, id, text);
     }
     if (one->value == NULL) return STELE_OK;
     bool same;
@@ -216,7 +241,8 @@ static stele_status verify_partition(verification *v, stele_error *err)
     stele_states_options states = {.projection = v->options->projection,
                                    .registry = v->options->registry,
                                    .partition = v->source.index,
-                                   .partitions = stele_past_partitions(v->past)};
+                                   .partitions = stele_past_partitions(v->past),
+                                   .companion = v->options->companion};
     stele_status status;
     if ((status = stele_states_new(&states, &v->states, err)) < 0 ||
         (status = stele_states_new(&states, &v->restored, err)) < 0)
@@ -258,6 +284,8 @@ stele_status stele_verify(const stele_verify_options *options, stele_verify_coun
                                .projection = projection->name,
                                .version = projection->version,
                                .events = events,
+                               .companion =
+                                   options->companion == NULL ? NULL : options->companion->header,
                                .deadline = options->deadline,
                                .patience_ms = options->patience_ms,
                                .stop = options->stop};

@@ -5,6 +5,7 @@
 #define STELE_PROJECTIONS_VERIFY_H
 
 #include "projections/query.h"
+#include "snapshots/companion.h"
 
 /** A difference. Texts are valid for the call. */
 typedef struct stele_verify_finding {
@@ -19,8 +20,9 @@ typedef struct stele_verify_options {
     const stele_projection *projection;
     stele_log *log;
     stele_registry *registry;
-    stele_deadline deadline; /* for all of it */
-    int patience_ms;         /* how long a read may stand still; 0: as long as the deadline has */
+    const stele_companion *companion; /* of its states, which is compared, too; NULL: none */
+    stele_deadline deadline;          /* for all of it */
+    int patience_ms; /* how long a read may stand still; 0: as long as the deadline has */
     const atomic_bool *stop;
     stele_verify_each *each;
     stele_past_left_out *left_out; /* of partitions that could not be verified; NULL: such a one

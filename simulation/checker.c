@@ -228,7 +228,7 @@ static stele_status take_snapshots(void *context, const stele_batch *batch, stel
             continue;
         }
         stele_snapshot snapshot;
-        if (stele_snapshot_read(batch, record, &snapshot, err) < 0)
+        if (stele_snapshot_read(batch, record, NULL, &snapshot, err) < 0)
             sim_fail("wrong-state", "a snapshot cannot be read: %s", err->text);
         aggregate *of = aggregate_of(record->key, batch->partition.index);
         if (record->value.data == NULL)

@@ -44,7 +44,7 @@ static bool read_number(const stele_header *header, const char *name, int64_t *o
 }
 
 stele_status stele_snapshot_read(const stele_batch *batch, const stele_record *record,
-                                 stele_snapshot *out, stele_error *err)
+                                 const char *companion, stele_snapshot *out, stele_error *err)
 {
     enum { HEADERS_MAX = 16 };
     stele_header headers[HEADERS_MAX];
@@ -59,6 +59,8 @@ stele_status stele_snapshot_read(const stele_batch *batch, const stele_record *r
             read_number(&headers[i], offset_header, &snapshot.offset))
             continue;
         if (strcmp(headers[i].name, finished_header) == 0) snapshot.finished = true;
+        if (companion != NULL && strcmp(headers[i].name, companion) == 0)
+            snapshot.companion = headers[i].value;
     }
     if (snapshot.version < 0 || snapshot.offset < 0)
         return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
@@ -100,4 +102,10 @@ void stele_snapshot_headers_set(stele_snapshot_headers *headers, int64_t version
     headers->list[1] = (stele_header){offset_header, format_number(offset, headers->offset)};
     headers->list[2] = (stele_header){finished_header, stele_text("1")};
     headers->count = finished ? 3 : 2;
+}
+
+void stele_snapshot_headers_add(stele_snapshot_headers *headers, const char *name,
+                                stele_bytes companion)
+{
+    headers->list[headers->count++] = (stele_header){name, companion};
 }

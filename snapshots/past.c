@@ -146,6 +146,7 @@ static stele_status read_snapshots(stele_past *past, stele_partition source, ste
                                                .snapshots = snapshots,
                                                .source = source,
                                                .genesis = past->genesis,
+                                               .companion = options->companion,
                                                .each = take_one,
                                                .context = past},
                       &past->restore);

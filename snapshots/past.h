@@ -18,6 +18,7 @@ typedef struct stele_past_options {
     const char *projection;
     int version;
     const char *events;      /* the source topic; NULL: not known, so that nothing can be checked */
+    const char *companion;   /* as in stele_restore_options */
     stele_deadline deadline; /* for all of it */
     int patience_ms;         /* how long a read may stand still; 0: as long as the deadline has */
     const atomic_bool *stop; /* NULL: nothing ends it early */

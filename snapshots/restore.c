@@ -15,8 +15,9 @@ typedef struct unread {
     stele_error failure;
     bool is_taken_apart; /* `snapshot` is filled, but for its id, which is the key */
     stele_snapshot snapshot;
-    uint8_t *value; /* owned; of the record */
+    uint8_t *value; /* owned; of the record, and behind it the companion's */
     size_t value_size;
+    bool has_value; /* false: a tombstone's */
 } unread;
 
 struct stele_restore {
@@ -96,15 +97,19 @@ static bool keep_unread(stele_restore *restore, const stele_record *record,
     unread *one = stele_table_insert(restore->unread, record->key, NULL);
     if (one == NULL) return false;
     free(one->value);
+    stele_bytes companion = snapshot == NULL ? (stele_bytes){0} : snapshot->companion;
     *one = (unread){.offset = record->offset, .failure = *failure};
-    if (record->value.data != NULL) {
-        one->value = stele_alloc(record->value.size + 1);
-        one->value_size = record->value.size;
-        if (one->value_size > 0) memcpy(one->value, record->value.data, one->value_size);
-    }
+    if (record->value.data != NULL || companion.data != NULL)
+        one->value = stele_alloc(record->value.size + companion.size + 1);
+    if (record->value.size > 0) memcpy(one->value, record->value.data, record->value.size);
+    if (companion.size > 0) memcpy(one->value + record->value.size, companion.data, companion.size);
+    one->has_value = record->value.data != NULL;
+    one->value_size = record->value.size;
     if (snapshot == NULL) return true;
     one->is_taken_apart = true;
     one->snapshot = *snapshot;
+    if (companion.data != NULL)
+        one->snapshot.companion = stele_bytes_of(one->value + one->value_size, companion.size);
     return true;
 }
 
@@ -189,7 +194,8 @@ static stele_status take_snapshot(stele_restore *restore, const stele_batch *bat
 {
     stele_error failure;
     stele_snapshot snapshot;
-    bool is_read = stele_snapshot_read(batch, record, &snapshot, &failure) == STELE_OK;
+    bool is_read = stele_snapshot_read(batch, record, restore->options.companion, &snapshot,
+                                       &failure) == STELE_OK;
     stele_status status = is_read ? STELE_OK : failure.status;
     if (is_read) status = restore->options.each(restore->options.context, &snapshot, &failure);
     if (status == STELE_OK) {
@@ -259,7 +265,7 @@ static stele_status take_again(stele_restore *restore, stele_bytes key, unread *
                                stele_error *err)
 {
     stele_bytes value =
-        one->value == NULL ? (stele_bytes){0} : stele_bytes_of(one->value, one->value_size);
+        one->has_value ? stele_bytes_of(one->value, one->value_size) : (stele_bytes){0};
     if (stele_bytes_equal(key, stele_text(restore->checkpoint_key)))
         return decode_checkpoint(restore, value, err);
     if (!one->is_taken_apart) {

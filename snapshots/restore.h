@@ -14,7 +14,8 @@ typedef struct stele_restore_options {
     stele_registry *registry;
     stele_partition snapshots; /* the partition that is read; names are copied */
     stele_partition source;    /* the events' partition of the same number */
-    const char *genesis; /* of the registry; borrowed, outlives the restore. NULL: not compared */
+    const char *genesis;   /* of the registry; borrowed, outlives the restore. NULL: not compared */
+    const char *companion; /* the header of what is kept beside the states; likewise; or NULL */
     /**
      * One record of an aggregate; a later one of the same id replaces it. Not kept after the call.
      *

@@ -55,6 +55,7 @@ typedef struct kafka_sink {
     stele_deadline again; /* when it is submitted again */
     stele_error aborted;
     stele_buffer scratch;
+    stele_buffer companion;
 } kafka_sink;
 
 /* ---- building ---- */
@@ -89,6 +90,13 @@ static void add(kafka_sink *self, const stele_sink_entry *entry, stele_bytes val
     if (of->transaction == NULL) of->transaction = stele_transaction_new();
     stele_snapshot_headers headers;
     stele_snapshot_headers_set(&headers, entry->version, entry->offset, finished);
+    const stele_companion *companion = self->options.companion;
+    if (companion != NULL) {
+        stele_buffer_reset(&self->companion);
+        companion->write(companion->context, entry->companion, &self->companion);
+        stele_snapshot_headers_add(&headers, companion->header,
+                                   stele_buffer_view(&self->companion));
+    }
     stele_transaction_put(of->transaction, self->options.snapshots, entry->id, value, headers.list,
                           headers.count);
     if (of->count == of->capacity) {
@@ -341,6 +349,7 @@ static void free_sink(stele_sink *base)
     free(self->building.origins);
     free(self->flying.origins);
     stele_buffer_clear(&self->scratch);
+    stele_buffer_clear(&self->companion);
     free(self);
 }
 

@@ -9,13 +9,15 @@
 #include <stele/type.h>
 
 #include "producer/fenced.h"
+#include "snapshots/companion.h"
 #include "stores/sink.h"
 
 typedef struct stele_kafka_sink_options {
-    stele_log *log;         /* all of this is borrowed and outlives the sink */
-    stele_fenced *fenced;   /* READY; the sink submits, and takes its outcomes */
-    int lane;               /* of `fenced`, the sink's own */
-    const stele_type *type; /* of the states */
+    stele_log *log;                   /* all of this is borrowed and outlives the sink */
+    stele_fenced *fenced;             /* READY; the sink submits, and takes its outcomes */
+    int lane;                         /* of `fenced`, the sink's own */
+    const stele_type *type;           /* of the states */
+    const stele_companion *companion; /* of the states; NULL: they have none */
     stele_partition source;
     stele_partition snapshots;
     const char *group; /* "<projection>.v<n>", for messages */

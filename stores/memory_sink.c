@@ -14,7 +14,8 @@
 enum { QUEUE_MAX = 1000 };
 
 typedef struct item {
-    stele_buffer value; /* owned */
+    stele_buffer value; /* owned, like the companion's */
+    stele_buffer companion;
     int64_t version;
     int64_t offset;
     bool is_finished;
@@ -28,6 +29,12 @@ struct stele_memory_store {
     bool held;
 };
 
+static void clear_item(item *of)
+{
+    stele_buffer_clear(&of->value);
+    stele_buffer_clear(&of->companion);
+}
+
 /* Something that was put and not stored yet. */
 typedef struct change {
     stele_bytes id;
@@ -38,6 +45,7 @@ typedef struct memory_sink {
     stele_sink base;
     stele_memory_store *store;
     const stele_type *type;
+    const stele_companion *companion; /* NULL: none */
     int64_t epoch;
     size_t queue_max;
     size_t value_max;
@@ -65,7 +73,7 @@ void stele_memory_store_free(stele_memory_store *store)
     stele_table_cursor cursor = {0};
     item *each;
     while ((each = stele_table_next(store->items, &cursor)) != NULL)
-        stele_buffer_clear(&each->value);
+        clear_item(each);
     stele_table_free(store->items);
     free(store);
 }
@@ -79,9 +87,12 @@ bool stele_memory_store_find(const stele_memory_store *store, stele_bytes id,
                              stele_stored_state *out)
 {
     const item *found = stele_table_find(store->items, id);
-    if (found == NULL || found->is_removed) return false;
+    if (found == NULL) return false;
+    *out = (stele_stored_state){.id = id, .companion = stele_buffer_view(&found->companion)};
+    if (found->is_removed) return false;
     *out = (stele_stored_state){.id = id,
                                 .value = stele_buffer_view(&found->value),
+                                .companion = stele_buffer_view(&found->companion),
                                 .version = found->version,
                                 .offset = found->offset,
                                 .is_finished = found->is_finished};
@@ -106,6 +117,8 @@ static change *add(memory_sink *self, const stele_sink_entry *entry)
                       .of = {.version = entry->version,
                              .offset = entry->offset,
                              .is_finished = entry->is_finished}};
+    if (self->companion != NULL)
+        self->companion->write(self->companion->context, entry->companion, &added->of.companion);
     return added;
 }
 
@@ -160,7 +173,7 @@ static void store_changes(memory_sink *self)
 {
     for (size_t i = 0; i < self->count; i++) {
         item *into = stele_table_insert(self->store->items, self->changes[i].id, NULL);
-        stele_buffer_clear(&into->value);
+        clear_item(into);
         *into = self->changes[i].of;
     }
     self->count = 0;
@@ -189,13 +202,14 @@ static void free_sink(stele_sink *base)
 {
     memory_sink *self = (memory_sink *)base;
     for (size_t i = 0; i < self->count; i++)
-        stele_buffer_clear(&self->changes[i].of.value);
+        clear_item(&self->changes[i].of);
     free(self->changes);
     free(self);
 }
 
 stele_sink *stele_memory_sink_new(stele_memory_store *store, const stele_type *type,
-                                  size_t queue_max, size_t value_max)
+                                  const stele_companion *companion, size_t queue_max,
+                                  size_t value_max)
 {
     static const stele_sink_ops ops = {.begin = begin,
                                        .put = put,
@@ -207,6 +221,7 @@ stele_sink *stele_memory_sink_new(stele_memory_store *store, const stele_type *t
     self->base.ops = &ops;
     self->store = store;
     self->type = type;
+    self->companion = companion;
     self->epoch = ++store->epoch;
     self->queue_max = queue_max == 0 ? QUEUE_MAX : queue_max;
     self->value_max = value_max;

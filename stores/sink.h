@@ -31,8 +31,10 @@ typedef struct stele_mark {
 
 /** One aggregate. */
 typedef struct stele_sink_entry {
-    stele_bytes id;    /* borrowed until the sink is released: keys do not move */
-    const void *state; /* of the type that the sink was opened with; borrowed for the call */
+    stele_bytes id;        /* borrowed until the sink is released: keys do not move */
+    const void *state;     /* of the type that the sink was opened with; borrowed for the call */
+    const void *companion; /* what is kept beside it, likewise; NULL: none. It stays with what is
+                              removed */
     int64_t version;
     int64_t offset;   /* in the events, after the last one that is in it */
     bool is_finished; /* it is to be removed with a later close */

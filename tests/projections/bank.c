@@ -193,7 +193,8 @@ teller teller_open(bank *of, teller_options options)
         .registry = of->registry,
         .snapshot_events = options.snapshot_events == 0 ? 10 : options.snapshot_events,
         .snapshot_interval_ms = options.snapshot_interval_ms,
-        .transaction_snapshots = options.transaction_snapshots};
+        .transaction_snapshots = options.transaction_snapshots,
+        .owner = options.owner};
     if (stele_fold_open(&fold, &self.fold, &err) < 0) fail_msg("%s", err.text);
     stele_worker_options worker = {.name = stele_fold_group(self.fold),
                                    .topic = stele_fold_topic(self.fold),
@@ -201,8 +202,8 @@ teller teller_open(bank *of, teller_options options)
                                    .eager = options.eager,
                                    .no_status = !options.status,
                                    .drain_timeout_ms = 2000,
-                                   .ops = &stele_fold_tasks,
-                                   .self = self.fold};
+                                   .ops = options.ops == NULL ? &stele_fold_tasks : options.ops,
+                                   .self = options.ops == NULL ? self.fold : options.self};
     if (stele_worker_open(of->log, &worker, &self.worker, &err) < 0) fail_msg("%s", err.text);
     return self;
 }
@@ -401,7 +402,7 @@ static int dump_batch(void *context, const stele_batch *batch, stele_error *err)
             continue;
         }
         stele_snapshot snapshot;
-        stele_status status = stele_snapshot_read(batch, record, &snapshot, err);
+        stele_status status = stele_snapshot_read(batch, record, NULL, &snapshot, err);
         if (status < 0) return status;
         stele_buffer state = {0};
         if (snapshot.value.data == NULL)

@@ -98,7 +98,7 @@ static stele_status read_back(stele_log *log, stele_snapshot *out, stele_batch *
                      STELE_OK);
     assert_int_equal(stele_log_reader_next(*reader, 5000, batch, NULL), STELE_OK);
     assert_int_equal(batch->count, 1);
-    return stele_snapshot_read(batch, &batch->records[0], out, err);
+    return stele_snapshot_read(batch, &batch->records[0], "stele_beside", out, err);
 }
 
 static void headers_come_back(void **state)
@@ -129,6 +129,39 @@ static void headers_come_back(void **state)
         assert_int_equal(snapshot.offset, cases[i].offset);
         assert_int_equal(snapshot.finished, cases[i].finished);
         assert_true(stele_bytes_equal(snapshot.value, cases[i].value));
+        stele_log_batch_release(&batch);
+        stele_log_reader_close(reader);
+        stele_log_free(log);
+    }
+}
+
+static void what_is_kept_beside_a_state_comes_back_by_the_name_of_its_header(void **state)
+{
+    (void)state;
+    const struct {
+        const char *name;
+        stele_bytes companion;
+        stele_bytes expected;
+        bool finished;
+    } cases[] = {
+        {"stele_beside", stele_bytes_of("\0\1", 2), stele_bytes_of("\0\1", 2), false},
+        {"stele_beside", stele_bytes_of("x", 1), stele_bytes_of("x", 1), true},
+        {"stele_besides", stele_bytes_of("x", 1), {0}, false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        stele_log *log = new_log();
+        stele_snapshot_headers headers;
+        stele_snapshot_headers_set(&headers, 1, 2, cases[i].finished);
+        stele_snapshot_headers_add(&headers, cases[i].name, cases[i].companion);
+        append(log, stele_text("v"), headers.list, headers.count);
+
+        stele_snapshot snapshot;
+        stele_batch batch;
+        stele_log_reader *reader;
+        assert_int_equal(read_back(log, &snapshot, &batch, &reader, NULL), STELE_OK);
+        assert_true(stele_bytes_equal(snapshot.companion, cases[i].expected));
+        assert_int_equal(snapshot.companion.data == NULL, cases[i].expected.data == NULL);
+        assert_int_equal(snapshot.finished, cases[i].finished);
         stele_log_batch_release(&batch);
         stele_log_reader_close(reader);
         stele_log_free(log);
@@ -179,6 +212,7 @@ int main(void)
         cmocka_unit_test(a_checkpoint_has_golden_bytes),
         cmocka_unit_test(an_events_hash_takes_in_time_key_and_value),
         cmocka_unit_test(headers_come_back),
+        cmocka_unit_test(what_is_kept_beside_a_state_comes_back_by_the_name_of_its_header),
         cmocka_unit_test(headers_are_ascii_decimals),
         cmocka_unit_test(a_snapshot_without_its_headers_is_refused),
     };

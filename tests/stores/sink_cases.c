@@ -6,6 +6,28 @@
 
 enum { WAIT_MS = 20000 };
 
+/* ---- what is kept beside the states ---- */
+
+static void write_beside(const void *context, const void *companion, stele_buffer *out)
+{
+    (void)context;
+    stele_buffer_append(out, stele_text(((const sink_beside *)companion)->text));
+}
+
+/* Sinks write only. */
+const stele_companion sink_companion = {
+    .header = "stele_beside", .size = sizeof(sink_beside), .align = 1, .write = write_beside};
+
+sink_beside sink_beside_of(stele_bytes bytes)
+{
+    sink_beside beside = {0};
+    assert_true(bytes.size < sizeof beside.text);
+    if (bytes.size > 0) memcpy(beside.text, bytes.data, bytes.size);
+    return beside;
+}
+
+/* ---- states ---- */
+
 static sink_stage (*begin_stage)(void);
 static void (*end_stage)(void *self);
 static sink_stage the;
@@ -28,8 +50,13 @@ static int end(void **state)
 
 static stele_sink_entry entry(const char *id, const test_account *account, int64_t offset)
 {
-    return (stele_sink_entry){
-        .id = stele_text(id), .state = account, .version = offset, .offset = offset};
+    static sink_beside beside;
+    snprintf(beside.text, sizeof beside.text, "at %d", (int)offset);
+    return (stele_sink_entry){.id = stele_text(id),
+                              .state = account,
+                              .companion = &beside,
+                              .version = offset,
+                              .offset = offset};
 }
 
 static stele_status put(stele_sink *sink, const char *id, int64_t balance, int64_t offset,
@@ -171,6 +198,35 @@ static void what_is_finished_says_so_and_is_removed_with_a_close(void **state)
     the.let_go(the.self);
 }
 
+static void what_is_kept_beside_a_state_goes_with_it_and_stays_when_it_is_removed(void **state)
+{
+    (void)state;
+    stele_sink *sink = the.open(the.self);
+    test_account account = {.balance = 10};
+    stele_error err;
+    stored found;
+    stele_sink_begin(sink, MARK(5));
+    must_put(sink, "b", 1, 3);
+    stele_sink_entry of = entry("a", &account, 4);
+    assert_int_equal(stele_sink_put(sink, &of, &err), STELE_OK);
+    entry("", &account, 9); /* the next one has the same place in memory */
+    close_cycle(sink);
+    assert_true(the.find(the.self, "a", &found));
+    assert_string_equal(found.beside.text, "at 4");
+    assert_true(the.find(the.self, "b", &found));
+    assert_string_equal(found.beside.text, "at 3");
+
+    of = entry("a", &account, 7);
+    of.is_finished = of.is_stored = true;
+    stele_sink_begin(sink, MARK(8));
+    assert_int_equal(stele_sink_remove(sink, &of, &err), STELE_OK);
+    close_cycle(sink);
+
+    assert_false(the.find(the.self, "a", &found));
+    assert_string_equal(found.beside.text, "at 7");
+    the.let_go(the.self);
+}
+
 static void a_full_sink_takes_more_after_an_outcome(void **state)
 {
     (void)state;
@@ -211,6 +267,7 @@ int sink_cases_run(sink_stage (*begin_with)(void), void (*end_with)(void *self))
         CASE(a_cycle_that_is_not_closed_moves_no_position),
         CASE(a_close_alone_moves_the_position),
         CASE(what_is_finished_says_so_and_is_removed_with_a_close),
+        CASE(what_is_kept_beside_a_state_goes_with_it_and_stays_when_it_is_removed),
         CASE(a_full_sink_takes_more_after_an_outcome),
     };
     begin_stage = begin_with;

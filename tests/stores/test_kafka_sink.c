@@ -69,6 +69,7 @@ static stele_status keep(void *context, const stele_snapshot *snapshot, stele_er
     bool is_removed = snapshot->value.data == NULL;
     if (!stele_bytes_equal(snapshot->id, stele_text(of->wanted))) return STELE_OK;
     of->is_found = !is_removed;
+    of->found = (stored){.beside = sink_beside_of(snapshot->companion)};
     if (is_removed) return STELE_OK;
     int32_t id;
     stele_bytes payload;
@@ -77,7 +78,8 @@ static stele_status keep(void *context, const stele_snapshot *snapshot, stele_er
     stele_arena *arena = stele_arena_new();
     assert_int_equal(test_account_type.decode(payload, &account, arena, err), STELE_OK);
     stele_arena_free(arena);
-    of->found = (stored){account.balance, snapshot->version, snapshot->offset, snapshot->finished};
+    of->found = (stored){account.balance, snapshot->version, snapshot->offset, snapshot->finished,
+                         of->found.beside};
     return STELE_OK;
 }
 
@@ -95,6 +97,7 @@ static int64_t read_back(shelf *of, const char *wanted)
     stele_restore_new(&(stele_restore_options){.registry = of->registry,
                                                .snapshots = {SNAPSHOTS, 0},
                                                .source = {EVENTS, 0},
+                                               .companion = sink_companion.header,
                                                .each = keep,
                                                .context = of},
                       &restore);
@@ -131,7 +134,7 @@ static bool find(void *self, const char *id, stored *out)
 {
     shelf *of = self;
     read_back(of, id);
-    if (of->is_found) *out = of->found;
+    *out = of->found;
     return of->is_found;
 }
 
@@ -147,6 +150,7 @@ static stele_sink *open_sink(void *self)
         stele_kafka_sink_new(&(stele_kafka_sink_options){.log = of->log,
                                                          .fenced = of->fenced,
                                                          .type = &test_account_type,
+                                                         .companion = &sink_companion,
                                                          .source = {EVENTS, 0},
                                                          .snapshots = {SNAPSHOTS, 0},
                                                          .group = GROUP,

@@ -13,7 +13,8 @@ typedef struct shelf {
 static stele_sink *open_sink(void *self)
 {
     shelf *of = self;
-    of->sink = stele_memory_sink_new(of->store, &test_account_type, SINK_QUEUE_MAX, 0);
+    of->sink =
+        stele_memory_sink_new(of->store, &test_account_type, &sink_companion, SINK_QUEUE_MAX, 0);
     return of->sink;
 }
 
@@ -27,13 +28,18 @@ static void let_go(void *self)
 static bool find(void *self, const char *id, stored *out)
 {
     const shelf *of = self;
-    stele_stored_state found;
-    if (!stele_memory_store_find(of->store, stele_text(id), &found)) return false;
+    stele_stored_state found = {0};
+    bool is_there = stele_memory_store_find(of->store, stele_text(id), &found);
+    if (!is_there) {
+        *out = (stored){.beside = sink_beside_of(found.companion)};
+        return false;
+    }
     test_account account;
     stele_arena *arena = stele_arena_new();
     assert_int_equal(test_account_type.decode(found.value, &account, arena, NULL), STELE_OK);
     stele_arena_free(arena);
-    *out = (stored){account.balance, found.version, found.offset, found.is_finished};
+    *out = (stored){account.balance, found.version, found.offset, found.is_finished,
+                    sink_beside_of(found.companion)};
     return true;
 }
 
@@ -63,7 +69,7 @@ static void a_store_that_cannot_store_now_says_so_and_goes_on(void **state)
 {
     (void)state;
     stele_memory_store *store = stele_memory_store_new();
-    stele_sink *sink = stele_memory_sink_new(store, &test_account_type, 0, 0);
+    stele_sink *sink = stele_memory_sink_new(store, &test_account_type, NULL, 0, 0);
     stele_sink_begin(sink, &(stele_mark){.position = 5});
     stele_sink_close(sink);
     bool closed;
@@ -82,10 +88,10 @@ static void whoever_opens_a_store_fences_the_one_before(void **state)
 {
     (void)state;
     stele_memory_store *store = stele_memory_store_new();
-    stele_sink *first = stele_memory_sink_new(store, &test_account_type, 0, 0);
+    stele_sink *first = stele_memory_sink_new(store, &test_account_type, NULL, 0, 0);
     stele_sink_begin(first, &(stele_mark){.position = 5});
     stele_sink_close(first);
-    stele_sink *second = stele_memory_sink_new(store, &test_account_type, 0, 0);
+    stele_sink *second = stele_memory_sink_new(store, &test_account_type, NULL, 0, 0);
     bool closed;
     stele_error err;
     assert_int_equal(stele_sink_outcome(first, &closed, &err), STELE_E_FENCED);
@@ -99,7 +105,7 @@ static void a_state_that_is_too_large_is_named(void **state)
 {
     (void)state;
     stele_memory_store *store = stele_memory_store_new();
-    stele_sink *sink = stele_memory_sink_new(store, &test_account_type, 0, 2);
+    stele_sink *sink = stele_memory_sink_new(store, &test_account_type, NULL, 0, 2);
     test_account account = {.balance = INT64_MAX};
     stele_sink_entry entry = {.id = stele_text("a"), .state = &account, .offset = 8};
     stele_error err;
