@@ -11,13 +11,47 @@ enum {
     TAKE_MAX_MS = 100 /* the worker gets its thread back for the group that often */
 };
 
+static const stele_companion *companion_of(const stele_fold_options *options)
+{
+    return options->owner == NULL ? NULL : options->owner->companion;
+}
+
+/* A name that says whose fold it is. Which projections may have a writer's is known already. */
+static stele_status check_name(const stele_fold_options *options, stele_error *err)
+{
+    const char *name = options->projection->name;
+    if (stele_writer_name_parse(name, NULL) == (options->owner != NULL)) return STELE_OK;
+    return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
+                      options->owner == NULL
+                          ? "projection %s is what the aggregate's writer keeps: run that"
+                          : "projection %s owns its events: its name has to end in .writer",
+                      name);
+}
+
+/* What the id writes to beside the snapshots. */
+static void list_others(stele_fold *fold)
+{
+    const stele_fold_owner *owner = fold->options.owner;
+    size_t shared = 0;
+    while (owner != NULL && owner->shared != NULL && owner->shared[shared] != NULL)
+        shared++;
+    fold->other_count = owner == NULL ? 0 : 1 + shared;
+    fold->others = stele_alloc_array(fold->other_count + 1, sizeof *fold->others);
+    if (owner != NULL) fold->others[0] = fold->events;
+    for (size_t i = 0; i < shared; i++)
+        fold->others[1 + i] = owner->shared[i];
+}
+
 stele_status stele_fold_open(const stele_fold_options *options, stele_fold **out, stele_error *err)
 {
     /* Made and thrown away: what is wrong with the tables is said before a worker starts. */
     STELE_AUTO(stele_states) trial = NULL;
-    stele_status status = stele_states_new(
-        &(stele_states_options){.projection = options->projection, .registry = options->registry},
-        &trial, err);
+    stele_status status =
+        stele_states_new(&(stele_states_options){.projection = options->projection,
+                                                 .registry = options->registry,
+                                                 .companion = companion_of(options)},
+                         &trial, err);
+    if (status == STELE_OK) status = check_name(options, err);
     if (status < 0) return status;
     stele_fold *fold = stele_alloc(sizeof *fold);
     const stele_projection *projection = options->projection;
@@ -31,6 +65,7 @@ stele_status stele_fold_open(const stele_fold_options *options, stele_fold **out
     fold->snapshots = stele_snapshots_topic(projection->name, projection->version);
     stele_monitor_init(&fold->monitor, stele_registry_runtime(options->registry));
     fold->events = stele_events_topic(projection->source->name);
+    list_others(fold);
     *out = fold;
     return STELE_OK;
 }
@@ -47,6 +82,7 @@ void stele_fold_close(stele_fold *fold)
     free(fold->group);
     free(fold->events);
     free(fold->snapshots);
+    free(fold->others);
     free(fold);
 }
 
@@ -68,6 +104,7 @@ void fold_free_task(fold_task *task, int timeout_ms)
     fold_writing_clear(task);
     stele_log_group_free(task->taking.group);
     stele_restore_free(task->taking.restore);
+    free(task->taking.places);
     stele_states_free(task->states);
     stele_monitor_clear(&task->taking.monitor);
     free(task);
@@ -89,6 +126,21 @@ static void close_task(stele_task *base, stele_deadline by)
     if (fold_take_join(task, by)) fold_free_task(task, stele_deadline_remaining_ms(by, CLOSE_MS));
 }
 
+static void list_places(fold_task *task)
+{
+    const stele_fold *fold = task->fold;
+    fold_taking *taking = &task->taking;
+    taking->place_count = 1 + fold->other_count;
+    taking->places = stele_alloc_array(taking->place_count, sizeof *taking->places);
+    taking->places[0].partition = task->snapshots;
+    for (size_t i = 0; i < fold->other_count; i++) {
+        bool is_source = i == 0;
+        taking->places[1 + i] =
+            (fold_place){.partition = {fold->others[i], is_source ? task->source.index : 0},
+                         .is_shared = !is_source};
+    }
+}
+
 static stele_status open_task(void *self, stele_worker *worker, stele_partition source,
                               stele_task **out, stele_error *err)
 {
@@ -107,6 +159,7 @@ static stele_status open_task(void *self, stele_worker *worker, stele_partition 
                                                  .partition = source.index,
                                                  .partitions = stele_worker_partition_count(worker),
                                                  .take_max_ms = TAKE_MAX_MS,
+                                                 .companion = companion_of(&fold->options),
                                                  .stop = stele_worker_stop(worker)},
                          &task->states, err);
     if (status < 0) {
@@ -116,6 +169,7 @@ static stele_status open_task(void *self, stele_worker *worker, stele_partition 
     fold_taking *taking = &task->taking;
     taking->log = stele_worker_log(worker);
     taking->partitions = stele_worker_partition_count(worker);
+    list_places(task);
     stele_monitor_init(&taking->monitor, stele_log_runtime(taking->log));
     *out = &task->base;
     return STELE_OK;
@@ -141,6 +195,8 @@ static stele_status verify_last(fold_task *task, const stele_batch *batch, stele
 static stele_status take_events(fold_task *task, const stele_batch *batch, stele_error *err)
 {
     stele_status status;
+    if (task->fold->options.owner != NULL)
+        stele_fenced_visible(task->fenced, task->source, batch->next_offset);
     if (STELE_BUG("topic made anew is not noticed")) task->unverified = false;
     if (task->unverified) {
         if ((status = verify_last(task, batch, err)) < 0) return status;
@@ -199,6 +255,30 @@ static stele_progress progress_of(const stele_task *base)
     return (stele_progress){.position = position,
                             .applied = task->restored + stele_states_applied(task->states),
                             .late = stele_states_late(task->states)};
+}
+
+/* ---- for an owner ---- */
+
+stele_fenced *stele_fold_fenced(const stele_task *base)
+{
+    const fold_task *task = (const fold_task *)base;
+    return task->is_ours ? task->fenced : NULL;
+}
+
+stele_states *stele_fold_states(stele_task *base)
+{
+    return ((fold_task *)base)->states;
+}
+
+int64_t stele_fold_position(const stele_task *base)
+{
+    return ((const fold_task *)base)->at.position;
+}
+
+bool stele_fold_is_current(const stele_task *base)
+{
+    const fold_task *task = (const fold_task *)base;
+    return task->is_ours && !task->unverified && task->at.position >= task->taking.facts.log_end;
 }
 
 const stele_task_ops stele_fold_tasks = {

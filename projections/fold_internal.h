@@ -19,11 +19,23 @@ enum {
     CLOSE_MS = 1000 /* for what is open to be aborted */
 };
 
+/* A partition that the fold's id writes to. */
+typedef struct fold_place {
+    stele_partition partition;
+    bool is_shared; /* with other ids, which may have something open there at any time */
+    int64_t start;
+    int64_t end;        /* its high watermark after the fence */
+    int64_t stable_end; /* its last stable offset: below `end`, something hangs */
+    bool has_end;       /* shared: others go on, so that the first `end` counts */
+} fold_place;
+
 struct stele_fold {
     stele_fold_options options;
     char *group;
-    char *events;    /* the source topic */
-    char *snapshots; /* the snapshots topic */
+    char *events;        /* the source topic */
+    char *snapshots;     /* the snapshots topic */
+    const char **others; /* topics that it writes to besides; NULL-terminated; owned */
+    size_t other_count;
     stele_monitor monitor;
     bool preparing;  /* a partition's thread asks for what follows */
     int left_behind; /* tasks whose threads were not waited for */
@@ -62,7 +74,7 @@ typedef struct fold_writing {
 /** What the partition's thread wants of the worker's. */
 typedef enum fold_want {
     FOLD_WANTS_NOTHING = 0,
-    FOLD_WANTS_SNAPSHOTS, /* read the snapshots up to `snapshots_end` */
+    FOLD_WANTS_SNAPSHOTS, /* read the snapshots up to their end */
     FOLD_WANTS_GROUP      /* the member's group */
 } fold_want;
 
@@ -88,13 +100,14 @@ typedef struct fold_taking {
 
     fold_want want;
     stele_log_group *group; /* the answer */
-    int64_t snapshots_start;
-    int64_t snapshots_end; /* their high watermark after the fence */
-    bool reading;          /* the worker's reader reads them */
+    fold_place *places;     /* owned; the first is the snapshots', … */
+    size_t place_count;     /* … and where there is more, the second the source's */
+    bool reading;           /* the worker's reader reads the snapshots */
 
     stele_restore *restore;
     stele_restore_facts facts;
     bool hangs;             /* something is open that should not be, */
+    bool hangs_alone;       /* also where no one else writes, */
     stele_deadline settles; /* and may be on its way to its end until then */
     bool is_mended;         /* the abort of our own was written */
     stele_resume resume;
@@ -146,6 +159,8 @@ typedef stele_status fold_question(fold_task *task, stele_error *err);
 stele_status fold_insist(fold_task *task, fold_question *ask, stele_error *err);
 /* @return false: the task ends */
 bool fold_pause(fold_task *task, int timeout_ms);
+/* The id that owns the partition. Caller frees. */
+char *fold_id(const fold_task *task);
 /* Tell a fact of the partition to whoever checks. */
 void fold_tell(const fold_task *task, const char *what, int64_t value);
 /* Wait for what the worker's thread does. @return false: the task ends */

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT
  * Ending a transaction that hangs. Once the fence stands, nothing of this partition's transactional
- * id is open: its coordinator has said so. What the snapshots partition or the group holds open all
- * the same was ended without their being told, or is another program's. Apache Kafka 4.3.0 takes a
- * partition that has no leader at that moment, as after a crash of its only broker, for a deleted
- * one, and leaves it out (KRaftMetadataCache.getPartitionLeaderEndpoint). Nobody else ends it,
- * ever: the committed offset cannot be asked for, and nothing behind it can be read.
+ * id is open: its coordinator has said so. What is held open all the same, in the group or in a
+ * partition that the id writes to (the snapshots', and of an owner that of its source), was ended
+ * without their being told, or is another program's. Apache Kafka 4.3.0 takes a partition that has
+ * no leader at that moment, as after a crash of its only broker, for a deleted one, and leaves it
+ * out (KRaftMetadataCache.getPartitionLeaderEndpoint). Nobody else ends it, ever: the committed
+ * offset cannot be asked for, and nothing behind it can be read.
  *
  * The next end of a transaction of the same id ends it too. It is an abort, for what hangs may be a
- * part of a transaction; what goes with it are snapshots, and the events that they were made from
- * are applied again. What is open after that is another program's. */
+ * part of a transaction. What goes with it are snapshots, and the events that they were made from
+ * are applied again; or events that no one was told of, for they were not visible. What is open
+ * after that is another program's. */
 #include "core/bug.h"
 #include "projections/fold_internal.h"
 
@@ -19,14 +21,36 @@ enum {
     ANOTHERS_END_MS = 10000 /* for another program's; then this partition's may be what is open */
 };
 
-/* What the answers to all questions together say. */
+/* What hangs where, by the answers to all questions together. */
 typedef struct ends {
-    bool snapshots_hang;
-    bool group_hangs;
-    int64_t stable_end; /* of the snapshots */
+    fold_place *own; /* the first of those that hang and are this id's alone; NULL: none */
+    bool shared;
+    bool group;
 } ends;
 
-/* After the fence nobody adds to the snapshots, so this end is the end. */
+/* What one of the id's left open is below the end that a shared place had after the fence. */
+static stele_status ask_place(fold_task *task, fold_place *place, stele_error *err)
+{
+    stele_log *log = task->taking.log;
+    int64_t end;
+    stele_status status = stele_log_bounds(log, place->partition, STELE_READ_COMMITTED, ASK_MS,
+                                           &place->start, &place->stable_end, err);
+    if (status < 0) return status;
+    status = stele_log_bounds(log, place->partition, STELE_READ_UNCOMMITTED, ASK_MS, &place->start,
+                              &end, err);
+    if (status < 0 || (place->is_shared && place->has_end)) return status;
+    place->end = end;
+    place->has_end = true;
+    if (STELE_BUG("restored to the last stable offset only")) place->end = place->stable_end;
+    return STELE_OK;
+}
+
+static bool is_hanging(const fold_place *place)
+{
+    return place->stable_end < place->end;
+}
+
+/* After the fence nobody adds to what is this id's alone, so these ends are the ends. */
 static stele_status ask_ends(fold_task *task, ends *found, stele_error *err)
 {
     fold_taking *self = &task->taking;
@@ -37,22 +61,25 @@ static stele_status ask_ends(fold_task *task, ends *found, stele_error *err)
     if (status < 0) return status;
     status = stele_log_group_offset(self->log, task->fold->group, task->source, ASK_MS,
                                     &facts->group_offset, err);
-    found->group_hangs = status == STELE_E_CONFLICT;
-    if (status < 0 && !found->group_hangs) return status;
-    status = stele_log_bounds(self->log, task->snapshots, STELE_READ_COMMITTED, ASK_MS,
-                              &self->snapshots_start, &found->stable_end, err);
-    if (status < 0) return status;
-    status = stele_log_bounds(self->log, task->snapshots, STELE_READ_UNCOMMITTED, ASK_MS,
-                              &self->snapshots_start, &self->snapshots_end, err);
-    if (status == STELE_OK && STELE_BUG("restored to the last stable offset only"))
-        self->snapshots_end = found->stable_end;
-    found->snapshots_hang = status == STELE_OK && found->stable_end < self->snapshots_end;
-    return status;
+    found->group = status == STELE_E_CONFLICT;
+    if (status < 0 && !found->group) return status;
+    for (size_t i = 0; i < self->place_count; i++) {
+        fold_place *place = &self->places[i];
+        if ((status = ask_place(task, place, err)) < 0) return status;
+        if (!is_hanging(place)) continue;
+        if (place->is_shared)
+            found->shared = true;
+        else if (found->own == NULL)
+            found->own = place;
+    }
+    return STELE_OK;
 }
 
 static stele_status fail_hanging(const fold_task *task, const ends *found, stele_error *err)
 {
-    if (!found->snapshots_hang)
+    if (found->own == NULL && !found->group)
+        return stele_fail(err, STELE_E_CONFLICT, STELE_NEXT_RETRY, "%s", "");
+    if (found->own == NULL)
         return stele_fail(
             err, STELE_E_CONFLICT, STELE_NEXT_RETRY,
             "the offset of group %s in %s/%d is held by an open transaction of another "
@@ -63,7 +90,8 @@ static stele_status fail_hanging(const fold_task *task, const ends *found, stele
                       "%s/%d: an open transaction of another program holds back what is behind "
                       "offset %" PRId64 ": it ends with that program's time-out, or by "
                       "`kafka-transactions.sh find-hanging` and `abort`",
-                      task->snapshots.topic, (int)task->snapshots.index, found->stable_end);
+                      found->own->partition.topic, (int)found->own->partition.index,
+                      found->own->stable_end);
 }
 
 /* @return next = RETRY, STELE_E_CONFLICT: something hangs */
@@ -72,7 +100,8 @@ static stele_status ask_for_an_end(fold_task *task, stele_error *err)
     ends found = {0};
     stele_status status = ask_ends(task, &found, err);
     if (status < 0) return status;
-    if (!found.snapshots_hang && !found.group_hangs) return STELE_OK;
+    if (found.own == NULL && !found.group && !found.shared) return STELE_OK;
+    task->taking.hangs_alone = found.own != NULL || found.group;
     return fail_hanging(task, &found, err);
 }
 
@@ -82,6 +111,7 @@ static stele_status ask_until_settled(fold_task *task, stele_error *err)
 {
     fold_taking *self = &task->taking;
     stele_status status = ask_for_an_end(task, err);
+    if (status == STELE_OK) self->hangs = false; /* it has come to its end */
     if (status != STELE_E_CONFLICT) return status;
     if (!self->hangs) self->settles = stele_deadline_after(stele_log_clock(self->log), SETTLE_MS);
     self->hangs = true;
@@ -97,17 +127,28 @@ static stele_status settle(fold_task *task, bool *hangs, stele_error *err)
     return status;
 }
 
+static int lane_of(const fold_task *task)
+{
+    const stele_fold_owner *owner = task->fold->options.owner;
+    return owner == NULL ? 0 : owner->lane;
+}
+
 /* The transaction that is written to be aborted. */
 static stele_status submit(fold_task *task, stele_error *err)
 {
     if (!fold_want_of_worker(task, FOLD_WANTS_GROUP)) return fold_fail_cancelled(err);
     STELE_AUTO(stele_transaction) transaction = stele_transaction_new();
     STELE_AUTO(char) key = stele_checkpoint_key(task->source.topic, task->source.index);
-    stele_transaction_put(transaction, task->snapshots, stele_text(key), (stele_bytes){0}, NULL, 0);
+    for (size_t i = 0; i < task->taking.place_count; i++) {
+        const fold_place *place = &task->taking.places[i];
+        if (is_hanging(place) || i == 0) /* it has to go somewhere */
+            stele_transaction_put(transaction, place->partition, stele_text(key), (stele_bytes){0},
+                                  NULL, 0);
+    }
     stele_transaction_offset(transaction, task->taking.group, task->source, 0);
     task->taking.group = NULL;
     stele_transaction_abort(transaction);
-    stele_status status = stele_fenced_submit(task->fenced, 0, transaction, err);
+    stele_status status = stele_fenced_submit(task->fenced, lane_of(task), transaction, err);
     if (status == STELE_OK) transaction = NULL;
     return status;
 }
@@ -118,7 +159,7 @@ static stele_status abort_what_hangs(fold_task *task, stele_error *err)
     if (status == STELE_E_INTERRUPTED) return status;
     if (status < 0) return stele_kafka_sink_fail_dead(err, err);
     stele_outcome outcome;
-    while (!stele_fenced_outcome(task->fenced, 0, ASK_MS, &outcome)) {
+    while (!stele_fenced_outcome(task->fenced, lane_of(task), ASK_MS, &outcome)) {
         if (!fold_pause(task, SETTLE_MS)) return fold_fail_cancelled(err);
     }
     stele_transaction_free(outcome.transaction);
@@ -132,7 +173,8 @@ static stele_status ask_patiently(fold_task *task, stele_error *err)
 {
     fold_taking *self = &task->taking;
     stele_status status = ask_for_an_end(task, err);
-    self->hangs = status == STELE_E_CONFLICT;
+    self->hangs = status == STELE_E_CONFLICT && self->hangs_alone;
+    if (status == STELE_E_CONFLICT && !self->hangs) return STELE_OK;
     return self->hangs && stele_deadline_passed(self->settles) ? STELE_OK : status;
 }
 
@@ -157,5 +199,6 @@ stele_status fold_agree_on_ends(fold_task *task, stele_error *err)
     if ((status = abort_what_hangs(task, err)) < 0) return status;
     if ((status = settle(task, &hangs, err)) < 0) return status;
     task->taking.ended_hanging = !hangs;
-    return hangs ? await_another(task, err) : STELE_OK;
+    /* What hangs where others write, too, is theirs: it holds back who reads there, not this. */
+    return hangs && task->taking.hangs_alone ? await_another(task, err) : STELE_OK;
 }

@@ -30,7 +30,7 @@ stele_status fold_take_snapshots(fold_task *task, const stele_batch *batch, stel
     if (!self->reading) return STELE_OK;
     stele_status status = stele_restore_take(self->restore, batch, err);
     if (status < 0) return status;
-    if (batch->next_offset < self->snapshots_end) return STELE_OK;
+    if (batch->next_offset < self->places[0].end) return STELE_OK;
     fold_stop_reading(task);
     give(task);
     return STELE_OK;
@@ -43,7 +43,7 @@ static stele_status read_snapshots(fold_task *task, stele_error *err)
     fold_taking *self = &task->taking;
     if (self->reading) return STELE_OK;
     stele_status status = stele_log_reader_start(stele_worker_reader(task->worker), task->snapshots,
-                                                 self->snapshots_start, err);
+                                                 self->places[0].start, err);
     self->reading = status == STELE_OK;
     return status;
 }

@@ -80,10 +80,18 @@ bool fold_want_of_worker(fold_task *task, fold_want want)
     return goes_on;
 }
 
+char *fold_id(const fold_task *task)
+{
+    const stele_fold *fold = task->fold;
+    if (fold->options.owner != NULL)
+        return stele_writer_transactional_id(fold->options.projection->source->name,
+                                             task->source.index);
+    return stele_transactional_id(fold->group, task->source.topic, task->source.index);
+}
+
 void fold_tell(const fold_task *task, const char *what, int64_t value)
 {
-    STELE_AUTO(char)
-    id = stele_transactional_id(task->fold->group, task->source.topic, task->source.index);
+    STELE_AUTO(char) id = fold_id(task);
     stele_fact fact = {what, id, task->snapshots.topic, task->snapshots.index, value};
     stele_probe(stele_log_runtime(task->taking.log), &fact);
 }
@@ -106,18 +114,37 @@ static stele_status register_type(const fold_task *task, const stele_type *type,
     return status;
 }
 
+/* What all topics that it writes to take as one batch. */
+static stele_status ask_batch_max(fold_task *task, stele_error *err)
+{
+    stele_fold *fold = task->fold;
+    stele_status status =
+        stele_log_topic_batch_max(task->taking.log, fold->snapshots, ASK_MS, &fold->batch_max, err);
+    for (size_t i = 0; status == STELE_OK && i < fold->other_count; i++) {
+        size_t batch_max = 0;
+        status =
+            stele_log_topic_batch_max(task->taking.log, fold->others[i], ASK_MS, &batch_max, err);
+        if (batch_max > 0 && (batch_max < fold->batch_max || fold->batch_max == 0))
+            fold->batch_max = batch_max;
+    }
+    return status;
+}
+
 static stele_status ask_shared(fold_task *task, stele_error *err)
 {
     stele_fold *fold = task->fold;
     fold_taking *self = &task->taking;
+    const stele_fold_owner *owner = fold->options.owner;
     stele_status status = stele_snapshots_ensure(self->log, fold->snapshots, fold->events,
                                                  self->partitions, ASK_MS, err);
     if (status == STELE_E_CONFLICT && STELE_BUG("partition count is not compared"))
         status = STELE_OK;
     self->stops_all = status == STELE_E_CONFLICT;
     if (status < 0) return status;
-    status = stele_log_topic_batch_max(self->log, fold->snapshots, ASK_MS, &fold->batch_max, err);
-    if (status < 0) return status;
+    if (owner != NULL && owner->ensure != NULL &&
+        (status = owner->ensure(owner->context, self->log, ASK_MS, err)) < 0)
+        return status;
+    if ((status = ask_batch_max(task, err)) < 0) return status;
     status = stele_registry_genesis(fold->options.registry, ASK_MS, fold->genesis, err);
     if (status < 0) return status;
     status = register_type(task, fold->options.projection->state, &fold->state_schema, err);
@@ -168,15 +195,18 @@ static void on_outcome(void *context)
 static stele_status open_fence(fold_task *task, stele_error *err)
 {
     fold_taking *self = &task->taking;
-    STELE_AUTO(char)
-    id = stele_transactional_id(task->fold->group, task->source.topic, task->source.index);
+    const stele_fold_owner *owner = task->fold->options.owner;
+    STELE_AUTO(char) id = fold_id(task);
     stele_fenced_options options = {.transactional_id = id,
                                     .group = task->fold->group,
                                     .topic = task->fold->snapshots,
+                                    .others = task->fold->others,
+                                    .lanes = owner == NULL ? 1 : owner->lanes,
                                     .batch_max = task->fold->batch_max,
                                     .timeout_ms = task->fold->options.transaction_timeout_ms,
                                     .wake = on_outcome,
                                     .context = task};
+    if (owner != NULL) options.follows = task->source;
     stele_fenced *fenced;
     stele_status status = stele_fenced_open(self->log, &options, &fenced, err);
     if (status < 0) return status;
@@ -196,6 +226,14 @@ static bool is_cancelled(fold_task *task)
     return cancelled;
 }
 
+/* Another one asks for it again. */
+static void forget_shared(stele_fold *fold)
+{
+    stele_monitor_lock(&fold->monitor);
+    fold->prepared = false;
+    stele_monitor_unlock(&fold->monitor);
+}
+
 static stele_status fence(fold_task *task, stele_error *err)
 {
     stele_status status = fold_insist(task, open_fence, err);
@@ -205,7 +243,8 @@ static stele_status fence(fold_task *task, stele_error *err)
     stele_fenced_state state;
     while ((state = stele_fenced_await(task->fenced, LOOK_MS, &failure)) == STELE_FENCED_INIT) {
         if (is_cancelled(task)) return fold_fail_cancelled(err);
-        if (failure.status == STELE_E_NOT_FOUND) { /* the topic went meanwhile: begin again */
+        if (failure.status == STELE_E_NOT_FOUND) { /* a topic went meanwhile: begin again */
+            forget_shared(task->fold);
             failure.next = STELE_NEXT_ABORT;
             *err = failure;
             return failure.status;
@@ -232,6 +271,12 @@ static stele_status restore_one(void *context, const stele_snapshot *snapshot, s
     return status;
 }
 
+static const char *header_of_companion(const stele_fold *fold)
+{
+    const stele_fold_owner *owner = fold->options.owner;
+    return owner == NULL || owner->companion == NULL ? NULL : owner->companion->header;
+}
+
 static stele_status restore(fold_task *task, stele_error *err)
 {
     fold_taking *self = &task->taking;
@@ -239,10 +284,11 @@ static stele_status restore(fold_task *task, stele_error *err)
                                                .snapshots = task->snapshots,
                                                .source = task->source,
                                                .genesis = task->fold->genesis,
+                                               .companion = header_of_companion(task->fold),
                                                .each = restore_one,
                                                .context = task},
                       &self->restore);
-    if (self->snapshots_start >= self->snapshots_end) return STELE_OK;
+    if (self->places[0].start >= self->places[0].end) return STELE_OK;
     if (!fold_want_of_worker(task, FOLD_WANTS_SNAPSHOTS)) return fold_fail_cancelled(err);
     return STELE_OK;
 }
@@ -296,7 +342,7 @@ static bool tell_restored(fold_task *task)
     fold_taking *self = &task->taking;
     stele_monitor_lock(&self->monitor);
     bool goes_on = !self->cancelled;
-    if (goes_on) fold_tell(task, "restored", self->snapshots_end);
+    if (goes_on) fold_tell(task, "restored", self->places[0].end);
     stele_monitor_unlock(&self->monitor);
     return goes_on;
 }
@@ -321,12 +367,14 @@ static stele_status check(fold_task *task, stele_error *err)
     facts->furthest_id = self->stored.furthest_id;
     int64_t group_offset = facts->group_offset;
     /* Of a commit that was half ended the group may have heard and the snapshots not, or the other
-     * way round. The abort took one half away; the checkpoint decides, and the group follows it. */
-    if (self->is_mended) facts->group_offset = STELE_OFFSET_NONE;
+     * way round. The abort took one half away; the checkpoint decides, and the group follows it.
+     * Of an owner's it follows in any case. */
+    bool is_owner = task->fold->options.owner != NULL;
+    if (self->is_mended || is_owner) facts->group_offset = STELE_OFFSET_NONE;
     status = stele_restore_validate(checkpoint, facts, &self->resume, err);
     self->stops_all = status == STELE_E_CONFLICT;
     if (status < 0) return status;
-    self->owes_offset = self->is_mended && group_offset != STELE_OFFSET_NONE &&
+    self->owes_offset = self->is_mended && !is_owner && group_offset != STELE_OFFSET_NONE &&
                         group_offset != self->resume.position;
     mark_unburied(task);
     return tell_restored(task) ? STELE_OK : fold_fail_cancelled(err);

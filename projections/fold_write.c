@@ -30,9 +30,12 @@ void fold_writing_begin(fold_task *task)
 {
     fold_writing *writing = &task->writing;
     const stele_fold *fold = task->fold;
+    const stele_fold_owner *owner = fold->options.owner;
     writing->sink = stele_kafka_sink_new(
         &(stele_kafka_sink_options){.log = task->taking.log,
                                     .fenced = task->fenced,
+                                    .lane = owner == NULL ? 0 : owner->lane,
+                                    .companion = owner == NULL ? NULL : owner->companion,
                                     .type = fold->options.projection->state,
                                     .source = task->source,
                                     .snapshots = task->snapshots,
@@ -74,6 +77,7 @@ static stele_sink_entry entry_of(const fold_task *task, stele_entry *entry)
     return (stele_sink_entry){
         .id = stele_table_key(stele_states_table(task->states), entry),
         .state = stele_entry_state(entry),
+        .companion = stele_states_companion(task->states, entry),
         .version = entry->version,
         .offset = entry->offset,
         .is_finished = (entry->flags & STELE_ENTRY_FINISHED) != 0,

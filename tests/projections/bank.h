@@ -77,6 +77,9 @@ typedef struct teller_options {
     size_t transaction_snapshots;
     bool eager;
     bool status;
+    const stele_fold_owner *owner;
+    const stele_task_ops *ops; /* of tasks around the fold's, … */
+    void *self;                /* … and what they are opened with */
 } teller_options;
 
 teller teller_open(bank *of, teller_options options);
