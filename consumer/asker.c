@@ -7,10 +7,9 @@
 #include "core/alloc.h"
 #include "core/monitor.h"
 
-enum {
-    QUEUE_BYTES = 1 << 20, /* of the reader, which reads a record at a time */
-    BATCH_RECORDS = 1
-};
+/* Of the reader, which reads one record at a time: what comes with it is fetched, unpacked and
+ * dropped. */
+enum { QUEUE_BYTES = 1 << 20, FETCH_BYTES = 1 << 10, BATCH_RECORDS = 1 };
 
 struct stele_asker {
     stele_log *log;
@@ -164,7 +163,8 @@ stele_status stele_asker_read(stele_asker *asker, stele_partition partition, int
                               void *context, stele_error *err)
 {
     stele_status status = STELE_OK;
-    stele_log_reader_options options = {.queue_max = QUEUE_BYTES, .batch_max = BATCH_RECORDS};
+    stele_log_reader_options options = {
+        .queue_max = QUEUE_BYTES, .batch_max = BATCH_RECORDS, .fetch_max = FETCH_BYTES};
     if (asker->reader == NULL)
         status = stele_log_reader_open(asker->log, &options, &asker->reader, err);
     if (status == STELE_OK) status = stele_log_reader_start(asker->reader, partition, offset, err);

@@ -81,6 +81,8 @@ typedef struct stele_log_reader_options {
     stele_isolation isolation;
     size_t queue_max; /* bytes fetched ahead, per partition; 0: 64 MiB */
     size_t batch_max; /* records in a batch; 0: 1,024 */
+    size_t fetch_max; /* bytes that a broker sends at once, per partition, but one of its batches at
+                         least; 0: as configured (1 MiB) */
 } stele_log_reader_options;
 
 /** Open a reader with nothing to read. @param out caller owns; release with stele_log_reader_close

@@ -151,6 +151,8 @@ static rdkafka_settings make_settings(const rdkafka_log *log,
     stele_rdkafka_set_default(&settings, "topic.metadata.propagation.max.ms", "5000");
     rd_kafka_conf_set_error_cb(settings.conf, on_error);
     set_queue(&settings, options->queue_max == 0 ? (size_t)QUEUE_DEFAULT : options->queue_max);
+    if (options->fetch_max > 0)
+        stele_rdkafka_set_number(&settings, "fetch.message.max.bytes", (int64_t)options->fetch_max);
     return settings;
 }
 
