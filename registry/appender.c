@@ -75,8 +75,10 @@ static stele_status ensure_topic(stele_appender *appender, stele_deadline until,
                              .replication = (int16_t)appender->replication,
                              .settings = settings,
                              .setting_count = sizeof settings / sizeof settings[0]};
-    stele_status status;
-    if (spec.replication == 0 &&
+    /* To ask all topics of a cluster takes long, so it is done only for one that has to be made. */
+    stele_status status = stele_log_topic_describe(
+        appender->log, spec.name, stele_deadline_remaining_ms(until, CALL_MS), topic, NULL);
+    if (status < 0 && spec.replication == 0 &&
         (status = stele_kafka_replication(appender->log, until, &spec.replication, err)) < 0)
         return status;
     for (;;) {
