@@ -80,9 +80,12 @@ int main(int argc, char **argv)
     if (threads < 1 || threads > THREADS_MAX || PARTITIONS % threads != 0)
         replay_die("THREADS", "expected 1, 2 or 4");
     worker workers[THREADS_MAX] = {0};
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    long long run = now.tv_sec * 1000000LL + now.tv_nsec / 1000;
     for (int i = 0; i < threads; i++) {
         workers[i].way = find_way(argv[1]);
-        workers[i].share = (replay_share){argv[2], argv[3], i, threads};
+        workers[i].share = (replay_share){argv[2], argv[3], i, threads, run};
         if (pthread_create(&workers[i].thread, NULL, run_worker, &workers[i]) != 0)
             replay_die("thread", "cannot be started");
     }

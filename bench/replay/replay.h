@@ -26,6 +26,7 @@ typedef struct replay_share {
     const char *topic;
     int thread;
     int threads;
+    long long run; /* a number of this run, the same in all its threads; a process id comes again */
 } replay_share;
 
 replay_result replay_count(const replay_share *share);

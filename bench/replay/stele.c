@@ -8,7 +8,6 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "balance.h"
 #include "core/alloc.h"
@@ -210,7 +209,7 @@ static replay_result replay(const replay_share *share, const stele_handler *hand
                             snapshot_policy policy)
 {
     char name[64], aggregate_name[64];
-    snprintf(name, sizeof name, "balances-%ld", (long)getpid());
+    snprintf(name, sizeof name, "balances-%lld", share->run);
     snprintf(aggregate_name, sizeof aggregate_name, "%.*s",
              (int)(strlen(share->topic) - strlen(".events")), share->topic);
     const stele_aggregate aggregate = {
