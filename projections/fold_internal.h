@@ -29,6 +29,13 @@ typedef struct fold_place {
     bool has_end;       /* shared: others go on, so that the first `end` counts */
 } fold_place;
 
+/* What one partition's thread asks for all of them. Under the fold's monitor. */
+typedef struct fold_once {
+    bool asking; /* the others wait for it */
+    bool known;
+    int times; /* that it was asked and answered */
+} fold_once;
+
 struct stele_fold {
     stele_fold_options options;
     char *group;
@@ -37,17 +44,16 @@ struct stele_fold {
     const char **others; /* topics that it writes to besides; NULL-terminated; owned */
     size_t other_count;
     stele_monitor monitor;
-    bool preparing;  /* a partition's thread asks for what follows */
     int left_behind; /* tasks whose threads were not waited for */
-    /* Asked for once, before the first partition is restored. */
-    bool prepared;
+    fold_once count; /* of partitions, for those without a checkpoint */
+    /* What follows, before the first partition is restored. */
+    fold_once prepared;
     size_t batch_max; /* what the snapshots topic takes as one batch; 0: not known */
     int32_t state_schema;
     int32_t checkpoint_schema;
     char genesis[37];
-    bool count_checked; /* of partitions, for those without a checkpoint */
-    int64_t looked_ns;  /* when its topics were looked at last */
-    int generation;     /* of its snapshots topic */
+    int64_t looked_ns; /* when its topics were looked at last */
+    int generation;    /* of its snapshots topic */
     bool warned_of_unknown;
     int cycles; /* of its tasks that are under way: they share the time for writing */
 };

@@ -152,33 +152,47 @@ static stele_status ask_shared(fold_task *task, stele_error *err)
     return register_type(task, &stele_checkpoint_type, &fold->checkpoint_schema, err);
 }
 
-/* One partition's thread asks, the others wait for its answer. The topic may have been deleted
- * since another one was taken. */
+/* One partition's thread asks, the others wait for its answer. */
+static stele_status ask_once(fold_task *task, fold_once *once, fold_question *ask, stele_error *err)
+{
+    stele_fold *fold = task->fold;
+    stele_deadline until = after(task, ASK_MS);
+    stele_monitor_lock(&fold->monitor);
+    while (once->asking && stele_monitor_wait(&fold->monitor, until)) {
+    }
+    bool known = once->known;
+    bool mine = !known && !once->asking;
+    if (mine) once->asking = true;
+    stele_monitor_unlock(&fold->monitor);
+    if (known) return STELE_OK;
+    if (!mine) return stele_fail(err, STELE_E_TIMED_OUT, STELE_NEXT_RETRY, "%s", "");
+
+    stele_status status = ask(task, err);
+    stele_monitor_lock(&fold->monitor);
+    once->asking = false;
+    once->known = status == STELE_OK;
+    once->times++;
+    stele_monitor_wake(&fold->monitor);
+    stele_monitor_unlock(&fold->monitor);
+    return status;
+}
+
+/* The snapshots topic may have been deleted since another partition was taken; that it was not
+ * there before somebody made it is nothing new. */
 static stele_status prepare_shared(fold_task *task, stele_error *err)
 {
     stele_fold *fold = task->fold;
     stele_log_topic snapshots;
-    bool gone = stele_log_topic_describe(task->taking.log, fold->snapshots, ASK_MS, &snapshots,
-                                         NULL) == STELE_E_NOT_FOUND;
-    stele_deadline until = after(task, ASK_MS);
     stele_monitor_lock(&fold->monitor);
-    while (fold->preparing && stele_monitor_wait(&fold->monitor, until)) {
+    int times = fold->prepared.times;
+    stele_monitor_unlock(&fold->monitor);
+    if (stele_log_topic_describe(task->taking.log, fold->snapshots, ASK_MS, &snapshots, NULL) ==
+        STELE_E_NOT_FOUND) {
+        stele_monitor_lock(&fold->monitor);
+        if (fold->prepared.times == times) fold->prepared.known = fold->count.known = false;
+        stele_monitor_unlock(&fold->monitor);
     }
-    if (fold->prepared && gone) fold->prepared = false;
-    bool prepared = fold->prepared;
-    bool mine = !prepared && !fold->preparing;
-    if (mine) fold->preparing = true;
-    stele_monitor_unlock(&fold->monitor);
-    if (prepared) return STELE_OK;
-    if (!mine) return stele_fail(err, STELE_E_TIMED_OUT, STELE_NEXT_RETRY, "%s", "");
-
-    stele_status status = ask_shared(task, err);
-    stele_monitor_lock(&fold->monitor);
-    fold->preparing = false;
-    fold->prepared = status == STELE_OK;
-    stele_monitor_wake(&fold->monitor);
-    stele_monitor_unlock(&fold->monitor);
-    return status;
+    return ask_once(task, &fold->prepared, ask_shared, err);
 }
 
 /* ---- fence ---- */
@@ -230,7 +244,7 @@ static bool is_cancelled(fold_task *task)
 static void forget_shared(stele_fold *fold)
 {
     stele_monitor_lock(&fold->monitor);
-    fold->prepared = false;
+    fold->prepared.known = fold->count.known = false;
     stele_monitor_unlock(&fold->monitor);
 }
 
@@ -334,6 +348,11 @@ static stele_status check_count(fold_task *task, stele_error *err)
                                       count, self->partitions);
 }
 
+static stele_status check_count_once(fold_task *task, stele_error *err)
+{
+    return ask_once(task, &task->fold->count, check_count, err);
+}
+
 /* Whoever checks knows whether this is all that there is, and no one else adds to it. Whoever was
  * given up in the meantime claims nothing: its partition may have a new owner in this process.
  * @return false: given up */
@@ -353,7 +372,8 @@ static stele_status check(fold_task *task, stele_error *err)
     stele_status status = fold_insist(task, finish_restore, err);
     if (status < 0) return status;
     const stele_checkpoint *checkpoint = stele_restore_checkpoint(self->restore);
-    if (checkpoint == NULL && (status = fold_insist(task, check_count, err)) < 0) return status;
+    if (checkpoint == NULL && (status = fold_insist(task, check_count_once, err)) < 0)
+        return status;
     self->stored = stele_states_count_stored(task->states);
     stele_restore_facts *facts = &self->facts;
     facts->projection = task->fold->options.projection->name;
