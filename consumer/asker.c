@@ -9,7 +9,7 @@
 
 /* Of the reader, which reads one record at a time: what comes with it is fetched, unpacked and
  * dropped. */
-enum { QUEUE_BYTES = 1 << 20, FETCH_BYTES = 1 << 10, BATCH_RECORDS = 1 };
+enum { QUEUE_BYTES = 1 << 20, FETCH_BYTES = 16 << 10, BATCH_RECORDS = 1 };
 
 struct stele_asker {
     stele_log *log;
@@ -24,7 +24,6 @@ struct stele_asker {
     bool closing;
     stele_question *first; /* waiting, in order */
     stele_question **end;
-    stele_question *asked; /* being asked */
 };
 
 stele_asker *stele_asker_open(stele_log *log, void (*wake)(void *context), void *context)
@@ -40,31 +39,48 @@ stele_asker *stele_asker_open(stele_log *log, void (*wake)(void *context), void 
 
 /* ---- the thread ---- */
 
-/* The monitor is held. @return NULL: closing */
+/* The monitor is held. @return a list of those that are asked together; NULL: closing */
 static stele_question *take_next(stele_asker *asker)
 {
     stele_deadline never = stele_deadline_after(stele_log_clock(asker->log), -1);
     while (!asker->closing && asker->first == NULL)
         stele_monitor_wait(&asker->monitor, never);
     if (asker->closing) return NULL;
-    stele_question *question = asker->first;
-    asker->first = question->next;
+    stele_question *first = asker->first;
+    stele_question *last = first;
+    last->is_asked = true;
+    while (first->together && last->next != NULL && last->next->ask == first->ask) {
+        last = last->next;
+        last->is_asked = true;
+    }
+    asker->first = last->next;
+    last->next = NULL;
     if (asker->first == NULL) asker->end = &asker->first;
-    return question;
+    return first;
+}
+
+/* The monitor is held. */
+static void set_answered(stele_question *asked)
+{
+    while (asked != NULL) {
+        stele_question *next = asked->next;
+        asked->is_asked = false;
+        asked->state = STELE_QUESTION_ANSWERED;
+        if (asked->forgotten) free(asked);
+        asked = next;
+    }
 }
 
 static void run(void *context)
 {
     stele_asker *asker = context;
     stele_monitor_lock(&asker->monitor);
-    while ((asker->asked = take_next(asker)) != NULL) {
-        stele_question *question = asker->asked;
+    stele_question *asked;
+    while ((asked = take_next(asker)) != NULL) {
         stele_monitor_unlock(&asker->monitor);
-        question->ask(question, asker);
+        asked->ask(asked, asker);
         stele_monitor_lock(&asker->monitor);
-        asker->asked = NULL;
-        question->state = STELE_QUESTION_ANSWERED;
-        if (question->forgotten) free(question);
+        set_answered(asked);
         if (!asker->closing) asker->wake(asker->context);
     }
     stele_monitor_unlock(&asker->monitor);
@@ -110,7 +126,7 @@ void stele_asker_forget(stele_asker *asker, stele_question *question)
 {
     if (question == NULL) return;
     stele_monitor_lock(&asker->monitor);
-    question->forgotten = asker->asked == question;
+    question->forgotten = question->is_asked;
     bool frees = !question->forgotten;
     if (frees && question->state == STELE_QUESTION_WAITING) take_out(asker, question);
     stele_monitor_unlock(&asker->monitor);
@@ -136,41 +152,65 @@ stele_log *stele_asker_log(stele_asker *asker)
     return asker->log;
 }
 
-static stele_status read_first(stele_asker *asker, stele_deadline until,
-                               void (*take)(void *context, const stele_batch *batch), void *context,
-                               stele_error *err)
+static stele_look *find_look(stele_look *looks, size_t count, stele_partition partition)
 {
-    for (;;) {
+    for (size_t i = 0; i < count; i++)
+        if (looks[i].partition.index == partition.index &&
+            strcmp(looks[i].partition.topic, partition.topic) == 0)
+            return &looks[i];
+    return NULL;
+}
+
+static void take_look(stele_look *look, const stele_batch *batch)
+{
+    if (look == NULL || look->is_done) return;
+    look->is_done = batch->status < 0 || batch->count > 0 || batch->at_end;
+    if (batch->status < 0)
+        look->error = batch->error;
+    else if (look->is_done)
+        look->take(look->context, batch);
+}
+
+/* Until each has its first batch. What has is not read on. */
+static stele_status read_firsts(stele_asker *asker, stele_look *looks, size_t count,
+                                stele_deadline until, stele_error *err)
+{
+    size_t left = 0;
+    for (size_t i = 0; i < count; i++)
+        left += !looks[i].is_done;
+    while (left > 0) {
         stele_batch batch;
         int left_ms = stele_deadline_remaining_ms(until, 1 << 30);
         stele_status status = stele_log_reader_next(asker->reader, left_ms, &batch, err);
         if (status == STELE_E_TIMED_OUT)
             return stele_fail(err, status, STELE_NEXT_RETRY, "the broker gave no record in time");
         if (status < 0) return status;
-        bool ends = batch.status < 0 || batch.count > 0 || batch.at_end;
-        if (batch.status < 0)
-            *err = batch.error;
-        else if (ends)
-            take(context, &batch);
-        status = batch.status;
+        stele_look *look = find_look(looks, count, batch.partition);
+        take_look(look, &batch);
         stele_log_batch_release(&batch);
-        if (ends) return status;
+        if (look == NULL || !look->is_done) continue;
+        stele_log_reader_stop(asker->reader, look->partition);
+        left--;
     }
+    return STELE_OK;
 }
 
-stele_status stele_asker_read(stele_asker *asker, stele_partition partition, int64_t offset,
-                              int timeout_ms, void (*take)(void *context, const stele_batch *batch),
-                              void *context, stele_error *err)
+void stele_asker_look(stele_asker *asker, stele_look *looks, size_t count, int timeout_ms)
 {
-    stele_status status = STELE_OK;
+    stele_error failure = {0};
     stele_log_reader_options options = {
         .queue_max = QUEUE_BYTES, .batch_max = BATCH_RECORDS, .fetch_max = FETCH_BYTES};
+    if (count == 0) return;
     if (asker->reader == NULL)
-        status = stele_log_reader_open(asker->log, &options, &asker->reader, err);
-    if (status == STELE_OK) status = stele_log_reader_start(asker->reader, partition, offset, err);
-    if (status < 0) return status;
+        stele_log_reader_open(asker->log, &options, &asker->reader, &failure);
+    for (size_t i = 0; asker->reader != NULL && i < count; i++)
+        looks[i].is_done = stele_log_reader_start(asker->reader, looks[i].partition,
+                                                  looks[i].offset, &looks[i].error) < 0;
     stele_deadline until = stele_deadline_after(stele_log_clock(asker->log), timeout_ms);
-    status = read_first(asker, until, take, context, err);
-    stele_log_reader_stop(asker->reader, partition);
-    return status;
+    if (asker->reader != NULL) read_firsts(asker, looks, count, until, &failure);
+    for (size_t i = 0; i < count; i++) {
+        if (looks[i].is_done) continue;
+        looks[i].error = failure;
+        if (asker->reader != NULL) stele_log_reader_stop(asker->reader, looks[i].partition);
+    }
 }

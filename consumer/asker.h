@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Questions that block, on a thread of their own: the worker's thread asks a broker nothing that it
- * would have to wait for. Questions are asked in order, one at a time. */
+ * would have to wait for. Questions are asked in order, one at a time, but those that can be asked
+ * together. */
 #ifndef STELE_CONSUMER_ASKER_H
 #define STELE_CONSUMER_ASKER_H
 
@@ -20,8 +21,10 @@ typedef enum stele_question_state {
 struct stele_question {
     /** In the asker's thread; may block for a few seconds. */
     void (*ask)(stele_question *question, stele_asker *asker);
+    bool together; /* `ask` gets a list by `next`: all that wait in a row with the same `ask` */
     stele_question *next;
     stele_question_state state;
+    bool is_asked; /* it is with `ask` */
     bool forgotten;
 };
 
@@ -51,17 +54,25 @@ void stele_asker_forget(stele_asker *asker, stele_question *question);
 
 stele_log *stele_asker_log(stele_asker *asker);
 
-/**
- * The first batch from an offset on: one record, or the end of the partition. The reader is kept
- * for the next question.
- *
- * @param take  called with it, for the call
- * @return STELE_E_HOLE       the offset is not in the log: below its start or past its end
- *         STELE_E_NOT_FOUND  the topic or partition is gone
- *         STELE_E_TIMED_OUT  no answer (next = RETRY)
+/** One look at a partition, and what came of it. */
+typedef struct stele_look {
+    stele_partition partition;
+    int64_t offset;
+    /** Called with the first batch from there on: one record, or the end of the partition. */
+    void (*take)(void *context, const stele_batch *batch);
+    void *context;
+    bool is_done;
+    /**
+     * STELE_OK           it was taken
+     * STELE_E_HOLE       the offset is not in the log: below its start or past its end
+     * STELE_E_NOT_FOUND  the topic or partition is gone
+     * STELE_E_TIMED_OUT  no answer (next = RETRY)
+     */
+    stele_error error;
+} stele_look;
+
+/** Look at all of them at once, each partition once at most. The reader is kept for the next time.
  */
-stele_status stele_asker_read(stele_asker *asker, stele_partition partition, int64_t offset,
-                              int timeout_ms, void (*take)(void *context, const stele_batch *batch),
-                              void *context, stele_error *err);
+void stele_asker_look(stele_asker *asker, stele_look *looks, size_t count, int timeout_ms);
 
 #endif

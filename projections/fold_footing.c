@@ -43,20 +43,39 @@ static stele_status explain_missing(fold_footing *self, stele_log *log, stele_er
     return stele_last_event_check(&self->last, &none, &self->compared, err);
 }
 
-static void look_at_log(fold_footing *self, stele_asker *asker)
+static void judge(fold_footing *self, stele_log *log, const stele_look *look)
 {
-    stele_error failure;
-    self->compared = false;
-    if (self->last.offset < 0) return;
-    stele_status status = stele_asker_read(asker, self->last.source, self->last.offset, READ_MS,
-                                           compare, self, &failure);
     if (self->answer.status < 0) return;
+    stele_error failure = look->error;
+    stele_status status = failure.status;
     if (status == STELE_E_HOLE || (status == STELE_OK && !self->compared))
-        status = explain_missing(self, stele_asker_log(asker), &failure);
+        status = explain_missing(self, log, &failure);
     if (status == STELE_OK) return;
     /* That the topic is gone is for its reader to find out, who asks twice. */
     if (status != STELE_E_HOLE) failure.next = STELE_NEXT_RETRY;
     self->answer = failure;
+}
+
+static void look_at_log(stele_question *questions, stele_asker *asker)
+{
+    size_t count = 0;
+    for (stele_question *each = questions; each != NULL; each = each->next)
+        count += ((fold_footing *)each)->last.offset >= 0;
+    stele_look *looks = stele_alloc_array(count + 1, sizeof *looks);
+    size_t filled = 0;
+    for (stele_question *each = questions; each != NULL; each = each->next) {
+        fold_footing *self = (fold_footing *)each;
+        self->compared = false;
+        if (self->last.offset < 0) continue;
+        looks[filled++] = (stele_look){.partition = self->last.source,
+                                       .offset = self->last.offset,
+                                       .take = compare,
+                                       .context = self};
+    }
+    stele_asker_look(asker, looks, count, READ_MS);
+    for (size_t i = 0; i < count; i++)
+        judge(looks[i].context, stele_asker_log(asker), &looks[i]);
+    free(looks);
 }
 
 static stele_status look_at_snapshots(const fold_footing *self, stele_log *log, stele_error *err)
@@ -69,13 +88,16 @@ static stele_status look_at_snapshots(const fold_footing *self, stele_log *log, 
                       self->snapshots);
 }
 
-static void ask(stele_question *base, stele_asker *asker)
+/* Of all partitions that ask at the same time; registry and snapshots are theirs together. */
+static void ask(stele_question *questions, stele_asker *asker)
 {
-    fold_footing *self = (fold_footing *)base;
-    self->answer = (stele_error){0};
-    if (stele_registry_confirm(self->registry, ASK_MS, &self->answer) == STELE_OK &&
-        look_at_snapshots(self, stele_asker_log(asker), &self->answer) == STELE_OK)
-        look_at_log(self, asker);
+    const fold_footing *first = (const fold_footing *)questions;
+    stele_error failure = {0};
+    if (stele_registry_confirm(first->registry, ASK_MS, &failure) == STELE_OK)
+        look_at_snapshots(first, stele_asker_log(asker), &failure);
+    for (stele_question *each = questions; each != NULL; each = each->next)
+        ((fold_footing *)each)->answer = failure;
+    if (failure.status == STELE_OK) look_at_log(questions, asker);
 }
 
 /* ---- in the worker's thread ---- */
@@ -98,6 +120,7 @@ static void ask_again(fold_task *task)
     if (self == NULL) {
         self = task->footing = stele_alloc(sizeof *self);
         self->base.ask = ask;
+        self->base.together = true;
         self->last = (stele_last_event){.source = task->source, .group = task->fold->group};
         self->registry = task->fold->options.registry;
         self->snapshots = task->fold->snapshots;
