@@ -10,6 +10,7 @@
 #include "registry/follower.h"
 #include "registry_cases.h"
 #include "schemas/scopes.h"
+#include "tests/support/counted_log.h"
 #include "tests/support/test.h"
 
 enum { WAIT_MS = REGISTRY_WAIT_MS };
@@ -737,6 +738,26 @@ static void it_has_the_replication_of_the_events(void **state)
     assert_int_equal(topic.replication, 3);
 }
 
+static void one_that_is_there_is_written_to_without_a_look_at_other_topics(void **state)
+{
+    (void)state;
+    enum { OTHERS = 50 };
+    STELE_AUTO(stele_log) log = new_log();
+    for (int i = 0; i < OTHERS; i++) {
+        STELE_AUTO(char) name = stele_strdup_format("a%d.events", i);
+        stele_log_topic_options options = {.name = name, .partitions = 1};
+        assert_int_equal(stele_log_topic_create(log, &options, WAIT_MS, NULL), STELE_OK);
+    }
+    STELE_AUTO(stele_registry) first = open_on(log);
+    registry_registered(first, "s", "\"int\"");
+    counted_log *asked = counted_log_begin(log, NULL);
+
+    STELE_AUTO(stele_registry) second = open_on(log);
+    registry_registered(second, "t", "\"string\"");
+
+    assert_in_range(atomic_load(&asked->describes), 1, OTHERS / 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -745,6 +766,7 @@ int main(void)
         cmocka_unit_test(one_that_is_brought_back_is_the_same),
         cmocka_unit_test(none_is_begun_where_ids_of_another_are),
         cmocka_unit_test(it_has_the_replication_of_the_events),
+        cmocka_unit_test(one_that_is_there_is_written_to_without_a_look_at_other_topics),
         cmocka_unit_test(the_topic_is_made_to_keep_everything),
         cmocka_unit_test(looking_makes_no_topic),
         cmocka_unit_test(a_topic_that_loses_records_is_not_written_to),
