@@ -7,6 +7,11 @@
 #include "core/alloc.h"
 #include "core/text.h"
 
+enum {
+    ASK_MS = 5000, /* one question, of those that are asked again */
+    PAUSE_MS = 20  /* between two of them */
+};
+
 void stele_log_free(stele_log *log)
 {
     if (log != NULL) log->ops->free(log);
@@ -345,6 +350,22 @@ stele_status stele_log_bounds(stele_log *log, stele_partition partition, stele_i
                               int timeout_ms, int64_t *start, int64_t *end, stele_error *err)
 {
     return log->ops->topic->bounds(log, partition, isolation, timeout_ms, start, end, err);
+}
+
+stele_status stele_log_bounds_by(stele_log *log, stele_partition partition,
+                                 stele_isolation isolation, stele_deadline until, int64_t *start,
+                                 int64_t *end, stele_error *err)
+{
+    stele_error own;
+    if (err == NULL) err = &own;
+    for (;;) {
+        int left_ms = stele_deadline_remaining_ms(until, ASK_MS);
+        stele_status status = stele_log_bounds(log, partition, isolation, left_ms, start, end, err);
+        if (status == STELE_OK || status == STELE_E_NOT_FOUND || err->next != STELE_NEXT_RETRY ||
+            stele_deadline_passed(until))
+            return status;
+        stele_sleep_ms(stele_log_runtime(log), PAUSE_MS);
+    }
 }
 
 stele_status stele_log_offset_at(stele_log *log, stele_partition partition, int64_t time_ms,

@@ -23,6 +23,7 @@
 #include <stele/error.h>
 
 #include "core/clock.h"
+#include "core/deadline.h"
 #include "core/scope.h"
 
 typedef struct stele_log stele_log;
@@ -436,6 +437,12 @@ stele_status stele_log_topics(stele_log *log, const char *prefix, int timeout_ms
  */
 stele_status stele_log_bounds(stele_log *log, stele_partition partition, stele_isolation isolation,
                               int timeout_ms, int64_t *start, int64_t *end, stele_error *err);
+
+/** The same, asked again until then while that may help: a topic that was just made has no leader
+ * yet. Not for a topic that is not there. */
+stele_status stele_log_bounds_by(stele_log *log, stele_partition partition,
+                                 stele_isolation isolation, stele_deadline until, int64_t *start,
+                                 int64_t *end, stele_error *err);
 
 /** First offset whose record is not older than `time_ms`; STELE_OFFSET_NONE if there is none. */
 stele_status stele_log_offset_at(stele_log *log, stele_partition partition, int64_t time_ms,

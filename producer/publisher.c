@@ -338,9 +338,9 @@ static stele_status use_partition(stele_publisher *publisher, int32_t index, ste
     if (own->is_used) return STELE_OK;
     int64_t start;
     stele_partition partition = {publisher->topic, index};
-    stele_status status =
-        stele_log_bounds(publisher->log, partition, STELE_READ_UNCOMMITTED,
-                         publisher->options.timeout_ms, &start, &own->settled, err);
+    stele_deadline until = stele_deadline_after(clock_of(publisher), publisher->options.timeout_ms);
+    stele_status status = stele_log_bounds_by(publisher->log, partition, STELE_READ_UNCOMMITTED,
+                                              until, &start, &own->settled, err);
     if (status == STELE_OK) own->is_used = true;
     return status;
 }

@@ -6,7 +6,7 @@
 #include "registry/kafka_inside.h"
 #include "registry/wire.h"
 
-enum { ASK_MS = 5000, LOOK_MS = 100, PAUSE_MS = 20 };
+enum { ASK_MS = 5000, LOOK_MS = 100 };
 
 static int time_left_ms(stele_deadline until)
 {
@@ -53,21 +53,6 @@ static stele_status look_at(stele_log_reader *reader, size_t count, stele_deadli
     return STELE_OK;
 }
 
-/* A topic that was just made has no leader yet: it is asked again. */
-static stele_status bounds_of(stele_log *log, stele_partition partition, stele_deadline until,
-                              int64_t *start, int64_t *end, stele_error *err)
-{
-    stele_error own;
-    if (err == NULL) err = &own;
-    for (;;) {
-        stele_status status = stele_log_bounds(log, partition, STELE_READ_UNCOMMITTED,
-                                               time_left_ms(until), start, end, err);
-        if (status == STELE_OK || err->next != STELE_NEXT_RETRY || stele_deadline_passed(until))
-            return status;
-        stele_sleep_ms(stele_log_runtime(log), PAUSE_MS);
-    }
-}
-
 static stele_status look_at_topic(stele_log *log, const char *name, stele_deadline until,
                                   bool *holds_ids, stele_error *err)
 {
@@ -81,7 +66,8 @@ static stele_status look_at_topic(stele_log *log, const char *name, stele_deadli
         stele_partition partition = {name, i};
         int64_t start;
         int64_t end;
-        status = bounds_of(log, partition, until, &start, &end, err);
+        status =
+            stele_log_bounds_by(log, partition, STELE_READ_UNCOMMITTED, until, &start, &end, err);
         if (status < 0) return status;
         if (start == end) continue;
         stele_log_reader_options options = {.isolation = STELE_READ_UNCOMMITTED};

@@ -12,6 +12,7 @@
 #include "registry/client.h"
 #include "registry/wire.h"
 #include "schemas/scopes.h"
+#include "tests/support/counted_log.h"
 #include "tests/support/test.h"
 
 enum { WAIT_MS = 20000, PARTITIONS = 3 };
@@ -208,6 +209,20 @@ static void every_event_is_in_the_log_once_and_delivered_in_order(void **state)
     assert_int_equal(own->failed, 0);
     assert_true(own->in_order);
     assert_int_equal(assert_exactly(own, 5000), 0);
+}
+
+static void a_topic_that_was_just_made_is_waited_for(void **state)
+{
+    desk *own = *state;
+    publisher_opened(own, (stele_publisher_options){0});
+    counted_log *log = counted_log_begin(own->log, TOPIC);
+    atomic_store(&log->leaderless, 2);
+
+    publish_many(own, 0, 10);
+    flush(own);
+
+    assert_int_equal(atomic_load(&log->leaderless), 0);
+    assert_int_equal(own->delivered, 10);
 }
 
 typedef struct expected_headers {
@@ -782,6 +797,7 @@ static void an_incompatible_schema_stops(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        DESK(a_topic_that_was_just_made_is_waited_for),
         DESK(every_event_is_in_the_log_once_and_delivered_in_order),
         cmocka_unit_test(headers_are_as_the_style_says),
         cmocka_unit_test(without_a_style_headers_are_as_configured),

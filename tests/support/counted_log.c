@@ -26,6 +26,11 @@ static stele_status bounds(stele_log *log, stele_partition partition, stele_isol
                            int timeout_ms, int64_t *start, int64_t *end, stele_error *err)
 {
     count(&counts.bounds, partition.topic);
+    if (atomic_load(&counts.leaderless) > 0) {
+        atomic_fetch_sub(&counts.leaderless, 1);
+        return stele_fail(err, STELE_E_UNAVAILABLE, STELE_NEXT_RETRY, "%s/%d has no leader",
+                          partition.topic, (int)partition.index);
+    }
     return inner->topic->bounds(log, partition, isolation, timeout_ms, start, end, err);
 }
 
@@ -41,5 +46,6 @@ counted_log *counted_log_begin(stele_log *log, const char *topic)
     log->ops = &ops;
     atomic_store(&counts.describes, 0);
     atomic_store(&counts.bounds, 0);
+    atomic_store(&counts.leaderless, 0);
     return &counts;
 }

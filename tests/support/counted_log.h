@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * How many questions of each kind a log is asked: what is asked of each partition for all the
- * others costs little in a test with two of them. */
+ * others costs little in a test with two of them. And a log of which some are not answered. */
 #ifndef STELE_TESTS_COUNTED_LOG_H
 #define STELE_TESTS_COUNTED_LOG_H
 
@@ -11,6 +11,7 @@
 typedef struct counted_log {
     atomic_int describes;
     atomic_int bounds;
+    atomic_int leaderless; /* so many of the next questions for bounds find no leader */
 } counted_log;
 
 /** Count from zero what this log is asked from now on; one log at a time.
