@@ -1,42 +1,54 @@
 /* SPDX-License-Identifier: MIT
  * The headers of an event: names from CloudEvents 1.0, Kafka protocol binding, binary mode. */
+#include "producer/event_headers.h"
+
 #include "core/alloc.h"
 #include "core/date.h"
+#include "core/names.h"
 #include "core/text.h"
-#include "producer/publisher_inside.h"
 
-enum { OPTION_MAX = 1024 };
+enum { OPTION_MAX = 1024, ID_MAX = 1024 };
 
-static void add(stele_event_headers *out, const char *name, stele_bytes value)
+static void add(stele_written_headers *out, const char *name, stele_bytes value)
 {
     out->headers[out->count++] = (stele_header){name, value};
 }
 
-static void add_cloudevent(const stele_publisher *publisher, const stele_pending *pending,
-                           const stele_pending_parts *parts, stele_event_headers *out)
+static void add_given(stele_written_headers *out, const char *name, stele_bytes value)
 {
-    const stele_published_type *published = pending->type_entry;
-    stele_format_timestamp(pending->timestamp_ms, STELE_TIME_MILLIS, out->time);
+    if (value.data != NULL) add(out, name, value);
+}
+
+static void add_version(stele_written_headers *out, int64_t version)
+{
+    char *at = out->version + sizeof out->version;
+    for (int64_t left = version; left > 0; left /= 10)
+        *--at = (char)('0' + left % 10);
+    add(out, "ce_aggregateversion",
+        stele_bytes_of(at, (size_t)(out->version + sizeof out->version - at)));
+}
+
+static void add_cloudevent(const stele_written_event *event, stele_written_headers *out)
+{
+    stele_format_timestamp(event->time_ms, STELE_TIME_MILLIS, out->time);
     add(out, "ce_specversion", stele_bytes_of("1.0", 3));
-    add(out, "ce_source", stele_text(publisher->source));
-    add(out, "ce_type", stele_text(published->type->name));
-    add(out, "ce_subject", parts->key);
+    add(out, "ce_source", stele_text(event->source));
+    add(out, "ce_type", stele_text(event->type->name));
+    add(out, "ce_subject", event->subject);
     add(out, "ce_time", stele_text(out->time));
     add(out, "content-type", stele_text("application/avro"));
 }
 
-void stele_event_headers_make(const stele_publisher *publisher, const stele_pending *pending,
-                              stele_event_headers *out)
+void stele_written_headers_make(const stele_written_event *event, stele_written_headers *out)
 {
-    stele_pending_parts parts = stele_pending_view(pending);
     out->count = 0;
-    stele_uuid_format(&pending->id, out->id);
+    stele_uuid_format(event->id, out->id);
     add(out, "ce_id", stele_bytes_of(out->id, STELE_UUID_TEXT_SIZE));
-    if (publisher->options.headers == STELE_HEADERS_CLOUDEVENTS)
-        add_cloudevent(publisher, pending, &parts, out);
-    if (parts.correlation.data != NULL) add(out, "ce_correlationid", parts.correlation);
-    if (parts.causation.data != NULL) add(out, "ce_causationid", parts.causation);
-    if (parts.traceparent.data != NULL) add(out, "traceparent", parts.traceparent);
+    if (event->version > 0) add_version(out, event->version);
+    if (event->source != NULL) add_cloudevent(event, out);
+    add_given(out, "ce_correlationid", event->correlation);
+    add_given(out, "ce_causationid", event->causation);
+    add_given(out, "traceparent", event->traceparent);
 }
 
 /* CloudEvents 1.0, "Type System": a string without control characters; optional ones not empty. */
@@ -70,7 +82,7 @@ static stele_status check_traceparent(const char *text, stele_error *err)
                       stele_quote(stele_text(text)).text);
 }
 
-stele_status stele_event_headers_check(const stele_publish_options *options, stele_error *err)
+stele_status stele_publish_options_check(const stele_publish_options *options, stele_error *err)
 {
     stele_status status;
     if ((status = check_text("correlation_id", options->correlation_id, err)) < 0) return status;
@@ -84,6 +96,19 @@ stele_status stele_event_headers_check(const stele_publish_options *options, ste
                               stele_quote(stele_text(options->event_id)).text);
     }
     return check_traceparent(options->traceparent, err);
+}
+
+stele_status stele_aggregate_id_check(stele_bytes id, stele_error *err)
+{
+    if (id.size == 0 || id.size > ID_MAX || !stele_utf8_is_valid(id))
+        return stele_fail(err, STELE_E_INVALID, STELE_NEXT_REJECT,
+                          "the aggregate id %s is not 1 to %d bytes of UTF-8", stele_quote(id).text,
+                          ID_MAX);
+    if (stele_id_is_reserved(id))
+        return stele_fail(err, STELE_E_INVALID, STELE_NEXT_REJECT,
+                          "aggregate id %s: the beginning " STELE_RESERVED_PREFIX " is reserved",
+                          stele_quote(id).text);
+    return STELE_OK;
 }
 
 /* RFC 3986, "Unreserved Characters". */

@@ -9,6 +9,7 @@
 #include "core/names.h"
 #include "core/text.h"
 #include "kafka/partitioner.h"
+#include "producer/event_headers.h"
 #include "producer/owned.h"
 #include "producer/publisher_inside.h"
 #include "registry/client.h"
@@ -17,7 +18,6 @@
 enum {
     QUEUE_MAX = 64 << 20,
     TIMEOUT_MS = 30000,
-    KEY_MAX = 1024,
     /* For ever: an event that its producer gives up could be overtaken by those behind it. */
     DELIVERY_TIMEOUT_MS = INT_MAX,
     STEP_MS = 200,     /* longest wait between two looks at what has happened */
@@ -252,21 +252,6 @@ stele_status stele_publisher_open(stele_client *client, const stele_publisher_op
 
 /* ---- publishing ---- */
 
-static stele_status check_id(stele_bytes id, stele_error *err)
-{
-    if (id.size == 0 || id.size > KEY_MAX || !stele_utf8_is_valid(id)) {
-        return stele_fail(err, STELE_E_INVALID, STELE_NEXT_REJECT,
-                          "the aggregate id %s is not 1 to %d bytes of UTF-8", stele_quote(id).text,
-                          KEY_MAX);
-    }
-    if (stele_id_is_reserved(id)) {
-        return stele_fail(err, STELE_E_INVALID, STELE_NEXT_REJECT,
-                          "aggregate id %s: the beginning " STELE_RESERVED_PREFIX " is reserved",
-                          stele_quote(id).text);
-    }
-    return STELE_OK;
-}
-
 /* What the broker would refuse, with the batch that it is in. */
 static stele_status check_time(const stele_publisher *publisher, int64_t time_ms, stele_error *err)
 {
@@ -391,12 +376,28 @@ static stele_status encode(stele_publisher *publisher, const stele_published_typ
     return stele_encode(published->type, event, &publisher->value, err);
 }
 
+static void make_headers(const stele_publisher *publisher, const stele_pending *pending,
+                         const stele_pending_parts *parts, stele_written_headers *out)
+{
+    const stele_published_type *published = pending->type_entry;
+    bool is_whole = publisher->options.headers == STELE_HEADERS_CLOUDEVENTS;
+    stele_written_headers_make(&(stele_written_event){.id = &pending->id,
+                                                      .correlation = parts->correlation,
+                                                      .causation = parts->causation,
+                                                      .traceparent = parts->traceparent,
+                                                      .source = is_whole ? publisher->source : NULL,
+                                                      .type = published->type,
+                                                      .subject = parts->key,
+                                                      .time_ms = pending->timestamp_ms},
+                               out);
+}
+
 stele_status stele_publisher_put(stele_publisher *publisher, stele_pending *pending,
                                  stele_error *err)
 {
-    stele_event_headers headers;
+    stele_written_headers headers;
     stele_pending_parts parts = stele_pending_view(pending);
-    stele_event_headers_make(publisher, pending, &headers);
+    make_headers(publisher, pending, &parts, &headers);
     stele_log_entry entry = {.partition = {publisher->topic, pending->partition},
                              .key = parts.key,
                              .value = parts.value,
@@ -496,8 +497,8 @@ stele_status stele_publisher_publish(stele_publisher *publisher, stele_bytes agg
     stele_published_type *published;
     stele_status status;
     if ((status = is_dead(publisher, err)) < 0) return status;
-    if ((status = check_id(aggregate_id, err)) < 0) return status;
-    if ((status = stele_event_headers_check(options, err)) < 0) return status;
+    if ((status = stele_aggregate_id_check(aggregate_id, err)) < 0) return status;
+    if ((status = stele_publish_options_check(options, err)) < 0) return status;
     if ((status = find_topic(publisher, err)) < 0) return status;
     if ((status = check_time(publisher, options->time_ms, err)) < 0) return status;
     if ((status = stele_registry_check(publisher->registry, err)) < 0) return status;

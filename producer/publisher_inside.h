@@ -11,8 +11,6 @@
 #include "kafka/log.h"
 #include "producer/pending.h"
 
-enum { STELE_EVENT_HEADERS_MAX = 10 };
-
 /** An event type that has been published: its schema is registered. */
 typedef struct stele_published_type {
     const stele_type *type;
@@ -115,23 +113,5 @@ stele_status stele_publisher_put_kept(stele_publisher *publisher, stele_error *e
  */
 stele_status stele_publisher_replace(stele_publisher *publisher, stele_deadline until,
                                      stele_error *err);
-
-/** What an event's headers point to. */
-typedef struct stele_event_headers {
-    char id[STELE_UUID_TEXT_SIZE + 1];
-    char time[48];
-    stele_header headers[STELE_EVENT_HEADERS_MAX];
-    size_t count;
-} stele_event_headers;
-
-/** The headers of an event, as views into `out`, the event and the publisher. */
-void stele_event_headers_make(const stele_publisher *publisher, const stele_pending *pending,
-                              stele_event_headers *out);
-
-/** Can these options be headers? @return STELE_E_INVALID (next = REJECT) */
-stele_status stele_event_headers_check(const stele_publish_options *options, stele_error *err);
-
-/** ce_source of an application: "/stele/<name>", what a URI does not take percent-encoded. */
-char *stele_event_source(const char *name);
 
 #endif
