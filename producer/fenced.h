@@ -76,8 +76,12 @@ void stele_transaction_put(stele_transaction *transaction, stele_partition parti
                            stele_bytes key, stele_bytes value, const stele_header *headers,
                            size_t header_count);
 
-/** Bytes so far, keys, values and headers with what a record costs beside them. */
+/** The time of the records that are put from now on, Unix; 0: when they are written. */
+void stele_transaction_time(stele_transaction *transaction, int64_t time_ms);
+
+/** Bytes so far, keys, values and headers with what a record costs beside them; and records. */
 size_t stele_transaction_size(const stele_transaction *transaction);
+size_t stele_transaction_count(const stele_transaction *transaction);
 
 /**
  * Add the group's offset in a source; one of another source goes beside it, one of the same source

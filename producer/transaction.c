@@ -82,15 +82,26 @@ void stele_transaction_put(stele_transaction *transaction, stele_partition parti
                                  .value = copy_bytes(transaction, value),
                                  .first_header = transaction->header_count,
                                  .header_count = header_count,
+                                 .time_ms = transaction->time_ms,
                                  .offset = STELE_OFFSET_NONE};
     for (size_t i = 0; i < header_count; i++)
         copy_header(transaction, &headers[i]);
     transaction->records[transaction->count++] = record;
 }
 
+void stele_transaction_time(stele_transaction *transaction, int64_t time_ms)
+{
+    transaction->time_ms = time_ms;
+}
+
 size_t stele_transaction_size(const stele_transaction *transaction)
 {
     return transaction->bytes.size + transaction->count * RECORD_OVERHEAD;
+}
+
+size_t stele_transaction_count(const stele_transaction *transaction)
+{
+    return transaction->count;
 }
 
 void stele_transaction_offset(stele_transaction *transaction, stele_log_group *group,
@@ -158,5 +169,6 @@ stele_log_entry stele_transaction_entry(stele_transaction *transaction, size_t i
         .value = view(transaction, record->value),
         .headers = transaction->scratch,
         .header_count = record->header_count,
+        .timestamp_ms = record->time_ms,
         .opaque = (void *)(uintptr_t)index};
 }

@@ -27,6 +27,7 @@ typedef struct transaction_record {
     transaction_slice value;
     size_t first_header;
     size_t header_count;
+    int64_t time_ms;
     int64_t offset; /* -1: not delivered */
 } transaction_record;
 
@@ -46,6 +47,8 @@ struct stele_transaction {
     size_t header_capacity;
     stele_header *scratch; /* the headers of the entry that was asked for last */
     size_t scratch_count;
+
+    int64_t time_ms; /* of what is put next */
 
     stele_log_group *group; /* owned; NULL: carries no offset */
     transaction_source *sources;

@@ -128,12 +128,13 @@ static void transactions_are_committed_in_the_order_of_their_submission(void **s
     stele_fenced_close(fenced, WAIT_MS);
 }
 
-static void a_record_keeps_its_key_headers_and_tombstone(void **state)
+static void a_record_keeps_its_key_headers_time_and_tombstone(void **state)
 {
     stele_log *log = *state;
     stele_fenced *fenced = opened(log);
     stele_transaction *transaction = stele_transaction_new();
     stele_header headers[] = {{"stele_version", stele_text("7")}, {"none", {0}}};
+    stele_transaction_time(transaction, INT64_C(1600000000000));
     stele_transaction_put(transaction, (stele_partition){TOPIC, 1}, stele_text("k"),
                           (stele_bytes){0}, headers, 2);
     assert_true(stele_transaction_size(transaction) > 2);
@@ -151,6 +152,7 @@ static void a_record_keeps_its_key_headers_and_tombstone(void **state)
     assert_int_equal(batch.count, 1);
     assert_true(stele_bytes_equal(batch.records[0].key, stele_text("k")));
     assert_null(batch.records[0].value.data);
+    assert_true(batch.records[0].timestamp_ms == INT64_C(1600000000000));
     assert_int_equal(stele_log_batch_headers(&batch, &batch.records[0], found, 3), 2);
     assert_string_equal(found[0].name, "stele_version");
     assert_true(stele_bytes_equal(found[0].value, stele_text("7")));
@@ -664,7 +666,7 @@ int main(void)
         ON_A_LOG(a_fence_in_progress_is_no_failure),
         ON_A_LOG(a_fence_that_never_stood_is_closed_in_time),
         ON_A_LOG(transactions_are_committed_in_the_order_of_their_submission),
-        ON_A_LOG(a_record_keeps_its_key_headers_and_tombstone),
+        ON_A_LOG(a_record_keeps_its_key_headers_time_and_tombstone),
         ON_A_LOG(the_offset_moves_with_the_records),
         ON_A_LOG(a_generation_that_has_passed_aborts),
         ON_A_LOG(the_holder_before_is_fenced_and_its_transaction_aborted),
