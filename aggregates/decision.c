@@ -220,9 +220,9 @@ static stele_status take_event(stele_decider *decider, const stele_type *type, c
     return STELE_OK;
 }
 
-static stele_status end(stele_decider *decider, stele_status status, stele_outcome *out)
+static stele_status end(stele_decider *decider, stele_status status, stele_decided *out)
 {
-    *out = (stele_outcome){.events = decider->decided};
+    *out = (stele_decided){.events = decider->decided};
     memcpy(out->code, decider->code, sizeof out->code);
     const uint8_t *at = decider->data.data;
     for (size_t i = 0; i < decider->count; i++) {
@@ -322,7 +322,7 @@ static stele_status judge(stele_decider *decider, const stele_to_decide *what, s
 }
 
 stele_status stele_decider_decide(stele_decider *decider, const stele_to_decide *what,
-                                  stele_outcome *out, stele_error *err)
+                                  stele_decided *out, stele_error *err)
 {
     begin(decider, what->event_max);
     stele_decision decision = {.aggregate_id = what->aggregate_id,
@@ -343,16 +343,16 @@ stele_status stele_decider_decide(stele_decider *decider, const stele_to_decide 
 }
 
 stele_status stele_decider_reject_finished(const stele_decider *decider, stele_bytes aggregate_id,
-                                           stele_outcome *out, stele_error *err)
+                                           stele_decided *out, stele_error *err)
 {
-    *out = (stele_outcome){.code = "finished"};
+    *out = (stele_decided){.code = "finished"};
     return stele_fail(err, STELE_E_REJECTED, STELE_NEXT_REJECT,
                       "%s %s is finished: it takes no command any more", decider->aggregate->name,
                       stele_quote(aggregate_id).text);
 }
 
 stele_status stele_decider_take(stele_decider *decider, const stele_new_event *events, size_t count,
-                                size_t event_max, stele_outcome *out, stele_error *err)
+                                size_t event_max, stele_decided *out, stele_error *err)
 {
     stele_status status = STELE_OK;
     begin(decider, event_max);

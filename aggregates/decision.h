@@ -63,11 +63,11 @@ typedef struct stele_decided_event {
 enum { STELE_REJECT_CODE_MAX = 63 };
 
 /** The answer. */
-typedef struct stele_outcome {
+typedef struct stele_decided {
     const stele_decided_event *events;    /* borrowed; valid until the next decision */
     size_t count;                         /* 0: accepted, and nothing changes */
     char code[STELE_REJECT_CODE_MAX + 1]; /* of a rejection; else "" */
-} stele_outcome;
+} stele_decided;
 
 /**
  * Run the decide function.
@@ -80,7 +80,7 @@ typedef struct stele_outcome {
  *                           the function is wrong (next = REJECT)
  */
 stele_status stele_decider_decide(stele_decider *decider, const stele_to_decide *what,
-                                  stele_outcome *out, stele_error *err);
+                                  stele_decided *out, stele_error *err);
 
 /**
  * What a command gets whose aggregate's life has ended (STELE_FINISHED): it is rejected, with the
@@ -89,7 +89,7 @@ stele_status stele_decider_decide(stele_decider *decider, const stele_to_decide 
  * @return STELE_E_REJECTED
  */
 stele_status stele_decider_reject_finished(const stele_decider *decider, stele_bytes aggregate_id,
-                                           stele_outcome *out, stele_error *err);
+                                           stele_decided *out, stele_error *err);
 
 /**
  * Encode events that a caller wants to append as they are, checked as those of a decide function.
@@ -99,7 +99,7 @@ stele_status stele_decider_reject_finished(const stele_decider *decider, stele_b
  * @return STELE_E_INVALID, STELE_E_LIMIT  as stele_yield (next = REJECT)
  */
 stele_status stele_decider_take(stele_decider *decider, const stele_new_event *events, size_t count,
-                                size_t event_max, stele_outcome *out, stele_error *err);
+                                size_t event_max, stele_decided *out, stele_error *err);
 
 /**
  * Read an event that was decided on.

@@ -129,7 +129,7 @@ bool stele_test_commands_settled(stele_test *test)
 
 /* ---- deciding ---- */
 
-static void copy_outcome(decided *to, stele_status status, const stele_outcome *outcome,
+static void copy_outcome(decided *to, stele_status status, const stele_decided *outcome,
                          const stele_error *err)
 {
     to->status = status;
@@ -169,7 +169,7 @@ static bool decide(stele_test *test, stele_states *states, stele_to_decide what,
                    decided *out)
 {
     stele_error err;
-    stele_outcome outcome;
+    stele_decided outcome;
     stele_decider *decider = test->commands->decider;
     stele_entry *entry = stele_test_find(states, what.aggregate_id);
     if (stele_decider_read_command(decider, what.index, bytes, &what.command, &err) < 0)

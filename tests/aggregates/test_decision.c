@@ -15,7 +15,7 @@ typedef struct desk {
     account_context context;
     stele_aggregate table;
     stele_decider *decider;
-    stele_outcome outcome;
+    stele_decided outcome;
     stele_error err;
 } desk;
 
