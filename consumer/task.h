@@ -55,6 +55,9 @@ typedef struct stele_task_ops {
     /** Wait until what `end` began is done, or left behind when `by` has passed; release. */
     void (*close)(stele_task *task, stele_deadline by);
     stele_progress (*progress)(const stele_task *task);
+    /** In each turn of the loop, before the ticks, also while no partition is ours: for what the
+     * worker's self has to do besides. NULL: nothing. */
+    void (*turn)(void *self, stele_worker *worker);
 } stele_task_ops;
 
 struct stele_task {

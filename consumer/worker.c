@@ -526,6 +526,8 @@ stele_status stele_worker_step(stele_worker *worker, int timeout_ms, stele_error
     int most_ms = host->at_once ? 0 : timeout_ms;
     host->at_once = false;
     if ((status = read_batch(worker, most_ms, err)) < 0) return status;
+    const stele_task_ops *ops = worker->options.ops;
+    if (ops->turn != NULL) ops->turn(worker->options.self, worker);
     for (int32_t i = 0; i < worker->slot_count; i++)
         slot_tick(host, worker->slots[i]);
     stop_all(worker);

@@ -45,8 +45,8 @@ stele_log_member *stele_worker_member(stele_worker *worker);
 stele_clock stele_worker_clock(const stele_worker *worker);
 /** For questions that block. */
 stele_asker *stele_worker_asker(stele_worker *worker);
-int32_t
-stele_worker_partition_count(const stele_worker *worker); /* of the source, as seen at start */
+/** Of the source, as seen at start; -1: the topic was not seen yet. */
+int32_t stele_worker_partition_count(const stele_worker *worker);
 
 /** Call the worker's tasks again soon: something that one of them waits for is there. From any
  * thread, until the worker is closed. */
