@@ -14,6 +14,7 @@ struct stele_client {
     bool owns_log;
     stele_registry *registry;
     char *name;
+    char *instance;
 };
 
 void stele_client_close(stele_client *client)
@@ -23,7 +24,17 @@ void stele_client_close(stele_client *client)
     if (client->owns_log) stele_log_free(client->log);
     stele_config_free(client->config);
     free(client->name);
+    free(client->instance);
     free(client);
+}
+
+static char *instance_name(const stele_config *config)
+{
+    const char *name = stele_config_text(config, "worker", NULL, "instance");
+    if (name != NULL) return stele_strdup(name);
+    char host[64] = "worker";
+    if (gethostname(host, sizeof host - 1) != 0) memcpy(host, "worker", sizeof "worker");
+    return stele_strdup_format("%s-%ld", host, (long)getpid());
 }
 
 static stele_status open_log(const stele_config *config, const char *name, stele_log **out,
@@ -73,6 +84,7 @@ stele_status stele_client_open(const stele_client_options *options, stele_client
     client->name = stele_strdup(options->name == NULL ? "stele" : options->name);
     client->owns_log = true;
     if ((status = stele_config_load(&config, &client->config, err)) < 0) return status;
+    client->instance = instance_name(client->config);
     if ((status = open_log(client->config, client->name, &client->log, err)) < 0) return status;
     const char *url = stele_config_text(client->config, "registry", NULL, "url");
     if ((status = open_registry(client, url, err)) < 0) return status;
@@ -90,6 +102,7 @@ stele_status stele_client_open_on(stele_log *log, const char *registry, const ch
     client->name = stele_strdup(name == NULL ? "stele" : name);
     client->log = log;
     if ((status = stele_config_load(&config, &client->config, err)) < 0) return status;
+    client->instance = instance_name(client->config);
     if ((status = open_registry(client, registry, err)) < 0) return status;
     *out = client;
     client = NULL;
@@ -114,4 +127,9 @@ const stele_config *stele_client_config(const stele_client *client)
 const char *stele_client_name(const stele_client *client)
 {
     return client->name;
+}
+
+const char *stele_client_instance(const stele_client *client)
+{
+    return client->instance;
 }

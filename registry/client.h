@@ -26,5 +26,7 @@ stele_log *stele_client_log(const stele_client *client);
 stele_registry *stele_client_registry(const stele_client *client);
 const stele_config *stele_client_config(const stele_client *client);
 const char *stele_client_name(const stele_client *client);
+/** What this process is called where others see it: worker.instance, or its host and number. */
+const char *stele_client_instance(const stele_client *client);
 
 #endif
