@@ -9,5 +9,6 @@
 #include <stele/publisher.h>
 #include <stele/state.h>
 #include <stele/version.h>
+#include <stele/writer.h>
 
 #endif

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MIT
+ * Group commit: what has queued while a transaction was on its way is in the next one, which is
+ * handed over when the last one is visible. And what becomes of transactions. */
+#include "aggregates/ownership_inside.h"
+
+#include <assert.h>
+
+#include "core/alloc.h"
+#include "stores/kafka_sink.h"
+
+enum {
+    VISIBLE_MS = 20, /* what was committed and takes longer does not hold up the next one */
+    AGAIN_MS = 50,   /* after the second abort in a row; doubled with each one */
+    AGAIN_MAX_MS = 5000,
+    ABORTS_TO_TELL = 3,
+    ABORTS_TO_REPLACE = 6 /* in a row, while a broker answers: the writer is replaced */
+};
+
+static stele_clock clock_of(const owner_task *self)
+{
+    return stele_worker_clock(self->worker);
+}
+
+static batch *find_submitted(const owner_task *self)
+{
+    batch *of = self->first;
+    while (of != NULL && of->state != BATCH_SUBMITTED)
+        of = of->next;
+    return of;
+}
+
+/* @return STELE_OK: it is alive */
+static stele_status fail_dead(const owner_task *self, stele_error *err)
+{
+    stele_error failure;
+    if (stele_fenced_poll(self->fenced, &failure) != STELE_FENCED_DEAD) return STELE_OK;
+    return stele_kafka_sink_fail_dead(&failure, err);
+}
+
+/* ---- submitting ---- */
+
+/* What was committed last has its own time; if its markers are lost the next commit ends it, as
+ * committed. */
+static bool may_go_on(const owner_task *self)
+{
+    if (!stele_deadline_passed(self->again)) return false;
+    for (const batch *of = self->first; of != self->last; of = of->next) {
+        if (of->state == BATCH_SUBMITTED) return false;
+        bool waits = of->next == self->last && !stele_deadline_passed(of->goes_on);
+        if (waits && owner_has_room(self)) return false;
+    }
+    return true;
+}
+
+stele_status owner_submit(owner_task *self, stele_error *err)
+{
+    batch *built = self->last;
+    if (built == NULL || built->state != BATCH_BUILT || !may_go_on(self)) return STELE_OK;
+    stele_status status = stele_fenced_submit(self->fenced, OWNER_LANE, built->transaction, err);
+    if (status == STELE_E_FULL) return STELE_OK;
+    if (status < 0) return fail_dead(self, err);
+    built->transaction = NULL;
+    built->state = BATCH_SUBMITTED;
+    for (unit *each = built->first; each != NULL; each = each->next)
+        each->ticket->is_tried = each->as.count > 0;
+    return STELE_OK;
+}
+
+/* ---- outcomes ---- */
+
+/* Of a transaction that is done: where its events are. A broker that was asked twice to store the
+ * same ones says only that it has them. */
+static void take_positions(batch *done, const stele_transaction *transaction)
+{
+    for (unit *each = done->first; each != NULL; each = each->next) {
+        if (each->as.count == 0) continue;
+        size_t last = each->first_record + each->as.count - 1;
+        each->as.offset = stele_transaction_position(transaction, last).offset;
+        if (each->as.offset < 0) done->is_somewhere = true;
+        if (each->as.offset > done->last_offset) done->last_offset = each->as.offset;
+    }
+}
+
+static void tell_committed(const owner_task *self, const batch *done)
+{
+    for (unit *each = done->first; each != NULL; each = each->next)
+        if (each->as.count > 0 && each->ticket->done != NULL)
+            owner_tell_result(self, each->ticket, &each->as, false);
+}
+
+static void commit(owner_task *self, batch *done, const stele_transaction *transaction)
+{
+    done->state = BATCH_COMMITTED;
+    done->goes_on = stele_deadline_after(clock_of(self), VISIBLE_MS);
+    self->abort_count = 0;
+    self->aborted = (stele_error){0};
+    take_positions(done, transaction);
+    if (self->of->options.answers_committed) tell_committed(self, done);
+}
+
+static unit *find_record(const batch *of, size_t record)
+{
+    unit *each = of->first;
+    while (each != NULL &&
+           (record < each->first_record || record - each->first_record >= each->as.count))
+        each = each->next;
+    return each;
+}
+
+/* One record is refused by the broker for what is in it: its unit fails, the others are decided
+ * again. */
+static stele_status reject(owner_task *self, batch *failed, const stele_outcome *outcome,
+                           stele_error *err)
+{
+    unit *of = find_record(failed, outcome->rejected);
+    if (of == NULL) {
+        *err = outcome->error;
+        return outcome->status;
+    }
+    if (of->ticket->done != NULL)
+        owner_tell_refusal(self, of->ticket, of->as.version - of->as.count, "", &outcome->error);
+    owner_give_back(self, false);
+    return STELE_OK;
+}
+
+static void pause(owner_task *self)
+{
+    int pause_ms = self->abort_count < 2 ? 0 : AGAIN_MS;
+    for (int i = 2; i < self->abort_count && pause_ms < AGAIN_MAX_MS; i++)
+        pause_ms *= 2;
+    self->again = stele_deadline_after(clock_of(self), pause_ms);
+}
+
+static stele_status abandon(owner_task *self, const stele_error *why, stele_error *err)
+{
+    self->abort_count++;
+    self->aborted = *why;
+    pause(self);
+    owner_give_back(self, false);
+    if (self->abort_count < ABORTS_TO_REPLACE || !stele_log_is_up(stele_worker_log(self->worker)))
+        return STELE_OK;
+    return stele_fail_cause(err, why->status, STELE_NEXT_ABORT, why->cause,
+                            "the writer cannot commit, another one takes its place: %s", why->text);
+}
+
+static stele_status take(owner_task *self, const stele_outcome *outcome, stele_error *err)
+{
+    batch *of = find_submitted(self);
+    assert(of != NULL);
+    if (outcome->status == STELE_OK) {
+        commit(self, of, outcome->transaction);
+        return STELE_OK;
+    }
+    switch (outcome->error.next) {
+    case STELE_NEXT_REJECT:
+        return reject(self, of, outcome, err);
+    case STELE_NEXT_ABORT:
+    case STELE_NEXT_RETRY:
+        return abandon(self, &outcome->error, err);
+    case STELE_NEXT_STOP:
+        break;
+    }
+    return stele_kafka_sink_fail_dead(&outcome->error, err);
+}
+
+stele_status owner_collect(owner_task *self, stele_error *err)
+{
+    stele_status status = STELE_OK;
+    stele_outcome outcome;
+    while (status == STELE_OK && stele_fenced_outcome(self->fenced, OWNER_LANE, 0, &outcome)) {
+        status = take(self, &outcome, err);
+        stele_transaction_free(outcome.transaction);
+    }
+    return status < 0 ? status : fail_dead(self, err);
+}
+
+stele_status owner_complain(const owner_task *self, stele_error *err)
+{
+    if (self->abort_count < ABORTS_TO_TELL) return STELE_OK;
+    return stele_fail(err, self->aborted.status, STELE_NEXT_RETRY,
+                      "events cannot be committed, trying again: %s", self->aborted.text);
+}

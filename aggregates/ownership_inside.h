@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT
+ * What the files of the ownership share: one task for each partition. */
+#ifndef STELE_AGGREGATES_OWNERSHIP_INSIDE_H
+#define STELE_AGGREGATES_OWNERSHIP_INSIDE_H
+
+#include "aggregates/decision.h"
+#include "aggregates/overlay.h"
+#include "aggregates/ownership.h"
+#include "aggregates/remembered.h"
+#include "core/table.h"
+#include "core/uuid.h"
+#include "producer/fenced.h"
+
+enum { OWNER_LANE = 1 }; /* lane 0 is the snapshots' */
+
+/* A question that is asked for all partitions. */
+typedef struct terms terms;
+/* A question of one of them. */
+typedef struct visibility visibility;
+
+struct stele_ownership {
+    stele_ownership_options options;
+    char *topic; /* "<aggregate>.events" */
+    stele_decider *decider;
+    stele_remembered_limits limits;
+    stele_uuid_source ids;
+    void *state; /* what events are tried on before they are appended; owned value */
+    stele_buffer value;
+    stele_buffer key;
+    stele_decided_event *given; /* of an append */
+
+    int32_t *schemas;   /* ids of the aggregate's events, by index … */
+    bool is_registered; /* … once they are known */
+    terms *terms;       /* owned; NULL: not asked yet */
+};
+
+/** A call that was decided on: its events, or a refusal that rests on what is in flight. */
+typedef struct unit {
+    struct unit *next;           /* in its batch */
+    stele_ticket *ticket;        /* owned; its caller may have been told */
+    stele_ticket_list repeats;   /* of its command, which came while it was in flight */
+    bool is_named;               /* it is in the table of those whose commands may be repeated */
+    stele_overlay_entry *entry;  /* of its aggregate; NULL: it has no events */
+    size_t first_record;         /* in its batch's transaction */
+    stele_remembered_command as; /* its result; the offset comes with the commit */
+    stele_error *failure;        /* owned; NULL: it is accepted */
+    char code[STELE_REJECT_CODE_MAX + 1];
+} unit;
+
+typedef enum batch_state {
+    BATCH_BUILT = 0, /* being built: the last one */
+    BATCH_SUBMITTED, /* in the writer's hands */
+    BATCH_COMMITTED  /* waits until it is visible */
+} batch_state;
+
+/** A transaction and its units. */
+typedef struct batch {
+    struct batch *next;
+    batch_state state;
+    stele_transaction *transaction; /* owned while it is built; else NULL */
+    unit *first;
+    unit **end;
+    size_t count;
+    bool has_record;        /* the owner's, the first of its records */
+    int64_t last_offset;    /* in the events, once it is committed; -1: it has none there */
+    bool is_somewhere;      /* the broker has not said where all of it is */
+    stele_deadline goes_on; /* once it is committed: the next one waits no longer */
+} batch;
+
+typedef struct owner_task {
+    stele_task base;
+    stele_ownership *of;
+    stele_worker *worker;
+    stele_partition source;
+    stele_task *fold;
+    stele_desk *desk;
+    stele_fenced *fenced; /* of the fold; NULL: it is not prepared */
+    stele_states *states;
+    uint64_t asked; /* number of the question for terms after the fence; 0: not asked yet */
+    bool serves;    /* all that was there at the fence is applied, and the term is known */
+    int64_t term;
+    bool has_said_so; /* its record is in a transaction that was not given up */
+
+    stele_overlay *overlay;
+    stele_table *named; /* units in flight, by aggregate and command */
+    batch *first;       /* oldest first; at most one is submitted, at most one being built */
+    batch *last;
+    bool settles;         /* after an abort: until what was committed before it is visible */
+    int abort_count;      /* one after the other */
+    stele_deadline again; /* after an abort: nothing is submitted before */
+    stele_error aborted;
+    int64_t earliest_ns; /* no unit in flight has a deadline before it */
+    visibility *visible; /* owned; NULL: not asked yet */
+} owner_task;
+
+/* ---- owner_answer.c ---- */
+
+/* The aggregate as it is committed; NULL: it has no events. */
+stele_entry *owner_find_entry(const owner_task *self, stele_bytes id);
+/* The result of the command, where the aggregate remembers it; NULL: it does not. */
+const stele_remembered_command *owner_find_remembered(const owner_task *self, stele_entry *entry,
+                                                      const stele_ticket *ticket);
+/* Of a unit that is visible, and of which the broker has not said where it is. */
+void owner_find_offset(const owner_task *self, unit *of);
+/* Tell a caller that it is refused, or what became of its command. The ticket stays. */
+void owner_tell_refusal(const owner_task *self, stele_ticket *ticket, int64_t version,
+                        const char *code, const stele_error *failure);
+void owner_tell_result(const owner_task *self, stele_ticket *ticket,
+                       const stele_remembered_command *as, bool repeated);
+void owner_tell_state(const owner_task *self, stele_ticket *ticket);
+/* Tell all who wait for a unit. */
+void owner_tell_unit(const owner_task *self, unit *of);
+
+/* ---- owner_units.c ---- */
+
+/* Is there room for another unit? */
+bool owner_has_room(const owner_task *self);
+/* The batch that is being built. */
+batch *owner_building(owner_task *self);
+/* @param ticket  taken over */
+unit *owner_add_unit(owner_task *self, batch *to, stele_ticket *ticket);
+/* A unit in flight of the same command; NULL: there is none. */
+unit *owner_find_named(const owner_task *self, const stele_ticket *ticket);
+void owner_add_named(owner_task *self, unit *of);
+/* Whatever is visible, now that all below `position` is, is answered. */
+void owner_settle(owner_task *self, int64_t position);
+/* Callers whose time is over are told so; their units go on. */
+void owner_expire(owner_task *self);
+/* What is in flight goes back to the desk, in its order, to be decided again: all of it; or all but
+ * what is committed, and then nothing is decided until that is visible. */
+void owner_give_back(owner_task *self, bool committed_too);
+
+/* ---- owner_commit.c ---- */
+
+/* Hand over what is built, if it is time to. */
+stele_status owner_submit(owner_task *self, stele_error *err);
+/* Take what has become of transactions. */
+stele_status owner_collect(owner_task *self, stele_error *err);
+/* Why it waits, if aborts keep coming. */
+stele_status owner_complain(const owner_task *self, stele_error *err);
+
+/* ---- owner_serve.c ---- */
+
+/* Take calls from the desk and decide on them, as long as there is room. */
+void owner_serve(owner_task *self);
+
+/* ---- owner_ask.c ---- */
+
+/* @return STELE_OK: the term is known; RETRY: not yet */
+stele_status owner_learn_term(owner_task *self, stele_error *err);
+/* Up to where is the partition visible? @return RETRY: not answered yet */
+stele_status owner_ask_visible(owner_task *self, int64_t *position, stele_error *err);
+void owner_forget_questions(owner_task *self);
+/* Nothing is wrong: called again when something has come for it. */
+stele_status owner_not_yet(stele_error *err);
+
+#endif
