@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * `run`: the workers of the application's projections until a signal asks for the end or all that
- * they own is stopped. */
+ * `run`: the workers of the application's projections and the writers of its aggregates until a
+ * signal asks for the end or all that they own is stopped. */
 #include "cli/cmd.h"
 
 #include "cli/run.h"
@@ -34,9 +34,10 @@ stele_exit stele_cmd_run(stele_cli *cli, const stele_arguments *arguments)
     stele_error err = {0};
     if (check_names(cli, stele_client_config(client), &err) < 0)
         return stele_cli_fail_error(cli, &err);
-    if (cli->app->projections == NULL || *cli->app->projections == NULL)
+    if (!stele_app_runs(cli->app))
         return stele_cli_fail(cli, STELE_EXIT_FAILED,
-                              "this program has no projection: run the application's own program");
+                              "this program has no projection, and no aggregate that decides: run "
+                              "the application's own program");
 
     bool logged;
     if (stele_run_workers(client, cli->app, cli->stop, &logged, &err) == STELE_OK)

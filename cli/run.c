@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The workers of an application's projections, each a thread, until they are asked to stop or all
- * that they own is stopped. */
+ * The workers of an application's projections and the writers of its aggregates, each a thread,
+ * until they are asked to stop or all that they own is stopped. */
 #include "cli/run.h"
 
 #include <inttypes.h>
@@ -10,6 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "aggregates/aggregate.h"
+#include "aggregates/writer_inside.h"
 #include "core/alloc.h"
 #include "core/config.h"
 #include "core/logger.h"
@@ -17,14 +19,14 @@
 #include "projections/fold.h"
 #include "registry/client.h"
 
-/* One thread: one projection, one worker. */
+/* One thread: one projection and one worker, or one writer. */
 typedef struct runner {
     stele_client *client;
-    const stele_app *app;
     atomic_bool *stop;
+    size_t memory_max;
     stele_projection projection; /* with what the configuration says of it */
+    stele_writer *writer;        /* owned; NULL: it is a projection's */
     const stele_logger *logger;
-    const char *instance;
     pthread_t thread;
     bool started;
     stele_status status;
@@ -34,13 +36,13 @@ typedef struct runner {
 typedef struct crew {
     runner *runners;
     size_t count;
-    char *instance;
 } crew;
 
 static void crew_clear(crew *c)
 {
+    for (size_t i = 0; i < c->count; i++)
+        stele_writer_close(c->runners[i].writer);
     free(c->runners);
-    free(c->instance);
 }
 STELE_VALUE_SCOPE(crew, crew_clear);
 
@@ -64,14 +66,33 @@ static stele_status open_fold(const runner *r, const stele_config *config, stele
     return stele_fold_open(&options, out, err);
 }
 
-/* The process' memory is divided by its projections; the threads of one share its part. */
+static size_t count_projections(const stele_app *app)
+{
+    size_t count = 0;
+    while (app->projections != NULL && app->projections[count] != NULL)
+        count++;
+    return count;
+}
+
+static size_t count_writers(const stele_app *app)
+{
+    size_t count = 0;
+    for (size_t i = 0; app->aggregates != NULL && app->aggregates[i] != NULL; i++)
+        count += stele_aggregate_decides(app->aggregates[i]);
+    return count;
+}
+
+bool stele_app_runs(const stele_app *app)
+{
+    return count_projections(app) + count_writers(app) > 0;
+}
+
+/* The process' memory is divided by its projections and writers; the threads of one share its part.
+ */
 static size_t memory_share(const stele_app *app, const stele_config *config)
 {
-    size_t projections = 0;
-    while (app->projections[projections] != NULL)
-        projections++;
     size_t whole = (size_t)stele_config_int(config, "worker", NULL, "memory_max_mb") << 20;
-    return whole / projections;
+    return whole / (count_projections(app) + count_writers(app));
 }
 
 static stele_status run_worker(const runner *r, stele_error *err)
@@ -84,12 +105,12 @@ static stele_status run_worker(const runner *r, stele_error *err)
     stele_worker_options options = {
         .name = stele_fold_group(fold),
         .topic = stele_fold_topic(fold),
-        .instance = r->instance,
+        .instance = stele_client_instance(r->client),
         .eager = stele_config_is(config, "worker", NULL, "assignment", "eager"),
         .session_timeout_ms = config_int(config, "kafka", NULL, "session.timeout.ms"),
         .stall_timeout_ms = config_int(config, "worker", NULL, "stall_timeout_ms"),
         .drain_timeout_ms = drain_ms > 0 ? drain_ms : -1, /* 0 is the struct's default */
-        .memory_max = memory_share(r->app, config),
+        .memory_max = r->memory_max,
         .ops = &stele_fold_tasks,
         .self = fold,
         .logger = r->logger,
@@ -105,23 +126,18 @@ static stele_status run_worker(const runner *r, stele_error *err)
 static void *run_thread(void *argument)
 {
     runner *r = argument;
-    r->status = run_worker(r, &r->error);
+    r->status = r->writer == NULL ? run_worker(r, &r->error)
+                                  : stele_writer_run(r->writer, r->stop, &r->error);
     /* Where all that it owned is stopped the others go on; a thread that died ends the process. */
     if (r->status < 0 && r->status != STELE_E_STOPPED) atomic_store(r->stop, true);
+    bool writes = r->writer != NULL;
+    const char *name = writes ? stele_writer_aggregate(r->writer)->name : r->projection.name;
     if (r->status < 0)
-        stele_logger_write(r->logger, STELE_LOGGER_ERROR, "worker ends",
-                           STELE_LOGGER_FIELDS(stele_logger_text("projection", r->projection.name),
-                                               stele_logger_text("reason", r->error.text)));
+        stele_logger_write(
+            r->logger, STELE_LOGGER_ERROR, "worker ends",
+            STELE_LOGGER_FIELDS(stele_logger_text(writes ? "aggregate" : "projection", name),
+                                stele_logger_text("reason", r->error.text)));
     return NULL;
-}
-
-static char *instance_name(const stele_config *config)
-{
-    const char *name = stele_config_text(config, "worker", NULL, "instance");
-    if (name != NULL) return stele_strdup(name);
-    char host[64] = "worker";
-    if (gethostname(host, sizeof host - 1) != 0) memcpy(host, "worker", sizeof "worker");
-    return stele_strdup_format("%s-%ld", host, (long)getpid());
 }
 
 static void add_runners(crew *c, stele_client *client, const stele_app *app, atomic_bool *stop,
@@ -134,12 +150,43 @@ static void add_runners(crew *c, stele_client *client, const stele_app *app, ato
     while (c->count < total) {
         runner *r = &c->runners[c->count++];
         *r = (runner){.client = client,
-                      .app = app,
                       .stop = stop,
+                      .memory_max = memory_share(app, config),
                       .projection = stele_projection_configured(projection, config),
-                      .logger = logger,
-                      .instance = c->instance};
+                      .logger = logger};
     }
+}
+
+/* A writer decides in one thread, which owns partitions as a worker does; more of them are more
+ * processes. */
+static stele_status add_writer(crew *c, stele_client *client, const stele_app *app,
+                               atomic_bool *stop, const stele_aggregate *aggregate,
+                               const stele_logger *logger, stele_error *err)
+{
+    const stele_writer_options options = {.aggregate = aggregate};
+    const stele_writer_setting setting = {
+        .logger = logger, .memory_max = memory_share(app, stele_client_config(client))};
+    stele_writer *writer;
+    stele_status status = stele_writer_new(client, &options, &setting, &writer, err);
+    if (status < 0) return status;
+    c->runners = stele_realloc_array(c->runners, c->count + 1, sizeof *c->runners);
+    c->runners[c->count++] =
+        (runner){.client = client, .stop = stop, .writer = writer, .logger = logger};
+    return STELE_OK;
+}
+
+static stele_status add_all(crew *c, stele_client *client, const stele_app *app, atomic_bool *stop,
+                            const stele_logger *logger, stele_error *err)
+{
+    for (size_t i = 0; i < count_projections(app); i++)
+        add_runners(c, client, app, stop, app->projections[i], logger);
+    const stele_aggregate *const *at = app->aggregates;
+    for (; at != NULL && *at != NULL; at++) {
+        if (!stele_aggregate_decides(*at)) continue;
+        stele_status status = add_writer(c, client, app, stop, *at, logger, err);
+        if (status < 0) return status;
+    }
+    return STELE_OK;
 }
 
 /* Signals go to the main thread, which only waits: the workers look at the flag. */
@@ -189,13 +236,15 @@ stele_status stele_run_workers(stele_client *client, const stele_app *app, atomi
 {
     const stele_config *config = stele_client_config(client);
     stele_logger logger = make_logger(config);
-    STELE_AUTO_VALUE(crew) c = {.instance = instance_name(config)};
-    for (const stele_projection *const *at = app->projections; at != NULL && *at != NULL; at++)
-        add_runners(&c, client, app, stop, *at, &logger);
-    stele_logger_write(&logger, STELE_LOGGER_INFO, "workers start",
-                       STELE_LOGGER_FIELDS(stele_logger_text("instance", c.instance),
-                                           stele_logger_int("threads", (int64_t)c.count)));
-    stele_status status = start_all(&c, err);
+    STELE_AUTO_VALUE(crew) c = {0};
+    *logged = false;
+    stele_status status = add_all(&c, client, app, stop, &logger, err);
+    if (status < 0) return status;
+    stele_logger_write(
+        &logger, STELE_LOGGER_INFO, "workers start",
+        STELE_LOGGER_FIELDS(stele_logger_text("instance", stele_client_instance(client)),
+                            stele_logger_int("threads", (int64_t)c.count)));
+    status = start_all(&c, err);
     *logged = status == STELE_OK;
     if (status == STELE_OK) return join_all(&c, err);
     atomic_store(stop, true);
@@ -228,8 +277,8 @@ stele_status stele_run(stele_client *client, const stele_app *app, stele_stop *s
                        stele_error *err)
 {
     bool logged;
-    if (app->projections == NULL || *app->projections == NULL)
-        return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP, "%s has no projection to run",
-                          app->name);
+    if (!stele_app_runs(app))
+        return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
+                          "%s has no projection to run, and no aggregate that decides", app->name);
     return stele_run_workers(client, app, &stop->asked, &logged, err);
 }

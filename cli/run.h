@@ -4,8 +4,12 @@
 #define STELE_CLI_RUN_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 
 #include <stele/app.h>
+
+/** Is there anything to run: a projection, an aggregate that decides? */
+bool stele_app_runs(const stele_app *app);
 
 /**
  * Run them all until they have ended.

@@ -34,11 +34,12 @@ STELE_API void stele_stop_free(stele_stop *stop);
 STELE_API void stele_stop_ask(stele_stop *stop);
 
 /**
- * Run the workers of all projections of an application, `worker.threads` threads for each, in a
- * program that has a main function of its own: what `run` does, without arguments and without
- * signal handlers. Blocks until they have ended: after stele_stop_ask they finish the event in
- * hand, write their snapshots within `worker.drain_timeout_ms` and leave the group. Log lines go to
- * standard error.
+ * Run the workers of all projections of an application, `worker.threads` threads for each, and the
+ * writers of its aggregates that decide, in a program that has a main function of its own: what
+ * `run` does, without arguments and without signal handlers. An aggregate that the program opens a
+ * writer of (<stele/writer.h>) is left out of `app`. Blocks until they have ended: after
+ * stele_stop_ask they finish the event in hand, write their snapshots within
+ * `worker.drain_timeout_ms` and leave the group. Log lines go to standard error.
  *
  * @param client  its configuration is that of the workers; must outlive the call
  * @param app     borrowed for the call; its name is not used
