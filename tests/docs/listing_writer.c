@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The listings of docs/writer.md are compiled; tests/aggregates/test_writer_kafka.c makes the same calls. */
+ * The listings of docs/writer.md are compiled; tests/aggregates/test_writer_kafka.c makes the same
+ * calls. */
 #include <stele/stele.h>
 
 #include <inttypes.h>
