@@ -4,6 +4,25 @@
 
 #include <string.h>
 
+/* ---- who they are ---- */
+
+const char *sim_domain_name(int domain)
+{
+    static const struct {
+        int first;
+        const char *name;
+    } kinds[] = {{SIM_FIRST_REGISTRAR, "registrar"},
+                 {SIM_FIRST_WORKER, "worker"},
+                 {SIM_FIRST_PUBLISHER, "publisher"}};
+    static char name[32];
+    if (domain == STELE_WORLD) return "the world";
+    size_t kind = 0;
+    while (domain < kinds[kind].first)
+        kind++;
+    snprintf(name, sizeof name, "%s %d", kinds[kind].name, domain - kinds[kind].first);
+    return name;
+}
+
 /* ---- as the log sees them ---- */
 
 int sim_owner(void *context)

@@ -53,26 +53,6 @@ stele_clock sim_clock(void)
     return stele_runtime_clock(world.runtime);
 }
 
-const char *sim_domain_name(int domain)
-{
-    static char name[32];
-    const char *kind = "the world";
-    int number = domain;
-    if (domain >= SIM_FIRST_REGISTRAR) {
-        kind = "registrar";
-        number = domain - SIM_FIRST_REGISTRAR;
-    } else if (domain >= SIM_FIRST_WORKER) {
-        kind = "worker";
-        number = domain - SIM_FIRST_WORKER;
-    } else if (domain >= SIM_FIRST_PUBLISHER) {
-        kind = "publisher";
-        number = domain - SIM_FIRST_PUBLISHER;
-    }
-    if (domain == STELE_WORLD) return kind;
-    snprintf(name, sizeof name, "%s %d", kind, number);
-    return name;
-}
-
 /* ---- one seed ---- */
 
 /* What a child tells its parent of its seed. */

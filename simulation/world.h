@@ -165,11 +165,10 @@ void sim_sleep_ms(int64_t ms);
 
 stele_clock sim_clock(void);
 
-/** "publisher 1", "worker 2", …; valid until the next call. */
-const char *sim_domain_name(int domain);
-
 /* ---- domains.c: processes that die, sleep and are cut off ---- */
 
+/** "publisher 1", "worker 2", …; valid until the next call. */
+const char *sim_domain_name(int domain);
 int sim_owner(void *context);
 bool sim_reaches(void *context, int domain);
 void sim_on_kill(void *context, int domain);
