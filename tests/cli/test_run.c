@@ -186,6 +186,39 @@ static void states_are_read_with_and_without_workers(void **state)
     stele_value_clear(&test_account_type, &account);
 }
 
+static void a_state_of_old_is_read_by_version_or_time(void **state)
+{
+    program *own = *state;
+    const stele_bytes ann = stele_text("ann");
+    test_account account = {0};
+    stele_state_info info = {0};
+    stele_error err = {0};
+    publish(own, "ann", EVENTS, 5);
+
+    if (stele_state_at(own->client, &own->sums, ann, (stele_moment){.version = 2}, WAIT_MS,
+                       &account, &info, &err) < 0)
+        fail_msg("%s", err.text);
+    assert_int_equal(account.balance, 10);
+    assert_int_equal(info.version, 2);
+    if (stele_state_at(own->client, &own->sums, ann,
+                       (stele_moment){.time_ms = INT64_C(4102444800000)}, WAIT_MS, &account, &info,
+                       &err) < 0)
+        fail_msg("%s", err.text);
+    assert_int_equal(info.version, EVENTS);
+    assert_int_equal(stele_state_at(own->client, &own->sums, ann, (stele_moment){.time_ms = 1},
+                                    WAIT_MS, &account, &info, &err),
+                     STELE_E_NOT_FOUND);
+    assert_int_equal(stele_state_at(own->client, &own->sums, ann,
+                                    (stele_moment){.version = EVENTS + 1}, WAIT_MS, &account, &info,
+                                    &err),
+                     STELE_E_NOT_FOUND);
+    assert_int_equal(stele_state_at(own->client, &own->sums, ann,
+                                    (stele_moment){.version = 1, .time_ms = 1}, WAIT_MS, &account,
+                                    &info, &err),
+                     STELE_E_INVALID);
+    stele_value_clear(&test_account_type, &account);
+}
+
 static void what_is_finished_or_not_there_is_said(void **state)
 {
     program *own = *state;
@@ -220,6 +253,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(states_are_read_with_and_without_workers, program_opened,
+                                        program_closed),
+        cmocka_unit_test_setup_teardown(a_state_of_old_is_read_by_version_or_time, program_opened,
                                         program_closed),
         cmocka_unit_test_setup_teardown(what_is_finished_or_not_there_is_said, program_opened,
                                         program_closed),
