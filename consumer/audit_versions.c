@@ -89,16 +89,10 @@ static void look_at_command(stele_audit_run *run, const stele_record *record, st
 
 /* ---- units ---- */
 
-/* The ids of a unit count up in their last 62 bits. */
+/* The ids of a unit count up. */
 static bool id_follows(const stele_uuid *before, const stele_uuid *id)
 {
-    stele_uuid next = *before;
-    for (size_t i = sizeof next.bytes; i-- > 8;) {
-        uint8_t mask = i == 8 ? 0x3f : 0xff; /* the two bits above say which kind of UUID it is */
-        uint8_t counted = (uint8_t)((next.bytes[i] + 1) & mask);
-        next.bytes[i] = (uint8_t)((next.bytes[i] & ~mask) | counted);
-        if (counted != 0) break;
-    }
+    stele_uuid next = stele_uuid_plus(before, 1);
     return memcmp(&next, id, sizeof next) == 0;
 }
 
