@@ -132,8 +132,9 @@ static stele_status ask_group(const listing *l, int32_t index, int64_t *offset, 
 {
     *offset = STELE_OFFSET_NONE;
     if (l->stored.source == NULL) return STELE_OK;
-    STELE_AUTO(char)
-    group = stele_strndup(l->stored.topic, strlen(l->stored.topic) - strlen(".snapshots"));
+    stele_projection_name name;
+    stele_snapshots_topic_parse(l->stored.topic, &name);
+    STELE_AUTO(char) group = stele_projection_group(l->stored.projection, name.version);
     return stele_log_group_offset(l->log, group, (stele_partition){l->stored.source, index},
                                   l->cli->timeout_ms, offset, err);
 }

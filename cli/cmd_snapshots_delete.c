@@ -9,15 +9,16 @@
 
 stele_exit stele_cmd_snapshots_delete(stele_cli *cli, const stele_arguments *arguments)
 {
-    const char *group = stele_arguments_operand(arguments, 0);
+    const char *asked = stele_arguments_operand(arguments, 0);
     stele_projection_name name;
-    if (!stele_projection_group_parse(stele_text(group), &name))
+    if (!stele_projection_group_parse(stele_text(asked), &name))
         return stele_cli_fail(cli, STELE_EXIT_USAGE,
                               "snapshots delete: %s has no version; say which one, as in %s.v1",
-                              group, group);
+                              asked, asked);
     STELE_AUTO(char)
     projection = stele_strndup((const char *)name.projection.data, name.projection.size);
     STELE_AUTO(char) topic = stele_snapshots_topic(projection, name.version);
+    STELE_AUTO(char) group = stele_projection_group(projection, name.version);
     if (!stele_arguments_flag(arguments, "yes"))
         return stele_cli_fail(
             cli, STELE_EXIT_USAGE,

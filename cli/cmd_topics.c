@@ -58,12 +58,29 @@ static stele_status delete_topic(stele_cli *cli, const char *topic, bool may_be_
     return status == STELE_E_NOT_FOUND && may_be_gone ? STELE_OK : status;
 }
 
+/* What the aggregate's writer keeps, in all its versions. */
+static stele_status delete_writers(stele_cli *cli, const char *aggregate, stele_error *err)
+{
+    STELE_AUTO(char) writer = stele_writer_name(aggregate);
+    char **topics = NULL;
+    stele_status status =
+        stele_log_topics(stele_client_log(cli->client), writer, cli->timeout_ms, &topics, err);
+    for (char **topic = topics; status == STELE_OK && *topic != NULL; topic++) {
+        stele_projection_name name;
+        if (stele_snapshots_topic_parse(*topic, &name).data != NULL &&
+            stele_bytes_equal(name.projection, stele_text(writer)))
+            status = delete_topic(cli, *topic, true, err);
+    }
+    free(topics);
+    return status;
+}
+
 /* Of the application's projections of these events, and of those that are known from the status. */
 static stele_status delete_snapshots(stele_cli *cli, const char *topic, const char *aggregate,
                                      const stele_status_rows *rows, stele_error *err)
 {
     const stele_projection *const *projection = cli->app->projections;
-    stele_status status = STELE_OK;
+    stele_status status = delete_writers(cli, aggregate, err);
     for (; projection != NULL && *projection != NULL && status == STELE_OK; projection++) {
         if (strcmp((*projection)->source->name, aggregate) != 0) continue;
         STELE_AUTO(char)

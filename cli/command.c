@@ -11,6 +11,7 @@
 #include "core/alloc.h"
 #include "projections/configured.h"
 #include "core/config.h"
+#include "core/names.h"
 #include "core/suggest.h"
 #include "kafka/partitioner.h"
 #include "registry/client.h"
@@ -119,7 +120,10 @@ const stele_projection *stele_cli_projection(const stele_cli *cli, const char *n
 
 static const stele_aggregate *find_writer(const stele_cli *cli, const char *name)
 {
-    const stele_aggregate *aggregate = stele_cli_aggregate(cli, name);
+    stele_bytes front = stele_text(name);
+    stele_writer_name_parse(name, &front);
+    STELE_AUTO(char) plain = stele_strndup((const char *)front.data, front.size);
+    const stele_aggregate *aggregate = stele_cli_aggregate(cli, plain);
     return aggregate != NULL && stele_aggregate_decides(aggregate) ? aggregate : NULL;
 }
 

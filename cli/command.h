@@ -106,8 +106,8 @@ typedef struct stele_cli_fold {
     stele_projection *writers;          /* owned; NULL: it is no writer's */
 } stele_cli_fold;
 
-/** The application's projection of that name, or, by the name of an aggregate that decides, the
- * states that its writer keeps. @param out  cleared by the caller */
+/** The application's projection of that name, or, by the name of an aggregate that decides or of
+ * its writer, the states that the writer keeps. @param out  cleared by the caller */
 void stele_cli_find_fold(const stele_cli *cli, const char *name, stele_cli_fold *out);
 void stele_cli_fold_clear(stele_cli_fold *fold);
 STELE_VALUE_SCOPE(stele_cli_fold, stele_cli_fold_clear);

@@ -4,6 +4,7 @@
 
 import json
 import signal
+import time
 
 from commands import PROBED, Probe, meddle, stele
 from programs import case, run_cases, unique, until
@@ -282,6 +283,27 @@ def a_version_is_retired_whole():
         until("the topic is gone", 20, lambda: probe.call("snapshots", "list", probe.name).code == 1)
         probe.call("snapshots", "delete", probe.group, "--yes").exits(1).says(f"there is no topic {probe.snapshots}")
         assert [row["instance"] for row in probe.status()] == [None]
+
+
+@case
+def what_a_writer_keeps_is_its_groups_whatever_its_version():
+    """A writer's rows and offsets are those of <aggregate>.writer, its snapshots have a version; all go with the events."""
+    with stele() as program:
+        name = unique("owned")
+        topics = [f"{name}.writer.v{n}.snapshots" for n in (1, 2)]
+        program.call("topics", "create", name, "--partitions", "1").exits(0)
+        for topic in topics:
+            meddle("create", topic, 1)
+        now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        line = json.dumps({"instance": "owner-1", "state": "running", "reason": "", "position": 0, "rate": 0,
+                           "since": now, "time": now})
+        meddle("put", "_stele.status", 0, f"={name}.writer/{name}.events/0", f"={line}")
+        row, = program.call("status", f"{name}.writer", "--json").exits(0).rows()
+        assert (row["projection"], row["instance"]) == (f"{name}.writer", "owner-1"), row
+        program.call("snapshots", "delete", f"{name}.writer", "--yes").exits(2).says(f"{name}.writer.v1")
+        program.call("snapshots", "delete", f"{name}.writer.v2", "--yes").exits(1).says("reported on by owner-1")
+        program.call("snapshots", "list", f"{name}.writer").exits(0).prints(topics[1])
+        program.call("topics", "delete", name, "--yes", "--force").exits(0).says(*(f"deleted {each}" for each in topics))
 
 
 @case
