@@ -247,6 +247,7 @@ stele_exit stele_cmd_snapshots_verify(stele_cli *cli, const stele_arguments *arg
         .projection = &configured,
         .log = stele_client_log(client),
         .registry = stele_client_registry(client),
+        .companion = fold.writers == NULL ? NULL : &fold.companion,
         .deadline = stele_deadline_after(stele_clock_system(), -1), /* as long as the log is */
         .patience_ms = cli->timeout_ms,
         .stop = cli->stop,

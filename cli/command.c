@@ -134,6 +134,8 @@ void stele_cli_find_fold(const stele_cli *cli, const char *name, stele_cli_fold 
     if (aggregate == NULL) return;
     out->writers = stele_writer_projection_new(aggregate);
     out->projection = out->writers;
+    out->limits = stele_remembered_limits_of(aggregate);
+    out->companion = stele_remembered_companion(&out->limits);
 }
 
 void stele_cli_fold_clear(stele_cli_fold *fold)

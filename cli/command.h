@@ -11,6 +11,7 @@
 #include <stele/client.h>
 
 #include "aggregates/aggregate.h"
+#include "aggregates/companion.h"
 #include "cli/arguments.h"
 #include "core/text.h"
 #include "kafka/log.h"
@@ -104,6 +105,8 @@ const stele_projection *stele_cli_projection(const stele_cli *cli, const char *n
 typedef struct stele_cli_fold {
     const stele_projection *projection; /* NULL: the application has none of that name */
     stele_projection *writers;          /* owned; NULL: it is no writer's */
+    stele_remembered_limits limits; /* of a writer's, and what it keeps beside the states; … */
+    stele_companion companion;      /* … points to it, so that neither is to be moved */
 } stele_cli_fold;
 
 /** The application's projection of that name, or, by the name of an aggregate that decides or of

@@ -6,7 +6,7 @@ in it that other tools can make."""
 import signal
 
 from commands import Probe, meddle, stele
-from programs import case, run_cases
+from programs import case, run_cases, until
 from test_past import partition_of, varint
 from test_stop import blocked, stops
 
@@ -111,6 +111,30 @@ def an_aggregate_that_decides_has_a_state_by_its_name():
         probe.put("b")
         row, = audited(probe, owned).exits(3).rows()
         assert (row["kind"], row["id"]) == ("foreign", "b") and "its writer alone appends to it" in row["text"], row
+
+
+@case
+def what_a_writer_keeps_is_verified():
+    """A writer's snapshots are compared with a replay, and so are the commands beside them."""
+    with Bad(2) as probe:
+        probe.env["STELE_TEST_DECIDES"] = owned = f"{probe.name}-owned"
+        probe.call("topics", "create", owned, "--partitions", "2").exits(0)
+        probe.topic, writer, place = f"{owned}.events", f"{owned}.writer", partition_of("a", 2)
+        for version in (1, 2, 3):
+            probe.put("a", version=version, command=f"c{version}")
+        worker = probe.worker()
+        until("its writer has applied them", 60, lambda: any(
+            row["state"] == "running" and row["position"] == 3
+            for row in probe.call("status", writer, "--json").exits(0).rows()))
+        worker.ends(signal.SIGTERM).exits(0)
+        for name in (owned, writer):
+            probe.call("snapshots", "verify", name).exits(0).says("1 snapshots compared", "0 differences")
+        row = probe.call("snapshots", "list", writer, "--json").exits(0).rows()[place]
+        assert row["checkpoint"] == row["group_offset"] == 3, row
+        records = probe.call("snapshots", "list", writer, "--records").exits(0).rows()
+        kept, = (record for record in records if record["key"] == "a")
+        meddle("put", f"{writer}.v1.snapshots", place, "=a", kept["value"], "stele_version=3", "stele_offset=3", "stele_commands=")
+        probe.call("snapshots", "verify", owned).exits(3).prints("the header stele_commands of the snapshot of version 3")
 
 
 @case
