@@ -462,13 +462,25 @@ static stele_transaction *take_waiting(stele_fenced *fenced, int *where)
     return transaction;
 }
 
+/* It hangs where the owner looks, and by now one waits whose commit ends it there. */
+static bool is_about_to_end(stele_fenced *fenced, int where)
+{
+    stele_monitor_lock(&fenced->monitor);
+    bool waits = where == STELE_COMMITTED_FOLLOWED &&
+                 stele_lanes_waits_for(&fenced->lanes, &fenced->committed.follows);
+    stele_monitor_unlock(&fenced->monitor);
+    return waits;
+}
+
 /* A writer that writes nothing there hears of an end that got lost only if it asks. @return false:
  * this writer is dead */
 static bool look_back(stele_fenced *fenced, int where)
 {
     stele_error failure;
     stele_status status = check_committed(fenced, where, 0, &failure);
-    if (status < 0 && failure.next != STELE_NEXT_RETRY) {
+    if (status == STELE_E_CONFLICT && is_about_to_end(fenced, where)) {
+        fenced->must_not_abort = false;
+    } else if (status < 0 && failure.next != STELE_NEXT_RETRY) {
         become(fenced, STELE_FENCED_DEAD, &failure);
         return false;
     }

@@ -2,6 +2,9 @@
  * Two lanes of one fenced writer, as an aggregate's owner has them: events and snapshots. */
 #include "producer/fenced.h"
 
+#include <stdatomic.h>
+
+#include "kafka/log_port.h"
 #include "kafka/memory_log.h"
 #include "tests/producer/fenced_test.h"
 #include "tests/support/manual_time.h"
@@ -215,6 +218,51 @@ static void a_lost_marker_that_no_commit_ends_kills_its_writer(void **state)
     stele_log_free(log);
 }
 
+static stele_fenced *_Atomic asking; /* it is given an event while it asks for bounds */
+static const stele_topic_ops *real_topic;
+
+static stele_status bounds_with_an_event(stele_log *log, stele_partition partition,
+                                         stele_isolation isolation, int timeout_ms, int64_t *start,
+                                         int64_t *end, stele_error *err)
+{
+    stele_fenced *fenced = atomic_exchange(&asking, NULL);
+    if (fenced != NULL) submit_in(fenced, EVENT_LANE, with_event("2"));
+    return real_topic->bounds(log, partition, isolation, timeout_ms, start, end, err);
+}
+
+static void what_comes_while_a_lost_marker_is_looked_for_ends_it(void **state)
+{
+    (void)state;
+    stele_manual_clock time = {0};
+    stele_log *log = log_with_topics(stele_runtime_manual(&time));
+    const stele_log_ops *real = log->ops;
+    stele_log_ops with_ours = *real;
+    stele_topic_ops topic = *real->topic;
+    real_topic = real->topic;
+    topic.bounds = bounds_with_an_event;
+    with_ours.topic = &topic;
+    log->ops = &with_ours;
+    stele_fenced *fenced = opened_with_lanes(log);
+    stele_log_memory_lose_markers(log);
+    submit_in(fenced, EVENT_LANE, with_event("1"));
+    assert_int_equal(outcome_in(fenced, EVENT_LANE).status, STELE_OK);
+    atomic_store(&asking, fenced);
+
+    stele_manual_clock_advance(&time, 300);
+
+    stele_deadline until = stele_deadline_after(stele_clock_system(), WAIT_MS);
+    stele_outcome outcome;
+    while (!stele_fenced_outcome(fenced, EVENT_LANE, 10, &outcome))
+        assert_false(stele_deadline_passed(until));
+    stele_transaction_free(outcome.transaction);
+    assert_int_equal(outcome.status, STELE_OK);
+    assert_true(visible_events(log) > 1);
+    assert_int_equal(stele_fenced_poll(fenced, NULL), STELE_FENCED_READY);
+    stele_fenced_close(fenced, WAIT_MS);
+    log->ops = real;
+    stele_log_free(log);
+}
+
 /* Where nobody tells it is looked for, also while there is always something to write elsewhere. */
 static void a_busy_writer_hears_that_what_it_wrote_elsewhere_hangs(void **state)
 {
@@ -255,6 +303,7 @@ int main(void)
         ON_A_LOG(death_ends_all_lanes),
         ON_A_LOG(a_lost_marker_is_ended_by_the_next_commit_of_its_lane),
         cmocka_unit_test(a_lost_marker_that_no_commit_ends_kills_its_writer),
+        cmocka_unit_test(what_comes_while_a_lost_marker_is_looked_for_ends_it),
         cmocka_unit_test(a_busy_writer_hears_that_what_it_wrote_elsewhere_hangs),
     };
     return cmocka_run_group_tests_name("producer/fenced lanes", tests, NULL, NULL);
