@@ -79,6 +79,31 @@ void append(stele_log_producer *producer, const char *topic, const char *text)
     MUST(stele_log_producer_commit(producer, PATIENCE_MS, &err));
 }
 
+static void count_assigned(void *context, const stele_partition *partitions, size_t count)
+{
+    (void)partitions;
+    ((counted *)context)->owned += count;
+}
+
+static void count_revoked(void *context, const stele_partition *partitions, size_t count, bool lost)
+{
+    (void)partitions;
+    ((counted *)context)->owned -= count;
+    ((counted *)context)->lost = lost;
+}
+
+void join_counted(stele_log *log, counted *it, const char *topic)
+{
+    const char *const topics[] = {topic, NULL};
+    stele_log_member_options options = {
+        .group = "group",
+        .topics = topics,
+        .events = {.assigned = count_assigned, .revoked = count_revoked, .context = it}};
+    *it = (counted){0};
+    MUST(stele_log_member_open(log, &options, &it->member, &err));
+    MUST(stele_log_member_poll(it->member, 0, &err));
+}
+
 char *read_texts(stele_log *log, const char *topic, stele_isolation isolation)
 {
     stele_buffer texts = {0};

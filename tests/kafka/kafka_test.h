@@ -44,6 +44,16 @@ void put_text(stele_log_producer *producer, const char *topic, const char *text)
 /** One transaction with that one record. */
 void append(stele_log_producer *producer, const char *topic, const char *text);
 
+/** A member that counts what it owns. */
+typedef struct counted {
+    stele_log_member *member;
+    size_t owned;
+    bool lost; /* what was taken from it last */
+} counted;
+
+/** Join "group" for one topic, and poll once. Caller closes the member. */
+void join_counted(stele_log *log, counted *it, const char *topic);
+
 /** Values of all records of partition 0 up to its end, a comma behind each. Caller owns. */
 char *read_texts(stele_log *log, const char *topic, stele_isolation isolation);
 

@@ -184,39 +184,13 @@ static void who_is_cut_off_hears_and_sends_nothing(void **state)
     stele_log_producer_close(other);
 }
 
-typedef struct owner {
-    stele_log_member *member;
-    size_t owned;
-    bool lost;
-} owner;
-
-static void on_assigned(void *context, const stele_partition *partitions, size_t count)
+static void join(world *w, counted *it, int client)
 {
-    (void)partitions;
-    ((owner *)context)->owned += count;
-}
-
-static void on_revoked(void *context, const stele_partition *partitions, size_t count, bool lost)
-{
-    (void)partitions;
-    ((owner *)context)->owned -= count;
-    ((owner *)context)->lost = lost;
-}
-
-static void join(world *w, owner *it, int client)
-{
-    const char *const topics[] = {w->topic, NULL};
-    stele_log_member_options options = {
-        .group = "group",
-        .topics = topics,
-        .events = {.assigned = on_assigned, .revoked = on_revoked, .context = it}};
-    *it = (owner){0};
     w->client = client;
-    MUST(stele_log_member_open(w->log, &options, &it->member, &err));
-    MUST(stele_log_member_poll(it->member, 0, &err));
+    join_counted(w->log, it, w->topic);
 }
 
-static void poll(world *w, owner *it, int client)
+static void poll(world *w, counted *it, int client)
 {
     w->client = client;
     for (size_t i = 0; i < 4; i++)
@@ -226,8 +200,8 @@ static void poll(world *w, owner *it, int client)
 static void a_member_that_is_cut_off_is_lost_and_hears_of_it_later(void **state)
 {
     world *w = *state;
-    owner a;
-    owner b;
+    counted a;
+    counted b;
     join(w, &a, HERE);
     join(w, &b, THERE);
     poll(w, &a, HERE);
@@ -254,8 +228,8 @@ static void a_member_that_is_cut_off_is_lost_and_hears_of_it_later(void **state)
 static void who_leaves_unheard_is_a_member_until_the_session_ends(void **state)
 {
     world *w = *state;
-    owner a;
-    owner b;
+    counted a;
+    counted b;
     join(w, &a, HERE);
     w->cut = HERE;
     stele_log_member_close(a.member, 0);
@@ -303,6 +277,38 @@ static void a_record_far_ahead_of_the_brokers_clock_is_refused(void **state)
     stele_log_producer_close(producer);
 }
 
+/* ---- records that are late ---- */
+
+static void a_late_record_is_in_the_log_after_its_producer_has_died(void **state)
+{
+    world *w = *state;
+    stele_log_producer *producer = open_producer(w->log, NULL, w->topic);
+    stele_log_memory_fail_append(w->log, 1, STELE_LOG_MEMORY_DIES_LATE);
+    put_text(producer, w->topic, "a");
+
+    MUST_FAIL(stele_log_producer_poll(producer, 0, &err), STELE_E_INTERNAL, STELE_NEXT_STOP);
+    stele_log_producer_close(producer);
+    stele_manual_clock_advance(&w->time, 99);
+    expect_texts(w, w->topic, "");
+    stele_manual_clock_advance(&w->time, 1);
+    expect_texts(w, w->topic, "a,");
+}
+
+static void what_is_under_way_is_lost_with_the_broker(void **state)
+{
+    world *w = *state;
+    stele_log_entry entry = {
+        .partition = {w->topic, 0}, .key = stele_text("a"), .value = stele_text("a")};
+    stele_log_memory_append_late(w->log, &entry, 100);
+    stele_log_memory_set_up(w->log, false);
+    stele_manual_clock_advance(&w->time, 100);
+    assert_false(stele_log_is_up(w->log));
+    stele_log_memory_set_up(w->log, true);
+    expect_texts(w, w->topic, "");
+
+    stele_log_memory_append_late(w->log, &entry, 1000); /* freed with the log */
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -317,6 +323,8 @@ int main(void)
         CASE(a_member_that_is_cut_off_is_lost_and_hears_of_it_later),
         CASE(who_leaves_unheard_is_a_member_until_the_session_ends),
         CASE(a_record_far_ahead_of_the_brokers_clock_is_refused),
+        CASE(a_late_record_is_in_the_log_after_its_producer_has_died),
+        CASE(what_is_under_way_is_lost_with_the_broker),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

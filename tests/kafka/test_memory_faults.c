@@ -331,38 +331,7 @@ static void a_transaction_times_out_by_the_clock(void **state)
 
 /* ---- members ---- */
 
-typedef struct owner {
-    stele_log_member *member;
-    size_t owned;
-    bool lost;
-} owner;
-
-static void on_assigned(void *context, const stele_partition *partitions, size_t count)
-{
-    (void)partitions;
-    ((owner *)context)->owned += count;
-}
-
-static void on_revoked(void *context, const stele_partition *partitions, size_t count, bool lost)
-{
-    (void)partitions;
-    ((owner *)context)->owned -= count;
-    ((owner *)context)->lost = lost;
-}
-
-static void join(world *w, owner *it, const char *topic)
-{
-    const char *const topics[] = {topic, NULL};
-    stele_log_member_options options = {
-        .group = "group",
-        .topics = topics,
-        .events = {.assigned = on_assigned, .revoked = on_revoked, .context = it}};
-    *it = (owner){0};
-    MUST(stele_log_member_open(w->log, &options, &it->member, &err));
-    MUST(stele_log_member_poll(it->member, 0, &err));
-}
-
-static void poll_both(owner *a, owner *b)
+static void poll_both(counted *a, counted *b)
 {
     for (size_t i = 0; i < 6; i++) {
         MUST(stele_log_member_poll(a->member, 0, &err));
@@ -373,10 +342,10 @@ static void poll_both(owner *a, owner *b)
 static void a_member_is_lost_by_the_clock(void **state)
 {
     world *w = *state;
-    owner a;
-    owner b;
-    join(w, &a, w->topic);
-    join(w, &b, w->topic);
+    counted a;
+    counted b;
+    join_counted(w->log, &a, w->topic);
+    join_counted(w->log, &b, w->topic);
     poll_both(&a, &b);
     assert_int_equal(a.owned, 1);
     assert_int_equal(b.owned, 1);
@@ -400,8 +369,8 @@ static void a_member_is_lost_by_the_clock(void **state)
 static void nobody_is_lost_while_the_broker_is_away(void **state)
 {
     world *w = *state;
-    owner a;
-    join(w, &a, w->topic);
+    counted a;
+    join_counted(w->log, &a, w->topic);
     stele_log_memory_set_up(w->log, false);
     stele_manual_clock_advance(&w->clock, 60000);
     stele_log_memory_set_up(w->log, true);
@@ -416,8 +385,8 @@ static void nobody_is_lost_while_the_broker_is_away(void **state)
 static void members_get_partitions_that_come_later(void **state)
 {
     world *w = *state;
-    owner a;
-    join(w, &a, "later");
+    counted a;
+    join_counted(w->log, &a, "later");
     assert_int_equal(a.owned, 0);
 
     stele_log_topic_options options = {.name = "later", .partitions = 2};
