@@ -23,6 +23,7 @@ const sim_bug sim_bugs[] = {
     {"publisher looks only once", "not again for what was still on its way"},
     {"outbox does not ask", "a publisher that was killed publishes its list again"},
     {"outbox asks too early", "while what its dead process has sent is on its way"},
+    {"search begins one record late", "the first event that an outbox asks for is not found"},
     {"registry does not compare after", "each of two who write at once believes to be first"},
     {"partition count is not compared", "the work goes on with keys in other partitions"},
     {"topic made anew is not noticed", "the work goes on with other events"},
