@@ -3,6 +3,8 @@
 print, brokers of one's own. Nothing here sleeps to wait for a state: it asks until a deadline."""
 
 import concurrent.futures
+import fcntl
+import hashlib
 import json
 import os
 import signal
@@ -15,6 +17,26 @@ import uuid
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 STARTED = time.monotonic()
+
+
+def with_packages(requirements):
+    """Run the program again with a Python that has the packages in that file, unless this is the one. They are
+    installed into .deps/, once."""
+    with open(requirements, "rb") as file:
+        folder = os.path.join(ROOT, ".deps", "python-" + hashlib.sha256(file.read()).hexdigest()[:12])
+    if sys.prefix == folder:
+        return
+    os.makedirs(os.path.dirname(folder), exist_ok=True)
+    with open(folder + ".lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = os.path.join(folder, "done")  # written last
+        if not os.path.exists(done):
+            subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
+            subprocess.run([os.path.join(folder, "bin/python"), "-m", "pip", "install", "--quiet",
+                            "--requirement", requirements], check=True)
+            open(done, "w").close()
+    python = os.path.join(folder, "bin/python")
+    os.execv(python, [python, "-B", *sys.argv])
 
 
 def say(text):

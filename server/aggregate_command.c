@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: MIT
+ * From a request to a call of the writer. */
+#include "server/aggregate_command.h"
+
+#include <stele/json.h>
+
+#include <string.h>
+#include <strings.h>
+
+#include "aggregates/aggregate.h"
+#include "core/alloc.h"
+#include "core/text.h"
+#include "server/http_problem.h"
+
+enum { BAD_REQUEST = 400, NOT_FOUND = 404, WRONG_TYPE = 415 };
+enum { ID_AT = 2, COMMAND_AT = 4 }; /* segments of the path */
+
+void stele_aggregate_command_clear(stele_aggregate_command *command)
+{
+    stele_arena_free(command->arena);
+    free(command->command_id);
+    *command = (stele_aggregate_command){0};
+}
+
+/* ---- header fields ---- */
+
+static bool bad_field(stele_http_reply *reply, const char *name, const char *value, const char *why)
+{
+    stele_http_problem(reply, BAD_REQUEST, "bad_request", "%s: %s: %s", name,
+                       stele_quote(stele_text(value)).text, why);
+    return false;
+}
+
+/* "…" → … */
+static stele_bytes unquoted(const char *text)
+{
+    size_t size = strlen(text);
+    bool is_quoted = size >= 2 && text[0] == '"' && text[size - 1] == '"';
+    return is_quoted ? stele_bytes_of(text + 1, size - 2) : stele_bytes_of(text, size);
+}
+
+bool stele_aggregate_version_parse(const char *text, int64_t *out)
+{
+    stele_bytes digits = unquoted(text);
+    return digits.size > 0 && digits.data[0] >= '0' && digits.data[0] <= '9' &&
+           stele_parse_int64(digits, 0, INT64_MAX, out, NULL) == STELE_OK;
+}
+
+static bool read_expectation(const stele_http_request *request, stele_call *call,
+                             stele_http_reply *reply)
+{
+    const char *match = stele_http_request_field(request, "If-Match");
+    const char *none = stele_http_request_field(request, "If-None-Match");
+    int64_t version = 0;
+    if (match != NULL && !stele_aggregate_version_parse(match, &version))
+        return bad_field(reply, "If-Match", match,
+                         "expected one version, such as \"7\"; without the field any will do");
+    if (none != NULL && strcmp(none, "*") != 0)
+        return bad_field(reply, "If-None-Match", none,
+                         "expected *, for an aggregate that has no event yet");
+    if (none != NULL && version > 0)
+        return bad_field(reply, "If-Match", match,
+                         "together with If-None-Match: * nothing can match");
+    call->expected_version = version > 0                     ? version
+                             : match != NULL || none != NULL ? STELE_EXPECT_NEW
+                                                             : STELE_EXPECT_ANY;
+    return true;
+}
+
+static bool is_id(stele_bytes text)
+{
+    return text.size > 0 && text.size <= STELE_COMMAND_ID_MAX && stele_utf8_is_valid(text);
+}
+
+static bool read_ids(const stele_http_request *request, stele_aggregate_command *out,
+                     stele_http_reply *reply)
+{
+    const char *key = stele_http_request_field(request, "Idempotency-Key");
+    const char *correlation = stele_http_request_field(request, "Stele-Correlation-Id");
+    if (key != NULL) {
+        stele_bytes id = unquoted(key);
+        if (!is_id(id))
+            return bad_field(reply, "Idempotency-Key", key, "expected 1 to 128 bytes of UTF-8");
+        out->command_id = stele_strndup((const char *)id.data, id.size);
+        out->call.command_id = out->command_id;
+    }
+    if (correlation != NULL && !is_id(stele_text(correlation)))
+        return bad_field(reply, "Stele-Correlation-Id", correlation,
+                         "expected 1 to 128 bytes of UTF-8");
+    out->call.correlation_id = correlation;
+    return true;
+}
+
+/* Of what was made for a newer version the beginning is as here (W3C Trace Context, 3.2.4). */
+static bool is_traceparent(const char *text)
+{
+    static const char shape[] = "xx-xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx-xxxxxxxxxxxxxxxx-xx";
+    size_t size = sizeof shape - 1;
+    for (size_t i = 0; i < size; i++) {
+        bool is_hex = text[i] != '\0' && strchr("0123456789abcdef", text[i]) != NULL;
+        if (shape[i] == 'x' ? !is_hex : text[i] != '-') return false;
+    }
+    bool is_first = strncmp(text, "00", 2) == 0;
+    return strncmp(text, "ff", 2) != 0 && (text[size] == '\0' || (!is_first && text[size] == '-'));
+}
+
+static void read_trace(const stele_http_request *request, stele_call *call)
+{
+    const char *trace = stele_http_request_field(request, "traceparent");
+    if (trace != NULL && is_traceparent(trace)) call->traceparent = trace;
+}
+
+/* ---- the body ---- */
+
+/* "application/json; charset=utf-8", "application/vnd.bank+json" */
+static bool is_json(const char *type)
+{
+    static const char json[] = "application/json";
+    if (type == NULL) return true;
+    size_t size = strcspn(type, "; \t");
+    if (size == sizeof json - 1 && strncasecmp(type, json, size) == 0) return true;
+    return size > 5 && strncasecmp(type, "application/", 12) == 0 &&
+           strncasecmp(type + size - 5, "+json", 5) == 0;
+}
+
+static bool read_body(const stele_http_request *request, const stele_type *type,
+                      stele_aggregate_command *out, stele_http_reply *reply)
+{
+    const char *content = stele_http_request_field(request, "Content-Type");
+    stele_error err = {0};
+    if (!is_json(content)) {
+        stele_http_problem(reply, WRONG_TYPE, "unsupported_media_type",
+                           "%s: the body must be application/json",
+                           stele_quote(stele_text(content)).text);
+        return false;
+    }
+    out->arena = stele_arena_new();
+    void *value = stele_arena_take(out->arena, type->layout->size);
+    memset(value, 0, type->layout->size);
+    stele_bytes body = request->body.size > 0 ? request->body : stele_text("{}");
+    if (stele_json_read(type, body, STELE_JSON_PLAIN, NULL, value, out->arena, &err) < 0) {
+        stele_http_problem(reply, BAD_REQUEST, "invalid", "%s: %s", stele_type_short_name(type),
+                           err.text);
+        return false;
+    }
+    out->call.type = type;
+    out->call.command = value;
+    return true;
+}
+
+static const stele_type *find_type(const stele_aggregate *aggregate, const char *name,
+                                   stele_http_reply *reply)
+{
+    size_t index;
+    stele_error err = {0};
+    if (stele_aggregate_name_command(aggregate, stele_text(name), &index, &err) == STELE_OK)
+        return aggregate->commands[index].type;
+    stele_http_problem(reply, NOT_FOUND, "unknown_command", "%s", err.text);
+    return NULL;
+}
+
+bool stele_aggregate_command_read(const stele_aggregate *aggregate,
+                                  const stele_http_request *request, stele_aggregate_command *out,
+                                  stele_http_reply *reply)
+{
+    STELE_AUTO_VALUE(stele_aggregate_command)
+    command = {.call.aggregate_id = stele_text(request->segments[ID_AT])};
+    const stele_type *type = find_type(aggregate, request->segments[COMMAND_AT], reply);
+    if (type == NULL || !read_expectation(request, &command.call, reply) ||
+        !read_ids(request, &command, reply) || !read_body(request, type, &command, reply))
+        return false;
+    read_trace(request, &command.call);
+    *out = command;
+    command = (stele_aggregate_command){0};
+    return true;
+}
