@@ -5,9 +5,9 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
+#include "cli/serve.h"
 #include "core/config.h"
 #include "core/deadline.h"
 #include "core/logger.h"
@@ -19,8 +19,7 @@ enum {
     CLOSE_TIMEOUT_MS = 300, /* and what is interrupted then takes as long again */
     PAUSE_MS = 100,
     PATIENCE_MS = 3000, /* before a registry that is away is logged, and then */
-    REMIND_MS = 10000,  /* how often */
-    FILES_MAX = 8192
+    REMIND_MS = 10000   /* how often */
 };
 
 static void close_server(stele_http_server *server)
@@ -28,15 +27,6 @@ static void close_server(stele_http_server *server)
     stele_http_server_close(server, CLOSE_TIMEOUT_MS);
 }
 STELE_SCOPE(stele_http_server, close_server);
-
-/* Connections are open files: ask for more of them, as far as this user may have them. */
-static void raise_file_limit(void)
-{
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= FILES_MAX) return;
-    limit.rlim_cur = limit.rlim_max < FILES_MAX ? limit.rlim_max : FILES_MAX;
-    setrlimit(RLIMIT_NOFILE, &limit);
-}
 
 /* Has the registry been read once? Never waits.
  * @return what stele_registry_subjects does */
@@ -96,7 +86,7 @@ stele_exit stele_cmd_registry_serve(stele_cli *cli, const stele_arguments *argum
         .api_count = 1,
         .logger = &logger,
     };
-    raise_file_limit();
+    stele_raise_file_limit();
     stele_status status = stele_http_server_open(&options, &server, &err);
     if (status == STELE_E_INVALID)
         return stele_cli_fail(cli, STELE_EXIT_USAGE, "registry serve: --listen %s", err.text);

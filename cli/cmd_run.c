@@ -4,6 +4,7 @@
 #include "cli/cmd.h"
 
 #include "cli/run.h"
+#include "cli/serve.h"
 #include "core/config.h"
 #include "registry/client.h"
 
@@ -39,6 +40,7 @@ stele_exit stele_cmd_run(stele_cli *cli, const stele_arguments *arguments)
                               "this program has no projection, and no aggregate that decides: run "
                               "the application's own program");
 
+    stele_raise_file_limit();
     bool logged;
     if (stele_run_workers(client, cli->app, cli->stop, &logged, &err) == STELE_OK)
         return STELE_EXIT_DONE;

@@ -12,6 +12,7 @@
 
 #include "aggregates/aggregate.h"
 #include "aggregates/writer_inside.h"
+#include "cli/serve.h"
 #include "core/alloc.h"
 #include "core/config.h"
 #include "core/logger.h"
@@ -36,10 +37,12 @@ typedef struct runner {
 typedef struct crew {
     runner *runners;
     size_t count;
+    stele_app_server *server; /* NULL: nothing is served */
 } crew;
 
 static void crew_clear(crew *c)
 {
+    stele_app_server_close(c->server);
     for (size_t i = 0; i < c->count; i++)
         stele_writer_close(c->runners[i].writer);
     free(c->runners);
@@ -164,14 +167,17 @@ static stele_status add_writer(crew *c, stele_client *client, const stele_app *a
                                const stele_logger *logger, stele_error *err)
 {
     const stele_writer_options options = {.aggregate = aggregate};
-    const stele_writer_setting setting = {
-        .logger = logger, .memory_max = memory_share(app, stele_client_config(client))};
+    const stele_writer_setting setting = {.logger = logger,
+                                          .address = stele_app_server_address(c->server),
+                                          .memory_max =
+                                              memory_share(app, stele_client_config(client))};
     stele_writer *writer;
     stele_status status = stele_writer_new(client, &options, &setting, &writer, err);
     if (status < 0) return status;
     c->runners = stele_realloc_array(c->runners, c->count + 1, sizeof *c->runners);
     c->runners[c->count++] =
         (runner){.client = client, .stop = stop, .writer = writer, .logger = logger};
+    stele_app_server_add(c->server, writer);
     return STELE_OK;
 }
 
@@ -238,7 +244,9 @@ stele_status stele_run_workers(stele_client *client, const stele_app *app, atomi
     stele_logger logger = make_logger(config);
     STELE_AUTO_VALUE(crew) c = {0};
     *logged = false;
-    stele_status status = add_all(&c, client, app, stop, &logger, err);
+    stele_status status = stele_app_server_open(client, app, &logger, &c.server, err);
+    if (status == STELE_OK) status = add_all(&c, client, app, stop, &logger, err);
+    if (status == STELE_OK) status = stele_app_server_start(c.server, err);
     if (status < 0) return status;
     stele_logger_write(
         &logger, STELE_LOGGER_INFO, "workers start",

@@ -11,6 +11,7 @@ const stele_config_section stele_config_sections[] = {
      .help = "Handed to librdkafka as it is: any of its keys but those that Stele sets itself."},
     {.name = "registry", .help = "Where Avro schemas are kept."},
     {.name = "worker", .help = "The process that `run` starts."},
+    {.name = "http", .help = "What that process serves over HTTP: docs/http.md."},
     {.name = "aggregate",
      .is_repeated = true,
      .help = "One section for each aggregate that differs from the defaults."},
@@ -162,6 +163,12 @@ const stele_config_key stele_config_keys[] = {
      .initial = "text",
      .choices = "text|json",
      .help = "Log lines as key=value or as JSON objects, on standard error."},
+
+    {.section = "http",
+     .key = "listen",
+     .help = "HOST:PORT where commands to aggregates are taken and states are shown, such as "
+             "127.0.0.1:8080, or 0.0.0.0:8080 for all addresses; port 0 is any that is free. There "
+             "is no authentication. Without it nothing is served."},
 
     {.section = "aggregate",
      .key = "headers",

@@ -288,7 +288,11 @@ stele_status stele_http_server_open(const stele_http_server_options *options,
     server->options = fill_in(options);
     server->epoll = server->listener.socket = -1;
     server->look_ns = INT64_MAX;
-    stele_status status = stele_listen(server->options.listen, &server->listener, err);
+    stele_status status = STELE_OK;
+    if (options->listener != NULL)
+        server->listener = *options->listener;
+    else
+        status = stele_listen(server->options.listen, &server->listener, err);
     if (status == STELE_OK && !start(server)) {
         status = stele_fail_cause(err, STELE_E_UNAVAILABLE, STELE_NEXT_STOP, errno,
                                   "the HTTP server did not start: %s; raise the limits of open "

@@ -10,14 +10,17 @@
 
 #include "core/logger.h"
 #include "core/scope.h"
+#include "server/listen.h"
 #include "server/router.h"
 
 typedef struct stele_http_server stele_http_server;
 
 /** Zero means the default. */
 typedef struct stele_http_server_options {
-    const char *listen;         /* NULL: "127.0.0.1:8081"; port 0: any that is free */
-    const stele_http_api *apis; /* borrowed, as all they point to; must outlive the server */
+    const char *listen;             /* NULL: "127.0.0.1:8081"; port 0: any that is free */
+    const stele_listener *listener; /* instead: where it listens already; the socket is taken over,
+                                       also on failure */
+    const stele_http_api *apis;     /* borrowed, as all they point to; must outlive the server */
     size_t api_count;
     const stele_logger *logger; /* NULL: nothing is logged; borrowed likewise */
     size_t body_max;            /* bytes of one body; 2 MiB */
