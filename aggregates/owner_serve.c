@@ -289,18 +289,19 @@ static void serve(owner_task *self, stele_ticket *ticket)
     stele_value_clear(self->of->options.aggregate->state, self->of->state);
 }
 
-void owner_serve(owner_task *self)
+bool owner_serve(owner_task *self)
 {
     stele_clock clock = stele_worker_clock(self->worker);
     int64_t end_ns = stele_clock_monotonic_ns(clock) + PIECE_NS;
     while (!self->settles && owner_has_room(self)) {
         stele_ticket_list taken = stele_desk_take(self->desk, TAKE_MAX);
-        if (taken.first == NULL) return;
+        if (taken.first == NULL) return true;
         for (stele_ticket *each; (each = stele_ticket_list_take(&taken)) != NULL;)
             serve(self, each);
         if (stele_clock_monotonic_ns(clock) >= end_ns) {
             stele_worker_call_again(self->worker);
-            return;
+            return false;
         }
     }
+    return true;
 }

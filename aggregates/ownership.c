@@ -167,8 +167,7 @@ static stele_status work(owner_task *self, stele_error *err)
     if (!self->serves && (status = begin_to_serve(self, err)) < 0) return status;
     if (!self->serves) return STELE_OK;
     if (!self->has_said_so) say_so(self);
-    owner_serve(self);
-    if ((status = owner_submit(self, err)) < 0) return status;
+    if (owner_serve(self) && (status = owner_submit(self, err)) < 0) return status;
     return owner_complain(self, err);
 }
 
