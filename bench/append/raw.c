@@ -47,6 +47,7 @@ typedef struct loop {
     group flying;
     bool is_flying;
     int64_t visible; /* up to here, not included */
+    bool follows;    /* the reader is there */
     bool ends;
 } loop;
 
@@ -160,10 +161,14 @@ static loop *begin(const append_run *run, append_result *result)
     stele_uuid_source_init(&self->ids, stele_runtime_system());
     pthread_mutex_init(&self->lock, NULL);
     pthread_cond_init(&self->changed, NULL);
-    result->begin = append_now() + run->warm_up_s;
-    result->end = result->begin + run->seconds;
     result->under_way = run->callers;
     return self;
+}
+
+static void start_clock(const append_run *run, append_result *result)
+{
+    result->begin = append_now() + run->warm_up_s;
+    result->end = result->begin + run->seconds;
 }
 
 static void end(loop *self)
@@ -194,6 +199,7 @@ void append_idempotent(const append_run *run, append_result *result)
 {
     loop *self = begin(run, result);
     open_producer(self, NULL, on_stored);
+    start_clock(run, result);
     caller *callers = calloc((size_t)run->callers, sizeof *callers);
     for (int i = 0; i < run->callers; i++) {
         callers[i] = (caller){append_now(), i * 7919 % ACCOUNTS};
@@ -274,6 +280,10 @@ static void *follow(void *context)
     rd_kafka_queue_io_event_enable(queue, ends[1], "x", 1);
     rd_kafka_consume_start_queue(topic, 0, position, queue);
     rd_kafka_message_t **messages = calloc(BATCH_MAX, sizeof *messages);
+    pthread_mutex_lock(&self->lock);
+    self->follows = true;
+    pthread_cond_broadcast(&self->changed);
+    pthread_mutex_unlock(&self->lock);
     for (bool goes_on = true; goes_on;) {
         char bytes[64];
         poll(&(struct pollfd){.fd = ends[0], .events = POLLIN}, 1, 50);
@@ -323,6 +333,11 @@ void append_by_hand(const append_run *run, append_result *result)
     open_producer(self, id, on_delivered);
     pthread_t follower;
     pthread_create(&follower, NULL, follow, self);
+    pthread_mutex_lock(&self->lock);
+    while (!self->follows)
+        pthread_cond_wait(&self->changed, &self->lock);
+    pthread_mutex_unlock(&self->lock);
+    start_clock(run, result);
     caller *callers = calloc((size_t)run->callers, sizeof *callers);
     for (int i = 0; i < run->callers; i++) {
         callers[i] = (caller){append_now(), i * 7919 % ACCOUNTS};

@@ -6,6 +6,7 @@
 #include <pthread.h>
 
 #include "account.h"
+#include "aggregates/owners.h"
 #include "core/alloc.h"
 #include "core/deadline.h"
 #include "core/uuid.h"
@@ -249,6 +250,50 @@ static void an_application_without_projections_does_not_run(void **state)
     assert_int_equal(stele_run(own->client, &none, own->stop, &err), STELE_E_INVALID);
 }
 
+/* Until a writer has said that it owns every partition. */
+static void wait_for_owners(program *own, const char *topic)
+{
+    stele_log *log = stele_client_log(own->client);
+    stele_deadline until = stele_deadline_after(stele_log_clock(log), WAIT_MS);
+    int64_t terms[3] = {0};
+    while (terms[0] < 1 || terms[1] < 1 || terms[2] < 1) {
+        assert_false(stele_deadline_passed(until));
+        if (stele_owners_read_terms(log, topic, until, terms, 3, NULL) < 0)
+            stele_sleep_ms(stele_log_runtime(log), 20); /* there is no such topic yet */
+    }
+}
+
+static void an_aggregate_that_decides_has_a_writer(void **state)
+{
+    program *own = *state;
+    stele_error err;
+    STELE_AUTO(char) topic = stele_strdup_format("%s.events", own->aggregate_name);
+    own->aggregate.version = 1;
+    own->aggregate.state = &test_account_type;
+    own->aggregate.handlers = sum_handlers;
+    own->aggregate.context = &once;
+    const stele_aggregate *const aggregates[] = {&own->aggregate, NULL};
+    own->app = (stele_app){.name = "embedded", .aggregates = aggregates};
+
+    assert_int_equal(pthread_create(&own->thread, NULL, run, own), 0);
+    wait_for_owners(own, topic);
+    stele_stop_ask(own->stop);
+    pthread_join(own->thread, NULL);
+    if (own->status != STELE_OK) fail_msg("%s", own->error.text);
+
+    stele_writer *writer; /* of the program's own, while none runs */
+    const stele_writer_options options = {.aggregate = &own->aggregate};
+    if (stele_writer_open(own->client, &options, &writer, &err) < 0) fail_msg("%s", err.text);
+    const test_deposited deposited = {.amount = 5, .memo = stele_text("m")};
+    const stele_new_event event = {&test_deposited_type, &deposited};
+    const stele_call call = {.aggregate_id = stele_text("ann"), .events = &event, .event_count = 1};
+    stele_result result;
+    if (stele_execute(writer, &call, &result, &err) < 0) fail_msg("%s", err.text);
+    assert_int_equal(result.version, 1);
+    assert_string_equal(result.topic, topic);
+    stele_writer_close(writer);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -260,6 +305,8 @@ int main(void)
                                         program_closed),
         cmocka_unit_test_setup_teardown(an_application_without_projections_does_not_run,
                                         program_opened, program_closed),
+        cmocka_unit_test_setup_teardown(an_aggregate_that_decides_has_a_writer, program_opened,
+                                        program_closed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
