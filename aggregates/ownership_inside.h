@@ -141,8 +141,8 @@ stele_status owner_complain(const owner_task *self, stele_error *err);
 
 /* ---- owner_serve.c ---- */
 
-/* Take calls from the desk and decide on them, as long as there is room. @return false: for now, and
- * there are more, which may be in the same transaction */
+/* Take calls from the desk and decide on them, as long as there is room. @return false: for now,
+ * and there are more, which may be in the same transaction */
 bool owner_serve(owner_task *self);
 
 /* ---- owner_ask.c ---- */
