@@ -78,7 +78,7 @@ class Shop:
             row["state"] == "running" and row["lag"] == 0 for row in rows)
 
     def show_logs(self):
-        for name in sorted(os.listdir(self.folder)):
+        for name in sorted(name for name in os.listdir(self.folder) if name.endswith(".log")):
             with open(os.path.join(self.folder, name), errors="replace") as log:
                 tail = log.readlines()[-12:]
             print(f"--- {name}\n{''.join(tail)}", file=sys.stderr)
