@@ -142,7 +142,7 @@ bool stele_fenced_outcome(stele_fenced *fenced, int lane, int timeout_ms, stele_
  *
  * What was committed there and does not become visible hangs, as its marker was lost. The next
  * commit ends it, as committed, too: so if there is one waiting it begins after 20 ms. If there is
- * none for 300 ms, the broker is asked; and if it does not show it either, the writer dies, and
+ * none for a second, the broker is asked; and if it does not show it either, the writer dies, and
  * whoever opens the next one ends what hangs by an abort.
  */
 void stele_fenced_visible(stele_fenced *fenced, stele_partition partition, int64_t offset);
