@@ -71,16 +71,25 @@ void stele_http_enter(stele_http_server *server, stele_http_client *client, stel
     }
 }
 
-void stele_http_watch(stele_http_server *server, stele_http_client *client)
+static void watch_for(stele_http_server *server, stele_http_client *client, uint32_t events)
 {
-    uint32_t events = EPOLLIN;
-    if (client->connection.stage == STELE_HTTP_CLOSED) return;
-    if (client->connection.stage == STELE_HTTP_ANSWERING) events = 0;
-    if (client->connection.stage == STELE_HTTP_WRITING) events = EPOLLOUT;
     if (events == client->events) return;
     struct epoll_event event = {.events = events, .data.ptr = client};
     epoll_ctl(server->epoll, EPOLL_CTL_MOD, client->connection.fd, &event);
     client->events = events;
+}
+
+void stele_http_watch(stele_http_server *server, stele_http_client *client)
+{
+    stele_http_stage stage = client->connection.stage;
+    /* Most clients say nothing before they have their answer: that is two calls saved. */
+    if (stage == STELE_HTTP_CLOSED || stage == STELE_HTTP_ANSWERING) return;
+    watch_for(server, client, stage == STELE_HTTP_WRITING ? EPOLLOUT : EPOLLIN);
+}
+
+void stele_http_mute(stele_http_server *server, stele_http_client *client)
+{
+    watch_for(server, client, 0);
 }
 
 void stele_http_drop(stele_http_server *server, stele_http_client *client)

@@ -115,7 +115,11 @@ void stele_http_drop(stele_http_server *server, stele_http_client *client);
 /** Enter a stage, with its end. */
 void stele_http_enter(stele_http_server *server, stele_http_client *client, stele_http_stage stage);
 
-/** Tell epoll what the stage waits for. */
+/** Tell epoll what the stage waits for. While an answer is made that is nothing, but epoll is told
+ * so only when there is something: see stele_http_mute. */
 void stele_http_watch(stele_http_server *server, stele_http_client *client);
+
+/** What a client says before it has its answer, or its end, is left for later. */
+void stele_http_mute(stele_http_server *server, stele_http_client *client);
 
 #endif

@@ -77,6 +77,7 @@ static void serve_client(stele_http_server *server, stele_http_client *client, u
         stele_http_drop(server, client);
         return;
     }
+    if (stage == STELE_HTTP_ANSWERING) stele_http_mute(server, client);
     stele_http_advance(server, client);
 }
 

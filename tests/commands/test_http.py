@@ -134,6 +134,12 @@ def it_serves_and_ends_in_good_order():
         with Served(broker.address) as served:
             status, state = served.ask("GET", "/aggregates/account/s")
             assert status == 200 and state["balance_cents"] >= acknowledged, (state, acknowledged)
+            # The snapshot of the end is newer than this.
+            assert served.ask("GET", "/aggregates/account/s?version=2")[1]["balance_cents"] == 1
+            assert served.ask("GET", "/aggregates/account/s?at=2100-01-01T00:00:00Z")[1] == state
+            page = served.ask("GET", "/aggregates/account/s/events?after=2&limit=2")[1]
+            assert [each["version"] for each in page["events"]] == [3, 4], page
+            assert served.ask("GET", page["next"])[1]["events"][0]["version"] == 5
             again = [served.ask("POST", BOOK.format("s"), '{"amount_cents":1}', Idempotency_Key=str(number))[0]
                      for number in range(350, 400)]
             assert set(again) == {200}, again
