@@ -9,6 +9,7 @@
 #include "core/alloc.h"
 #include "core/message.h"
 #include "core/text.h"
+#include "http/url.h"
 #include "core/uuid.h"
 #include "registry/record.h"
 
@@ -211,7 +212,7 @@ stele_status stele_confluent_version(stele_confluent *http, const char *subject,
 {
     char number[16] = "latest";
     if (version > 0) snprintf(number, sizeof number, "%d", (int)version);
-    STELE_AUTO(char) segment = stele_confluent_segment(subject);
+    STELE_AUTO(char) segment = stele_url_segment(stele_text(subject));
     STELE_AUTO(char) path = stele_strdup_format("/subjects/%s/versions/%s", segment, number);
     STELE_AUTO(char) what = stele_strdup_format("subject %s, version %s", subject, number);
     STELE_AUTO_VALUE(stele_registry_entry) entry = {0};
@@ -290,7 +291,7 @@ stele_status stele_confluent_versions(stele_confluent *http, const char *subject
                                       stele_deadline until, int32_t **out, size_t *count,
                                       stele_error *err)
 {
-    STELE_AUTO(char) segment = stele_confluent_segment(subject);
+    STELE_AUTO(char) segment = stele_url_segment(stele_text(subject));
     STELE_AUTO(char) path = stele_strdup_format("/subjects/%s/versions", segment);
     STELE_AUTO(char) what = stele_strdup_format("subject %s", subject);
     STELE_AUTO(json_t) json = NULL;
@@ -336,7 +337,7 @@ stele_status stele_confluent_register(stele_confluent *http, const char *subject
                           "the schema for subject %s is not UTF-8", subject);
     }
     STELE_AUTO(char) body = registration(text, references, count);
-    STELE_AUTO(char) segment = stele_confluent_segment(subject);
+    STELE_AUTO(char) segment = stele_url_segment(stele_text(subject));
     STELE_AUTO(char) path = stele_strdup_format("/subjects/%s/versions", segment);
     STELE_AUTO(char) what = stele_strdup_format("subject %s", subject);
     STELE_AUTO(json_t) json = NULL;
@@ -355,7 +356,7 @@ stele_status stele_confluent_register(stele_confluent *http, const char *subject
 static char *config_path(const char *subject)
 {
     if (subject == NULL) return stele_strdup("/config");
-    STELE_AUTO(char) segment = stele_confluent_segment(subject);
+    STELE_AUTO(char) segment = stele_url_segment(stele_text(subject));
     return stele_strdup_format("/config/%s", segment);
 }
 

@@ -45,7 +45,4 @@ void stele_confluent_cancel(stele_confluent *http);
 /** registry.url, for messages. */
 const char *stele_confluent_url(const stele_confluent *http);
 
-/** `text` percent-encoded for one segment of a path. Caller owns. */
-char *stele_confluent_segment(const char *text);
-
 #endif
