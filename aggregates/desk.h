@@ -37,6 +37,7 @@ typedef struct stele_ticket {
     const char *traceparent;    /* NULL: none */
     stele_deadline deadline;
     size_t size;   /* of the memory */
+    int hops;      /* how often other instances have passed it on */
     bool is_named; /* its caller knows the command's id, and may repeat it */
     bool is_tried; /* it was handed to a transaction once: it may be in the log */
     /** Of a load, before `done`. @param state  borrowed for the call; NULL: its life has ended */

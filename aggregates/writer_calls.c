@@ -141,6 +141,12 @@ static stele_status add_call(stele_writer *writer, stele_ticket *ticket, stele_e
 stele_status stele_execute_async(stele_writer *writer, const stele_call *call, stele_executed *done,
                                  void *context, stele_error *err)
 {
+    return stele_writer_execute(writer, call, 0, done, context, err);
+}
+
+stele_status stele_writer_execute(stele_writer *writer, const stele_call *call, int hops,
+                                  stele_executed *done, void *context, stele_error *err)
+{
     STELE_AUTO_VALUE(stele_buffer) bytes = {0};
     stele_ticket_datum command;
     stele_ticket_datum *data = &command;
@@ -153,6 +159,7 @@ stele_status stele_execute_async(stele_writer *writer, const stele_call *call, s
     if (status == STELE_OK) {
         stele_ticket *ticket = make_ticket(writer, call, data, appends ? call->event_count : 1);
         ticket->kind = appends ? STELE_TICKET_APPEND : STELE_TICKET_EXECUTE;
+        ticket->hops = hops;
         status = add_call(writer, ticket, done, context, err);
     }
     if (data != &command) free(data);
@@ -160,7 +167,7 @@ stele_status stele_execute_async(stele_writer *writer, const stele_call *call, s
 }
 
 stele_status stele_writer_load_async(stele_writer *writer, stele_bytes aggregate_id, int timeout_ms,
-                                     void (*loaded)(void *context, const void *state),
+                                     int hops, void (*loaded)(void *context, const void *state),
                                      stele_executed *done, void *context, stele_error *err)
 {
     stele_status status = stele_aggregate_id_check(aggregate_id, err);
@@ -168,6 +175,7 @@ stele_status stele_writer_load_async(stele_writer *writer, stele_bytes aggregate
     const stele_call call = {.aggregate_id = aggregate_id, .timeout_ms = timeout_ms};
     stele_ticket *ticket = make_ticket(writer, &call, NULL, 0);
     ticket->kind = STELE_TICKET_LOAD;
+    ticket->hops = hops;
     ticket->loaded = loaded;
     return add_call(writer, ticket, done, context, err);
 }
@@ -180,6 +188,8 @@ void stele_writer_return(stele_writer *writer, int32_t partition, stele_ticket *
     stele_error ended = writer->ended;
     if (ended.status == STELE_OK) stele_desk_return(writer->desks[partition], &one);
     stele_monitor_unlock(&writer->monitor);
+    if (ended.status == STELE_OK && !atomic_exchange(&writer->is_rung, true))
+        stele_worker_wake(writer->worker);
     if (ended.status < 0)
         stele_ticket_answer(ticket, &(stele_result){.offset = STELE_OFFSET_NONE}, &ended);
 }
@@ -254,8 +264,8 @@ stele_status stele_writer_load(stele_writer *writer, stele_bytes aggregate_id, i
     begin_waiting(writer, &self);
     self.type = writer->aggregate->state;
     self.state = state;
-    stele_status status =
-        stele_writer_load_async(writer, aggregate_id, timeout_ms, on_loaded, on_done, &self, err);
+    stele_status status = stele_writer_load_async(writer, aggregate_id, timeout_ms, 0, on_loaded,
+                                                  on_done, &self, err);
     status = await_done(writer, &self, status, err);
     if (status == STELE_OK) *version = self.result.version;
     return status;

@@ -49,6 +49,15 @@ stele_status stele_writer_new(stele_client *client, const stele_writer_options *
  */
 stele_status stele_writer_run(stele_writer *writer, const atomic_bool *stop, stele_error *err);
 
+/**
+ * stele_execute_async, of a call that other instances have passed on.
+ *
+ * @param hops  how often; past STELE_HOPS_MAX it is answered as STELE_E_NOT_OWNER where the
+ *              partition is elsewhere
+ */
+stele_status stele_writer_execute(stele_writer *writer, const stele_call *call, int hops,
+                                  stele_executed *done, void *context, stele_error *err);
+
 const stele_aggregate *stele_writer_aggregate(const stele_writer *writer);
 
 /** Who serves the partition of an aggregate, or of a number; elsewhere while that is not known. */
@@ -58,10 +67,12 @@ int32_t stele_writer_partition_of(stele_writer *writer, stele_bytes aggregate_id
 
 /**
  * stele_writer_load without waiting: `loaded` is called with the state, then `done`; or `done`
- * alone with a failure. Both in the writer's thread.
+ * alone with a failure. Both in one thread of the writer's or the forwarder's.
+ *
+ * @param hops  as stele_writer_execute
  */
 stele_status stele_writer_load_async(stele_writer *writer, stele_bytes aggregate_id, int timeout_ms,
-                                     void (*loaded)(void *context, const void *state),
+                                     int hops, void (*loaded)(void *context, const void *state),
                                      stele_executed *done, void *context, stele_error *err);
 
 /** A forwarder gives back a ticket that it could not deliver: it waits at the front again, or is

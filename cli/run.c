@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "aggregates/aggregate.h"
+#include "aggregates/dispatch.h"
 #include "aggregates/writer_inside.h"
 #include "cli/serve.h"
 #include "core/alloc.h"
@@ -38,13 +39,16 @@ typedef struct crew {
     runner *runners;
     size_t count;
     stele_app_server *server; /* NULL: nothing is served */
+    stele_dispatch *dispatch; /* NULL: there is no writer */
 } crew;
 
 static void crew_clear(crew *c)
 {
+    if (c->dispatch != NULL) stele_dispatch_stop(c->dispatch); /* its callers are the server's */
     stele_app_server_close(c->server);
     for (size_t i = 0; i < c->count; i++)
         stele_writer_close(c->runners[i].writer);
+    stele_dispatch_close(c->dispatch);
     free(c->runners);
 }
 STELE_VALUE_SCOPE(crew, crew_clear);
@@ -166,18 +170,27 @@ static stele_status add_writer(crew *c, stele_client *client, const stele_app *a
                                atomic_bool *stop, const stele_aggregate *aggregate,
                                const stele_logger *logger, stele_error *err)
 {
+    const char *address = stele_app_server_address(c->server);
     const stele_writer_options options = {.aggregate = aggregate};
+    stele_forwarding *forwarding;
+    stele_status status = STELE_OK;
+    if (c->dispatch == NULL)
+        status = stele_dispatch_open(stele_client_log(client), address, &c->dispatch, err);
+    if (status == STELE_OK) status = stele_dispatch_add(c->dispatch, aggregate, &forwarding, err);
+    if (status < 0) return status;
     const stele_writer_setting setting = {.logger = logger,
-                                          .address = stele_app_server_address(c->server),
+                                          .address = address,
+                                          .forwarder = stele_forwarding_port(forwarding),
                                           .memory_max =
                                               memory_share(app, stele_client_config(client))};
     stele_writer *writer;
-    stele_status status = stele_writer_new(client, &options, &setting, &writer, err);
+    status = stele_writer_new(client, &options, &setting, &writer, err);
     if (status < 0) return status;
+    stele_forwarding_bind(forwarding, writer);
     c->runners = stele_realloc_array(c->runners, c->count + 1, sizeof *c->runners);
     c->runners[c->count++] =
         (runner){.client = client, .stop = stop, .writer = writer, .logger = logger};
-    stele_app_server_add(c->server, writer);
+    stele_app_server_add(c->server, writer, stele_dispatch_table(c->dispatch));
     return STELE_OK;
 }
 

@@ -3,6 +3,7 @@
 #include "cli/serve.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -10,6 +11,8 @@
 #include "aggregates/writer_inside.h"
 #include "core/alloc.h"
 #include "core/config.h"
+#include "core/names.h"
+#include "core/text.h"
 #include "registry/client.h"
 #include "server/aggregate_api.h"
 #include "server/http_problem.h"
@@ -17,12 +20,20 @@
 
 enum { CLOSE_TIMEOUT_MS = 1000, FILES_MAX = 8192 };
 
+/* A writer that serves its aggregate. */
+typedef struct serving {
+    stele_writer *writer;
+    stele_owner_table *table;
+    char *topic;
+} serving;
+
 struct stele_app_server {
     stele_client *client;
     const char *name; /* of the application */
     const stele_logger *logger;
     stele_listener listener; /* socket -1: the server has it */
-    stele_served_aggregate *served;
+    char *address;           /* by which others reach it */
+    serving **all;
     size_t count;
     stele_aggregate_api *api;
     stele_http_api routes;
@@ -39,25 +50,93 @@ void stele_raise_file_limit(void)
 
 /* ---- a writer serves ---- */
 
-static stele_status execute(void *self, const stele_call *call, stele_executed *done, void *context,
-                            stele_error *err)
+static stele_status execute(void *self, const stele_call *call, int hops, stele_executed *done,
+                            void *context, stele_error *err)
 {
-    return stele_execute_async(self, call, done, context, err);
+    const serving *by = self;
+    return stele_writer_execute(by->writer, call, hops, done, context, err);
 }
 
-static stele_status load(void *self, stele_bytes id, int timeout_ms, stele_aggregate_loaded *loaded,
-                         stele_executed *done, void *context, stele_error *err)
+static stele_status load(void *self, stele_bytes id, int timeout_ms, int hops,
+                         stele_aggregate_loaded *loaded, stele_executed *done, void *context,
+                         stele_error *err)
 {
-    return stele_writer_load_async(self, id, timeout_ms, loaded, done, context, err);
+    const serving *by = self;
+    return stele_writer_load_async(by->writer, id, timeout_ms, hops, loaded, done, context, err);
 }
 
-void stele_app_server_add(stele_app_server *server, stele_writer *writer)
+static bool find_owner(void *self, stele_bytes id, stele_owner *out)
 {
-    static const stele_aggregate_service_ops ops = {execute, load};
+    const serving *by = self;
+    int32_t partition = stele_writer_partition_of(by->writer, id);
+    return partition >= 0 && stele_owner_table_find(by->table, by->topic, partition, out);
+}
+
+void stele_app_server_add(stele_app_server *server, stele_writer *writer, stele_owner_table *table)
+{
     if (server == NULL) return;
-    server->served = stele_realloc_array(server->served, server->count + 1, sizeof *server->served);
-    server->served[server->count++] =
-        (stele_served_aggregate){stele_writer_aggregate(writer), {&ops, writer}};
+    serving *added = stele_alloc(sizeof *added);
+    *added = (serving){writer, table, stele_events_topic(stele_writer_aggregate(writer)->name)};
+    server->all = stele_realloc_array(server->all, server->count + 1, sizeof *server->all);
+    server->all[server->count++] = added;
+}
+
+/* ---- the address ---- */
+
+static stele_status fail_advertise(const stele_config *config, const char *text, const char *why,
+                                   stele_error *err)
+{
+    return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP, "%s: http.advertise: %s: %s",
+                      stele_config_origin(config, "http", NULL, "advertise"),
+                      stele_quote(stele_text(text)).text, why);
+}
+
+/* The port behind the last colon that is not within brackets; NULL: there is none. */
+static const char *port_of(const char *text)
+{
+    const char *colon = strrchr(text, ':');
+    return colon != NULL && strchr(colon, ']') == NULL ? colon + 1 : NULL;
+}
+
+static bool is_host(const char *text, size_t size)
+{
+    static const char *const allowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                       "0123456789-._:[]%";
+    bool is_bare = text[0] != '[' && memchr(text, ':', size) != NULL; /* IPv6 without brackets */
+    return size > 0 && strspn(text, allowed) >= size && !is_bare;
+}
+
+/* By which address do other instances reach this one? */
+static stele_status find_address(const stele_config *config, const stele_listener *listener,
+                                 char **out, stele_error *err)
+{
+    const char *text = stele_config_text(config, "http", NULL, "advertise");
+    const char *listen = listener->address;
+    const char *own_port = port_of(listen);
+    if (text == NULL) {
+        bool is_any = strncmp(listen, "0.0.0.0:", 8) == 0 || strncmp(listen, "[::]:", 5) == 0;
+        if (is_any)
+            return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
+                              "%s: http.listen: %s is every address of this machine, and other "
+                              "instances have to be told one of them: http.advertise=HOST:%s",
+                              stele_config_origin(config, "http", NULL, "listen"), listen,
+                              own_port);
+        *out = stele_strdup(listen);
+        return STELE_OK;
+    }
+    const char *port = port_of(text);
+    size_t size = port == NULL ? strlen(text) : (size_t)(port - text) - 1;
+    int64_t number = 0;
+    if (!is_host(text, size) ||
+        (port != NULL && stele_parse_int64(stele_text(port), 1, UINT16_MAX, &number, NULL) < 0))
+        return fail_advertise(config, text, "expected HOST or HOST:PORT", err);
+    STELE_AUTO(char)
+    address = stele_strdup_format("%.*s:%s", (int)size, text, port == NULL ? own_port : port);
+    if (strlen(address) > STELE_OWNER_TEXT_MAX)
+        return fail_advertise(config, text, "it is too long", err);
+    *out = address;
+    address = NULL;
+    return STELE_OK;
 }
 
 /* ---- the server ---- */
@@ -89,29 +168,44 @@ stele_status stele_app_server_open(stele_client *client, const stele_app *app,
     if (stele_listen(listen, &listener, &why) < 0)
         return stele_fail_cause(err, why.status, why.next, why.cause, "%s: http.listen: %s", origin,
                                 why.text);
+    char *address;
+    stele_status status = find_address(config, &listener, &address, err);
+    if (status < 0) {
+        close(listener.socket);
+        return status;
+    }
     stele_app_server *server = stele_alloc(sizeof *server);
-    *server = (stele_app_server){
-        .client = client, .name = app->name, .logger = logger, .listener = listener};
+    *server = (stele_app_server){.client = client,
+                                 .name = app->name,
+                                 .logger = logger,
+                                 .listener = listener,
+                                 .address = address};
     *out = server;
     return STELE_OK;
 }
 
 const char *stele_app_server_address(const stele_app_server *server)
 {
-    return server == NULL ? NULL : server->listener.address;
+    return server == NULL ? "" : server->address;
 }
 
 stele_status stele_app_server_start(stele_app_server *server, stele_error *err)
 {
     if (server == NULL) return STELE_OK;
+    static const stele_aggregate_service_ops ops = {execute, load, find_owner};
+    stele_served_aggregate *served = stele_alloc_array(server->count, sizeof *served);
+    for (size_t i = 0; i < server->count; i++)
+        served[i] = (stele_served_aggregate){stele_writer_aggregate(server->all[i]->writer),
+                                             {&ops, server->all[i]}};
     const stele_aggregate_api_options options = {
         .name = server->name,
-        .aggregates = server->served,
+        .aggregates = served,
         .count = server->count,
         .log = stele_client_log(server->client),
         .registry = stele_client_registry(server->client),
     };
     stele_status status = stele_aggregate_api_new(&options, &server->api, err);
+    free(served);
     if (status < 0) return status;
     server->routes = stele_aggregate_api_routes(server->api);
     const stele_http_server_options how = {.listener = &server->listener,
@@ -140,6 +234,11 @@ void stele_app_server_close(stele_app_server *server)
     stele_http_server_close(server->server, CLOSE_TIMEOUT_MS);
     if (server->listener.socket >= 0) close(server->listener.socket);
     stele_aggregate_api_free(server->api);
-    free(server->served);
+    for (size_t i = 0; i < server->count; i++) {
+        free(server->all[i]->topic);
+        free(server->all[i]);
+    }
+    free(server->all);
+    free(server->address);
     free(server);
 }

@@ -6,6 +6,7 @@
 #include <stele/app.h>
 #include <stele/writer.h>
 
+#include "aggregates/owner_table.h"
 #include "core/logger.h"
 #include "core/scope.h"
 
@@ -17,18 +18,23 @@ typedef struct stele_app_server stele_app_server;
  *
  * @param app     borrowed, as client and logger; they outlive the server
  * @param out     caller owns, release with stele_app_server_close; NULL: nothing is configured
- * @return STELE_E_INVALID  the text is no HOST:PORT, or no aggregate decides (next = STOP)
+ * @return STELE_E_INVALID  the text is no HOST:PORT, no aggregate decides, or others cannot be told
+ *                          the address (next = STOP)
  *         STELE_E_EXISTS, STELE_E_UNAVAILABLE  as stele_listen (next = STOP)
  */
 stele_status stele_app_server_open(stele_client *client, const stele_app *app,
                                    const stele_logger *logger, stele_app_server **out,
                                    stele_error *err);
 
-/** Where it listens: "127.0.0.1:8080". Borrowed; NULL for NULL. */
+/** By which address other instances reach it: "10.0.0.7:8080". Borrowed; "" for NULL. */
 const char *stele_app_server_address(const stele_app_server *server);
 
-/** One more aggregate, served by its writer, which outlives the server. NULL is fine. */
-void stele_app_server_add(stele_app_server *server, stele_writer *writer);
+/**
+ * One more aggregate, served by its writer, which outlives the server. NULL is fine.
+ *
+ * @param table  of owners, for what is asked here and is another instance's; borrowed likewise
+ */
+void stele_app_server_add(stele_app_server *server, stele_writer *writer, stele_owner_table *table);
 
 /** Answer from now on. NULL is fine. */
 stele_status stele_app_server_start(stele_app_server *server, stele_error *err);

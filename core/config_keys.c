@@ -169,6 +169,11 @@ const stele_config_key stele_config_keys[] = {
      .help = "HOST:PORT where commands to aggregates are taken and states are shown, such as "
              "127.0.0.1:8080, or 0.0.0.0:8080 for all addresses; port 0 is any that is free. There "
              "is no authentication. Without it nothing is served."},
+    {.section = "http",
+     .key = "advertise",
+     .help = "HOST or HOST:PORT by which the other instances of the program reach this one, for a "
+             "command that they take goes to the instance that owns its aggregate. Without it as "
+             "`listen`, which then has to be one address."},
 
     {.section = "aggregate",
      .key = "headers",

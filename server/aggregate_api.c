@@ -170,30 +170,53 @@ void stele_aggregate_api_result(stele_http_reply *reply, const stele_result *res
     if (result->repeated) stele_http_reply_field(reply, "Idempotent-Replayed", "true");
 }
 
+typedef struct asked {
+    stele_http_later later;
+    const stele_http_request *request; /* valid until the answer */
+    const stele_api_aggregate *of;
+} asked;
+
 /* In any thread. */
 static void tell_result(void *context, const stele_result *result, const stele_error *failure)
 {
-    stele_http_later *later = context;
+    asked *self = context;
     STELE_AUTO_VALUE(stele_http_reply) reply = {0};
-    stele_aggregate_api_result(&reply, result, failure);
-    stele_http_later_answer(*later, &reply);
-    free(later);
+    if (failure != NULL && failure->status == STELE_E_NOT_OWNER)
+        stele_aggregate_api_misdirected(self->of, self->request, failure, &reply);
+    else
+        stele_aggregate_api_result(&reply, result, failure);
+    stele_http_later_answer(self->later, &reply);
+    free(self);
+}
+
+/* @param read  what the body is: a command, or events */
+static void carry_out(const stele_aggregate_api *api, const stele_http_request *request,
+                      stele_aggregate_command_reader *read, stele_http_reply *reply)
+{
+    STELE_AUTO_VALUE(stele_aggregate_command) command = {0};
+    stele_api_way way;
+    stele_error err = {0};
+    const stele_api_aggregate *of = stele_aggregate_api_find(api, request, reply);
+    if (of == NULL || !stele_aggregate_api_parameters(request, (const char *[]){NULL}, reply) ||
+        !stele_aggregate_api_way(api, request, &way, reply) ||
+        !read(of->aggregate, request, &command, reply))
+        return;
+    command.call.timeout_ms = way.timeout_ms;
+    asked *self = stele_alloc(sizeof *self);
+    *self = (asked){stele_http_promise(request), request, of};
+    if (of->service.ops->execute(of->service.self, &command.call, way.hops, tell_result, self,
+                                 &err) < 0)
+        tell_result(self, &(stele_result){0}, &err);
 }
 
 static void execute(void *context, const stele_http_request *request, stele_http_reply *reply)
 {
-    const stele_aggregate_api *api = context;
-    STELE_AUTO_VALUE(stele_aggregate_command) command = {0};
-    stele_error err = {0};
-    const stele_api_aggregate *of = stele_aggregate_api_find(api, request, reply);
-    if (of == NULL || !stele_aggregate_api_parameters(request, (const char *[]){NULL}, reply) ||
-        !stele_aggregate_command_read(of->aggregate, request, &command, reply))
-        return;
-    command.call.timeout_ms = api->timeout_ms;
-    stele_http_later *later = stele_alloc(sizeof *later);
-    *later = stele_http_promise(request);
-    if (of->service.ops->execute(of->service.self, &command.call, tell_result, later, &err) < 0)
-        tell_result(later, &(stele_result){0}, &err);
+    carry_out(context, request, stele_aggregate_command_read, reply);
+}
+
+static void append(void *context, const stele_http_request *request, stele_http_reply *reply)
+{
+    carry_out(context, request, stele_aggregate_append_read, reply);
 }
 
 /* ---- the document ---- */
@@ -210,6 +233,7 @@ static void give_document(void *context, const stele_http_request *request, stel
 static const stele_http_route routes[] = {
     {STELE_HTTP_GET, {"openapi.json"}, give_document, STELE_HTTP_COMPUTES},
     {STELE_HTTP_POST, {"aggregates", "*", "*", "commands", "*"}, execute, STELE_HTTP_PROMISES},
+    {STELE_HTTP_POST, {"aggregates", "*", "*", "events"}, append, STELE_HTTP_PROMISES},
     {STELE_HTTP_GET, {"aggregates", "*", "*"}, stele_aggregate_api_state, STELE_HTTP_WAITS},
     {STELE_HTTP_GET,
      {"aggregates", "*", "*", "events"},

@@ -4,10 +4,13 @@
 
 #include <stele/json.h>
 
+#include <jansson.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
 #include "aggregates/aggregate.h"
+#include "aggregates/decision.h"
 #include "core/alloc.h"
 #include "core/text.h"
 #include "server/http_problem.h"
@@ -123,29 +126,40 @@ static bool is_json(const char *type)
            strncasecmp(type + size - 5, "+json", 5) == 0;
 }
 
+static bool check_content(const stele_http_request *request, stele_http_reply *reply)
+{
+    const char *content = stele_http_request_field(request, "Content-Type");
+    if (is_json(content)) return true;
+    stele_http_problem(reply, WRONG_TYPE, "unsupported_media_type",
+                       "%s: the body must be application/json",
+                       stele_quote(stele_text(content)).text);
+    return false;
+}
+
+/* @param what  begins the message of what is wrong with it */
+static bool read_datum(const stele_type *type, stele_bytes json, const char *what,
+                       stele_arena *arena, const void **out, stele_http_reply *reply)
+{
+    stele_error err = {0};
+    void *value = stele_arena_take(arena, type->layout->size);
+    memset(value, 0, type->layout->size);
+    if (stele_json_read(type, json, STELE_JSON_PLAIN, NULL, value, arena, &err) < 0) {
+        stele_http_problem(reply, BAD_REQUEST, "invalid", "%s%s: %s", what,
+                           stele_type_short_name(type), err.text);
+        return false;
+    }
+    *out = value;
+    return true;
+}
+
 static bool read_body(const stele_http_request *request, const stele_type *type,
                       stele_aggregate_command *out, stele_http_reply *reply)
 {
-    const char *content = stele_http_request_field(request, "Content-Type");
-    stele_error err = {0};
-    if (!is_json(content)) {
-        stele_http_problem(reply, WRONG_TYPE, "unsupported_media_type",
-                           "%s: the body must be application/json",
-                           stele_quote(stele_text(content)).text);
-        return false;
-    }
-    out->arena = stele_arena_new();
-    void *value = stele_arena_take(out->arena, type->layout->size);
-    memset(value, 0, type->layout->size);
     stele_bytes body = request->body.size > 0 ? request->body : stele_text("{}");
-    if (stele_json_read(type, body, STELE_JSON_PLAIN, NULL, value, out->arena, &err) < 0) {
-        stele_http_problem(reply, BAD_REQUEST, "invalid", "%s: %s", stele_type_short_name(type),
-                           err.text);
-        return false;
-    }
+    if (!check_content(request, reply)) return false;
+    out->arena = stele_arena_new();
     out->call.type = type;
-    out->call.command = value;
-    return true;
+    return read_datum(type, body, "", out->arena, &out->call.command, reply);
 }
 
 static const stele_type *find_type(const stele_aggregate *aggregate, const char *name,
@@ -159,17 +173,91 @@ static const stele_type *find_type(const stele_aggregate *aggregate, const char 
     return NULL;
 }
 
+/* Without what the body says. */
+static bool read_head(const stele_http_request *request, stele_aggregate_command *out,
+                      stele_http_reply *reply)
+{
+    out->call.aggregate_id = stele_text(request->segments[ID_AT]);
+    if (!read_expectation(request, &out->call, reply) || !read_ids(request, out, reply))
+        return false;
+    read_trace(request, &out->call);
+    return true;
+}
+
 bool stele_aggregate_command_read(const stele_aggregate *aggregate,
                                   const stele_http_request *request, stele_aggregate_command *out,
                                   stele_http_reply *reply)
 {
-    STELE_AUTO_VALUE(stele_aggregate_command)
-    command = {.call.aggregate_id = stele_text(request->segments[ID_AT])};
+    STELE_AUTO_VALUE(stele_aggregate_command) command = {0};
     const stele_type *type = find_type(aggregate, request->segments[COMMAND_AT], reply);
-    if (type == NULL || !read_expectation(request, &command.call, reply) ||
-        !read_ids(request, &command, reply) || !read_body(request, type, &command, reply))
+    if (type == NULL || !read_head(request, &command, reply) ||
+        !read_body(request, type, &command, reply))
         return false;
-    read_trace(request, &command.call);
+    *out = command;
+    command = (stele_aggregate_command){0};
+    return true;
+}
+
+/* ---- events ---- */
+
+static const stele_type *find_event(const stele_aggregate *aggregate, const char *name)
+{
+    const stele_type *const *at = aggregate->events;
+    while (*at != NULL && (name == NULL || strcmp((*at)->name, name) != 0))
+        at++;
+    return *at;
+}
+
+static bool read_event(const stele_aggregate *aggregate, const json_t *item, size_t index,
+                       stele_arena *arena, stele_new_event *out, stele_http_reply *reply)
+{
+    const char *name = json_string_value(json_object_get(item, "type"));
+    const json_t *data = json_object_get(item, "data");
+    char what[40];
+    snprintf(what, sizeof what, "[%zu].data: ", index);
+    out->type = find_event(aggregate, name);
+    if (out->type == NULL || data == NULL) {
+        stele_http_problem(reply, BAD_REQUEST, "invalid",
+                           "[%zu]: expected {\"type\", \"data\"}, with a type of %s's events",
+                           index, aggregate->name);
+        return false;
+    }
+    STELE_AUTO(char) text = json_dumps(data, JSON_COMPACT | JSON_ENCODE_ANY);
+    if (text == NULL) stele_out_of_memory(0);
+    return read_datum(out->type, stele_text(text), what, arena, &out->data, reply);
+}
+
+static bool read_events(const stele_aggregate *aggregate, const stele_http_request *request,
+                        stele_aggregate_command *out, stele_http_reply *reply)
+{
+    if (!check_content(request, reply)) return false;
+    STELE_AUTO(json_t)
+    list = json_loadb((const char *)request->body.data, request->body.size, 0, NULL);
+    size_t count = json_array_size(list);
+    if (count == 0 || count > STELE_DECIDED_MAX) {
+        stele_http_problem(reply, BAD_REQUEST, "invalid", "expected a JSON list of 1 to %d events",
+                           STELE_DECIDED_MAX);
+        return false;
+    }
+    out->arena = stele_arena_new();
+    stele_new_event *events = stele_arena_take(out->arena, count * sizeof *events);
+    for (size_t i = 0; i < count; i++) {
+        events[i] = (stele_new_event){0};
+        if (!read_event(aggregate, json_array_get(list, i), i, out->arena, &events[i], reply))
+            return false;
+    }
+    out->call.events = events;
+    out->call.event_count = count;
+    return true;
+}
+
+bool stele_aggregate_append_read(const stele_aggregate *aggregate,
+                                 const stele_http_request *request, stele_aggregate_command *out,
+                                 stele_http_reply *reply)
+{
+    STELE_AUTO_VALUE(stele_aggregate_command) command = {0};
+    if (!read_head(request, &command, reply) || !read_events(aggregate, request, &command, reply))
+        return false;
     *out = command;
     command = (stele_aggregate_command){0};
     return true;

@@ -16,7 +16,7 @@ enum { STELE_COMMAND_ID_MAX = 128 }; /* bytes of an id of a command, and of a co
 /** Owns what the call points to, but for what is the request's or the aggregate's. */
 typedef struct stele_aggregate_command {
     stele_call call;
-    stele_arena *arena; /* of call.command */
+    stele_arena *arena; /* of call.command and call.events */
     char *command_id;
 } stele_aggregate_command;
 
@@ -40,6 +40,19 @@ STELE_VALUE_SCOPE(stele_aggregate_command, stele_aggregate_command_clear);
 bool stele_aggregate_command_read(const stele_aggregate *aggregate,
                                   const stele_http_request *request, stele_aggregate_command *out,
                                   stele_http_reply *reply);
+
+/**
+ * Read the events of POST /aggregates/{type}/{id}/events, for instances among themselves: a list of
+ * {"type", "data"}, with the header fields of a command.
+ */
+bool stele_aggregate_append_read(const stele_aggregate *aggregate,
+                                 const stele_http_request *request, stele_aggregate_command *out,
+                                 stele_http_reply *reply);
+
+/** Either of them. */
+typedef bool stele_aggregate_command_reader(const stele_aggregate *aggregate,
+                                            const stele_http_request *request,
+                                            stele_aggregate_command *out, stele_http_reply *reply);
 
 /** An entity tag, or a version as such: `"7"`, `7`. @return false: it is none */
 bool stele_aggregate_version_parse(const char *text, int64_t *out);

@@ -48,6 +48,21 @@ bool stele_aggregate_api_number(const stele_http_request *request, const char *n
 /** What a reading failed with. */
 void stele_aggregate_api_failure(stele_http_reply *reply, const stele_error *err);
 
+/** How a request came. */
+typedef struct stele_api_way {
+    int hops;       /* how often instances have passed it on */
+    int timeout_ms; /* that it has */
+} stele_api_way;
+
+/** Read it from the header; replies with 400 if it is none. */
+bool stele_aggregate_api_way(const stele_aggregate_api *api, const stele_http_request *request,
+                             stele_api_way *out, stele_http_reply *reply);
+
+/** Reply with 421, and who is to be asked instead. */
+void stele_aggregate_api_misdirected(const stele_api_aggregate *of,
+                                     const stele_http_request *request, const stele_error *failure,
+                                     stele_http_reply *reply);
+
 /** The reply to what a call came to. @param failure  NULL: it was carried out */
 void stele_aggregate_api_result(stele_http_reply *reply, const stele_result *result,
                                 const stele_error *failure);

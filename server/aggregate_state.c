@@ -66,6 +66,7 @@ static void reply_state(const stele_http_request *request, stele_buffer *json, i
 
 typedef struct asked_now {
     stele_http_later later;
+    const stele_api_aggregate *of;
     const stele_http_request *request; /* valid until the answer */
     const stele_type *type;
     stele_buffer json;
@@ -87,7 +88,9 @@ static void answer_now(void *context, const stele_result *result, const stele_er
     STELE_AUTO_VALUE(stele_http_reply) reply = {0};
     stele_bytes id = stele_text(asked->request->segments[STELE_API_ID_AT]);
     if (failure == NULL && asked->failure.status < 0) failure = &asked->failure;
-    if (failure != NULL) {
+    if (failure != NULL && failure->status == STELE_E_NOT_OWNER) {
+        stele_aggregate_api_misdirected(asked->of, asked->request, failure, &reply);
+    } else if (failure != NULL) {
         stele_aggregate_api_failure(&reply, failure);
     } else if (result->version == 0) {
         reply_none(&reply, id);
@@ -101,16 +104,17 @@ static void answer_now(void *context, const stele_result *result, const stele_er
     free(asked);
 }
 
-static void load_now(const stele_aggregate_api *api, const stele_api_aggregate *of,
-                     const stele_http_request *request)
+static void load_now(const stele_api_aggregate *of, const stele_http_request *request,
+                     stele_api_way way)
 {
     stele_error err = {0};
     asked_now *asked = stele_alloc(sizeof *asked);
     asked->later = stele_http_promise(request);
+    asked->of = of;
     asked->request = request;
     asked->type = of->aggregate->state;
     if (of->service.ops->load(of->service.self, stele_text(request->segments[STELE_API_ID_AT]),
-                              api->timeout_ms, take_now, answer_now, asked, &err) < 0)
+                              way.timeout_ms, way.hops, take_now, answer_now, asked, &err) < 0)
         answer_now(asked, &(stele_result){0}, &err);
 }
 
@@ -187,9 +191,12 @@ void stele_aggregate_api_state(void *context, const stele_http_request *request,
     int64_t version = 0;
     int64_t time_ms = 0;
     const stele_api_aggregate *of = stele_aggregate_api_find(api, request, reply);
-    if (of == NULL || !read_moment(request, &version, &time_ms, reply)) return;
+    stele_api_way way;
+    if (of == NULL || !read_moment(request, &version, &time_ms, reply) ||
+        !stele_aggregate_api_way(api, request, &way, reply))
+        return;
     if (version > 0 || time_ms > 0)
         load_once(api, of, request, version, time_ms, reply);
     else
-        load_now(api, of, request);
+        load_now(of, request, way);
 }

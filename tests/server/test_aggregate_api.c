@@ -39,14 +39,21 @@ typedef struct server {
     test_account state;
     bool is_finished;
     int calls;
-    int64_t expected; /* of the last call */
+    int hops;
+    int timeout_ms;
+    size_t events;     /* of the last call */
+    stele_owner owner; /* term 0: not known */
+    int64_t expected;  /* of the last call */
 } server;
 
-static stele_status execute(void *self, const stele_call *call, stele_executed *done, void *context,
-                            stele_error *err)
+static stele_status execute(void *self, const stele_call *call, int hops, stele_executed *done,
+                            void *context, stele_error *err)
 {
     server *s = self;
     s->calls++;
+    s->hops = hops;
+    s->timeout_ms = call->timeout_ms;
+    s->events = call->event_count;
     s->expected = call->expected_version;
     if (s->refusal < 0)
         return stele_fail(err, s->refusal, STELE_NEXT_RETRY, "the call is not taken");
@@ -54,18 +61,28 @@ static stele_status execute(void *self, const stele_call *call, stele_executed *
     return STELE_OK;
 }
 
-static stele_status load(void *self, stele_bytes id, int timeout_ms, stele_aggregate_loaded *loaded,
-                         stele_executed *done, void *context, stele_error *err)
+static stele_status load(void *self, stele_bytes id, int timeout_ms, int hops,
+                         stele_aggregate_loaded *loaded, stele_executed *done, void *context,
+                         stele_error *err)
 {
     (void)id, (void)err;
     server *s = self;
+    s->hops = hops;
     assert_int_equal(timeout_ms, ASK_MS);
     if (s->failure.status == STELE_OK) loaded(context, s->is_finished ? NULL : &s->state);
     done(context, &s->result, s->failure.status < 0 ? &s->failure : NULL);
     return STELE_OK;
 }
 
-static const stele_aggregate_service_ops ops = {execute, load};
+static bool find_owner(void *self, stele_bytes id, stele_owner *out)
+{
+    const server *s = self;
+    if (s->owner.term == 0 || !stele_bytes_equal(id, stele_text("a1"))) return false;
+    *out = s->owner;
+    return true;
+}
+
+static const stele_aggregate_service_ops ops = {execute, load, find_owner};
 
 static void server_open(server *s)
 {
