@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "aggregates/aggregate.h"
+#include "aggregates/courier.h"
 #include "core/alloc.h"
 #include "core/sha256.h"
 #include "schemas/json_schema.h"
@@ -36,6 +37,8 @@ static const struct {
     {"correlation-id", "Stele-Correlation-Id", "header",
      "What the events belong to: their ce_correlationid.", SHORT},
     {"traceparent", "traceparent", "header", "W3C Trace Context.", TEXT},
+    {"timeout", STELE_TIMEOUT_FIELD, "header", "How long the answer may take; at most 30,000.",
+     "{\"type\":\"integer\",\"minimum\":1}"},
     {"version", "version", "query", "The state after so many events.", NUMBER("1")},
     {"at", "at", "query", "The state at that time.",
      "{\"type\":\"string\",\"format\":\"date-time\"}"},
@@ -189,7 +192,8 @@ static json_t *execute_operation(const stele_aggregate *aggregate, const stele_t
                                  const char *schema)
 {
     static const char *const names[] = {
-        "id", "if-match", "if-new", "idempotency-key", "correlation-id", "traceparent", NULL};
+        "id",          "if-match", "if-new", "idempotency-key", "correlation-id",
+        "traceparent", "timeout",  NULL};
     const char *name = stele_type_short_name(type);
     STELE_AUTO(char) of = stele_strdup_format("%s.%s", aggregate->name, name);
     STELE_AUTO(char) summary = stele_strdup_format("%s, decided on by %s", name, aggregate->name);
