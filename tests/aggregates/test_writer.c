@@ -4,6 +4,7 @@
 
 #include <stele/generated.h>
 
+#include "aggregates/owners.h"
 #include "core/alloc.h"
 #include "tests/support/test.h"
 
@@ -378,6 +379,38 @@ static void who_takes_over_knows_what_was_carried_out(void **state)
     office_play(play_failover, 0);
 }
 
+static void play_terms(office *of)
+{
+    int64_t terms[OFFICE_PARTITIONS]; /* of "a" and of "d" */
+    stele_error err;
+    for (int64_t term = 1; term <= 3; term++) {
+        if (term == 2) stele_log_memory_fail_append(of->log, 1, STELE_LOG_MEMORY_REFUSED);
+        instance *bank = office_start(of);
+        office_await_serving(bank, "a");
+        office_await_serving(bank, "d");
+        stele_result result;
+        OFFICE_EQUAL(of, office_book(bank, "a", 1, STELE_EXPECT_ANY, NULL, &result, &err), 0);
+        OFFICE_EQUAL(of, office_book(bank, "d", 1, STELE_EXPECT_ANY, NULL, &result, &err), 0);
+        if (of->seed % 2 == 0)
+            office_close(bank);
+        else
+            office_kill(bank);
+        stele_deadline by = stele_deadline_after(stele_runtime_clock(of->runtime), OFFICE_WAIT_MS);
+        OFFICE_EQUAL(
+            of,
+            stele_owners_read_terms(of->log, "account.events", by, terms, OFFICE_PARTITIONS, &err),
+            0);
+        OFFICE_EQUAL(of, terms[0], term);
+        OFFICE_EQUAL(of, terms[1], term);
+    }
+}
+
+static void each_owner_says_that_it_is_the_next_one(void **state)
+{
+    (void)state;
+    office_play(play_terms, 0);
+}
+
 static void play_late_wakening(office *of)
 {
     stele_result result;
@@ -544,6 +577,7 @@ int main(void)
         cmocka_unit_test(a_lost_marker_is_latency_only),
         cmocka_unit_test(one_that_is_too_large_fails_alone_and_no_answer_rests_on_it),
         cmocka_unit_test(who_takes_over_knows_what_was_carried_out),
+        cmocka_unit_test(each_owner_says_that_it_is_the_next_one),
         cmocka_unit_test(an_owner_that_wakes_up_late_adds_nothing),
         cmocka_unit_test(a_partition_that_is_handed_over_finishes_what_it_has_begun),
         cmocka_unit_test(calls_wait_for_their_owner_up_to_their_time),
