@@ -69,6 +69,7 @@ static stele_status open_fold(const runner *r, const stele_config *config, stele
         .snapshot_events = stele_config_int(config, "projection", name, "snapshot_events"),
         .snapshot_interval_ms = config_int(config, "projection", name, "snapshot_interval_ms"),
         .transaction_timeout_ms = config_int(config, "projection", name, "transaction_timeout_ms"),
+        .post = stele_client_post(r->client),
     };
     return stele_fold_open(&options, out, err);
 }

@@ -113,6 +113,7 @@ void fold_free_task(fold_task *task, int timeout_ms)
 static void end_task(stele_task *base, bool lost)
 {
     fold_task *task = (fold_task *)base;
+    fold_answer_end(task);
     (void)lost; /* either way, what is open is aborted and the states are dropped */
     fold_stop_reading(task);
     fold_take_cancel(task);
@@ -177,7 +178,9 @@ static stele_status open_task(void *self, stele_worker *worker, stele_partition 
 
 static stele_status prepare_task(stele_task *base, int64_t *start, stele_error *err)
 {
-    return fold_prepare((fold_task *)base, start, err);
+    stele_status status = fold_prepare((fold_task *)base, start, err);
+    if (status == STELE_OK) fold_answer_begin((fold_task *)base);
+    return status;
 }
 
 static stele_status verify_last(fold_task *task, const stele_batch *batch, stele_error *err)
@@ -228,6 +231,7 @@ static stele_status take_batch(stele_task *base, const stele_batch *batch, stele
 static stele_status tick_task(stele_task *base, stele_error *err)
 {
     fold_task *task = (fold_task *)base;
+    fold_answer(task);
     if (task->unverified)
         return STELE_OK; /* nothing was applied, and nothing is to be said of it */
     return fold_write(task, false, err);
@@ -241,6 +245,8 @@ stele_status fold_not_yet(stele_error *err)
 static stele_status drain_task(stele_task *base, stele_error *err)
 {
     fold_task *task = (fold_task *)base;
+    fold_answer(task);
+    fold_answer_end(task);                 /* it reads nothing more */
     if (task->unverified) return STELE_OK; /* nothing was applied */
     stele_status status = fold_write(task, true, err);
     if (status < 0) return status;

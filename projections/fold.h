@@ -15,6 +15,7 @@
 #include <stele/projection.h>
 
 #include "consumer/worker.h"
+#include "core/mailbox.h"
 #include "producer/fenced.h"
 #include "projections/states.h"
 #include "registry/registry.h"
@@ -55,6 +56,8 @@ typedef struct stele_fold_options {
     size_t transaction_snapshots;       /* in one transaction, at most; 0: 4,000 */
     int transaction_timeout_ms;         /* 0: 10,000 */
     const stele_fold_owner *owner;      /* NULL: it only reads its source */
+    stele_post *post; /* whose threads may ask for states, projections/state_letter.h; borrowed,
+                         outlives the fold's tasks; NULL: none */
 } stele_fold_options;
 
 /**

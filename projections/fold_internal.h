@@ -144,6 +144,8 @@ typedef struct fold_task {
     int64_t asks_at_ns;    /* no question before it */
     int generation;        /* of the snapshots topic that it was restored from */
 
+    stele_mailbox *box; /* in which others ask for states; NULL: not now */
+
     stele_mark at;   /* where it stands */
     int64_t log_end; /* as the last batch had it */
     fold_writing writing;
@@ -190,6 +192,14 @@ void fold_footing_ask(fold_task *task);
 /* Ask if it is time to, take the answer if there is one. @return RETRY: it could not be answered */
 stele_status fold_footing_check(fold_task *task, stele_error *err);
 void fold_footing_forget(fold_task *task);
+
+/* ---- fold_answer.c: the worker's thread ---- */
+/* The partition is restored: others may ask for its states. Again is fine. */
+void fold_answer_begin(fold_task *task);
+/* Answer what was asked for and is known by now. */
+void fold_answer(fold_task *task);
+/* No more, what is open goes back. Again is fine. */
+void fold_answer_end(fold_task *task);
 
 /* ---- fold_write.c ---- */
 void fold_writing_begin(fold_task *task);

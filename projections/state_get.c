@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: MIT
- * One state for a program of one's own, of now or of old: a query of one aggregate, copied into the
- * caller's value. */
-#include <stele/state.h>
+ * One state for a program of one's own, of now or of old: copied by a worker of the same process
+ * that has it in memory, else by a query of one aggregate. */
+#include "projections/state_letter.h"
 
+#include <inttypes.h>
+
+#include "core/names.h"
+#include "core/text.h"
+#include "kafka/partitioner.h"
 #include "projections/configured.h"
 #include "projections/query.h"
 #include "registry/client.h"
@@ -36,36 +41,116 @@ static stele_status check(stele_bytes id, stele_moment moment, stele_error *err)
     return STELE_OK;
 }
 
+static int patience_of(int timeout_ms)
+{
+    return timeout_ms == 0 ? TIMEOUT_MS : timeout_ms;
+}
+
+static stele_status query_at(stele_client *client, const stele_projection *projection,
+                             stele_bytes id, stele_moment moment, stele_deadline until, void *state,
+                             stele_state_info *info, stele_error *err)
+{
+    stele_projection configured =
+        stele_projection_configured(projection, stele_client_config(client));
+    taken to = {.type = projection->state, .state = state};
+    stele_query_options options = {
+        .projection = &configured,
+        .log = stele_client_log(client),
+        .registry = stele_client_registry(client),
+        .id = id,
+        .at_version = moment.version,
+        .at_time_ms = moment.time_ms,
+        .deadline = until,
+        .each = take,
+        .context = &to,
+    };
+    stele_status status = stele_query(&options, err);
+    if (status == STELE_OK && info != NULL) *info = to.info;
+    return status;
+}
+
 stele_status stele_state_at(stele_client *client, const stele_projection *projection,
                             stele_bytes id, stele_moment moment, int timeout_ms, void *state,
                             stele_state_info *info, stele_error *err)
 {
     stele_status status = check(id, moment, err);
     if (status < 0) return status;
-    stele_log *log = stele_client_log(client);
-    stele_projection configured =
-        stele_projection_configured(projection, stele_client_config(client));
-    taken to = {.type = projection->state, .state = state};
-    stele_query_options options = {
-        .projection = &configured,
-        .log = log,
-        .registry = stele_client_registry(client),
-        .id = id,
-        .at_version = moment.version,
-        .at_time_ms = moment.time_ms,
-        .deadline =
-            stele_deadline_after(stele_log_clock(log), timeout_ms == 0 ? TIMEOUT_MS : timeout_ms),
-        .each = take,
-        .context = &to,
-    };
-    if ((status = stele_query(&options, err)) < 0) return status;
-    if (info != NULL) *info = to.info;
-    return STELE_OK;
+    stele_clock clock = stele_log_clock(stele_client_log(client));
+    stele_deadline until = stele_deadline_after(clock, patience_of(timeout_ms));
+    return query_at(client, projection, id, moment, until, state, info, err);
+}
+
+/* ---- from a worker ---- */
+
+typedef struct asking {
+    stele_client *client;
+    const stele_type *type;
+    char *group;  /* owned */
+    char *events; /* owned */
+    int32_t partition;
+    int timeout_ms;
+    stele_deadline until;
+    bool comes_back; /* there is no such worker, or there was one: the topics have to say it */
+} asking;
+
+static void asking_clear(asking *self)
+{
+    free(self->group);
+    free(self->events);
+}
+STELE_VALUE_SCOPE(asking, asking_clear);
+
+static stele_status fail_late(const asking *self, int64_t end, stele_error *err)
+{
+    return stele_fail(err, STELE_E_TIMED_OUT, STELE_NEXT_RETRY,
+                      "%s: the worker of %s/%d in this process has not come to offset %" PRId64
+                      " within %d ms; `status` says how far it is",
+                      self->group, self->events, (int)self->partition, end, self->timeout_ms);
+}
+
+/* It knows at which offset the state is right by asking where the log ends now. */
+static stele_status ask_worker(asking *self, stele_state_letter *letter, stele_error *err)
+{
+    stele_log *log = stele_client_log(self->client);
+    stele_post *post = stele_client_post(self->client);
+    int32_t count = stele_post_count(post, self->group, self->type);
+    self->comes_back = true;
+    if (count == 0) return STELE_OK;
+    self->partition = stele_log_partition_of(letter->id, count);
+    if (!stele_post_has(post, self->group, self->type, self->partition)) return STELE_OK;
+
+    int64_t start;
+    stele_partition source = {self->events, self->partition};
+    stele_status status = stele_log_bounds_by(log, source, STELE_READ_COMMITTED, self->until,
+                                              &start, &letter->letter.position, err);
+    if (status < 0) return status;
+    stele_letter_state state = stele_post_send(post, self->group, self->type, self->partition,
+                                               &letter->letter, self->until);
+    self->comes_back = state == STELE_LETTER_RETURNED;
+    if (state == STELE_LETTER_LATE) return fail_late(self, letter->letter.position, err);
+    if (state != STELE_LETTER_ANSWERED || letter->is_there) return STELE_OK;
+    return stele_fail(err, STELE_E_NOT_FOUND, STELE_NEXT_STOP, "%s has no event of %s",
+                      self->events, stele_quote(letter->id).text);
 }
 
 stele_status stele_state_get(stele_client *client, const stele_projection *projection,
                              stele_bytes id, int timeout_ms, void *state, stele_state_info *info,
                              stele_error *err)
 {
-    return stele_state_at(client, projection, id, (stele_moment){0}, timeout_ms, state, info, err);
+    stele_status status = check(id, (stele_moment){0}, err);
+    if (status < 0) return status;
+    stele_clock clock = stele_log_clock(stele_client_log(client));
+    STELE_AUTO_VALUE(asking)
+    self = {.client = client,
+            .type = projection->state,
+            .group = stele_projection_group(projection->name, projection->version),
+            .events = stele_events_topic(projection->source->name),
+            .timeout_ms = patience_of(timeout_ms),
+            .until = stele_deadline_after(clock, patience_of(timeout_ms))};
+    stele_state_letter letter = {.id = id, .state = state};
+    if ((status = ask_worker(&self, &letter, err)) < 0) return status;
+    if (self.comes_back)
+        return query_at(client, projection, id, (stele_moment){0}, self.until, state, info, err);
+    if (info != NULL) *info = letter.info;
+    return STELE_OK;
 }

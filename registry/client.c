@@ -12,6 +12,7 @@ struct stele_client {
     stele_config *config;
     stele_log *log;
     bool owns_log;
+    stele_post *post;
     stele_registry *registry;
     char *name;
     char *instance;
@@ -20,6 +21,7 @@ struct stele_client {
 void stele_client_close(stele_client *client)
 {
     if (client == NULL) return;
+    stele_post_free(client->post);
     stele_registry_close(client->registry);
     if (client->owns_log) stele_log_free(client->log);
     stele_config_free(client->config);
@@ -86,6 +88,7 @@ stele_status stele_client_open(const stele_client_options *options, stele_client
     if ((status = stele_config_load(&config, &client->config, err)) < 0) return status;
     client->instance = instance_name(client->config);
     if ((status = open_log(client->config, client->name, &client->log, err)) < 0) return status;
+    client->post = stele_post_new(stele_log_runtime(client->log));
     const char *url = stele_config_text(client->config, "registry", NULL, "url");
     if ((status = open_registry(client, url, err)) < 0) return status;
     *out = client;
@@ -101,6 +104,7 @@ stele_status stele_client_open_on(stele_log *log, const char *registry, const ch
     stele_status status;
     client->name = stele_strdup(name == NULL ? "stele" : name);
     client->log = log;
+    client->post = stele_post_new(stele_log_runtime(log));
     if ((status = stele_config_load(&config, &client->config, err)) < 0) return status;
     client->instance = instance_name(client->config);
     if ((status = open_registry(client, registry, err)) < 0) return status;
@@ -117,6 +121,11 @@ stele_log *stele_client_log(const stele_client *client)
 stele_registry *stele_client_registry(const stele_client *client)
 {
     return client->registry;
+}
+
+stele_post *stele_client_post(const stele_client *client)
+{
+    return client->post;
 }
 
 const stele_config *stele_client_config(const stele_client *client)

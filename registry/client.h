@@ -6,6 +6,7 @@
 #include <stele/client.h>
 
 #include "core/config.h"
+#include "core/mailbox.h"
 #include "registry/registry.h"
 
 STELE_SCOPE(stele_client, stele_client_close);
@@ -24,6 +25,8 @@ stele_status stele_client_open_on(stele_log *log, const char *registry, const ch
 /** All borrowed from the client. */
 stele_log *stele_client_log(const stele_client *client);
 stele_registry *stele_client_registry(const stele_client *client);
+/** In which threads that share the client find each other's workers. */
+stele_post *stele_client_post(const stele_client *client);
 const stele_config *stele_client_config(const stele_client *client);
 const char *stele_client_name(const stele_client *client);
 /** What this process is called where others see it: worker.instance, or its host and number. */

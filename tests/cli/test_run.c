@@ -4,6 +4,7 @@
 #include <stele/stele.h>
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "account.h"
 #include "aggregates/owners.h"
@@ -17,11 +18,14 @@
 
 enum { WAIT_MS = 60000, EVENTS = 30 };
 
+static atomic_int applied; /* events, by workers and by calls that read the topics */
+
 static stele_status apply_deposited(void *state, const void *data, const stele_event *event,
                                     stele_error *err)
 {
     (void)err;
     const int64_t *times = event->context;
+    atomic_fetch_add(&applied, 1);
     ((test_account *)state)->balance += ((const test_deposited *)data)->amount * *times;
     return STELE_OK;
 }
@@ -187,6 +191,45 @@ static void states_are_read_with_and_without_workers(void **state)
     stele_value_clear(&test_account_type, &account);
 }
 
+/* One more event, and the state with it. @return how often it was applied: by the worker, and again
+ * by the call if that has read the topics */
+static int publish_and_get(program *own, test_account *account, stele_state_info *info)
+{
+    stele_error err;
+    int before = atomic_load(&applied);
+    publish(own, "ann", 1, 1);
+    if (stele_state_get(own->client, &own->sums, stele_text("ann"), WAIT_MS, account, info, &err) <
+        0)
+        fail_msg("%s", err.text);
+    return atomic_load(&applied) - before;
+}
+
+static void a_worker_of_the_same_client_answers_from_its_memory(void **state)
+{
+    program *own = *state;
+    test_account account = {0};
+    stele_state_info info = {0};
+    stele_deadline until = stele_deadline_after(stele_clock_system(), WAIT_MS);
+    int count = 0;
+    own->projections[1] = NULL; /* sums alone */
+    assert_int_equal(pthread_create(&own->thread, NULL, run, own), 0);
+    for (int in_a_row = 0; in_a_row < 5; count++) { /* before, it is on its way */
+        in_a_row = publish_and_get(own, &account, &info) == 1 ? in_a_row + 1 : 0;
+        assert_false(stele_deadline_passed(until));
+    }
+
+    for (int i = 0; i < EVENTS; i++) {
+        assert_int_equal(publish_and_get(own, &account, &info), 1);
+        assert_int_equal(account.balance, ++count);
+        assert_int_equal(info.version, count);
+    }
+    stele_stop_ask(own->stop);
+    pthread_join(own->thread, NULL);
+
+    if (own->status != STELE_OK) fail_msg("%s", own->error.text);
+    stele_value_clear(&test_account_type, &account);
+}
+
 static void a_state_of_old_is_read_by_version_or_time(void **state)
 {
     program *own = *state;
@@ -299,6 +342,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(states_are_read_with_and_without_workers, program_opened,
                                         program_closed),
+        cmocka_unit_test_setup_teardown(a_worker_of_the_same_client_answers_from_its_memory,
+                                        program_opened, program_closed),
         cmocka_unit_test_setup_teardown(a_state_of_old_is_read_by_version_or_time, program_opened,
                                         program_closed),
         cmocka_unit_test_setup_teardown(what_is_finished_or_not_there_is_said, program_opened,
