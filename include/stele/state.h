@@ -20,9 +20,15 @@ typedef struct stele_state_info {
 /**
  * Read the state of one aggregate, as it is after all events that the log has when the call begins.
  *
- * It comes from the topics: the snapshot and the events after it, as `stele state` reads it. No
- * worker has to run, and none is asked, so each call reads from Kafka: it takes milliseconds where
- * snapshots are recent, and as long as a replay where there are none.
+ * Where stele_run runs a worker of this projection with the same client, and that worker owns the
+ * aggregate's partition, the state is copied from its memory: the broker is asked where the
+ * partition ends, and the worker copies the state once it has applied all events before that. Which
+ * thread has the partition does not matter. Else, and when the worker stops or loses the partition
+ * meanwhile, the state comes from the topics: the snapshot and the events after it, as `stele
+ * state` reads it. That takes milliseconds where snapshots are recent, and as long as a replay
+ * where there are none. Both give the same state.
+ *
+ * May be called by several threads, but not by an apply function.
  *
  * @param projection  borrowed for the call; the table with the apply functions
  * @param timeout_ms  for all of it; 0: 30,000
@@ -32,7 +38,8 @@ typedef struct stele_state_info {
  * @return STELE_E_NOT_FOUND  there is no such aggregate, or no events topic
  *         STELE_E_HOLE, STELE_E_CONFLICT, STELE_E_INVALID  a worker would stop there; the text says
  *                            why (next = STOP)
- *         STELE_E_TIMED_OUT, STELE_E_UNAVAILABLE  broker or registry away (next = RETRY)
+ *         STELE_E_TIMED_OUT, STELE_E_UNAVAILABLE  broker or registry away, or the worker has not
+ *                            come so far in time (next = RETRY)
  */
 STELE_API stele_status stele_state_get(stele_client *client, const stele_projection *projection,
                                        stele_bytes id, int timeout_ms, void *state,
