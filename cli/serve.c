@@ -8,24 +8,15 @@
 #include <unistd.h>
 
 #include "aggregates/aggregate.h"
-#include "aggregates/writer_inside.h"
 #include "core/alloc.h"
 #include "core/config.h"
-#include "core/names.h"
 #include "core/text.h"
 #include "registry/client.h"
-#include "server/aggregate_api.h"
+#include "server/aggregate_writer.h"
 #include "server/http_problem.h"
 #include "server/http_server.h"
 
 enum { CLOSE_TIMEOUT_MS = 1000, FILES_MAX = 8192 };
-
-/* A writer that serves its aggregate. */
-typedef struct serving {
-    stele_writer *writer;
-    stele_owner_table *table;
-    char *topic;
-} serving;
 
 struct stele_app_server {
     stele_client *client;
@@ -33,7 +24,7 @@ struct stele_app_server {
     const stele_logger *logger;
     stele_listener listener; /* socket -1: the server has it */
     char *address;           /* by which others reach it */
-    serving **all;
+    stele_serving_writer **all;
     size_t count;
     stele_aggregate_api *api;
     stele_http_api routes;
@@ -48,37 +39,12 @@ void stele_raise_file_limit(void)
     setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-/* ---- a writer serves ---- */
-
-static stele_status execute(void *self, const stele_call *call, int hops, stele_executed *done,
-                            void *context, stele_error *err)
-{
-    const serving *by = self;
-    return stele_writer_execute(by->writer, call, hops, done, context, err);
-}
-
-static stele_status load(void *self, stele_bytes id, int timeout_ms, int hops,
-                         stele_aggregate_loaded *loaded, stele_executed *done, void *context,
-                         stele_error *err)
-{
-    const serving *by = self;
-    return stele_writer_load_async(by->writer, id, timeout_ms, hops, loaded, done, context, err);
-}
-
-static bool find_owner(void *self, stele_bytes id, stele_owner *out)
-{
-    const serving *by = self;
-    int32_t partition = stele_writer_partition_of(by->writer, id);
-    return partition >= 0 && stele_owner_table_find(by->table, by->topic, partition, out);
-}
-
 void stele_app_server_add(stele_app_server *server, stele_writer *writer, stele_owner_table *table)
 {
     if (server == NULL) return;
-    serving *added = stele_alloc(sizeof *added);
-    *added = (serving){writer, table, stele_events_topic(stele_writer_aggregate(writer)->name)};
-    server->all = stele_realloc_array(server->all, server->count + 1, sizeof *server->all);
-    server->all[server->count++] = added;
+    server->all =
+        stele_realloc_array(server->all, server->count + 1, sizeof(stele_serving_writer *));
+    server->all[server->count++] = stele_serving_writer_new(writer, table);
 }
 
 /* ---- the address ---- */
@@ -192,11 +158,9 @@ const char *stele_app_server_address(const stele_app_server *server)
 stele_status stele_app_server_start(stele_app_server *server, stele_error *err)
 {
     if (server == NULL) return STELE_OK;
-    static const stele_aggregate_service_ops ops = {execute, load, find_owner};
     stele_served_aggregate *served = stele_alloc_array(server->count, sizeof *served);
     for (size_t i = 0; i < server->count; i++)
-        served[i] = (stele_served_aggregate){stele_writer_aggregate(server->all[i]->writer),
-                                             {&ops, server->all[i]}};
+        served[i] = stele_serving_writer_port(server->all[i]);
     const stele_aggregate_api_options options = {
         .name = server->name,
         .aggregates = served,
@@ -234,10 +198,8 @@ void stele_app_server_close(stele_app_server *server)
     stele_http_server_close(server->server, CLOSE_TIMEOUT_MS);
     if (server->listener.socket >= 0) close(server->listener.socket);
     stele_aggregate_api_free(server->api);
-    for (size_t i = 0; i < server->count; i++) {
-        free(server->all[i]->topic);
-        free(server->all[i]);
-    }
+    for (size_t i = 0; i < server->count; i++)
+        stele_serving_writer_free(server->all[i]);
     free(server->all);
     free(server->address);
     free(server);
