@@ -152,6 +152,18 @@ static const stele_option tail_options[] = {
      .help = "how many of the last ones, without --from (default: 10)"},
     {0}};
 
+static const stele_option execute_options[] = {
+    {.name = "expect",
+     .kind = STELE_OPTION_TEXT,
+     .value = "VERSION",
+     .help = "the aggregate must have so many events; new or 0: none (default: any)"},
+    {.name = "command-id",
+     .kind = STELE_OPTION_TEXT,
+     .value = "ID",
+     .help =
+         "a repeat with the same id gets the first result, and adds nothing (default: a new id)"},
+    {0}};
+
 static const stele_option history_options[] = {
     {.name = "one-partition",
      .kind = STELE_OPTION_FLAG,
@@ -297,6 +309,19 @@ const stele_cli_command stele_commands[] = {
      .example = "stele publish customer --schema purchase.avsc --key customer_id purchases.csv",
      .options = publish_options,
      .run = stele_cmd_publish},
+    {.name = "execute",
+     .operands = "AGGREGATE ID COMMAND [JSON]",
+     .operand_min = 3,
+     .operand_max = 4,
+     .summary = "send a command to an aggregate, and print what came of it",
+     .details = "It goes to the instance that owns the aggregate, over HTTP, and the answer comes "
+                "when its events are stored.\n"
+                "JSON is the command in the plain form, - is standard input; without it a command "
+                "of defaults.\n"
+                "Exit 1 with the reason if it is rejected, or if the version is another one.",
+     .example = "stele execute account ada DepositMoney '{\"amount_cents\": 500}' --expect 1",
+     .options = execute_options,
+     .run = stele_cmd_execute},
     {.name = "history",
      .operands = "AGGREGATE ID",
      .operand_min = 2,

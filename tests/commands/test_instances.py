@@ -1,0 +1,150 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Several instances of the bank: whichever is called, the owner decides, also when it is killed meanwhile; and `execute`,
+which calls the owner. On a broker of its own, for the bank's topic has but one name."""
+
+import concurrent.futures
+import http.client
+import json
+import os
+import re
+import signal
+import time
+
+from commands import NOWHERE
+from programs import Broker, Program, case, run_cases, say
+
+JSON = {"Content-Type": "application/json"}
+CALLERS, CALLS, ACCOUNTS = 8, 40, 8
+
+
+def bank(address):
+    return Program(os.environ["STELE_BANK"], address)
+
+
+class Instance:
+    """A bank that serves."""
+
+    def __init__(self, address):
+        self.program = bank(address)
+        self.running = self.program.start("run", "-o", "http.listen=127.0.0.1:0")
+        self.running.awaits("serving HTTP")
+        self.port = int(re.search(r"serving HTTP.*address=127\.0\.0\.1:(\d+)", self.running.err).group(1))
+
+    def ask(self, method, path, body=None, **fields):
+        client = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        try:
+            client.request(method, path, body and json.dumps(body),
+                           {**JSON, **{name.replace("_", "-"): text for name, text in fields.items()}})
+            answer = client.getresponse()
+            return answer.status, json.loads(answer.read().decode())
+        finally:
+            client.close()
+
+    def send(self, account, command, body, **fields):
+        return self.ask("POST", f"/aggregates/account/{account}/commands/{command}", body, **fields)
+
+    def owns(self, account):
+        """Whoever does not own it says who does."""
+        status, body = self.ask("GET", f"/aggregates/account/{account}", Stele_Hops="1")
+        assert status == 200 or (status, body["code"]) == (421, "not_owner"), body
+        return status == 200
+
+    def close(self):
+        self.program.__exit__()
+
+
+def until_shared(instances, accounts):
+    """Until each of the instances owns some of the accounts."""
+    deadline = time.monotonic() + 60
+    while not all(any(instance.owns(account) for account in accounts) for instance in instances):
+        assert time.monotonic() < deadline, "one of them owns nothing"
+        time.sleep(0.2)
+
+
+def deposit(instance, caller, accounts):
+    """One after the other, each cent once; how long the longest took."""
+    longest = 0
+    for call in range(CALLS):
+        begun = time.monotonic()
+        status, body = instance.send(accounts[(caller + call) % len(accounts)], "DepositMoney", {"amount_cents": 1},
+                                     Idempotency_Key=f"{caller}-{call}")
+        assert status == 200, body
+        longest = max(longest, time.monotonic() - begun)
+    return longest
+
+
+def check_killed_owner(address):
+    first, second = Instance(address), Instance(address)
+    accounts = [f"a{index}" for index in range(ACCOUNTS)]
+    for index, account in enumerate(accounts):
+        status, body = (first, second)[index % 2].send(account, "CreateAccount", {"owner": "Ada"})
+        assert status == 200 and body["version"] == 1, body
+    until_shared((first, second), accounts)
+    with concurrent.futures.ThreadPoolExecutor(CALLERS) as pool:
+        longest = [pool.submit(deposit, first, caller, accounts) for caller in range(CALLERS)]
+        time.sleep(0.3)  # in the middle of it
+        second.running.process.send_signal(signal.SIGKILL)
+        waited = max(future.result(120) for future in longest)
+    say(f"       an owner that was killed: no caller waited longer than {waited:.1f} s")
+    states = [first.ask("GET", f"/aggregates/account/{account}")[1] for account in accounts]
+    assert sum(state["balance_cents"] for state in states) == CALLERS * CALLS, states
+    rows = [row for account in accounts for row in first.program.call("history", "account", account).exits(0).rows()]
+    assert len(rows) == ACCOUNTS + CALLERS * CALLS
+    assert len({row["event_id"] for row in rows}) == len(rows)
+    first.program.call("audit", "account").exits(0)
+    second.close()
+    return first
+
+
+def check_execute(address, instance):
+    with bank(address) as program:
+        created = program.call("execute", "account", "eve", "CreateAccount", '{"owner": "Eve"}', "--expect", "new").exits(0)
+        assert created.rows()[0]["version"] == 1 and created.rows()[0]["position"].startswith("account.events/")
+        for _ in range(2):
+            done = program.call("execute", "account", "eve", "DepositMoney", "-", "--command-id", "payday",
+                                stdin='{"amount_cents": 500}').exits(0)
+            assert done.rows()[0]["version"] == 2 and len(done.rows()[0]["events"]) == 1
+        program.call("execute", "account", "eve", "WithdrawMoney", '{"amount_cents": 501}').exits(1).says(
+            "rejected: insufficient_funds: Insufficient funds")
+        program.call("execute", "account", "eve", "WithdrawMoney", '{"amount_cents": 1}', "--expect", "1").exits(1).says(
+            "conflict: eve is at version 2")
+        program.call("execute", "account", "eve", "DepositMoney", '{"amount": 1}').exits(1).says("DepositMoney: ", "amount")
+        program.call("execute", "account", "eve", "Deposit").exits(1).says("DepositMoney")
+        program.call("execute", "account", "eve", "CloseAccount", "--expect", "soon").exits(1).says("--expect", "soon")
+        program.call("execute", "nothing", "eve", "Do").exits(1).says("nothing.events")
+    with Program(os.environ["STELE_PROGRAM"], address) as program:  # which has no tables
+        program.call("execute", "account", "eve", "DepositMoney", '{"amount_cents": 5}').exits(0).prints('"version":3')
+        program.call("execute", "account", "eve", "DepositMoney", '{"amount": 1}').exits(1).says("DepositMoney: ", "amount")
+        program.call("execute", "account", "eve", "Deposit", "{}").exits(1).says("DepositMoney")
+        instance.close()
+        program.call("execute", "account", "eve", "DepositMoney", '{"amount_cents": 5}', "--timeout", "2").exits(1).says(
+            "nothing was appended", "its owner does not answer")
+
+
+@case
+def the_owner_decides():
+    """Calls go to the owner from any instance and from execute; one that is killed is latency"""
+    broker = Broker("instances")
+    try:
+        with bank(broker.address) as program:
+            program.call("topics", "create", "account", "--partitions", "4").exits(0)
+            program.call("execute", "account", "eve", "CloseAccount").exits(1).says(
+                "no instance of the program that has account runs with http.listen: start one",
+                "bank run -o http.listen=127.0.0.1:8080")
+        check_execute(broker.address, check_killed_owner(broker.address))
+    finally:
+        broker.stop()
+
+
+@case
+def an_address_that_others_cannot_use_is_refused():
+    """Every address of the machine is none that others can be told; what is advertised is looked at"""
+    with bank(NOWHERE) as program:
+        program.call("run", "-o", "http.listen=0.0.0.0:0").exits(1).says("http.listen", "http.advertise=HOST:")
+        for advertised in ("http://bank:1", "bank:0", "bank:99999", ":80", "a b", "::1"):
+            program.call("run", "-o", "http.listen=127.0.0.1:0", "-o", f"http.advertise={advertised}").exits(1).says(
+                "http.advertise", "HOST or HOST:PORT")
+
+
+run_cases(globals(), side_by_side=2)
