@@ -5,8 +5,7 @@ while instances are killed, frozen past their session and ended, and the broker 
 told is judged by histories/checker.py, which reads the topic with a client of its own; `audit` and
 `snapshots verify` have to find nothing, either.
 
-usage: test_hammer.py BANK DUMP [--seconds N] [--clients N] [--accounts N] [--instances N] [--partitions N]
-                      [--alone]"""
+usage: test_hammer.py BANK DUMP [--seconds N] [--clients N] [--accounts N] [--instances N] [--partitions N]"""
 
 import argparse
 import collections
@@ -20,7 +19,7 @@ import threading
 import time
 
 import harness
-from hammer import ALONE_S, CALL_S, Api, Client, Faults, Instance, Unknown
+from hammer import Api, Client, Faults, Instance, Unknown
 from harness import end, say, until
 
 CHECKER = os.path.join(harness.ROOT, "tests/histories/checker.py")
@@ -36,15 +35,16 @@ def parse_arguments():
     arguments.add_argument("--accounts", type=int, default=50)
     arguments.add_argument("--instances", type=int, default=3)
     arguments.add_argument("--partitions", type=int, default=6)
-    arguments.add_argument("--alone", action="store_true", help="instances that do not know of one another")
     return arguments.parse_args()
 
 
-def answers(instances, accounts, any_of_them):
-    """Does each instance answer for every account, or at least one of them?"""
-    apis = [Api(instance.port, ALONE_S if any_of_them else CALL_S) for instance in instances]
+def answers(instances, accounts):
+    """Does each instance answer for every account?"""
+    for instance in instances:
+        instance.check_alive()
+    apis = [Api(instance.port) for instance in instances]
     try:
-        return all((any if any_of_them else all)(is_answered(api, account) for api in apis) for account in accounts)
+        return all(is_answered(api, account) for api in apis for account in accounts)
     finally:
         for api in apis:
             api.close()
@@ -60,7 +60,7 @@ def is_answered(api, account):
 def read_all(client, instances):
     """At the end, through each of them: what they say goes into the history."""
     for instance in instances:
-        client.api = Api(instance.port, ALONE_S if client.alone else CALL_S)
+        client.api = Api(instance.port)
         for account in client.accounts:
             client.read(account)
 
@@ -108,15 +108,14 @@ def hammer(arguments, chance, broker, shop):
     for instance in instances:
         instance.start()
     accounts = [f"account-{i:02d}" for i in range(arguments.accounts)]
-    until("all accounts are answered for", 60, lambda: answers(instances, accounts, arguments.alone))
+    until("all accounts are answered for", 60, lambda: answers(instances, accounts))
     say(f"{len(instances)} instances answer")
 
     stop = threading.Event()
     ports = [instance.port for instance in instances]
-    clients = [Client(i, random.Random(chance.getrandbits(64)), ports, accounts, shop.folder, stop,
-                      arguments.alone)
+    clients = [Client(i, random.Random(chance.getrandbits(64)), ports, accounts, shop.folder, stop)
                for i in range(arguments.clients)]
-    last = Client("last", random.Random(0), ports, accounts, shop.folder, stop, arguments.alone)
+    last = Client("last", random.Random(0), ports, accounts, shop.folder, stop)
     faults = Faults(chance, instances, broker, time.monotonic() + arguments.seconds)
     for client in clients:
         client.thread.start()
@@ -130,7 +129,7 @@ def hammer(arguments, chance, broker, shop):
         client.thread.join(timeout=60)
         if client.failure is not None:
             raise client.failure
-    until("all accounts are answered for again", 120, lambda: answers(instances, accounts, arguments.alone))
+    until("all accounts are answered for again", 120, lambda: answers(instances, accounts))
     read_all(last, instances)
     last.file.close()
     check_something_happened(clients, faults)
