@@ -99,7 +99,14 @@ stele_status stele_client_open(const stele_client_options *options, stele_client
 stele_status stele_client_open_on(stele_log *log, const char *registry, const char *name,
                                   stele_client **out, stele_error *err)
 {
-    stele_config_options config = {0};
+    return stele_client_open_configured(log, NULL, registry, name, out, err);
+}
+
+stele_status stele_client_open_configured(stele_log *log, const char *const *overrides,
+                                          const char *registry, const char *name,
+                                          stele_client **out, stele_error *err)
+{
+    stele_config_options config = {.overrides = overrides};
     STELE_AUTO(stele_client) client = stele_alloc(sizeof *client);
     stele_status status;
     client->name = stele_strdup(name == NULL ? "stele" : name);

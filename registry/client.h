@@ -22,6 +22,11 @@ STELE_SCOPE(stele_client, stele_client_close);
 stele_status stele_client_open_on(stele_log *log, const char *registry, const char *name,
                                   stele_client **out, stele_error *err);
 
+/** The same with a configuration. @param overrides  as in stele_config_options; NULL: none */
+stele_status stele_client_open_configured(stele_log *log, const char *const *overrides,
+                                          const char *registry, const char *name,
+                                          stele_client **out, stele_error *err);
+
 /** All borrowed from the client. */
 stele_log *stele_client_log(const stele_client *client);
 stele_registry *stele_client_registry(const stele_client *client);
