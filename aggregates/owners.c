@@ -91,7 +91,7 @@ static int take(void *context, const stele_batch *batch, stele_error *err)
             !stele_bytes_equal(topic, stele_text(self->topic)) || partition >= self->count ||
             record->value.data == NULL || !stele_owner_read(record->value, &owner))
             continue;
-        self->terms[partition] = owner.term;
+        if (owner.term > self->terms[partition]) self->terms[partition] = owner.term;
     }
     return STELE_OK;
 }
@@ -102,9 +102,12 @@ stele_status stele_owners_read_terms(stele_log *log, const char *topic, stele_de
     memset(terms, 0, (size_t)count * sizeof *terms);
     reading self = {topic, terms, count};
     stele_bounded_read_start start = {{STELE_OWNERS_TOPIC, 0}, STELE_OFFSET_NONE};
-    return stele_bounded_read(
-        log,
-        &(stele_bounded_read_options){
-            .starts = &start, .count = 1, .deadline = by, .take = take, .context = &self},
-        err);
+    return stele_bounded_read(log,
+                              &(stele_bounded_read_options){.starts = &start,
+                                                            .count = 1,
+                                                            .isolation = STELE_READ_UNCOMMITTED,
+                                                            .deadline = by,
+                                                            .take = take,
+                                                            .context = &self},
+                              err);
 }

@@ -38,7 +38,8 @@ stele_status stele_owners_ensure(stele_log *log, const char *events, int timeout
 
 /**
  * The last term of each partition of a topic, of all that is in `_stele.owners` when the call
- * begins.
+ * begins: of what is not committed, too. A transaction that hangs there, of whichever owner, would
+ * keep everyone from becoming one; and a term that was given up is never given again.
  *
  * @param terms  0 where there was no owner yet
  * @param count  of partitions

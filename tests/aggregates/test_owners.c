@@ -111,12 +111,45 @@ static void the_topic_is_made_and_tells_the_last_terms(void **state)
     stele_log_free(log);
 }
 
+/* What an owner has written and not ended, or no one has heard the end of, keeps no one from
+ * becoming an owner: the next terms are past it, whatever becomes of it. */
+static void terms_are_read_over_a_transaction_that_hangs(void **state)
+{
+    (void)state;
+    stele_log *log = log_with_events();
+    stele_error err;
+    int64_t terms[3];
+    stele_deadline by = stele_deadline_after(stele_clock_system(), WAIT_MS);
+    assert_int_equal(stele_owners_ensure(log, "account.events", WAIT_MS, &err), STELE_OK);
+    stele_log_producer_options options = {.transactional_id = "account.events-1"};
+    stele_log_producer *producer;
+    assert_int_equal(stele_log_producer_open(log, &options, &producer, &err), STELE_OK);
+    assert_int_equal(stele_log_producer_init(producer, STELE_OWNERS_TOPIC, WAIT_MS, &err),
+                     STELE_OK);
+
+    assert_int_equal(stele_log_producer_begin(producer, &err), STELE_OK);
+    put_owner(producer, "account.events/1", 3);
+    stele_log_memory_lose_markers(log);
+    assert_int_equal(stele_log_producer_commit(producer, WAIT_MS, &err), STELE_OK);
+    assert_int_equal(stele_log_producer_begin(producer, &err), STELE_OK);
+    put_owner(producer, "account.events/1", 4);
+
+    assert_int_equal(stele_owners_read_terms(log, "account.events", by, terms, 3, &err), STELE_OK);
+    assert_int_equal(terms[1], 4);
+    assert_int_equal(stele_log_producer_abort(producer, WAIT_MS, &err), STELE_OK);
+    assert_int_equal(stele_owners_read_terms(log, "account.events", by, terms, 3, &err), STELE_OK);
+    assert_int_equal(terms[1], 4);
+    stele_log_producer_close(producer);
+    stele_log_free(log);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_record_is_read_as_it_was_written),
         cmocka_unit_test(what_is_no_record_is_not_read),
         cmocka_unit_test(the_topic_is_made_and_tells_the_last_terms),
+        cmocka_unit_test(terms_are_read_over_a_transaction_that_hangs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
