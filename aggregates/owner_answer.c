@@ -68,6 +68,16 @@ void owner_tell_state(const owner_task *self, stele_ticket *ticket)
     stele_ticket_tell(ticket, &result, NULL);
 }
 
+void owner_say(const owner_task *self, const char *phase)
+{
+    stele_probe(stele_registry_runtime(self->of->options.registry),
+                &(stele_fact){.what = "owner",
+                              .subject = phase,
+                              .topic = self->source.topic,
+                              .partition = self->source.index,
+                              .value = self->term});
+}
+
 void owner_tell_unit(const owner_task *self, unit *of)
 {
     stele_ticket *ticket = of->ticket;

@@ -61,6 +61,7 @@ stele_status owner_submit(owner_task *self, stele_error *err)
     if (status < 0) return fail_dead(self, err);
     built->transaction = NULL;
     built->state = BATCH_SUBMITTED;
+    owner_say(self, "submits");
     for (unit *each = built->first; each != NULL; each = each->next)
         each->ticket->is_tried = each->as.count > 0;
     return STELE_OK;
@@ -94,6 +95,7 @@ static void commit(owner_task *self, batch *done, const stele_transaction *trans
     done->goes_on = stele_deadline_after(clock_of(self), VISIBLE_MS);
     self->abort_count = 0;
     self->aborted = (stele_error){0};
+    owner_say(self, "commits");
     take_positions(done, transaction);
     if (self->of->options.answers_committed) tell_committed(self, done);
 }

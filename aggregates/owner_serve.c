@@ -246,6 +246,7 @@ static void add_events(owner_task *self, stele_ticket *ticket, const subject *of
     made->entry = stele_overlay_add(self->overlay, ticket->aggregate_id,
                                     is_finished ? NULL : self->of->state, made->as.version, to);
     if (ticket->is_named) owner_add_named(self, made);
+    owner_say(self, "decides");
 }
 
 static stele_status answer_call(owner_task *self, stele_ticket *ticket, const subject *of,

@@ -118,6 +118,7 @@ static void end_unit(owner_task *self, unit *of)
     if (of->as.count > 0 && of->as.offset < 0) owner_find_offset(self, of);
     forget_named(self, of);
     if (of->entry != NULL) stele_overlay_release(self->overlay, of->entry);
+    owner_say(self, "answers");
     owner_tell_unit(self, of);
     stele_ticket_free(of->ticket);
     free_unit(of);

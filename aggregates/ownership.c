@@ -139,6 +139,7 @@ static stele_status begin_to_serve(owner_task *self, stele_error *err)
     if (status < 0) return status;
     if (!stele_fold_is_current(self->fold)) return STELE_OK; /* it shows as behind */
     self->serves = true;
+    owner_say(self, "serves");
     stele_desk_set_state(self->desk, STELE_DESK_SERVING);
     return STELE_OK;
 }

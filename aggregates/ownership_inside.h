@@ -108,6 +108,8 @@ void owner_tell_refusal(const owner_task *self, stele_ticket *ticket, int64_t ve
 void owner_tell_result(const owner_task *self, stele_ticket *ticket,
                        const stele_remembered_command *as, bool repeated);
 void owner_tell_state(const owner_task *self, stele_ticket *ticket);
+/* For the simulation: where the owner is with what it was asked for. */
+void owner_say(const owner_task *self, const char *phase);
 /* Tell all who wait for a unit. */
 void owner_tell_unit(const owner_task *self, unit *of);
 

@@ -11,7 +11,8 @@ const char *sim_domain_name(int domain)
     static const struct {
         int first;
         const char *name;
-    } kinds[] = {{SIM_FIRST_REGISTRAR, "registrar"},
+    } kinds[] = {{SIM_FIRST_INSTANCE, "instance"},
+                 {SIM_FIRST_REGISTRAR, "registrar"},
                  {SIM_FIRST_WORKER, "worker"},
                  {SIM_FIRST_PUBLISHER, "publisher"}};
     static char name[32];
@@ -86,10 +87,20 @@ static const char *draw_place(bool is_worker)
     return place;
 }
 
+/* Where an owner is with what it was asked for (probes.c). */
+static const char *draw_phase(void)
+{
+    static const char *const phases[] = {"decides", "submits", "commits", "answers", "serves"};
+    return phases[stele_stream_below(&world.faults, sizeof phases / sizeof phases[0])];
+}
+
 void sim_lay_ambush(sim_ambush ambushes[STELE_DOMAINS], int domain)
 {
     bool is_worker = domain >= SIM_FIRST_WORKER && domain < SIM_FIRST_REGISTRAR;
-    const char *call = draw_place(is_worker);
+    bool is_instance = domain >= SIM_FIRST_INSTANCE;
+    const char *call = is_instance && stele_stream_below(&world.faults, 2) == 0
+                           ? draw_phase()
+                           : draw_place(is_worker || is_instance);
     ambushes[domain] =
         (sim_ambush){call, 1 + stele_stream_below(&world.faults, call == NULL ? 200 : 6)};
 }

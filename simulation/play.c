@@ -23,7 +23,7 @@ static void start_what_died(void)
 static void create_events(int32_t partitions)
 {
     stele_error err;
-    stele_log_topic_options topic = {.name = SIM_EVENTS, .partitions = partitions};
+    stele_log_topic_options topic = {.name = world.events_topic, .partitions = partitions};
     if (stele_log_topic_create(world.log, &topic, 1000, &err) < 0)
         sim_fail("harness", "%s", err.text);
 }

@@ -39,6 +39,10 @@ void sim_probe(void *context, int domain, const stele_fact *fact)
     (void)context;
     stele_fibers_note(world.fibers, (uint64_t)fact->value);
     if (domain == STELE_WORLD) return;
+    if (strcmp(fact->what, "owner") == 0) {
+        sim_look_for_ambush(fact->subject);
+        return;
+    }
     if (strcmp(fact->what, "restored") == 0) check_restored(domain, fact);
     if (strcmp(fact->what, "asks for ends") == 0 && fact->value == STELE_FENCED_INIT)
         sim_fail("fork", "%s: the end of what to restore is asked for before the fence stands",

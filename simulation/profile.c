@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * What a seed is like. Each is about something: seeds that do a little of everything find little.
  */
-#include "simulation/world.h"
+#include "simulation/bank.h"
 
 #define KIND(name) (1U << SIM_##name)
 
@@ -9,6 +9,8 @@
 static void draw_common(void)
 {
     stele_stream *swarm = &world.swarm;
+    world.events_topic = SIM_EVENTS;
+    world.snapshots_topic = SIM_SNAPSHOTS;
     world.session_ms = 4000 + (int)stele_stream_below(swarm, 3000);
     world.transaction_ms = world.session_ms + 200 + (int)stele_stream_below(swarm, 3000);
     world.latency_us = 1U << stele_stream_below(swarm, 17);
@@ -90,6 +92,43 @@ static void draw_holes(void)
     world.publishers_die = world.has_outbox = false;
 }
 
+/* What befalls owners: the kinds of the other profiles, a few of them at a time. */
+static void draw_trouble_of_owners(void)
+{
+    static const uint32_t mixes[] = {KIND(KILL) | KIND(AMBUSH) | KIND(MARKERS),
+                                     KIND(FREEZE) | KIND(AMBUSH),
+                                     KIND(AWAY) | KIND(MOVE) | KIND(LOSE) | KIND(APPEND) |
+                                         KIND(DOUBT) | KIND(CHURN) | KIND(REPEAT),
+                                     KIND(CUT) | KIND(KILL),
+                                     KIND(APPEND) | KIND(AMBUSH) | KIND(CHURN),
+                                     KIND(FULL) | KIND(AMBUSH) | KIND(KILL) | KIND(COMPACT)};
+    uint32_t count = sizeof mixes / sizeof mixes[0];
+    uint32_t drawn = stele_stream_below(&world.swarm, count + 2);
+    if (drawn < count) world.kinds = mixes[drawn];
+}
+
+static void draw_aggregates(void)
+{
+    stele_stream *swarm = &world.swarm;
+    world.events_topic = SIM_BANK_EVENTS;
+    world.snapshots_topic = SIM_BANK_SNAPSHOTS;
+    draw_trouble_of_owners();
+    world.calm_ms = 200U << stele_stream_below(swarm, 4);
+    world.gap_ms = 1U << stele_stream_below(swarm, 8);
+    world.latency_us = 1U << stele_stream_below(swarm, 16);
+    bank = (sim_bank){
+        .wallets = 1 + (int)stele_stream_below(swarm, SIM_WALLETS_MAX),
+        .to_call = 10 + (int)stele_stream_below(swarm, 40),
+        .answers_committed = stele_stream_below(swarm, 6) == 0,
+        .queue_max = stele_stream_below(swarm, 4) == 0 ? 2 : 0,
+        .lose_one_in = stele_stream_below(swarm, 2) == 0 ? 0 : 10 + stele_stream_below(swarm, 50),
+        .twice_one_in = stele_stream_below(swarm, 2) == 0 ? 0 : 3 + stele_stream_below(swarm, 30),
+        .way_ms = 1U << stele_stream_below(swarm, 9)};
+    /* Its risk: what was acknowledged then can be aborted. */
+    if (bank.answers_committed) world.kinds &= ~KIND(MARKERS);
+    if (world.kinds == 0) world.kinds = KIND(KILL);
+}
+
 /* ---- all of them ---- */
 
 typedef struct profile {
@@ -109,6 +148,7 @@ static const profile profiles[SIM_PROFILES] = {
     [SIM_OUTBOXES] = {"outbox", 1, draw_outbox, sim_play_folds},
     [SIM_HOLES] = {"holes", 1, draw_holes, sim_play_holes},
     [SIM_REGISTRY] = {"registry", 1, NULL, sim_play_registry},
+    [SIM_AGGREGATES] = {"aggregates", 5, draw_aggregates, sim_play_bank},
 };
 
 void sim_draw(void)

@@ -4,6 +4,8 @@
 
 static int some_worker(void)
 {
+    if (world.profile == SIM_AGGREGATES)
+        return SIM_FIRST_INSTANCE + (int)stele_stream_below(&world.faults, SIM_INSTANCES);
     return SIM_FIRST_WORKER + (int)stele_stream_below(&world.faults, SIM_WORKERS);
 }
 
@@ -59,7 +61,8 @@ static void cut_one(void)
 /* Of everything, of the events or of the snapshots. */
 static void fill_disk(void)
 {
-    static const char *const topics[] = {NULL, SIM_EVENTS, SIM_SNAPSHOTS, SIM_SNAPSHOTS};
+    const char *const topics[] = {NULL, world.events_topic, world.snapshots_topic,
+                                  world.snapshots_topic};
     const char *topic = topics[stele_stream_below(&world.faults, sizeof topics / sizeof topics[0])];
     world.is_full = !world.is_full;
     sim_say("the disk of %s is %s", topic == NULL || !world.is_full ? "all topics" : topic,
@@ -105,11 +108,11 @@ static void compact(void)
 {
     for (int32_t i = 0; i < SIM_PARTITIONS; i++) {
         int64_t stable;
-        stele_log_memory_ends(world.log, (stele_partition){SIM_SNAPSHOTS, i}, &stable,
+        stele_log_memory_ends(world.log, (stele_partition){world.snapshots_topic, i}, &stable,
                               &world.compacted[i]);
     }
     sim_say("snapshots are compacted");
-    stele_log_memory_compact(world.log, SIM_SNAPSHOTS, NULL);
+    stele_log_memory_compact(world.log, world.snapshots_topic, NULL);
 }
 
 static void move_coordinators(void)
@@ -140,7 +143,7 @@ static void jump_clock(void)
 static void churn(void)
 {
     sim_say("the group rebalances");
-    stele_log_memory_rebalance(world.log, SIM_EVENTS);
+    stele_log_memory_rebalance(world.log, world.events_topic);
 }
 
 static void (*const kinds[SIM_KINDS])(void) = {

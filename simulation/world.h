@@ -23,6 +23,7 @@ enum {
     SIM_OUTBOX = 1, /* the publisher that may be one with a list of ids */
     SIM_WORKERS = 3,
     SIM_REGISTRARS = 3,
+    SIM_INSTANCES = 3,
     SIM_EVENTS_MAX = 1000,   /* of one seed */
     SIM_KEYS_MAX = 64,       /* of one publisher at a time */
     SIM_FENCED_MAX = 8,      /* transactional ids of one domain */
@@ -32,7 +33,8 @@ enum {
     /* Domains: processes of the simulation. */
     SIM_FIRST_PUBLISHER = 1,
     SIM_FIRST_WORKER = 8,
-    SIM_FIRST_REGISTRAR = 16
+    SIM_FIRST_REGISTRAR = 16,
+    SIM_FIRST_INSTANCE = 24
 };
 
 /** What a seed is about. */
@@ -46,6 +48,7 @@ typedef enum sim_profile {
     SIM_OUTBOXES,    /* a publisher with a list of ids, that is killed again and again */
     SIM_HOLES,       /* partition counts and topics that change under the workers */
     SIM_REGISTRY,    /* schemas registered by several at once */
+    SIM_AGGREGATES,  /* aggregates that decide, their owners and their callers */
     SIM_PROFILES
 } sim_profile;
 
@@ -90,6 +93,8 @@ typedef struct sim_world {
     stele_stream load;
 
     /* What the seed is like. */
+    const char *events_topic; /* topics that trouble is made for */
+    const char *snapshots_topic;
     uint32_t kinds; /* of trouble: bits by sim_kind */
     int session_ms;
     int transaction_ms;
@@ -254,6 +259,7 @@ void sim_play(void);
 void sim_play_folds(void);
 void sim_play_holes(void);
 void sim_play_registry(void);
+void sim_play_bank(void);
 
 /* ---- checker.c: the promises ---- */
 

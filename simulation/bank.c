@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT
+ * How a seed about aggregates goes: instances that come and go, callers who call whichever is
+ * there; then everything comes to rest, and every call is answered. */
+#include "simulation/bank.h"
+
+enum {
+    REST_MS = 120000, /* after the last fault everyone has an answer by then */
+    LOOK_MS = 200,
+    AFTERMATH = 4 /* troubles after the last call */
+};
+
+sim_bank bank;
+
+static void begin(void)
+{
+    sim_open_boxes();
+    for (int i = 0; i < SIM_INSTANCES; i++)
+        sim_start_instance(i);
+    sim_start_callers();
+}
+
+static void make_trouble(void)
+{
+    int which = (int)stele_stream_below(&world.faults, SIM_INSTANCES);
+    if (stele_stream_below(&world.faults, 8) == 0)
+        sim_stop_instance(which);
+    else
+        sim_make_trouble();
+}
+
+static void start_what_ended(bool all)
+{
+    for (int i = 0; i < SIM_INSTANCES; i++)
+        if (!stele_fibers_is_running(world.fibers, SIM_FIRST_INSTANCE + i) &&
+            (all || stele_stream_below(&world.faults, 2) == 0))
+            sim_start_instance(i);
+}
+
+static void come_to_rest(void)
+{
+    world.resting = true;
+    bank.lose_one_in = bank.twice_one_in = 0;
+    sim_end_trouble();
+    start_what_ended(true);
+    sim_say("rest");
+    stele_deadline until = stele_deadline_after(sim_clock(), REST_MS);
+    while (bank.callers_done < SIM_CALLERS) {
+        if (stele_deadline_passed(until))
+            sim_fail("stuck", "a caller has no answer after %d s of rest: %s", REST_MS / 1000,
+                     sim_instances_say());
+        start_what_ended(true); /* one may have been asked to end */
+        sim_sleep_ms(LOOK_MS);
+    }
+    if (!sim_load_all(until.end_ns))
+        sim_fail("stuck", "a wallet cannot be loaded after %d s of rest: %s", REST_MS / 1000,
+                 sim_instances_say());
+}
+
+void sim_play_bank(void)
+{
+    begin();
+    int left = AFTERMATH;
+    while (bank.callers_done < SIM_CALLERS && left > 0) {
+        sim_sleep_ms(1 + stele_stream_below(&world.faults, 2 * world.calm_ms));
+        make_trouble();
+        start_what_ended(false);
+        if (world.faulted > 60) left--; /* callers may wait for what only the rest brings */
+    }
+    come_to_rest();
+    sim_stop_instances();
+    sim_check_bank();
+}

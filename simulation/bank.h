@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT
+ * The play of the aggregates: instances of a program with a writer of wallets, callers who call any
+ * of them, letters between all, and what is remembered of every call. */
+#ifndef STELE_SIMULATION_BANK_H
+#define STELE_SIMULATION_BANK_H
+
+#include <stele/writer.h>
+
+#include "simulation/world.h"
+
+#define SIM_BANK_EVENTS    "wallet.events"
+#define SIM_BANK_SNAPSHOTS "wallet.writer.v1.snapshots"
+
+enum {
+    SIM_CALLERS = 4,
+    SIM_WALLETS_MAX = 10,
+    SIM_CALLS_MAX = 400,      /* of one seed, with a load of each wallet in the end */
+    SIM_CALLS_OF_WALLET = 60, /* fewer than an aggregate remembers */
+    SIM_ANSWERS_MAX = 4000,
+    SIM_COMMAND_ID_SIZE = 40
+};
+
+/* ---- what is asked for, and what came of it ---- */
+
+typedef enum sim_want {
+    SIM_WANT_COMMAND = 0, /* a command */
+    SIM_WANT_EVENTS,      /* events, which the caller has decided on */
+    SIM_WANT_STATE
+} sim_want;
+
+/** A call of a caller, however often it is made. Its number is its index. */
+typedef struct sim_call {
+    sim_want want;
+    int wallet;
+    int64_t cents; /* each time; less than nothing: withdrawn */
+    int times;
+    int64_t expected;
+    char id[SIM_COMMAND_ID_SIZE]; /* of the command; "": the writer makes one */
+    int ways; /* on which it may be carried out: one for each letter that was sent */
+} sim_call;
+
+/** What an instance answers. */
+typedef struct sim_reply {
+    stele_status status;
+    stele_next next;
+    stele_result result;
+    int64_t cents; /* of a load */
+    int64_t value;
+    int64_t stable; /* the last stable offset of its partition when it was told */
+    char text[160];
+} sim_reply;
+
+/** An answer that has come to a caller. */
+typedef struct sim_answer {
+    int64_t call; /* number of it */
+    int64_t begun_ns;
+    int64_t ended_ns;
+    sim_reply reply;
+} sim_answer;
+
+/** The history: all that the checker knows, beside the topics. */
+typedef struct sim_bank {
+    sim_call calls[SIM_CALLS_MAX];
+    int64_t call_count;
+    int calls_of[SIM_WALLETS_MAX];
+    sim_answer answers[SIM_ANSWERS_MAX];
+    size_t answer_count;
+    int callers_done;
+
+    /* What the seed is like. */
+    int wallets;
+    int to_call; /* by each caller */
+    bool answers_committed;
+    int queue_max;
+    uint32_t lose_one_in; /* letters; 0: none */
+    uint32_t twice_one_in;
+    uint32_t way_ms; /* of a letter, at most */
+} sim_bank;
+
+extern sim_bank bank;
+
+/* ---- wallets.c: the aggregate ---- */
+
+extern const stele_aggregate sim_wallets;
+void sim_wallet_id(int wallet, char id[SIM_ID_SIZE]);
+/** @return -1: it is no wallet's */
+int sim_wallet_of(stele_bytes id);
+/** What one more event makes of a wallet's value. */
+int64_t sim_wallet_value(int64_t value, int64_t number, int64_t cents);
+
+/* ---- letters.c: between callers and instances ---- */
+
+enum { SIM_FIRST_CALLER_BOX = SIM_INSTANCES, SIM_BOXES = SIM_INSTANCES + SIM_CALLERS + 1 };
+
+/** A request or its answer. */
+typedef struct sim_letter {
+    struct sim_letter *next;
+    int64_t due_ns;
+    int from; /* a box */
+    int to;
+    uint64_t about; /* the sender's: comes back with the answer */
+    bool is_answer;
+    int hops; /* how often it was passed on */
+
+    sim_want want;
+    int64_t number; /* of the call; of a load nothing */
+    int wallet;
+    int64_t expected;
+    char id[SIM_COMMAND_ID_SIZE]; /* "": none */
+    int timeout_ms;
+
+    sim_reply reply;
+} sim_letter;
+
+void sim_open_boxes(void);
+/** Send a copy; it may take a while, be lost, or come twice. */
+void sim_post(const sim_letter *letter);
+/** Take what has come. Waits until then, and until `until_ns` at most. @return false: nothing */
+bool sim_take_letter(int box, int64_t until_ns, sim_letter *out);
+/** Wake whoever waits for letters. */
+void sim_ring(int box);
+/** A process that begins anew has no letters. */
+void sim_empty_box(int box);
+
+/* ---- instances.c: processes with a writer ---- */
+
+void sim_start_instance(int which);
+/** Ask one to end in order. */
+void sim_stop_instance(int which);
+/** All of them; fails if they do not. */
+void sim_stop_instances(void);
+/** Does anyone serve that partition? For messages. */
+const char *sim_instances_say(void);
+
+/* ---- callers.c ---- */
+
+void sim_start_callers(void);
+/** Until every wallet was loaded once, from some instance. @return false: not in time */
+bool sim_load_all(int64_t until_ns);
+
+/* ---- histories.c: the promises ---- */
+
+void sim_check_bank(void);
+
+#endif

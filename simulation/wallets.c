@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT
+ * The aggregate that decides: a wallet, which never holds less than nothing. */
+#include "simulation/bank.h"
+
+#include <inttypes.h>
+
+#include "book.h"
+#include "booked.h"
+#include "wallet.h"
+
+int64_t sim_wallet_value(int64_t value, int64_t number, int64_t cents)
+{
+    return (int64_t)(((uint64_t)value * 31 + (uint64_t)number) * 31 + (uint64_t)cents);
+}
+
+void sim_wallet_id(int wallet, char id[SIM_ID_SIZE])
+{
+    snprintf(id, SIM_ID_SIZE, "wallet-%d", wallet);
+}
+
+int sim_wallet_of(stele_bytes id)
+{
+    for (int i = 0; i < bank.wallets; i++) {
+        char own[SIM_ID_SIZE];
+        sim_wallet_id(i, own);
+        if (stele_bytes_equal(stele_text(own), id)) return i;
+    }
+    return -1;
+}
+
+static stele_status apply_booked(void *state, const void *data, const stele_event *event,
+                                 stele_error *err)
+{
+    (void)event;
+    sim_wallet *wallet = state;
+    const sim_booked *booked = data;
+    if (wallet->cents + booked->cents < 0)
+        return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP, "less than nothing");
+    wallet->cents += booked->cents;
+    wallet->value = sim_wallet_value(wallet->value, booked->number, booked->cents);
+    return STELE_OK;
+}
+
+static stele_status book(const void *state, const void *command, stele_decision *decision,
+                         stele_error *err)
+{
+    (void)err;
+    const sim_wallet *wallet = state;
+    const sim_book *wanted = command;
+    if (wallet->cents + wanted->cents * wanted->times < 0)
+        return stele_reject(decision, "insufficient_funds", "Insufficient funds: %" PRId64 " cents",
+                            wallet->cents);
+    sim_booked booked = {.number = wanted->number, .cents = wanted->cents};
+    stele_status status = STELE_OK;
+    for (int32_t i = 0; i < wanted->times && status == STELE_OK; i++)
+        status = stele_yield(decision, &sim_booked_type, &booked);
+    return status;
+}
+
+const stele_aggregate sim_wallets = {
+    .name = "wallet",
+    .events = (const stele_type *const[]){&sim_booked_type, NULL},
+    .version = 1,
+    .state = &sim_wallet_type,
+    .handlers = (const stele_handler[]){{&sim_booked_type, apply_booked}, {NULL, NULL}},
+    .commands = (const stele_command[]){{&sim_book_type, book}, {NULL, NULL}}};
