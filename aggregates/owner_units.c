@@ -5,6 +5,7 @@
 #include <assert.h>
 
 #include "core/alloc.h"
+#include "core/bug.h"
 
 enum {
     UNITS_MAX = 4096, /* in one transaction */
@@ -73,6 +74,17 @@ void owner_add_named(owner_task *self, unit *of)
     assert(place != NULL && *place == NULL);
     *place = of;
     of->is_named = true;
+}
+
+bool owner_is_within_unit(const owner_task *self, const stele_overlay_entry *over,
+                          const stele_entry *entry)
+{
+    if (entry == NULL) return false;
+    for (const batch *of = self->first; of != NULL; of = of->next)
+        for (const unit *each = of->first; each != NULL; each = each->next)
+            if (each->entry == over && entry->version < each->as.version)
+                return entry->version > each->as.version - each->as.count;
+    return false;
 }
 
 /* ---- units ---- */
@@ -212,6 +224,7 @@ void owner_give_back(owner_task *self, bool committed_too)
     }
     self->last = kept;
     self->settles = kept != NULL;
-    if (kept == NULL) stele_overlay_clear(self->overlay);
+    if (kept == NULL && !STELE_BUG("overlay is kept after an abort"))
+        stele_overlay_clear(self->overlay);
     stele_desk_return(self->desk, &back);
 }

@@ -124,6 +124,9 @@ unit *owner_add_unit(owner_task *self, batch *to, stele_ticket *ticket);
 /* A unit in flight of the same command; NULL: there is none. */
 unit *owner_find_named(const owner_task *self, const stele_ticket *ticket);
 void owner_add_named(owner_task *self, unit *of);
+/* Has the fold applied a part of one of the aggregate's units in flight? */
+bool owner_is_within_unit(const owner_task *self, const stele_overlay_entry *over,
+                          const stele_entry *entry);
 /* Whatever is visible, now that all below `position` is, is answered. */
 void owner_settle(owner_task *self, int64_t position);
 /* Callers whose time is over are told so; their units go on. */

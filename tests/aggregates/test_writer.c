@@ -209,6 +209,39 @@ static void a_repeat_gets_the_first_result_and_adds_nothing(void **state)
     office_play(play_repeats, 0);
 }
 
+/* Readers get a transaction in pieces, and so does the owner. */
+static void play_units(office *of)
+{
+    enum { TIMES = 100, REPEATS = 40 };
+    office_call calls[REPEATS];
+    instance *bank = office_start(of);
+    office_await_serving(bank, "a");
+    test_commands_book command = {.cents = 1, .times = TIMES};
+    stele_call call = office_booking("a", &command);
+    call.command_id = "once";
+    for (int i = 0; i < REPEATS; i++) {
+        int64_t version;
+        office_begin(bank, &calls[i], &call);
+        int64_t cents = office_load(bank, "a", &version);
+        OFFICE_CHECK(of, version == 0 || version == TIMES);
+        OFFICE_EQUAL(of, cents, version);
+    }
+    for (int i = 0; i < REPEATS; i++) {
+        office_await(of, &calls[i]);
+        OFFICE_EQUAL(of, calls[i].status, STELE_OK);
+        OFFICE_EQUAL(of, calls[i].result.version, TIMES);
+        OFFICE_EQUAL(of, calls[i].result.event_count, TIMES);
+    }
+    office_close(bank);
+    OFFICE_EQUAL(of, office_read(of, "a").count, TIMES);
+}
+
+static void what_was_decided_as_one_is_told_as_one(void **state)
+{
+    (void)state;
+    office_play(play_units, 0);
+}
+
 /* ---- transactions that do not commit ---- */
 
 static void play_aborts(office *of)
@@ -572,6 +605,7 @@ int main(void)
         cmocka_unit_test(nothing_follows_the_end_of_a_life),
         cmocka_unit_test(commands_of_many_callers_are_decided_one_after_the_other),
         cmocka_unit_test(a_repeat_gets_the_first_result_and_adds_nothing),
+        cmocka_unit_test(what_was_decided_as_one_is_told_as_one),
         cmocka_unit_test(what_is_aborted_is_decided_again),
         cmocka_unit_test(an_outcome_that_is_not_known_is_found_out),
         cmocka_unit_test(a_lost_marker_is_latency_only),
