@@ -16,7 +16,6 @@
 #define STELE_TIMEOUT_FIELD "Stele-Timeout-Ms" /* how long the caller will wait */
 
 enum {
-    STELE_HOPS_MAX = 1,     /* whoever was asked wrongly says who is to be asked instead */
     STELE_MISDIRECTED = 421 /* "not mine", with the owner that it knows as "owner" */
 };
 

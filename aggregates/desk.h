@@ -17,6 +17,9 @@ typedef enum stele_ticket_kind {
     STELE_TICKET_LOAD         /* a copy of the state */
 } stele_ticket_kind;
 
+/** Whoever was asked wrongly says who is to be asked instead. */
+enum { STELE_HOPS_MAX = 1 };
+
 /** A datum of one of the aggregate's types. */
 typedef struct stele_ticket_datum {
     const stele_type *type;

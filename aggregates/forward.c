@@ -165,25 +165,12 @@ static bool is_here(void *context)
 
 /* ---- the port ---- */
 
-static void refuse(const stele_forwarding *of, int32_t partition, stele_ticket *ticket)
-{
-    stele_error failure;
-    stele_fail(&failure, STELE_E_NOT_OWNER, STELE_NEXT_RETRY,
-               "this instance does not own %s/%d, and the call was passed on to it", of->topic,
-               (int)partition);
-    stele_ticket_answer(ticket, &(stele_result){.offset = STELE_OFFSET_NONE}, &failure);
-}
-
 /* @locality the writer's thread */
 static bool forward(void *context, int32_t partition, stele_ticket *ticket)
 {
     stele_forwarding *of = context;
     STELE_AUTO_VALUE(stele_buffer) body = {0};
     stele_error err;
-    if (ticket->hops >= STELE_HOPS_MAX) {
-        refuse(of, partition, ticket);
-        return true;
-    }
     if (write_body(of, ticket, &body, &err) < 0) {
         stele_ticket_answer(ticket, &(stele_result){.offset = STELE_OFFSET_NONE}, &err);
         return true;

@@ -6,6 +6,7 @@
 
 #include "aggregates/aggregate.h"
 #include "core/alloc.h"
+#include "core/bug.h"
 #include "core/config.h"
 #include "core/names.h"
 #include "kafka/partitioner.h"
@@ -73,15 +74,37 @@ static void answer_expired(stele_desk *desk)
     }
 }
 
-static void forward(const stele_writer *writer, int32_t partition)
+/* It was passed on to this instance: whoever did so asks the owner, or knows by now who that is. */
+static void refuse_to_forward(const stele_writer *writer, int32_t partition, stele_ticket *ticket)
+{
+    stele_error failure;
+    if (ticket->is_tried && !STELE_BUG("what was begun is not its owner's"))
+        stele_desk_fail_expired(writer->desks[partition], ticket, &failure);
+    else
+        stele_fail(&failure, STELE_E_NOT_OWNER, STELE_NEXT_RETRY,
+                   "this instance does not own %s/%d, and the call was passed on to it",
+                   writer->topic, (int)partition);
+    stele_ticket_answer(ticket, &(stele_result){.offset = STELE_OFFSET_NONE}, &failure);
+}
+
+/* @return false: it waits on */
+static bool forward_one(const stele_writer *writer, int32_t partition, stele_ticket *ticket)
 {
     const stele_forwarder *to = writer->setting.forwarder;
+    if (ticket->hops < STELE_HOPS_MAX) return to->forward(to->context, partition, ticket);
+    refuse_to_forward(writer, partition, ticket);
+    return true;
+}
+
+static void forward(const stele_writer *writer, int32_t partition)
+{
     stele_desk *desk = writer->desks[partition];
-    if (to == NULL || stele_desk_get_state(desk) != STELE_DESK_ELSEWHERE) return;
+    if (writer->setting.forwarder == NULL || stele_desk_get_state(desk) != STELE_DESK_ELSEWHERE)
+        return;
     stele_ticket_list waiting = stele_desk_take(desk, SIZE_MAX);
     stele_ticket_list kept = {0};
     for (stele_ticket *each; (each = stele_ticket_list_take(&waiting)) != NULL;)
-        if (kept.first != NULL || !to->forward(to->context, partition, each))
+        if (kept.first != NULL || !forward_one(writer, partition, each))
             stele_ticket_list_add(&kept, each);
     stele_desk_return(desk, &kept);
 }
