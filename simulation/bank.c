@@ -40,6 +40,7 @@ static void come_to_rest(void)
 {
     world.resting = true;
     bank.lose_one_in = bank.twice_one_in = 0;
+    if (bank.way_ms > 10) bank.way_ms = 10;
     sim_end_trouble();
     start_what_ended(true);
     sim_say("rest");

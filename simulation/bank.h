@@ -36,7 +36,7 @@ typedef struct sim_call {
     int times;
     int64_t expected;
     char id[SIM_COMMAND_ID_SIZE]; /* of the command; "": the writer makes one */
-    int ways; /* on which it may be carried out: one for each letter that was sent */
+    int ways;                     /* on which it may be carried out at the same time */
 } sim_call;
 
 /** What an instance answers. */

@@ -28,6 +28,18 @@ const sim_bug sim_bugs[] = {
     {"partition count is not compared", "the work goes on with keys in other partitions"},
     {"topic made anew is not noticed", "the work goes on with other events"},
     {"tombstone ahead of its checkpoint", "it is written as soon as an aggregate is closed"},
+    {"answered before the commit", "a call is acknowledged when its transaction is submitted"},
+    {"answered before it is visible", "and its markers may be lost"},
+    {"commands are not restored", "a repeat after a failover is carried out again"},
+    {"commands are not stored", "with the snapshots, where a replay begins"},
+    {"repeat in flight is not recognised", "it is decided again, and both are appended"},
+    {"refusal rests on what may be aborted", "it does not wait for what it was decided on"},
+    {"overlay is kept after an abort", "versions are checked against what was never there"},
+    {"state within a unit is told", "a part of what was decided as one"},
+    {"serves before it is current", "what is decided on is not all that was there at the fence"},
+    {"terms of what is committed only", "a transaction that hangs keeps everyone from owning"},
+    {"forward without the command's id", "what is asked twice is carried out twice"},
+    {"what was begun is not its owner's", "a call that may be in the log is said not to be begun"},
     {NULL, NULL},
 };
 

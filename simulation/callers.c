@@ -40,6 +40,7 @@ static bool call(caller *self, int64_t number, int patience_ms, int timeout_ms, 
                          .expected = of->expected,
                          .timeout_ms = timeout_ms};
     snprintf(letter.id, sizeof letter.id, "%s", of->id);
+    bank.calls[number].ways++;
     sim_post(&letter);
     while (stele_fibers_now_ns(world.fibers) < until_ns) {
         sim_letter come;
@@ -163,7 +164,7 @@ static void call_until_known(caller *self, int64_t number)
 static void caller_main(void *context)
 {
     caller *self = context;
-    for (int i = 0; i < bank.to_call; i++) {
+    for (int i = 0; i < bank.to_call && !world.resting; i++) {
         int64_t number = draw_call(self);
         if (number < 0) break;
         call_until_known(self, number);

@@ -178,11 +178,12 @@ static _Noreturn void fail_answer(const char *verdict, const sim_answer *of, con
     const sim_call *call = &bank.calls[of->call];
     const stele_result *result = &of->reply.result;
     sim_fail(verdict,
-             "call %d (%s) of wallet %d, %d times %d, expected %d, was answered with %s, version "
+             "call %d (%s) of wallet %d, %d times %d, expected %d, was answered with %s, %d "
+             "events, version "
              "%d, at %d/%d, after %d ms: %s",
              (int)of->call, call->id, call->wallet, call->times, (int)call->cents,
-             (int)call->expected, stele_status_name(of->reply.status), (int)result->version,
-             (int)result->partition, (int)result->offset,
+             (int)call->expected, stele_status_name(of->reply.status), (int)result->event_count,
+             (int)result->version, (int)result->partition, (int)result->offset,
              (int)((of->ended_ns - of->begun_ns) / 1000000), what);
 }
 
@@ -196,11 +197,21 @@ static const event *event_at(const sim_answer *of)
     return version == 0 ? &none : &wallet->events[version - 1];
 }
 
+/* What was decided as one is seen as one. */
+static bool is_within_unit(const sim_answer *of)
+{
+    const struct wallet *wallet = &wallets[bank.calls[of->call].wallet];
+    int64_t version = of->reply.result.version;
+    return version > 0 && version < wallet->version &&
+           wallet->events[version - 1].number == wallet->events[version].number;
+}
+
 /* Was what it rests on there for every reader? */
 static void check_seen(const sim_answer *of)
 {
     if (bank.answers_committed) return;
     const event *last = event_at(of);
+    if (is_within_unit(of)) fail_answer("dirty-read", of, "that is within a unit");
     if (of->reply.result.version > 0 && last->offset >= of->reply.stable)
         fail_answer("dirty-read", of, "no reader saw that version at that moment");
 }

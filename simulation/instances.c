@@ -18,8 +18,7 @@ enum {
     ASK_MIN_MS = 20, /* before an instance that does not answer is asked again, or another one is */
     ASK_MAX_MS = 1000,
     LOOK_MS = 50,
-    PATIENCE_MS = 60000,
-    HOPS_MAX = 1
+    PATIENCE_MS = 60000
 };
 
 /* A call on its way to its owner. */
@@ -29,7 +28,8 @@ typedef struct errand {
     int32_t partition;
     stele_ticket *ticket; /* owned */
     int64_t again_ns;
-    int asks;
+    int pause_ms;
+    bool is_open; /* it was asked, and not answered */
 } errand;
 
 /* A process. */
@@ -161,7 +161,7 @@ static void serve(instance *self, const sim_letter *letter)
     sim_wallet_id(letter->wallet, id);
     int32_t partition = stele_writer_partition_of(self->writer, stele_text(id));
     bool is_elsewhere = stele_writer_desk_state(self->writer, partition) == STELE_DESK_ELSEWHERE;
-    if (letter->hops > HOPS_MAX || (letter->hops > 0 && is_elsewhere)) {
+    if (letter->hops > 0 && is_elsewhere) {
         stele_fail(&err, STELE_E_NOT_OWNER, STELE_NEXT_RETRY, "not mine");
         refuse(made, &err);
         return;
@@ -234,26 +234,61 @@ static sim_letter write_errand(const instance *self, const errand *of)
     return letter;
 }
 
+static void say_tried(errand *of)
+{
+    of->ticket->is_tried = true;
+    if (of->ticket->kind != STELE_TICKET_LOAD) bank.calls[number_of(of->ticket)].ways++;
+}
+
 static void ask(instance *self, errand *of)
 {
     sim_letter letter = write_errand(self, of);
     if (letter.timeout_ms == 0) letter.timeout_ms = 1;
     letter.to = self->owner[of->partition];
-    if (letter.to == self->which || of->asks++ > 0)
+    if (letter.to == self->which || of->pause_ms > 0)
         letter.to = (self->which + 1 + (int)stele_stream_below(&world.faults, SIM_INSTANCES - 1)) %
                     SIM_INSTANCES;
-    int64_t ms = ASK_MIN_MS << (of->asks > 6 ? 6 : of->asks);
-    if (ms > ASK_MAX_MS) ms = ASK_MAX_MS;
-    of->again_ns = stele_fibers_now_ns(world.fibers) + ms * 1000000;
-    of->ticket->is_tried = true;
+    of->pause_ms = of->pause_ms == 0 ? ASK_MIN_MS : 2 * of->pause_ms;
+    if (of->pause_ms > ASK_MAX_MS) of->pause_ms = ASK_MAX_MS;
+    of->again_ns = stele_fibers_now_ns(world.fibers) + (int64_t)of->pause_ms * 1000000;
+    /* What became of the last one is not known: it may be carried out, now or later. */
+    if (of->is_open) say_tried(of);
+    of->is_open = true;
     sim_post(&letter);
 }
 
-/* It is ours by now, or its time is over: the writer answers it. */
+/* It is ours by now: the writer decides on it. */
 static bool comes_back(const instance *self, const errand *of)
 {
-    return atomic_load(&self->is_closing) || stele_deadline_passed(of->ticket->deadline) ||
+    return atomic_load(&self->is_closing) ||
            stele_writer_desk_state(self->writer, of->partition) != STELE_DESK_ELSEWHERE;
+}
+
+static void fail_late(errand *of)
+{
+    const stele_ticket *ticket = of->ticket;
+    stele_error failure;
+    if (ticket->is_tried)
+        stele_fail(&failure, STELE_E_TIMED_OUT, STELE_NEXT_RETRY, "not known");
+    else
+        stele_fail(&failure, STELE_E_UNAVAILABLE, STELE_NEXT_RETRY, "not begun");
+    stele_ticket_answer(of->ticket, &(stele_result){.offset = STELE_OFFSET_NONE}, &failure);
+}
+
+/* @return false: it has ended, or has gone back */
+static bool look_at_errand(instance *self, errand *of)
+{
+    bool is_late = stele_deadline_passed(of->ticket->deadline);
+    if (is_late || comes_back(self, of)) {
+        if (of->is_open) say_tried(of);
+        if (is_late)
+            fail_late(of);
+        else
+            stele_writer_return(self->writer, of->partition, of->ticket);
+        return false;
+    }
+    if (stele_fibers_now_ns(world.fibers) >= of->again_ns) ask(self, of);
+    return true;
 }
 
 static void look_at_errands(instance *self)
@@ -261,45 +296,52 @@ static void look_at_errands(instance *self)
     take_errands(self);
     for (errand **at = &self->errands; *at != NULL;) {
         errand *each = *at;
-        if (comes_back(self, each)) {
-            if (each->ticket->kind != STELE_TICKET_LOAD && each->asks > 0)
-                bank.calls[number_of(each->ticket)].ways++;
-            stele_writer_return(self->writer, each->partition, each->ticket);
-            *at = each->next;
-            free(each);
+        if (look_at_errand(self, each)) {
+            at = &each->next;
             continue;
         }
-        if (stele_fibers_now_ns(world.fibers) >= each->again_ns) ask(self, each);
-        at = &each->next;
+        *at = each->next;
+        free(each);
     }
 }
 
-/* Nothing is said by it of the call: another time, or another one. */
-static bool says_nothing(stele_status status)
+/* An answer to one that waits. @return false: it is to be asked again, there or elsewhere */
+static bool settle(const errand *of, const sim_reply *reply)
 {
-    return status == STELE_E_NOT_OWNER || status == STELE_E_UNAVAILABLE ||
-           status == STELE_E_TIMED_OUT || status == STELE_E_FULL;
+    stele_ticket *ticket = of->ticket;
+    sim_wallet state = {.cents = reply->cents, .value = reply->value};
+    stele_error failure = {.status = reply->status, .next = reply->next};
+    snprintf(failure.text, sizeof failure.text, "%s", reply->text);
+    switch (reply->status) {
+    case STELE_E_TIMED_OUT:
+        ticket->is_tried = true;
+        return false;
+    case STELE_E_NOT_OWNER:
+    case STELE_E_UNAVAILABLE:
+    case STELE_E_FULL:
+        return false;
+    default:
+        break;
+    }
+    if (ticket->kind == STELE_TICKET_LOAD && reply->status == STELE_OK)
+        ticket->loaded(ticket->context, &state);
+    ((serving *)ticket->context)->told = reply;
+    stele_ticket_answer(ticket, &reply->result, reply->status < 0 ? &failure : NULL);
+    return true;
 }
 
 static void take_answer(instance *self, const sim_letter *letter)
 {
-    for (errand **at = &self->errands; *at != NULL; at = &(*at)->next) {
-        errand *of = *at;
-        if (of->number != letter->about) continue;
-        if (says_nothing(letter->reply.status)) return;
-        self->owner[of->partition] = letter->from;
-        *at = of->next;
-        const sim_reply *reply = &letter->reply;
-        stele_error failure = {.status = reply->status, .next = reply->next};
-        snprintf(failure.text, sizeof failure.text, "%s", reply->text);
-        sim_wallet state = {.cents = reply->cents, .value = reply->value};
-        if (of->ticket->kind == STELE_TICKET_LOAD && reply->status == STELE_OK)
-            of->ticket->loaded(of->ticket->context, &state);
-        ((serving *)of->ticket->context)->told = reply;
-        stele_ticket_answer(of->ticket, &reply->result, reply->status < 0 ? &failure : NULL);
-        free(of);
-        return;
-    }
+    errand **at = &self->errands;
+    while (*at != NULL && (*at)->number != letter->about)
+        at = &(*at)->next;
+    errand *of = *at;
+    if (of == NULL) return;
+    of->is_open = false;
+    if (!settle(of, &letter->reply)) return;
+    self->owner[of->partition] = letter->from;
+    *at = of->next;
+    free(of);
 }
 
 /* ---- the process ---- */

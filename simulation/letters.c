@@ -53,13 +53,10 @@ static void deliver(const sim_letter *letter)
 
 void sim_post(const sim_letter *letter)
 {
-    bool is_call = !letter->is_answer && letter->want != SIM_WANT_STATE;
-    sim_call *call = is_call ? &bank.calls[letter->number] : NULL;
-    if (call != NULL) call->ways++;
     deliver(letter);
     /* Without an id it would be another call. */
     if (letter->id[0] == '\0' || !stele_stream_once_in(&world.faults, bank.twice_one_in)) return;
-    if (call != NULL) call->ways++;
+    if (!letter->is_answer) bank.calls[letter->number].ways++;
     deliver(letter);
 }
 

@@ -294,7 +294,8 @@ static bool find_bugs(const settings *of)
 {
     bool found = true;
     for (const sim_bug *bug = sim_bugs; bug->name != NULL; bug++)
-        found = find_bug(of, bug) && found;
+        if (of->bug == NULL || strcmp(of->bug, bug->name) == 0)
+            found = find_bug(of, bug) && found;
     return found;
 }
 
@@ -309,7 +310,8 @@ static int print_usage(FILE *out)
             "  --rounds N   so many seeds, one after the other; 1 if a seed is given, else 1000\n"
             "  --jobs N     at once; without it, as many as there are processors\n"
             "  --bug NAME   with this bug planted\n"
-            "  --bugs       how many seeds each planted bug takes; more than 500 is a failure\n"
+            "  --bugs       how many seeds each planted bug takes, or the one of --bug; more than\n"
+            "               500 is a failure\n"
             "  --twice      each seed twice: both runs must be the same\n"
             "  --verbose    print who does what at which virtual time\n\n"
             "planted bugs:\n");
