@@ -294,8 +294,7 @@ static bool find_bugs(const settings *of)
 {
     bool found = true;
     for (const sim_bug *bug = sim_bugs; bug->name != NULL; bug++)
-        if (of->bug == NULL || strcmp(of->bug, bug->name) == 0)
-            found = find_bug(of, bug) && found;
+        if (of->bug == NULL || strcmp(of->bug, bug->name) == 0) found = find_bug(of, bug) && found;
     return found;
 }
 
