@@ -300,6 +300,92 @@ static void each_failure_has_its_status_and_its_code(void **state)
     }
 }
 
+static void who_does_not_own_it_says_who_does(void **state)
+{
+    (void)state;
+    static const char *const targets[] = {BOOK, "/aggregates/account/a1"};
+    STELE_AUTO_VALUE(server) s = {0};
+    server_open(&s);
+    s.failure = (stele_error){.status = STELE_E_NOT_OWNER, .next = STELE_NEXT_RETRY, .text = "no"};
+    for (size_t i = 0; i < 2 * COUNT_OF(targets); i++) {
+        STELE_AUTO_VALUE(exchange) e = {0};
+        bool is_known = i % 2 == 0;
+        s.owner = (stele_owner){.term = is_known ? 3 : 0, .instance = "b", .address = "two:2"};
+
+        ask(&s, i < 2 ? POST : GET, targets[i / 2], i < 2 ? CENTS : NULL, "Stele-Hops: 1", &e);
+
+        assert_int_equal(s.hops, 1);
+        assert_int_equal(e.reply.code, 421);
+        assert_non_null(strstr(e.reply.body, "\"code\":\"not_owner\",\"detail\":\"no\""));
+        bool says_who = strstr(e.reply.body, "\"owner\":{\"term\":3,\"instance\":\"b\","
+                                             "\"address\":\"two:2\",") != NULL;
+        assert_int_equal(says_who, is_known);
+    }
+}
+
+static void a_request_says_how_it_came(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *field;
+        int hops, timeout_ms; /* 0: it is refused */
+    } cases[] = {
+        {NULL, 0, ASK_MS},
+        {"Stele-Hops: 2", 2, ASK_MS},
+        {"Stele-Timeout-Ms: 250", 0, 250},
+        {"Stele-Timeout-Ms: 0", 0, 1},
+        {"Stele-Timeout-Ms: 2000000000", 0, ASK_MS},
+        {"Stele-Timeout-Ms: soon", 0, 0},
+        {"Stele-Timeout-Ms: -1", 0, 0},
+        {"Stele-Hops: x", 0, 0},
+        {"Stele-Hops: -1", 0, 0},
+    };
+    STELE_AUTO_VALUE(server) s = {0};
+    server_open(&s);
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        STELE_AUTO_VALUE(exchange) e = {0};
+        s.hops = s.timeout_ms = 0;
+        ask(&s, POST, BOOK, CENTS, cases[i].field, &e);
+        assert_int_equal(e.reply.code, cases[i].timeout_ms > 0 ? 200 : 400);
+        assert_int_equal(s.hops, cases[i].hops);
+        assert_int_equal(s.timeout_ms, cases[i].timeout_ms);
+    }
+}
+
+static void instances_append_events_of_the_aggregate(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *body;
+        size_t events; /* 0: it is refused, … */
+        const char *why;
+    } cases[] = {
+        {"[{\"type\":\"test.Booked\",\"data\":{\"cents\":5}}]", 1, NULL},
+        {"[{\"type\":\"test.Opened\",\"data\":{\"owner\":\"A\"}},"
+         "{\"type\":\"test.Booked\",\"data\":{\"cents\":5}}]",
+         2, NULL},
+        {"", 0, "expected a JSON list of 1 to 1000 events"},
+        {"{}", 0, "expected a JSON list of 1 to 1000 events"},
+        {"[]", 0, "expected a JSON list of 1 to 1000 events"},
+        {"[7]", 0, "[0]: expected {"},
+        {"[{\"type\":\"test.Booked\"}]", 0, "[0]: expected {"},
+        {"[{\"type\":\"test.commands.Book\",\"data\":{}}]", 0, "[0]: expected {"},
+        {"[{\"type\":\"test.Booked\",\"data\":7}]", 0, "[0].data: Booked: "},
+        {"[{\"type\":\"test.Booked\",\"data\":{\"cents\":\"x\"}}]", 0, "cents"},
+    };
+    STELE_AUTO_VALUE(server) s = {0};
+    server_open(&s);
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        STELE_AUTO_VALUE(exchange) e = {0};
+        s.events = 0;
+        ask(&s, POST, "/aggregates/account/a1/events", cases[i].body, NULL, &e);
+        assert_int_equal(s.events, cases[i].events);
+        assert_int_equal(e.reply.code, cases[i].events > 0 ? 200 : 400);
+        if (cases[i].why != NULL && strstr(e.reply.body, cases[i].why) == NULL)
+            fail_msg("%s: %s", cases[i].body, e.reply.body);
+    }
+}
+
 static void a_conflict_has_the_version_that_there_is(void **state)
 {
     (void)state;
@@ -539,6 +625,9 @@ int main(void)
         cmocka_unit_test(what_was_carried_out_has_its_version_position_and_events),
         cmocka_unit_test(a_repeat_says_so_beside_the_first_result),
         cmocka_unit_test(each_failure_has_its_status_and_its_code),
+        cmocka_unit_test(who_does_not_own_it_says_who_does),
+        cmocka_unit_test(a_request_says_how_it_came),
+        cmocka_unit_test(instances_append_events_of_the_aggregate),
         cmocka_unit_test(a_conflict_has_the_version_that_there_is),
         cmocka_unit_test(a_rejection_has_the_code_and_the_reason_of_the_application),
         cmocka_unit_test(what_is_not_there_is_not_asked_for),
