@@ -243,8 +243,10 @@ static void run(void *context)
         collect(agent);
         curl_multi_poll(agent->multi, NULL, 0, POLL_MS, NULL);
     }
-    while (agent->under_way != NULL)
-        give_up(agent, agent->under_way);
+    for (asking *each = agent->under_way, *next; each != NULL; each = next) {
+        next = each->next;
+        give_up(agent, each);
+    }
 }
 
 /* ---- the agent ---- */

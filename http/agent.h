@@ -62,7 +62,7 @@ typedef struct stele_curl_agent stele_curl_agent;
  */
 stele_status stele_curl_agent_new(stele_runtime runtime, stele_curl_agent **out, stele_error *err);
 
-/** Gives up what is under way, and answers it. */
+/** Gives up what is under way, and answers it. No one asks any more. */
 void stele_curl_agent_free(stele_curl_agent *agent);
 STELE_SCOPE(stele_curl_agent, stele_curl_agent_free);
 
