@@ -9,6 +9,7 @@
 #define STELE_SCHEMAS_GENERATE_NAMES_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "core/scope.h"
 
