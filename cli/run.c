@@ -173,7 +173,7 @@ static stele_status add_writer(crew *c, stele_client *client, const stele_app *a
 {
     const char *address = stele_app_server_address(c->server);
     const stele_writer_options options = {.aggregate = aggregate};
-    stele_forwarding *forwarding;
+    stele_forwarding *forwarding = NULL;
     stele_status status = STELE_OK;
     if (c->dispatch == NULL)
         status = stele_dispatch_open(stele_client_log(client), address, &c->dispatch, err);
