@@ -2,8 +2,10 @@
  * The worker loop on the log in memory, with tasks that do as they are told. */
 #include "consumer/worker.h"
 
+#include <sched.h>
 #include <unistd.h>
 
+#include "consumer/asker.h"
 #include "consumer/status.h"
 #include "core/alloc.h"
 #include "kafka/memory_log.h"
@@ -265,12 +267,32 @@ static void turn_until_running(stele_worker *worker)
         turn_until(worker, i, STELE_STATE_RUNNING);
 }
 
+static void ask_nothing(stele_question *question, stele_asker *asker)
+{
+    (void)question, (void)asker;
+}
+
+/* Questions are asked in order, on a thread: once this one is answered, so are those before it. */
+static void wait_for_answers(stele_worker *worker)
+{
+    stele_asker *asker = stele_worker_asker(worker);
+    stele_question last = {.ask = ask_nothing};
+    stele_deadline until = stele_deadline_after(stele_clock_system(), 20000);
+    stele_asker_ask(asker, &last);
+    while (stele_asker_state(asker, &last) == STELE_QUESTION_WAITING) {
+        if (stele_deadline_passed(until)) fail_msg("the asker does not answer");
+        sched_yield();
+    }
+}
+
 /* Time goes by in steps in which the group is served, and what a question was answered is heard. */
 static void pass(world *of, stele_worker *worker, int64_t elapsed_ms)
 {
     for (int64_t left = elapsed_ms; left > 0; left -= 1000) {
         stele_manual_clock_advance(&of->time, left < 1000 ? left : 1000);
-        turns(worker, 2);
+        turn(worker);
+        wait_for_answers(worker);
+        turn(worker);
     }
 }
 
