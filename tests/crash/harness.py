@@ -90,7 +90,8 @@ def publish_words(shop, first, last):
     with open(DATA) as source, open(part, "w") as target:
         lines = source.readlines()
         target.writelines([lines[0], *lines[1 + first:1 + last]])
-    return ("publish", "customer", "--schema", SCHEMA, "--key", "customer_id", "--format", "csv", part)
+    return ("publish", "customer", "--schema", SCHEMA, "--key", "customer_id", "--format", "csv",
+            "--timeout", "120", part)  # a broker that was killed may be long in coming back
 
 
 @contextlib.contextmanager
