@@ -164,23 +164,44 @@ static void name_partition(char *what, size_t size, const char *question, stele_
                          (int)partition.index);
 }
 
+/* The offset of a time; RD_KAFKA_OFFSET_BEGINNING and _END are times, too. (librdkafka's question
+ * for both of these at once, rd_kafka_query_watermark_offsets, waits for the broker however long it
+ * is away, whatever time it is given: 2.0.2.) */
+static stele_status ask_offset(rdkafka_log *log, stele_isolation isolation,
+                               stele_partition partition, int64_t time, int timeout_ms,
+                               const char *question, int64_t *out, stele_error *err)
+{
+    rd_kafka_t *rk;
+    stele_status status = stele_rdkafka_admin(log, isolation, &rk, err);
+    if (status < 0) return status;
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_t *asked =
+        rd_kafka_topic_partition_list_add(list, partition.topic, partition.index);
+    asked->offset = time;
+    rd_kafka_resp_err_t code =
+        rd_kafka_offsets_for_times(rk, list, stele_rdkafka_bounded(timeout_ms));
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR) code = asked->err;
+    *out = asked->offset;
+    rd_kafka_topic_partition_list_destroy(list);
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return STELE_OK;
+    char what[160];
+    name_partition(what, sizeof what, question, partition);
+    return stele_rdkafka_fail_question(err, log, code, NULL, what);
+}
+
 static stele_status bounds(stele_log *base, stele_partition partition, stele_isolation isolation,
                            int timeout_ms, int64_t *start, int64_t *end, stele_error *err)
 {
     rdkafka_log *log = (rdkafka_log *)base;
-    rd_kafka_t *rk;
-    stele_status status = stele_rdkafka_admin(log, isolation, &rk, err);
-    if (status < 0) return status;
-
+    stele_deadline until = stele_deadline_after(stele_log_clock(base), timeout_ms);
     int64_t low;
     int64_t high;
-    rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(
-        rk, partition.topic, partition.index, &low, &high, stele_rdkafka_bounded(timeout_ms));
-    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        char what[160];
-        name_partition(what, sizeof what, "bounds", partition);
-        return stele_rdkafka_fail_question(err, log, code, NULL, what);
-    }
+    stele_status status = ask_offset(log, isolation, partition, RD_KAFKA_OFFSET_BEGINNING,
+                                     timeout_ms, "bounds", &low, err);
+    if (status == STELE_OK)
+        status = ask_offset(log, isolation, partition, RD_KAFKA_OFFSET_END,
+                            stele_deadline_remaining_ms(until, timeout_ms), "bounds", &high, err);
+    if (status < 0) return status;
     *start = low;
     *end = high;
     return STELE_OK;
@@ -189,27 +210,11 @@ static stele_status bounds(stele_log *base, stele_partition partition, stele_iso
 static stele_status offset_at(stele_log *base, stele_partition partition, int64_t time_ms,
                               int timeout_ms, int64_t *out, stele_error *err)
 {
-    rdkafka_log *log = (rdkafka_log *)base;
-    rd_kafka_t *rk;
-    stele_status status = stele_rdkafka_admin(log, STELE_READ_UNCOMMITTED, &rk, err);
-    if (status < 0) return status;
-
-    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
-    rd_kafka_topic_partition_t *asked =
-        rd_kafka_topic_partition_list_add(list, partition.topic, partition.index);
-    asked->offset = time_ms;
-    rd_kafka_resp_err_t code =
-        rd_kafka_offsets_for_times(rk, list, stele_rdkafka_bounded(timeout_ms));
-    if (code == RD_KAFKA_RESP_ERR_NO_ERROR) code = asked->err;
-    int64_t offset = asked->offset;
-    rd_kafka_topic_partition_list_destroy(list);
-    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        char what[160];
-        name_partition(what, sizeof what, "offset by time", partition);
-        return stele_rdkafka_fail_question(err, log, code, NULL, what);
-    }
-    *out = offset < 0 ? STELE_OFFSET_NONE : offset;
-    return STELE_OK;
+    int64_t offset;
+    stele_status status = ask_offset((rdkafka_log *)base, STELE_READ_UNCOMMITTED, partition,
+                                     time_ms, timeout_ms, "offset by time", &offset, err);
+    if (status == STELE_OK) *out = offset < 0 ? STELE_OFFSET_NONE : offset;
+    return status;
 }
 
 /* ---- making and deleting ---- */

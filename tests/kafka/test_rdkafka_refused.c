@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * kafka/rdkafka_member.c and kafka/rdkafka_group.c over librdkafka's mock cluster, which refuses
  * what it is told to: a member that the broker does not let in says why, until it is let in, and a
- * question for the offset of a group goes on while its coordinator is made or moves. */
+ * question for the offset of a group goes on while its coordinator is made or moves. And a question
+ * that nobody answers ends. */
 #include "kafka_test.h"
 
 #include <semaphore.h>
@@ -144,6 +145,29 @@ static void a_consumer_that_never_closes_holds_nobody_up(void **state)
     sem_destroy(&of.gone);
 }
 
+/* It was there, so the question is sent, and nobody answers. */
+static void a_question_for_bounds_ends_in_time_where_the_broker_has_gone(void **state)
+{
+    mock *own = *state;
+    stele_partition partition = {"t", 0};
+    int64_t start;
+    int64_t end;
+    MUST(stele_log_bounds(own->log, partition, STELE_READ_COMMITTED, PATIENCE_MS, &start, &end,
+                          &err));
+    assert_int_equal(start, 0);
+    assert_int_equal(end, 0);
+    rd_kafka_mock_broker_set_down(own->cluster, 1);
+    int64_t asked_ms = now_ms();
+
+    stele_error failure = {0};
+    assert_true(stele_log_bounds(own->log, partition, STELE_READ_COMMITTED, 500, &start, &end,
+                                 &failure) < 0);
+
+    assert_int_equal(failure.next, STELE_NEXT_RETRY);
+    assert_true(now_ms() - asked_ms < 5000);
+    rd_kafka_mock_broker_set_up(own->cluster, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -155,6 +179,8 @@ int main(void)
             mock_closed),
         cmocka_unit_test_setup_teardown(a_coordinator_that_is_away_throughout_is_said, mock_opened,
                                         mock_closed),
+        cmocka_unit_test_setup_teardown(
+            a_question_for_bounds_ends_in_time_where_the_broker_has_gone, mock_opened, mock_closed),
     };
     return cmocka_run_group_tests_name("kafka/rdkafka_refused", tests, NULL, NULL);
 }
