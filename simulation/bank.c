@@ -36,6 +36,21 @@ static void start_what_ended(bool all)
             sim_start_instance(i);
 }
 
+/* Each partition has an owner, and nothing hangs. */
+static bool is_at_rest(void)
+{
+    const char *const topics[] = {world.events_topic, world.snapshots_topic};
+    for (int32_t k = 0; k < SIM_PARTITIONS; k++) {
+        if (!sim_is_served(k)) return false;
+        for (int i = 0; i < 2; i++) {
+            int64_t stable, end;
+            stele_log_memory_ends(world.log, (stele_partition){topics[i], k}, &stable, &end);
+            if (stable != end) return false;
+        }
+    }
+    return true;
+}
+
 static void come_to_rest(void)
 {
     world.resting = true;
@@ -50,6 +65,14 @@ static void come_to_rest(void)
             sim_fail("stuck", "a caller has no answer after %d s of rest: %s", REST_MS / 1000,
                      sim_instances_say());
         start_what_ended(true); /* one may have been asked to end */
+        sim_sleep_ms(LOOK_MS);
+    }
+    while (!is_at_rest()) {
+        if (stele_deadline_passed(until))
+            sim_fail("stuck",
+                     "a partition has no owner, or something hangs, after %d s of rest: %s",
+                     REST_MS / 1000, sim_instances_say());
+        start_what_ended(true);
         sim_sleep_ms(LOOK_MS);
     }
     if (!sim_load_all(until.end_ns))

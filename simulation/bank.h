@@ -129,7 +129,8 @@ void sim_start_instance(int which);
 void sim_stop_instance(int which);
 /** All of them; fails if they do not. */
 void sim_stop_instances(void);
-/** Does anyone serve that partition? For messages. */
+bool sim_is_served(int32_t partition);
+/** Who owns what. For messages. */
 const char *sim_instances_say(void);
 
 /* ---- callers.c ---- */

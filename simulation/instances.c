@@ -447,14 +447,28 @@ void sim_stop_instances(void)
     }
 }
 
+/* Does this life of the process have a writer? */
+static bool has_writer(int which)
+{
+    return stele_fibers_is_running(world.fibers, SIM_FIRST_INSTANCE + which) &&
+           current[which]->writer != NULL;
+}
+
+bool sim_is_served(int32_t partition)
+{
+    for (int i = 0; i < SIM_INSTANCES; i++)
+        if (has_writer(i) &&
+            stele_writer_desk_state(current[i]->writer, partition) == STELE_DESK_SERVING)
+            return true;
+    return false;
+}
+
 const char *sim_instances_say(void)
 {
     static char text[600];
     size_t size = 0;
     for (int i = 0; i < SIM_INSTANCES; i++) {
-        bool runs = stele_fibers_is_running(world.fibers, SIM_FIRST_INSTANCE + i) &&
-                    current[i]->writer != NULL;
-        for (int32_t k = 0; k < SIM_PARTITIONS && runs && size < sizeof text; k++) {
+        for (int32_t k = 0; k < SIM_PARTITIONS && has_writer(i) && size < sizeof text; k++) {
             stele_partition_state state;
             const char *reason;
             if (!stele_worker_state(current[i]->writer->worker, k, &state, &reason)) continue;
