@@ -75,7 +75,7 @@ void owner_say(const owner_task *self, const char *phase)
                               .subject = phase,
                               .topic = self->source.topic,
                               .partition = self->source.index,
-                              .value = self->term});
+                              .value = stele_fold_position(self->fold)});
 }
 
 void owner_tell_unit(const owner_task *self, unit *of)

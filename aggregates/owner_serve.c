@@ -82,7 +82,7 @@ static void load(owner_task *self, stele_ticket *ticket, const subject *of)
 {
     bool waits = of->over != NULL && (self->of->options.answers_committed ||
                                       owner_is_within_unit(self, of->over, of->entry));
-    if (waits && !STELE_BUG("state within a unit is told")) {
+    if (waits) {
         owner_add_unit(self, of->over->last_batch, ticket);
         return;
     }

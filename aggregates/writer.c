@@ -6,7 +6,6 @@
 
 #include "aggregates/aggregate.h"
 #include "core/alloc.h"
-#include "core/bug.h"
 #include "core/config.h"
 #include "core/names.h"
 #include "kafka/partitioner.h"
@@ -78,7 +77,7 @@ static void answer_expired(stele_desk *desk)
 static void refuse_to_forward(const stele_writer *writer, int32_t partition, stele_ticket *ticket)
 {
     stele_error failure;
-    if (ticket->is_tried && !STELE_BUG("what was begun is not its owner's"))
+    if (ticket->is_tried)
         stele_desk_fail_expired(writer->desks[partition], ticket, &failure);
     else
         stele_fail(&failure, STELE_E_NOT_OWNER, STELE_NEXT_RETRY,

@@ -35,11 +35,9 @@ const sim_bug sim_bugs[] = {
     {"repeat in flight is not recognised", "it is decided again, and both are appended"},
     {"refusal rests on what may be aborted", "it does not wait for what it was decided on"},
     {"overlay is kept after an abort", "versions are checked against what was never there"},
-    {"state within a unit is told", "a part of what was decided as one"},
     {"serves before it is current", "what is decided on is not all that was there at the fence"},
     {"terms of what is committed only", "a transaction that hangs keeps everyone from owning"},
     {"forward without the command's id", "what is asked twice is carried out twice"},
-    {"what was begun is not its owner's", "a call that may be in the log is said not to be begun"},
     {NULL, NULL},
 };
 

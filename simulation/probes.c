@@ -34,12 +34,27 @@ static void check_restored(int domain, const stele_fact *fact)
                  fact->subject, (int)fact->value, (int)end, (int)stable);
 }
 
+/* An owner serves: it has applied all that is there, and no one else can add to it. */
+static void check_current(int domain, const stele_fact *fact)
+{
+    int64_t stable;
+    int64_t end;
+    char id[64];
+    snprintf(id, sizeof id, "%s-%d", fact->topic, (int)fact->partition);
+    if (stele_log_memory_holders(world.log, id, domain) == 0) return; /* it will hear of it */
+    stele_log_memory_ends(world.log, (stele_partition){fact->topic, fact->partition}, &stable,
+                          &end);
+    if (fact->value != end)
+        sim_fail("gap", "%s serves from %d on, and the end is %d", id, (int)fact->value, (int)end);
+}
+
 void sim_probe(void *context, int domain, const stele_fact *fact)
 {
     (void)context;
     stele_fibers_note(world.fibers, (uint64_t)fact->value);
     if (domain == STELE_WORLD) return;
     if (strcmp(fact->what, "owner") == 0) {
+        if (strcmp(fact->subject, "serves") == 0) check_current(domain, fact);
         sim_look_for_ambush(fact->subject);
         return;
     }
