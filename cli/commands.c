@@ -248,7 +248,7 @@ static const stele_option registry_serve_options[] = {
 static const stele_option registry_create_options[] = {
     {.name = "despite-events",
      .kind = STELE_OPTION_FLAG,
-     .help = "also where schema ids of another registry are, which nobody can read any more then"},
+     .help = "also where schema ids of another registry are, which no one can read any more then"},
     {0}};
 
 const stele_cli_command stele_commands[] = {

@@ -52,7 +52,7 @@ typedef struct stele_audit_counts {
     int64_t aggregates;  /* in all partitions */
     int64_t unversioned; /* events without a version: facts, whose versions are counted */
     int64_t no_id;       /* events without an id, or one that is no UUID */
-    int64_t aborted;     /* records of aborted transactions, which nobody sees */
+    int64_t aborted;     /* records of aborted transactions, which no one sees */
     int64_t held_back;   /* records behind a transaction that was open */
     int64_t findings[STELE_AUDIT_KINDS];
     int64_t unnamed; /* duplicates that were counted only: there are too many */

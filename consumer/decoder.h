@@ -16,7 +16,7 @@ typedef struct stele_decoder stele_decoder;
 typedef struct stele_decoder_options {
     stele_registry *registry;
     const stele_type *const *types; /* NULL-terminated: what values are decoded to */
-    const bool *by_name; /* for each type: its values are told by their name and not decoded, so it
+    const bool *by_name; /* for each type: its values are known by their name and not decoded, so it
                             does not matter whether they can be. NULL: all are decoded */
     const stele_upcaster *upcasters; /* ends with .from == NULL; NULL: none */
     int missing_timeout_ms; /* how long an id that the registry does not know is waited for;
@@ -28,7 +28,7 @@ typedef struct stele_decoded {
     const stele_type *type; /* one of the options' types; NULL: the record is of none of them */
     size_t index;           /* of `type` among the types */
     const void *data;       /* the struct of that type; valid until the next decode; not filled
-                               for a type that is told by its name */
+                               for a type that is known by its name */
     const char *name;       /* the writer's record name; valid as long as the decoder */
 } stele_decoded;
 
@@ -45,7 +45,7 @@ STELE_SCOPE(stele_decoder, stele_decoder_free);
  * who reached it by another way, so it is asked for again until `missing_timeout_ms` have passed.
  * While the registry is away that time does not run.
  *
- * @param value  not null; views of it stand in the struct, so it must outlive its use
+ * @param value  not null; views of it are in the struct, so it must outlive its use
  * @return STELE_E_INVALID  not the wire format, or bytes that are not of their schema
  *                          (next = REJECT)
  *         STELE_E_LIMIT    past a limit of decoding (next = REJECT)

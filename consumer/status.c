@@ -186,7 +186,7 @@ static int64_t next_due_ns(const stele_status_board *board)
         const entry *of = &board->entries[i];
         if (!of->is_ours) continue;
         if (board->producer == NULL) return board->attempt_ns;
-        /* A worker that hangs tells nobody that it does. */
+        /* A worker that hangs tells no one that it does. */
         due_ns = earlier(due_ns, now_ns + board->options.stall_timeout_ms * ms);
         due_ns = earlier(due_ns, of->written_ns + (of->changed ? RATE_MS : REPEAT_MS) * ms);
     }

@@ -25,7 +25,7 @@ typedef enum stele_partition_state {
     STELE_STATE_STALLED, /* behind, and no progress for stall_timeout_ms */
     STELE_STATE_STOPPED, /* it needs a person; the reason says what to do */
     STELE_STATE_STOPPING,
-    STELE_STATE_UNKNOWN /* nobody has said anything lately; never written */
+    STELE_STATE_UNKNOWN /* no one has said anything lately; never written */
 } stele_partition_state;
 
 /** "starting", "restoring", … Never NULL. */
@@ -97,7 +97,7 @@ typedef void stele_status_each(void *context, const stele_status_line *line);
  * REASON". So does a record that is not understood, with an empty instance and time_ms 0.
  *
  * @param name  of one projection with its version; NULL: all
- * @return STELE_OK also if the topic does not exist: nobody has written
+ * @return STELE_OK also if the topic does not exist: no one has written
  */
 stele_status stele_status_read(stele_log *log, const char *name, stele_deadline deadline,
                                stele_status_each *each, void *context, stele_error *err);

@@ -42,7 +42,7 @@ static void read_times(last_line *of)
 /* A worker that was frozen sends what it had to say when it wakes up, after the word of the one
  * that took its place, and may repeat itself until it hears of that. So an older word does not
  * replace a newer one, and the word of an earlier owner none that is fresh; but a word from the
- * future, of a clock that is wrong, does not stand in anybody's way. */
+ * future, of a clock that is wrong, is in no one's way. */
 static bool is_outdated(const last_line *last, const last_line *next, int64_t now_ms)
 {
     if (last->json == NULL || last->time_ms > now_ms || next->time_ms < 0) return false;
@@ -192,7 +192,7 @@ stele_status stele_status_read(stele_log *log, const char *name, stele_deadline 
     stele_table *lines = stele_table_new(sizeof(last_line), 0);
     reading r = {lines, stele_clock_now_ms(stele_log_clock(log))};
     stele_bounded_read_start start = {{STELE_STATUS_TOPIC, 0}, STELE_OFFSET_NONE};
-    /* Nobody writes here in transactions: one that another program leaves open holds nothing up. */
+    /* No one writes here in transactions: one that another program leaves open holds nothing up. */
     stele_bounded_read_options options = {.starts = &start,
                                           .count = 1,
                                           .isolation = STELE_READ_UNCOMMITTED,

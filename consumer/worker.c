@@ -28,7 +28,7 @@ struct stele_worker {
     char *topic;
     char *instance;
     stele_worker_options options; /* its texts are the three above */
-    atomic_bool never;            /* the stop flag of a worker that nobody runs */
+    atomic_bool never;            /* the stop flag of a worker that no one runs */
     stele_monitor bell;
     bool rung; /* under the monitor: something came for a task */
 
@@ -148,7 +148,7 @@ static void await_bell(stele_worker *worker, int timeout_ms)
 /* ---- draining and releasing ---- */
 
 /* Drain the partitions that are marked, in turns, until all are done or the time is up. What is
- * lost is not drained: it is told for whoever checks that. */
+ * lost is not drained: it is a fact for whoever checks that. */
 static void drain(stele_worker *worker, bool lost)
 {
     stele_probe(stele_log_runtime(worker->host.log), &(stele_fact){.what = "draining",

@@ -106,7 +106,7 @@ static stele_status begin(stele_csv *csv, stele_error *err)
     return STELE_OK;
 }
 
-/* Where the scan for the end of a record stands. */
+/* How far the scan for the end of a record is. */
 typedef enum scan_state {
     CELL_START,
     IN_CELL,

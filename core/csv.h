@@ -28,7 +28,7 @@ typedef struct stele_csv stele_csv;
 /** One record. Valid until the next call. */
 typedef struct stele_csv_record {
     const stele_bytes *cells; /* views, without the quotes; NULL at the end of the file */
-    const bool *quoted;       /* of each cell: did it stand in quotes? */
+    const bool *quoted;       /* of each cell: was it in quotes? */
     size_t count;
     uint64_t line; /* on which it began, from 1 */
 } stele_csv_record;
@@ -39,7 +39,7 @@ typedef struct stele_csv_record {
  * A byte order mark of UTF-8 is passed over. Lines end with LF or CRLF, the last one may lack it;
  * empty lines are passed over. A quote within a cell that does not begin with one is a character.
  *
- * @param fd       borrowed; read from where it stands, further than the records handed out
+ * @param fd       borrowed; read from where it is, further than the records handed out
  * @param options  NULL for the defaults
  */
 stele_csv *stele_csv_new(int fd, const stele_csv_options *options);

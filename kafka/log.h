@@ -264,7 +264,7 @@ stele_status stele_log_group_describe(stele_log *log, const char *group, int tim
                                                    const stele_log_group_member *member),
                                       void *context, stele_error *err);
 
-/** Where a record stands. */
+/** Where a record is. */
 typedef struct stele_position {
     stele_partition partition; /* topic valid until the producer closes */
     int64_t offset;
@@ -296,7 +296,7 @@ typedef struct stele_log_producer_options {
     bool gapless; /* a record that fails ends the producer, so that none behind it overtakes it */
     /**
      * One call per entry, within _poll, _flush, _commit, _abort or _close of the owner's thread.
-     * @param position  where it stands; offset -1 if it failed
+     * @param position  where it is; offset -1 if it failed
      * @param failure   NULL if it is acknowledged by all in-sync replicas; next = RETRY: it is
      * surely not in the log, and may be put again; REJECT: surely not in the log, as the broker
      * refuses it, or another record of its batch, for what is in it (too large, an impossible
@@ -313,7 +313,7 @@ stele_status stele_log_producer_open(stele_log *log, const stele_log_producer_op
 
 /**
  * Release it; what is still queued is dropped and reported to `delivered`. A transaction that is
- * open is nobody's then: its time-out or the next init aborts it. NULL is fine.
+ * open is no one's then: its time-out or the next init aborts it. NULL is fine.
  */
 void stele_log_producer_close(stele_log_producer *producer);
 
@@ -464,7 +464,7 @@ stele_status stele_log_last_problem(stele_log *log, stele_error *err);
 typedef struct stele_log_setting {
     const char *name;
     const char *value;
-    const char *origin; /* where it stands, for messages: "worker.ini:3"; NULL: nobody knows */
+    const char *origin; /* where it was set, for messages: "worker.ini:3"; NULL: no one knows */
 } stele_log_setting;
 
 /**

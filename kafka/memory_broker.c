@@ -6,7 +6,7 @@
 
 enum { LOOK_MS = 20 }; /* a wait looks that often what time has done */
 
-/* A broker that is away gives nobody up. */
+/* A broker that is away gives no one up. */
 void stele_memory_expire(memory_log *log)
 {
     stele_memory_land(log);

@@ -56,7 +56,7 @@ void stele_memory_flights_clear(memory_log *log);
 
 /* ---- memory_group_coordinator.c ---- */
 
-/** Join, or join again, with what it owns. A group of the other protocol lets nobody in. */
+/** Join, or join again, with what it owns. A group of the other protocol lets no one in. */
 void stele_memory_join(memory_member *member);
 
 /** Take a member out of its group; the others rebalance. */
@@ -65,7 +65,7 @@ void stele_memory_leave(memory_member *member);
 /** Members that were not polled for too long are lost; the others rebalance. */
 void stele_memory_expire_members(memory_log *log);
 
-/** The broker was away: nobody is blamed for the silence. */
+/** The broker was away: no one is blamed for the silence. */
 void stele_memory_forgive_members(memory_log *log);
 
 /** Topics came, went or grew: groups that read `topic` rebalance. */

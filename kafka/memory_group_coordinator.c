@@ -229,7 +229,7 @@ void stele_memory_rebalance_readers(memory_log *log, const char *topic)
 stele_status stele_memory_check_captured(memory_log *log, const memory_captured *captured,
                                          stele_error *err)
 {
-    /* As Kafka: metadata of nobody is let through in a transaction. It fences nothing. */
+    /* As Kafka: metadata of no one is let through in a transaction. It fences nothing. */
     if (captured->generation < 0 && captured->member == 0) return STELE_OK;
 
     const memory_group *group = stele_memory_group(log, captured->group);

@@ -39,7 +39,7 @@ stele_status stele_log_memory_new(const stele_log_memory_options *options, stele
 }
 
 /* A writer that was abandoned (producer/fenced.h) may have a thread within a call: that is answered
- * now, and the producer is closed. One that nobody closes is a bug of the caller's. */
+ * now, and the producer is closed. One that no one closes is a bug of the caller's. */
 static void await_producers(memory_log *log)
 {
     stele_error closed;

@@ -3,7 +3,7 @@
  * suite of kafka/log.h and is as strict as Kafka: transactions, fencing, last stable offset, group
  * generations. What a broker's administrator, its cleaner or a bad day does is done here by call.
  *
- * It differs where a contract leaves room: what is put stands in the log at once; deliveries wait
+ * It differs where a contract leaves room: what is put is in the log at once; deliveries wait
  * for the next call of the producer; reading fetches nothing ahead; a member is lost when it was
  * not polled for its session time-out (on Kafka a thread beats for it).
  */
@@ -76,7 +76,7 @@ void stele_log_memory_set_up(stele_log *log, bool up);
  */
 void stele_log_memory_fill_disk(stele_log *log, const char *topic, bool full);
 
-/** What became of a commit that nobody answered. */
+/** What became of a commit that no one answered. */
 typedef enum stele_log_memory_doubt {
     STELE_LOG_MEMORY_DONE = 1, /* it was committed */
     STELE_LOG_MEMORY_NOT_DONE  /* the request was lost: the transaction is open still */
@@ -92,7 +92,7 @@ void stele_log_memory_doubt_commit(stele_log *log, stele_log_memory_doubt outcom
  */
 void stele_log_memory_lose_markers(stele_log *log);
 
-/** Likewise, but the group hears of the end of its offsets: half of the end is lost. Once. */
+/** Likewise, but the group gets the end of its offsets: half of the end is lost. Once. */
 void stele_log_memory_lose_half_the_markers(stele_log *log);
 
 /** What was ordered to come once and has not come is not to come. */
@@ -128,7 +128,7 @@ void stele_log_memory_fail_append(stele_log *log, uint64_t nth, stele_log_memory
 
 /**
  * The owner's process is gone. All that Kafka sees of a SIGKILL is silence: what was queued is
- * lost, what is open times out. Its objects are used no more, and nobody releases them.
+ * lost, what is open times out. Its objects are used no more, and no one releases them.
  */
 void stele_log_memory_client_gone(stele_log *log, int owner);
 

@@ -94,7 +94,7 @@ void stele_memory_mark(memory_partition *partition, int64_t transaction, bool co
     size_t at = 0;
     while (at < partition->open_count && partition->opens[at].transaction != transaction)
         at++;
-    if (at == partition->open_count) return; /* the topic was made anew meanwhile */
+    if (at == partition->open_count) return; /* the topic was made again meanwhile */
 
     if (!committed) hide_aborted(partition, &partition->opens[at]);
     partition->opens[at] = partition->opens[--partition->open_count];

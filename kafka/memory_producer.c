@@ -384,7 +384,7 @@ static memory_entry *take_ended(memory_producer *self)
     return taken;
 }
 
-/* At most what stands in the queue when it begins: a callback may put more. */
+/* At most what is in the queue when it begins: a callback may put more. */
 void stele_memory_serve(memory_producer *self)
 {
     memory_entry *last = NULL;

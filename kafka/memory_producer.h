@@ -53,7 +53,7 @@ typedef struct memory_producer {
     stele_error broken;  /* why the transaction can only be aborted; status OK if it can commit */
 } memory_producer;
 
-/** STELE_OK while it lives and nobody has fenced it; else what it died of. */
+/** STELE_OK while it lives and no one has fenced it; else what it died of. */
 stele_status stele_memory_check_producer(memory_producer *producer, stele_error *err);
 
 /** Let it die: what is queued fails. @return the status of `death` */

@@ -261,7 +261,7 @@ struct memory_log {
     bool closed;                  /* it is about to be released, and waits for its producers only */
     stele_log_memory_doubt doubt; /* 0: none */
     bool lose_markers;            /* of the next transaction that ends, … */
-    bool spare_group;             /* … but the group hears of it */
+    bool spare_group;             /* … but the group gets it */
     bool refuses_readers;
     bool refuses_appends;
     uint64_t appends_to_fault; /* 0: none */

@@ -26,7 +26,7 @@ static void write_markers(memory_log *log, memory_transactional *transactional, 
     stele_memory_partitions_clear(&transactional->touched);
 }
 
-/* The group hears of the end if this transaction has sent it an offset. */
+/* The group gets the end if this transaction has sent it an offset. */
 static bool is_heard_by_group(const memory_transactional *transactional)
 {
     for (size_t i = 0; i < transactional->pending_count; i++)

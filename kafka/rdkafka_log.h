@@ -118,7 +118,7 @@ void stele_rdkafka_client_close(rdkafka_client *client);
  *
  * In librdkafka 2.0.2 rd_kafka_destroy of a consumer may never end: if an assignment came while it
  * closed (mended in 2.4), or if the broker came back without the topics that it was reading. Then
- * it is left behind with what it holds, and nobody waits for it.
+ * it is left behind with what it holds, and no one waits for it.
  */
 void stele_rdkafka_release(void (*release)(void *self), void *self);
 

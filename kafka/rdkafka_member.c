@@ -29,7 +29,7 @@ typedef struct member {
     size_t topic_count;
     bool cooperative;
     bool assigned_once; /* librdkafka has been through a first assignment, empty or not */
-    bool closing;       /* the owner is told of no more assignments */
+    bool closing;       /* the owner gets no more assignments */
     bool leaving;       /* librdkafka is closing */
     char *group;
     stele_error problem; /* why the broker does not let it in; status OK if that is not known */
@@ -305,7 +305,7 @@ static stele_status member_commit(stele_log_member *base, stele_partition partit
 }
 
 /* Once a heartbeat was refused librdkafka forgets who it was, before it tells us. Metadata taken
- * then has no member and no generation, which a broker accepts for a group that nobody is in: the
+ * then has no member and no generation, which a broker accepts for a group that no one is in: the
  * offset of an owner that has lost everything. So it must have been a member before and after.
  * @return its id, to be freed; NULL: it is none */
 static char *member_id(rd_kafka_t *rk)

@@ -178,7 +178,7 @@ static rdkafka_settings make_settings(const rdkafka_log *log,
     stele_rdkafka_set(&settings, "enable.idempotence", "true");
     if (options->gapless) stele_rdkafka_set(&settings, "enable.gapless.guarantee", "true");
     stele_rdkafka_set(&settings, "partitioner", "murmur2_random");
-    /* A topic that is not there is told before a record's own time is up. */
+    /* A topic that is not there is an error before a record's own time is up. */
     stele_rdkafka_set_default(&settings, "topic.metadata.propagation.max.ms", "5000");
     set_delivery(&settings, options);
     set_queue(&settings, options->queue_max);
@@ -265,7 +265,7 @@ static rd_kafka_resp_err_t produce(rdkafka_producer *self, rd_kafka_topic_t *top
 }
 
 /* Not even into an empty queue? (The length of librdkafka's out queue would not tell: it counts
- * errors that nobody has taken yet, too.) */
+ * errors that no one has taken yet, too.) */
 static bool is_larger_than_queue(const rdkafka_producer *self, const stele_log_entry *entry)
 {
     char kilobytes[24] = "";

@@ -338,7 +338,7 @@ static void fail_source(reader *self, source *from, const rd_kafka_message_t *me
 }
 
 /* librdkafka has one way to say it, whether the topic is gone or a broker that has just started
- * does not know it yet. So the cluster is asked; while nobody answers, it is said again in a
+ * does not know it yet. So the cluster is asked; while no one answers, it is said again in a
  * second. */
 static void check_missing(reader *self, source *from)
 {
@@ -385,7 +385,7 @@ static void fill(reader *self, source *from, box *into, size_t polled, stele_bat
                 into->messages[into->count++] = message;
                 continue;
             }
-            /* Truncated below what was read, and written anew. */
+            /* Truncated below what was read, and written again. */
             fail_hole(self, from, from->position);
         } else if (from->failure.status != STELE_OK) {
             /* Behind a failure: not handed out. */
@@ -399,7 +399,7 @@ static void fill(reader *self, source *from, box *into, size_t polled, stele_bat
     }
 }
 
-/* Of the last answer to a fetch; asks nobody. */
+/* Of the last answer to a fetch; asks no one. */
 static int64_t known_end(const reader *self, const source *from)
 {
     int64_t start;

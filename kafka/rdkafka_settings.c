@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * The caller's settings for librdkafka: which of them are taken, and what was meant by a name that
- * nobody knows. */
+ * no one knows. */
 #include "core/message.h"
 #include "kafka/rdkafka_log.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * Transactions (KIP-98) of one producer, with librdkafka's traps kept inside: the pause that the
- * markers of the last transaction need, and an end whose outcome nobody knows. */
+ * markers of the last transaction need, and an end whose outcome no one knows. */
 #include "core/message.h"
 #include "kafka/rdkafka_producer.h"
 

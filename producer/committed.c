@@ -131,7 +131,7 @@ static stele_status fail_hanging(const char *topic, int32_t index, const char *w
 {
     return stele_fail(err, STELE_E_CONFLICT, STELE_NEXT_STOP,
                       "%s/%d: %s the transaction before, which was committed, is still open there: "
-                      "it hangs, and its owner has to begin anew",
+                      "it hangs, and its owner has to begin again",
                       topic, (int)index, what);
 }
 

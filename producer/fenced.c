@@ -16,11 +16,11 @@ enum {
     STEP_MS = 500, /* longest call that a close has to wait for, but for a commit under way */
     PAUSE_MIN_MS = 20,
     PAUSE_MAX_MS = 1000,
-    GAP_MS = 2,       /* for an end to come to partitions of which nobody tells */
+    GAP_MS = 2,       /* for an end to come to partitions of which no one tells */
     VISIBLE_MS = 20,  /* for the owner to see what was committed; then on without it */
     OFFSET_MS = 1500, /* for an end to come to the group; a busy broker takes its time */
     SETTLE_MS = 1000, /* for an end to come to all replicas, likewise */
-    IDLE_MS = 1000,   /* after a transaction: then it is looked for where nobody tells */
+    IDLE_MS = 1000,   /* after a transaction: then it is looked for where no one tells */
     DEFAULT_TIMEOUT_MS = 10000,
     DEFAULT_PATIENCE_MS = 5000
 };
@@ -472,7 +472,7 @@ static bool is_about_to_end(stele_fenced *fenced, int where)
     return waits;
 }
 
-/* A writer that writes nothing there hears of an end that got lost only if it asks. @return false:
+/* A writer that writes nothing there finds an end that got lost only if it asks. @return false:
  * this writer is dead */
 static bool look_back(stele_fenced *fenced, int where)
 {

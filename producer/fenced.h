@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The fenced transaction: how the owner of a partition writes, and how nobody else can.
+ * The fenced transaction: how the owner of a partition writes, and how no one else can.
  *
  * One transactional producer per partition, its id the partition's. Opening it fences the holder
  * before and aborts what that one left open. It has a thread of its own, because begin, flush, send
@@ -35,7 +35,7 @@ typedef struct stele_fenced_options {
     stele_partition follows;
     /**
      * Called from the writer's thread whenever there is an outcome, or the state has changed; not
-     * after stele_fenced_end or _close. It may not call the writer. NULL: nobody waits.
+     * after stele_fenced_end or _close. It may not call the writer. NULL: no one waits.
      */
     void (*wake)(void *context);
     void *context;
@@ -43,7 +43,7 @@ typedef struct stele_fenced_options {
 
 typedef enum stele_fenced_state {
     STELE_FENCED_INIT = 0, /* fencing the holder before; retried while the broker is away */
-    STELE_FENCED_READY,    /* fence stands, no transaction is in flight */
+    STELE_FENCED_READY,    /* the fence holds, no transaction is in flight */
     STELE_FENCED_BUSY,     /* a transaction is in flight */
     STELE_FENCED_DEAD      /* fenced, or an outcome that is not known: close it; see the failure */
 } stele_fenced_state;
@@ -53,7 +53,7 @@ typedef enum stele_fenced_state {
 stele_status stele_fenced_open(stele_log *log, const stele_fenced_options *options,
                                stele_fenced **out, stele_error *err);
 
-/** Where it stands. @param failure  filled when DEAD, and while INIT lasts longer than it should;
+/** How far it is. @param failure  filled when DEAD, and while INIT lasts longer than it should;
  * or NULL */
 stele_fenced_state stele_fenced_poll(stele_fenced *fenced, stele_error *failure);
 
@@ -99,7 +99,7 @@ void stele_transaction_offset(stele_transaction *transaction, stele_log_group *g
 void stele_transaction_abort(stele_transaction *transaction);
 
 /**
- * Hand a transaction over; it begins when none is in flight, the fence stands, and it is the turn
+ * Hand a transaction over; it begins when none is in flight, the fence holds, and it is the turn
  * of its lane.
  *
  * As long as an outcome of this lane that is not STELE_OK has not been taken, what is submitted in

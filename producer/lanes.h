@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * What waits for a fenced writer's thread and what has become of it, for each lane. For fenced.c:
- * its monitor is held in every call, and it is told when there is something new. */
+ * its monitor is held in every call, and it wakes who waits when there is something new. */
 #ifndef STELE_PRODUCER_LANES_H
 #define STELE_PRODUCER_LANES_H
 

@@ -72,7 +72,7 @@ typedef struct fold_writing {
     stele_entry *buried; /* finished before the mark: removed with the close */
 
     stele_mark committed; /* where the last cycle was closed */
-    bool owes_offset;     /* the group stands elsewhere: it hears of `committed` at once */
+    bool owes_offset;     /* the group's offset is another one: it is set to `committed` at once */
     int64_t cycle_ns;     /* when the last cycle began */
     int64_t cycle_events; /* applied until then */
 } fold_writing;
@@ -97,7 +97,7 @@ typedef struct fold_taking {
     int32_t partitions; /* of the source */
 
     bool cancelled; /* the task ends */
-    bool abandoned; /* nobody waits for the thread: it releases the task */
+    bool abandoned; /* no one waits for the thread: it releases the task */
     bool ended;
     stele_error waits;  /* why it waits; STELE_OK */
     stele_error result; /* once it has ended */

@@ -4,7 +4,7 @@
  * partition that the id writes to (the snapshots', and of an owner that of its source), was ended
  * without their being told, or is another program's. Apache Kafka 4.3.0 takes a partition that has
  * no leader at that moment, as after a crash of its only broker, for a deleted one, and leaves it
- * out (KRaftMetadataCache.getPartitionLeaderEndpoint). Nobody else ends it, ever: the committed
+ * out (KRaftMetadataCache.getPartitionLeaderEndpoint). No one else ends it, ever: the committed
  * offset cannot be asked for, and nothing behind it can be read.
  *
  * The next end of a transaction of the same id ends it too. It is an abort, for what hangs may be a
@@ -50,7 +50,7 @@ static bool is_hanging(const fold_place *place)
     return place->stable_end < place->end;
 }
 
-/* After the fence nobody adds to what is this id's alone, so these ends are the ends. */
+/* After the fence no one adds to what is this id's alone, so these ends are the ends. */
 static stele_status ask_ends(fold_task *task, ends *found, stele_error *err)
 {
     fold_taking *self = &task->taking;

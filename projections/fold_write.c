@@ -157,7 +157,7 @@ bool fold_is_written(const fold_task *task)
 
 /* What a snapshot saves is the events that a restore need not apply again. At the end of the log
  * there is one every so many events, as it is configured. A partition that is further behind than
- * that reads at full speed, and would write its busy aggregates over and over for nobody: there the
+ * that reads at full speed, and would write its busy aggregates over and over for no one: there the
  * events have to be worth what writing costs. The time holds always. */
 static bool is_due(const fold_task *task)
 {
@@ -197,7 +197,7 @@ static void end_closed(fold_task *task)
     fold_end_cycle(task);
 }
 
-/* A drain is the last chance, and while it lasts nobody joins. */
+/* A drain is the last chance, and while it lasts no one joins. */
 static stele_status check_member(const fold_task *task, stele_error *err)
 {
     stele_log_group *group = stele_log_member_group(stele_worker_member(task->worker));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * States read from Kafka alone, without a running worker: from snapshots and the rest of the log,
- * as they are or as they were at a version or a time. Bounded: what stood there when the query
+ * as they are or as they were at a version or a time. Bounded: what was there when the query
  * began.
  *
  * A state of old is replayed from the nearest snapshot before it that the topic still has, else

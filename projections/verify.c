@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * Snapshots against a replay. Takes the snapshots of a partition first, then the events one by one,
- * and compares where a snapshot says that it stands. */
+ * and compares where a snapshot says that it is. */
 #include "projections/verify.h"
 
 #include <inttypes.h>
@@ -17,7 +17,7 @@
 #include "registry/wire.h"
 #include "snapshots/restore.h"
 
-/* A snapshot as it stands, until the replay has come to it. */
+/* A snapshot as it is, until the replay has come to it. */
 typedef struct expectation {
     int64_t version;
     int64_t offset;
@@ -86,7 +86,7 @@ static stele_status expect_one(void *context, const stele_snapshot *snapshot, st
     return STELE_OK;
 }
 
-/* The payload as it stands, or, where an older schema wrote it, what it means today. */
+/* The payload as it is, or, where an older schema wrote it, what it means today. */
 static stele_status same_bytes(verification *v, stele_bytes id, stele_entry *entry,
                                const expectation *one, bool *same, stele_error *err)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * Are the snapshots what a replay of the log makes? Every snapshot is compared, byte by byte, with
- * the state after the event that it says it stands behind. */
+ * the state after the event that it says it is behind. */
 #ifndef STELE_PROJECTIONS_VERIFY_H
 #define STELE_PROJECTIONS_VERIFY_H
 

@@ -22,7 +22,7 @@ static bool is_c_name(const char *name)
     return !isdigit((unsigned char)name[0]) && name[0] != '_';
 }
 
-/* The type at the top is defined by this file alone; the others may stand in other files too. */
+/* The type at the top is defined by this file alone; the others may be in other files too. */
 static void put_type(stele_buffer *out, const stele_shape *shape, stele_bytes schema, bool top)
 {
     const char *n = shape->name;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * The header: enums, structs in an order in which they are complete, and what is compiled into the
- * caller. A type that several schemas contain stands in the header of each, guarded by its name and
+ * caller. A type that several schemas contain is in the header of each, guarded by its name and
  * by a hash of its shape, so that they can be included together. */
 #include "schemas/generate_out.h"
 

@@ -43,7 +43,7 @@ STELE_SCOPE(stele_names, stele_names_free);
 bool stele_names_keeps(const stele_names *names, const char *wanted);
 
 /**
- * Give a name: the first in the scheme that is free together with all that stands behind it.
+ * Give a name: the first in the scheme that is free together with all that is behind it.
  *
  * @param key     what is named: the same key gets the same name again; NULL: always a new one
  * @param wanted  any text of letters, digits and underscores; underscores in front that C reserves

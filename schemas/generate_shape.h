@@ -12,12 +12,12 @@
 
 /**
  * A C type with a name: of a record, an enum, a fixed, or of an array, a map or a union, which are
- * structs that belong to the record that they stand in.
+ * structs that belong to the record that they are in.
  */
 typedef struct stele_shape {
     const stele_layout *layout;
     struct stele_shape *owner;  /* the record that it belongs to; itself for a named type */
-    struct stele_shape *parent; /* array, map, union: the shape that it stands in */
+    struct stele_shape *parent; /* array, map, union: the shape that it is in */
     const char *within;         /* array, map, union: what it is called in `parent` */
     char *key;                  /* what it is in Avro: the same in every file that has it */
     char *name;                 /* of the C type */

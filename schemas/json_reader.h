@@ -40,7 +40,7 @@ stele_status stele_json_at_path(stele_json_reader *r, const stele_json_path *p,
 stele_status stele_json_mismatch(stele_json_reader *r, const stele_json_path *p, const char *wanted,
                                  const stele_tree *json);
 
-/** Copy a map's key into the arena. @param key  as it stands in the document; set to the copy */
+/** Copy a map's key into the arena. @param key  as it is in the document; set to the copy */
 stele_status stele_json_read_key(stele_json_reader *r, const stele_json_path *p, stele_bytes *key);
 
 /** Read a value that is no record, union, array or map. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Logical types. What is unknown, or does not fit the type it stands on, is ignored, and the type
+ * Logical types. What is unknown, or does not fit the type it is on, is ignored, and the type
  * beneath is used (specification, "Logical Types"). */
 #include <string.h>
 

@@ -90,7 +90,7 @@ stele_bytes stele_scalar_bytes(const stele_layout *layout, const void *value, st
         int64_t unscaled;
         memcpy(&unscaled, value, sizeof unscaled);
         bool fixed = layout->kind == STELE_KIND_FIXED;
-        size_t skip = fixed ? 0 : 1; /* the length that stands before bytes */
+        size_t skip = fixed ? 0 : 1; /* the length before bytes */
         uint8_t *at = stele_buffer_reserve(room, fixed ? layout->fixed_size : 9);
         uint8_t *end =
             fixed ? stele_write_decimal_fixed(at, unscaled, layout->fixed_size, layout->precision)

@@ -21,7 +21,7 @@ static void write_string(writer *w, const char *text)
     stele_tree_write_string(stele_text(text), w->out);
 }
 
-/* The name of an object's member, with what stands around it. */
+/* The name of an object's member, with what is around it. */
 static void begin_member(writer *w, stele_bytes name, bool *is_first)
 {
     stele_buffer_push(w->out, *is_first ? '{' : ',');

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Fields of a record from text, as it stands in the cells of a CSV file. */
+ * Fields of a record from text, as it is in the cells of a CSV file. */
 #ifndef STELE_SCHEMAS_TEXT_VALUE_H
 #define STELE_SCHEMAS_TEXT_VALUE_H
 
@@ -17,7 +17,7 @@ const stele_member *stele_text_value_find(const stele_type *type, stele_bytes na
  * first that the text fits is taken.
  *
  * @param member  a field of the record's type
- * @param quoted  did the cell stand in quotes?
+ * @param quoted  was the cell in quotes?
  * @param record  of its layout; what the field held is overwritten, not released
  * @param arena   strings and bytes are copied into it
  * @return STELE_E_INVALID  the cell does not fit; the text names the field (next = REJECT)

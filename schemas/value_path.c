@@ -19,7 +19,7 @@ static void prepend(stele_value_path *path, const char *text)
     memcpy(path->text + sizeof path->text - path->size, text, size);
 }
 
-/* Between a name and what follows it stands a dot, unless that is an index. */
+/* Between a name and what follows it is a dot, unless that is an index. */
 static void prepend_name(stele_value_path *path, const char *name)
 {
     if (path->size > 0 && path->text[sizeof path->text - path->size] != '[') prepend(path, ".");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * A request on its way: to its handler, in whichever thread, and its answer back to the loop, also
- * one that was promised and comes when nobody waits for it any more. */
+ * one that was promised and comes when no one waits for it any more. */
 #include <sys/eventfd.h>
 #include <unistd.h>
 

@@ -5,7 +5,7 @@
 #include "kafka/bounded_read.h"
 #include "snapshots/restore.h"
 
-/* Each transaction ends with a checkpoint, so one stands near the end, unless many were aborted. */
+/* Each transaction ends with a checkpoint, so one is near the end, unless many were aborted. */
 enum { TAIL_RECORDS = 16, TAIL_GROWTH = 64, READ_MS = 5000 };
 
 static stele_status skip(void *context, const stele_snapshot *snapshot, stele_error *err)

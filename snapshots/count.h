@@ -17,7 +17,7 @@ typedef struct stele_count_options {
 } stele_count_options;
 
 /**
- * The count that stands in a checkpoint of the first partition that has one.
+ * The count that is in a checkpoint of the first partition that has one.
  *
  * @param out  0: none has
  * @return what the log and the registry say, RETRY where it may pass

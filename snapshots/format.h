@@ -32,7 +32,7 @@ typedef struct stele_snapshot {
 
 /**
  * Take a record of `batch` apart that is no checkpoint.
- * @param companion  the header of what is kept beside the state; NULL: nobody wants it
+ * @param companion  the header of what is kept beside the state; NULL: no one wants it
  * @return STELE_E_INVALID  headers are missing or not numbers (next = STOP)
  */
 stele_status stele_snapshot_read(const stele_batch *batch, const stele_record *record,

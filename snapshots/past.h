@@ -55,7 +55,7 @@ typedef struct stele_past_partition {
     stele_resume resume; /* where the events go on behind the snapshots */
 } stele_past_partition;
 
-/** As in stele_restore_options. NULL: nobody wants them. */
+/** As in stele_restore_options. NULL: no one wants them. */
 typedef stele_status stele_past_each(void *context, const stele_snapshot *snapshot,
                                      stele_error *err);
 

@@ -76,7 +76,7 @@ static stele_status fail_here(const stele_restore *restore, int64_t offset, cons
                             why->text);
 }
 
-/* Has nobody answered yet? An answer of "no" is one: the record may be of no account by then. */
+/* Has no one answered yet? An answer of "no" is one: the record may be of no account by then. */
 static bool is_wait(const stele_error *failure)
 {
     return failure->next == STELE_NEXT_RETRY && failure->status != STELE_E_NOT_FOUND;

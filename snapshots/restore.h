@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Reading one partition of a snapshots topic, and deciding whether what stands there may be gone on
+ * Reading one partition of a snapshots topic, and deciding whether what is there may be gone on
  * from. Where the records come from is the caller's: a worker's reader after the fence, or a
  * bounded read. */
 #ifndef STELE_SNAPSHOTS_RESTORE_H
@@ -39,7 +39,7 @@ STELE_SCOPE(stele_restore, stele_restore_free);
 stele_status stele_restore_take(stele_restore *restore, const stele_batch *batch, stele_error *err);
 
 /**
- * All records were taken. Says what stands in the partition last and cannot be read.
+ * All records were taken. Says what is last in the partition and cannot be read.
  *
  * @return RETRY: a schema is waited for, the same call again
  *         STELE_E_INVALID, STELE_E_INCOMPATIBLE, …  with the record's place and the way out (STOP)

@@ -87,7 +87,7 @@ static void find_ends(stele_log *log, const char *topic)
 
 /* ---- the group ---- */
 
-/* The loops by hand take their partitions, a group has to agree on them: nobody restores or reads
+/* The loops by hand take their partitions, a group has to agree on them: no one restores or reads
  * before each thread has its share. How many partitions each has: */
 static _Atomic int owned[THREADS_MAX];
 static atomic_bool has_settled;

@@ -24,7 +24,7 @@
 extern "C" {
 #endif
 
-/** What a decide function is told besides state and command, and where its answer goes. Valid
+/** What a decide function gets besides state and command, and where its answer goes. Valid
  * during the call. */
 typedef struct stele_decision {
     stele_bytes aggregate_id;

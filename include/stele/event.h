@@ -26,7 +26,7 @@ typedef struct stele_event {
 
 /*
  * What is in the headers of an event's record. Read when it is asked for, at the cost of a parse,
- * so that an event whose headers nobody wants pays nothing. All views are valid during the call
+ * so that an event whose headers no one wants pays nothing. All views are valid during the call
  * that the event is handed to; what the record does not have is null.
  */
 

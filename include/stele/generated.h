@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * What the code made by `stele schema generate` stands on: bounds-checked reading and writing of
  * Avro binary, small enough to be compiled into it. For generated code, not for people: it may
- * change together with the generator, whose output is made anew at every build. */
+ * change together with the generator, whose output is made again at every build. */
 #ifndef STELE_GENERATED_H
 #define STELE_GENERATED_H
 

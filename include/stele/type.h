@@ -101,7 +101,7 @@ typedef struct stele_member {
     uint8_t plain; /* for speed: the kind of a value that is always there, in place, and in the C
                       form that is no decimal's or duration's; STELE_KIND_NULL for any other */
     uint8_t run;   /* fields of the same `plain` that follow one another, this one included */
-    const char *standard; /* a field's default as it stands in the schema, JSON; NULL: none */
+    const char *standard; /* a field's default as it is in the schema, JSON; NULL: none */
 } stele_member;
 
 /** The memory of one Avro type. Constant; recursive types point back. */

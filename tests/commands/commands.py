@@ -11,7 +11,7 @@ from programs import Program, unique, until  # noqa: E402
 
 FOLDER = os.path.dirname(os.path.abspath(__file__))
 PROBED = os.path.join(FOLDER, "schemas/probed.avsc")
-NOWHERE = "127.0.0.1:1"  # a port that nobody listens on
+NOWHERE = "127.0.0.1:1"  # a port that no one listens on
 
 
 def broker():
@@ -32,7 +32,7 @@ def meddle(*words, address=None):
 
 
 class Probe(Program):
-    """The test's own program, with an aggregate and a projection whose name nobody else uses."""
+    """The test's own program, with an aggregate and a projection whose name no one else uses."""
 
     def __init__(self, partitions=1, address=None):
         self.name = unique("probe")

@@ -198,7 +198,7 @@ def snapshots_are_listed_and_verified():
 
 @case
 def status_is_a_table_or_json():
-    """status prints a row for each partition, also of those of which nobody has spoken."""
+    """status prints a row for each partition, also of those of which no one has spoken."""
     with Probe(partitions=2) as probe:
         rows = probe.status()
         assert [(row["partition"], row["state"], row["instance"]) for row in rows] == \
@@ -224,7 +224,7 @@ def status_is_a_table_or_json():
 
 @case
 def a_dead_worker_is_found_by_the_check():
-    """status --check exits with 3 once nobody reports; --instance asks for one worker; forget drops its rows."""
+    """status --check exits with 3 once no one reports; --instance asks for one worker; forget drops its rows."""
     with Probe(partitions=2) as probe:
         probe.publish({"id": "a"})
         worker = probe.worker("-o", "worker.instance=dies-17")

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""The registry's topic is deleted and made again, on a broker of the test's own: nobody reads an event by the ids of
-another registry, and nobody makes another one without being told to."""
+"""The registry's topic is deleted and made again, on a broker of the test's own: no one reads an event by the ids of
+another registry, and no one makes another one without being told to."""
 
 import signal
 import sys

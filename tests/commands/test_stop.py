@@ -155,7 +155,7 @@ def what_accepts_and_never_answers():
 
 @case
 def what_is_never_written_or_read():
-    """Commands that wait for a pipe that nobody writes, or that nobody reads."""
+    """Commands that wait for a pipe that no one writes, or that no one reads."""
     with Probe() as probe:
         place = Place(probe.path, probe.env)
         fifo = os.path.join(probe.folder, "fifo")
@@ -166,7 +166,7 @@ def what_is_never_written_or_read():
                       ["schema", "check", fifo, PROBED], ["schema", "canonical", fifo],
                       ["schema", "generate", fifo, "-o", probe.folder], ["schema", "convert", "--writer", fifo],
                       ["run", "-c", fifo]):
-            place.check("a FIFO that nobody writes", words)
+            place.check("a FIFO that no one writes", words)
         for words in ([*publish, "json"], [*publish, "csv"], ["schema", "convert", "--writer", PROBED]):
             reading, writing = os.pipe()
             place.check("standard input that says nothing", words, stdin=reading)
@@ -182,7 +182,7 @@ def what_is_never_written_or_read():
 
 def check_full_pipe(place, words, **streams):
     reading, writing = os.pipe()
-    place.check("standard output that nobody reads", words, stdout=writing, **streams)
+    place.check("standard output that no one reads", words, stdout=writing, **streams)
     os.close(reading), os.close(writing)
 
 

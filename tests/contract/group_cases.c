@@ -111,7 +111,7 @@ static void commit_offset(stele_log_producer *producer, stele_log_group *group, 
     MUST(stele_log_producer_commit(producer, PATIENCE_MS, &err));
 }
 
-/* With the metadata of `a`, captured anew as long as the group is still rebalancing. */
+/* With the metadata of `a`, captured again as long as the group is still rebalancing. */
 static void commit_when_stable(stele_log_producer *producer, watched *a, watched *b,
                                const char *topic, int64_t offset)
 {
@@ -223,7 +223,7 @@ void a_lost_member_is_told_and_its_metadata_refused(void)
     stele_log_group *captured = stele_log_member_group(a.member);
 
     join(the_log, &b, group, topic, false);
-    poll_until_owns(&b, PARTITIONS); /* and nobody polls the other one */
+    poll_until_owns(&b, PARTITIONS); /* and no one polls the other one */
     assert_int_equal(a.owned, PARTITIONS);
     expect_not_owner(producer, captured, topic);
     poll_until_owns(&a, 0);
@@ -415,7 +415,7 @@ void who_is_refused_as_a_member_is_told_why(void)
     leave(&other);
 }
 
-/* Until the group stands there: such a commit is not waited for. */
+/* Until the group is there: such a commit is not waited for. */
 static void expect_offset(const char *group, stele_partition partition, int64_t expected)
 {
     int64_t offset = STELE_OFFSET_NONE;

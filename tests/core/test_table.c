@@ -23,7 +23,7 @@ static stele_bytes key_of(const model_key *key)
     return stele_bytes_of(key->bytes, key->size);
 }
 
-/* Key sizes from 0 up; the number stands in the first bytes, so that no two are the same. */
+/* Key sizes from 0 up; the number is in the first bytes, so that no two are the same. */
 static model_key *make_model(stele_random *random)
 {
     model_key *model = stele_alloc_array(MODEL_KEYS, sizeof *model);

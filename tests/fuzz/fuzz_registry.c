@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Records of _stele.schemas, one on each line: whatever stands in the topic, a record that reads is
+ * Records of _stele.schemas, one on each line: whatever is in the topic, a record that reads is
  * written to what reads the same, and two catalogs admit the same ones. */
 #include "core/alloc.h"
 #include "registry/catalog.h"

@@ -23,7 +23,7 @@ verdicts   lost-write            told that it was written, and it is not there
            gap                   versions that are not dense
            wrong-answer          an answer that does not fit the events that it is about
            refused-write         told no, and it was written
-           phantom               an event that nobody asked for
+           phantom               an event that no one asked for
            money                 amounts that do not fit the commands, a balance below nought or not of its events
 It prints a JSON line for each, and a summary; exit 0: there is none, 1: there are some."""
 
@@ -265,7 +265,7 @@ class Checker:
     def check_phantoms(self):
         for unit in self.units:
             if (unit.key, unit.command) not in self.attempts:
-                self.say("phantom", f"{unit.records[0]} of {unit.key}: nobody sent the command {unit.command}")
+                self.say("phantom", f"{unit.records[0]} of {unit.key}: no one sent the command {unit.command}")
 
     # -- in time
 

@@ -103,15 +103,15 @@ def busy():
     world.tell("WithdrawMoney", outcome="rejected", delta=-1000)
     world.commands += 1
     world.tell("DepositMoney", outcome="conflict", version=world.versions["a"], expected=3, delta=5)
-    world.commands += 1  # nobody knows, and it was done: told when it is sent again
+    world.commands += 1  # no one knows, and it was done: told when it is sent again
     line = world.append("a", f"c{world.commands}", amount=7)
     world.tell("DepositMoney", outcome="unknown", delta=7)
     world.deposit(1)
     world.tell("DepositMoney", line, delta=7, repeated=True)
-    world.commands += 1  # nobody knows, and it was not done
+    world.commands += 1  # no one knows, and it was not done
     world.append("a", f"c{world.commands}", amount=9, visible=False)
     world.tell("DepositMoney", outcome="unknown", delta=9)
-    world.commands += 1  # nobody knows, and it was done
+    world.commands += 1  # no one knows, and it was done
     world.append("b", f"c{world.commands}", amount=11)
     world.tell("DepositMoney", key="b", outcome="unknown", delta=11)
     world.commands += 1  # two events of one decision
@@ -280,7 +280,7 @@ def what_was_refused_and_written_is_named():
 
 @case
 def what_nobody_asked_for_is_a_phantom():
-    """An event whose command nobody sent is a phantom."""
+    """An event whose command no one sent is a phantom."""
     world = busy()
     world.append("b", "never-sent", amount=0)
     world.has("phantom")

@@ -152,7 +152,7 @@ static void aborted_records_and_markers_at_the_end_are_read_past(void **state)
     stele_log_free(of.log);
 }
 
-/* Three records in partition 0 that nobody has committed. */
+/* Three records in partition 0 that no one has committed. */
 static stele_log_producer *with_open_transaction(stele_log *log)
 {
     stele_log_producer *producer = new_producer(log, "t");

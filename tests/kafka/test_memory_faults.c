@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The bad days that the log in memory plays: a broker that is away, commits and appends that nobody
+ * The bad days that the log in memory plays: a broker that is away, commits and appends that no one
  * answers, time that passes. */
 #include "kafka_test.h"
 
@@ -147,7 +147,7 @@ static void nothing_is_read_while_the_broker_is_away(void **state)
     stele_log_reader_close(reader);
 }
 
-/* ---- commits that nobody answers ---- */
+/* ---- commits that no one answers ---- */
 
 static void expect_doubt(world *w, stele_log_memory_doubt outcome, const char *texts)
 {

@@ -114,7 +114,7 @@ static void capture(world *w, slot *it)
     it->captured = it->owns[it->batch] ? stele_log_member_group(it->member) : NULL;
 }
 
-/* However late it comes: if the offset is accepted, nobody else owns the partition. */
+/* However late it comes: if the offset is accepted, no one else owns the partition. */
 static void send_captured(world *w, slot *it)
 {
     if (it->captured == NULL) return;

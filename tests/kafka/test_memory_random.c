@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * Random schedules of producers, zombies among them, against a model that is plain enough to be
- * believed: lists of what stands in each partition. */
+ * believed: lists of what is in each partition. */
 #include "kafka_test.h"
 
 #include "kafka/memory_log.h"

@@ -4,7 +4,7 @@
 
 enum { SHORT_MS = 300, PROMPT_MS = 5000 };
 
-/* Nobody listens on port 1. */
+/* No one listens on port 1. */
 static int open_away(void **state)
 {
     *state = open_log("127.0.0.1:1");

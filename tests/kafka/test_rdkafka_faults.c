@@ -145,7 +145,8 @@ static void reading_goes_on_where_it_was_after_a_kill(void **state)
     stele_log_reader_close(reader);
 }
 
-/* The value of each record is its number: each acknowledged one stands once, where it was said. */
+/* The value of each record is its number: each acknowledged one is there once, where it was said.
+ */
 static void check_against_log(stele_log *log, const char *topic, const fates *all)
 {
     size_t *seen = stele_alloc_array(all->count, sizeof *seen);
@@ -210,7 +211,7 @@ static void what_was_acknowledged_is_there_once_after_a_kill(void **state)
 }
 
 /* Do what the contract says until the transaction has ended. @return true if it is committed; false
- * if it is not or nobody knows. The producer may be another one afterwards. */
+ * if it is not or no one knows. The producer may be another one afterwards. */
 static bool end_transaction(stele_log *log, stele_log_producer **producer, const char *topic,
                             bool *is_known)
 {

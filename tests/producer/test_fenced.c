@@ -617,7 +617,7 @@ static void offsets_of_several_sources_move_together(void **state)
     stele_log_member_close(member, WAIT_MS);
 }
 
-/* It is within a flush or a commit, in a thread of its own that nobody joins. */
+/* It is within a flush or a commit, in a thread of its own that no one joins. */
 static void a_log_outlives_a_writer_that_was_abandoned(void **state)
 {
     (void)state;

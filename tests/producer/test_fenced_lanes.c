@@ -263,7 +263,7 @@ static void what_comes_while_a_lost_marker_is_looked_for_ends_it(void **state)
     stele_log_free(log);
 }
 
-/* Where nobody tells it is looked for, also while there is always something to write elsewhere. */
+/* Where no one tells it is looked for, also while there is always something to write elsewhere. */
 static void a_busy_writer_hears_that_what_it_wrote_elsewhere_hangs(void **state)
 {
     (void)state;

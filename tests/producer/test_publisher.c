@@ -178,7 +178,7 @@ static void count_record(void *context, const stele_batch *batch, const stele_re
     own->count++;
 }
 
-/* Events 0 to count - 1 stand in the log once each. @return how many stand behind a later one of
+/* Events 0 to count - 1 are in the log once each. @return how many are behind a later one of
  * their aggregate */
 static size_t assert_exactly(desk *own, size_t count)
 {
@@ -463,7 +463,7 @@ static void a_dead_producer_waits_for_a_broker_that_is_away(void **state)
     assert_int_equal(assert_exactly(own, 15), 0);
 }
 
-/* Events 0 to count - 1, but for the bad ones, stand in the log once each and in order. */
+/* Events 0 to count - 1, but for the bad ones, are in the log once each and in order. */
 static void assert_all_but(desk *own, size_t count, const int64_t *bad, size_t bad_count)
 {
     stele_error err;

@@ -73,7 +73,7 @@ static void publish_one(stele_publisher *publisher, const stele_type *type, int6
     }
 }
 
-/* What stands in the log of each event, and whether an aggregate's are in order. */
+/* What is in the log of each event, and whether an aggregate's are in order. */
 static void assert_each_once_in_order(stele_log *log, const char *name)
 {
     STELE_AUTO(uint8_t) seen = stele_alloc(EVENTS);

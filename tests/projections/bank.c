@@ -296,7 +296,7 @@ char *bank_run_to_stop(bank *self, teller_options options, int32_t partition)
     return reason;
 }
 
-/* ---- what stands in the log ---- */
+/* ---- what is in the log ---- */
 
 typedef struct line {
     char *text; /* NULL: none */

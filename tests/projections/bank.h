@@ -100,7 +100,7 @@ void bank_run(bank *self, teller_options options);
 /** Open, and turn until the partition is stopped. @return its reason; caller frees */
 char *bank_run_to_stop(bank *self, teller_options options, int32_t partition);
 
-/** What stands in a snapshots topic, as lines of text sorted by key: one for each aggregate, with
+/** What is in a snapshots topic, as lines of text sorted by key: one for each aggregate, with
  * its headers and its state, and one for each checkpoint. Caller frees. */
 char *bank_snapshots(bank *self, const char *topic);
 /** Where the first checkpoint in BANK_SNAPSHOTS is, of one partition; STELE_OFFSET_NONE if there is

@@ -151,7 +151,7 @@ static void a_broker_that_is_away_leaves_a_status_that_grows_old(void **state)
 
 /* ---- stalled ---- */
 
-static bank *hanging_in; /* NULL: nobody hangs any more */
+static bank *hanging_in; /* NULL: no one hangs any more */
 
 /* An apply function that does not come back for 31 seconds: until an operator has read it. */
 static stele_status apply_slowly(void *state, const void *data, const stele_event *event,

@@ -158,7 +158,7 @@ static void what_hangs_is_ended_by_whoever_takes_the_partition(void **state)
     stele_log_memory_lose_markers(of->log);
     teller first = teller_open(of, (teller_options){0});
     teller_catch_up(&first);
-    teller_close(&first); /* its last snapshot is committed, and nobody is told */
+    teller_close(&first); /* its last snapshot is committed, and no one is told */
     teller second = teller_open(of, (teller_options){0});
     teller_catch_up(&second);
     /* Five states restored, and the event applied again whose snapshot was aborted. */
@@ -261,7 +261,7 @@ static void a_commit_that_hangs_is_not_built_upon_after_an_abort(void **state)
     stele_log_memory_fail_append(of->log, 6, STELE_LOG_MEMORY_REFUSED);
     stele_manual_clock_advance(&of->time, 1000);
 
-    teller_until(&worker, 0, STELE_STATE_WAITING); /* it is begun anew */
+    teller_until(&worker, 0, STELE_STATE_WAITING); /* it is begun again */
     teller_until(&worker, 0, STELE_STATE_RUNNING);
     teller_catch_up(&worker);
 
@@ -327,7 +327,7 @@ static void a_transaction_of_a_fenced_owner_is_refused_and_its_partition_waits(v
         stele_manual_clock_advance(&of->time, 1000);
         teller_turn(&worker);
     }
-    teller_until(&worker, 0, STELE_STATE_RUNNING); /* it has joined anew */
+    teller_until(&worker, 0, STELE_STATE_RUNNING); /* it has joined again */
     teller_catch_up(&worker);
     teller_close(&worker);
     assert_written(of);

@@ -144,7 +144,7 @@ static void a_log_that_is_away_is_said_and_waited_for(void **state)
 
     stele_deadline until = stele_deadline_after(stele_clock_system(), WAIT_MS);
     while (stele_registry_schema(registry, id, 0, &schema, &err) == STELE_E_TIMED_OUT)
-        assert_false(stele_deadline_passed(until)); /* at first nobody knows that it is away */
+        assert_false(stele_deadline_passed(until)); /* at first no one knows that it is away */
     assert_int_equal(err.status, STELE_E_UNAVAILABLE);
     assert_int_equal(err.next, STELE_NEXT_RETRY);
     assert_int_equal(stele_registry_schema(writer, id, 0, &schema, &err), STELE_OK);

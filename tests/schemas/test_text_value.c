@@ -100,7 +100,7 @@ static void cells_become_values_of_the_fields_type(void **state)
     }
 }
 
-/* What is not given is null; what stands in quotes is text where it can be. */
+/* What is not given is null; what is in quotes is text where it can be. */
 static void a_cell_in_quotes_is_text_where_the_field_can_be_text(void **state)
 {
     (void)state;

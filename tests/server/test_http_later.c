@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * Answers that are promised and come later, from other threads: in order on a connection, without a
- * thread of their own, and also when nobody waits for them any more. */
+ * thread of their own, and also when no one waits for them any more. */
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>

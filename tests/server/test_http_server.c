@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The server on a real socket, with an API of its own: who is let in, who has to go, that nobody
+ * The server on a real socket, with an API of its own: who is let in, who has to go, that no one
  * holds up another, and how it ends. */
 #include "server/http_server.h"
 
