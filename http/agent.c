@@ -64,9 +64,12 @@ static void link_in(asking **list, asking *each)
     *list = each;
 }
 
-static void link_out(asking *each)
+static void link_out(asking **list, asking *each)
 {
-    *each->back = each->next;
+    if (*list == each)
+        *list = each->next;
+    else
+        *each->back = each->next;
     if (each->next != NULL) each->next->back = each->back;
 }
 
@@ -173,7 +176,7 @@ static void finish(stele_curl_agent *agent, asking *each, long code, const stele
         agent->idle[agent->idle_count++] = each->transfer;
     else
         stele_transfer_free(each->transfer);
-    link_out(each);
+    link_out(&agent->under_way, each);
     each->answered(each->context, &answer, failure);
     free_asking(each);
 }
@@ -243,10 +246,8 @@ static void run(void *context)
         collect(agent);
         curl_multi_poll(agent->multi, NULL, 0, POLL_MS, NULL);
     }
-    for (asking *each = agent->under_way, *next; each != NULL; each = next) {
-        next = each->next;
-        give_up(agent, each);
-    }
+    while (agent->under_way != NULL)
+        give_up(agent, agent->under_way);
 }
 
 /* ---- the agent ---- */
