@@ -475,6 +475,46 @@ static void an_owner_that_wakes_up_late_adds_nothing(void **state)
     office_play(play_late_wakening, 0);
 }
 
+static void load_if_it_answers(instance *self, int64_t least)
+{
+    test_account account = {0};
+    stele_error err;
+    int64_t version;
+    if (stele_writer_load(self->writer, stele_text("a"), 100, &account, &version, &err) == STELE_OK)
+        OFFICE_CHECK(self->of, version >= least);
+    stele_value_clear(&test_account_type, &account);
+}
+
+static void play_late_answers(office *of)
+{
+    stele_result result;
+    stele_error err;
+    instance *first = office_start(of);
+    OFFICE_EQUAL(of, office_book(first, "a", 1, STELE_EXPECT_ANY, NULL, &result, &err), 0);
+    instance *second = office_start(of);
+    office_freeze(first, 20000);
+    OFFICE_EQUAL(of, office_book(second, "a", 1, STELE_EXPECT_ANY, NULL, &result, &err), 0);
+    office_call stale;
+    test_commands_book command = {.cents = 10, .times = 1};
+    stele_call call = office_booking("a", &command);
+    call.timeout_ms = 30000;
+    call.expected_version = 2; /* as the second answered */
+    office_begin(first, &stale, &call);
+    while (!stale.is_done) {
+        load_if_it_answers(first, 2);
+        office_sleep(of, 1);
+    }
+    OFFICE_CHECK(of, stale.status != STELE_E_CONFLICT);
+    office_close(first);
+    office_close(second);
+}
+
+static void an_owner_that_wakes_up_late_tells_nothing_old(void **state)
+{
+    (void)state;
+    office_play(play_late_answers, 0);
+}
+
 static void play_handover(office *of)
 {
     instance *banks[2] = {office_start(of), NULL};
@@ -613,6 +653,7 @@ int main(void)
         cmocka_unit_test(who_takes_over_knows_what_was_carried_out),
         cmocka_unit_test(each_owner_says_that_it_is_the_next_one),
         cmocka_unit_test(an_owner_that_wakes_up_late_adds_nothing),
+        cmocka_unit_test(an_owner_that_wakes_up_late_tells_nothing_old),
         cmocka_unit_test(a_partition_that_is_handed_over_finishes_what_it_has_begun),
         cmocka_unit_test(calls_wait_for_their_owner_up_to_their_time),
         cmocka_unit_test(a_close_answers_every_call),
