@@ -6,9 +6,10 @@
 #include "core/alloc.h"
 
 enum {
-    ASK_MS = 1000,  /* one question to the broker */
-    READ_MS = 5000, /* all of the owners' topic */
-    PAUSE_MS = 500  /* before a question that failed is asked again */
+    ASK_MS = 1000,   /* one question to the broker */
+    READ_MS = 5000,  /* all of the owners' topic */
+    PAUSE_MS = 500,  /* before a question that failed is asked again */
+    PROVEN_MS = 1500 /* so long a proof holds: less than a member may be silent for */
 };
 
 /* A question and when it may be asked again. */
@@ -127,8 +128,62 @@ stele_status owner_ask_visible(owner_task *self, int64_t *position, stele_error 
     return status;
 }
 
+/* ---- is it still ours? ---- */
+
+struct proof {
+    asking asking;
+    stele_partition partition;
+    int64_t asked_ns;
+    int64_t end; /* of the partition then */
+    bool is_answered;
+};
+
+/* Up to the high watermark, for others may answer for what is committed and not visible yet.
+ * @locality the asker's thread */
+static void look_for_others(stele_question *base, stele_asker *asker)
+{
+    proof *self = (proof *)base;
+    int64_t start;
+    stele_log *log = stele_asker_log(asker);
+    self->asking.error = (stele_error){0};
+    self->asked_ns = stele_clock_monotonic_ns(stele_log_clock(log));
+    stele_log_bounds(log, self->partition, STELE_READ_UNCOMMITTED, ASK_MS, &start, &self->end,
+                     &self->asking.error);
+}
+
+/* A process that was frozen for longer than its session does not know of it for a moment. No append
+ * of its gets past the fence, but a state, or a no that is said because of one, is not appended. */
+stele_status owner_prove(owner_task *self, stele_error *err)
+{
+    const int64_t holds_ns = (int64_t)PROVEN_MS * 1000000;
+    if (now_of(self) - self->proven_ns < holds_ns) return STELE_OK;
+    if (self->proof == NULL) {
+        self->proof = stele_alloc(sizeof *self->proof);
+        self->proof->asking.base.ask = look_for_others;
+        self->proof->partition = self->source;
+    }
+    proof *of = self->proof;
+    if (!of->is_answered) {
+        stele_status status = ask(self, &of->asking, err);
+        if (status < 0) return status;
+        of->is_answered = true;
+    }
+    if (now_of(self) - of->asked_ns >= holds_ns) { /* too late: it is asked again */
+        of->is_answered = false;
+        stele_worker_call_again(self->worker);
+        return owner_not_yet(err);
+    }
+    if (of->end > stele_fold_position(self->fold)) return owner_not_yet(err);
+    of->is_answered = false;
+    self->proven_ns = of->asked_ns;
+    return STELE_OK;
+}
+
 void owner_forget_questions(owner_task *self)
 {
+    if (self->proof != NULL)
+        stele_asker_forget(stele_worker_asker(self->worker), &self->proof->asking.base);
+    self->proof = NULL;
     if (self->visible != NULL)
         stele_asker_forget(stele_worker_asker(self->worker), &self->visible->asking.base);
     self->visible = NULL;

@@ -70,6 +70,7 @@ stele_status owner_submit(owner_task *self, stele_error *err)
     if (status < 0) return fail_dead(self, err);
     built->transaction = NULL;
     built->state = BATCH_SUBMITTED;
+    built->submitted_ns = stele_clock_monotonic_ns(clock_of(self));
     owner_say(self, "submits");
     if (STELE_BUG("answered before the commit")) tell_committed(self, built);
     for (unit *each = built->first; each != NULL; each = each->next)
@@ -96,6 +97,7 @@ static void commit(owner_task *self, batch *done, const stele_transaction *trans
 {
     done->state = BATCH_COMMITTED;
     done->goes_on = stele_deadline_after(clock_of(self), VISIBLE_MS);
+    if (done->submitted_ns > self->proven_ns) self->proven_ns = done->submitted_ns;
     self->abort_count = 0;
     self->aborted = (stele_error){0};
     owner_say(self, "commits");

@@ -298,6 +298,8 @@ static void serve(owner_task *self, stele_ticket *ticket)
 
 bool owner_serve(owner_task *self)
 {
+    stele_error unproven;
+    if (stele_desk_count(self->desk) == 0 || owner_prove(self, &unproven) < 0) return true;
     stele_clock clock = stele_worker_clock(self->worker);
     int64_t end_ns = stele_clock_monotonic_ns(clock) + PIECE_NS;
     while (!self->settles && owner_has_room(self)) {

@@ -15,8 +15,9 @@ enum { OWNER_LANE = 1 }; /* lane 0 is the snapshots' */
 
 /* A question that is asked for all partitions. */
 typedef struct terms terms;
-/* A question of one of them. */
+/* Questions of one of them. */
 typedef struct visibility visibility;
+typedef struct proof proof;
 
 struct stele_ownership {
     stele_ownership_options options;
@@ -61,7 +62,8 @@ typedef struct batch {
     unit *first;
     unit **end;
     size_t count;
-    bool has_record;        /* the owner's, the first of its records */
+    bool has_record; /* the owner's, the first of its records */
+    int64_t submitted_ns;
     int64_t last_offset;    /* in the events, once it is committed; -1: it has none there */
     bool is_somewhere;      /* the broker has not said where all of it is */
     stele_deadline goes_on; /* once it is committed: the next one waits no longer */
@@ -91,6 +93,8 @@ typedef struct owner_task {
     stele_error aborted;
     int64_t earliest_ns; /* no unit in flight has a deadline before it */
     visibility *visible; /* owned; NULL: not asked yet */
+    int64_t proven_ns;   /* then no one else had appended anything that is not applied here */
+    proof *proof;        /* owned; NULL: not asked yet */
 } owner_task;
 
 /* ---- owner_answer.c ---- */
@@ -156,6 +160,9 @@ bool owner_serve(owner_task *self);
 stele_status owner_learn_term(owner_task *self, stele_error *err);
 /* Up to where is the partition visible? @return RETRY: not answered yet */
 stele_status owner_ask_visible(owner_task *self, int64_t *position, stele_error *err);
+/* Was the partition ours a moment ago? If not, the broker is asked.
+ * @return STELE_OK  what is applied is all that anyone was told of; RETRY: not known yet */
+stele_status owner_prove(owner_task *self, stele_error *err);
 void owner_forget_questions(owner_task *self);
 /* Nothing is wrong: called again when something has come for it. */
 stele_status owner_not_yet(stele_error *err);
