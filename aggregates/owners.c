@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "core/alloc.h"
-#include "core/bug.h"
 #include "core/date.h"
 #include "core/names.h"
 #include "core/text.h"
@@ -103,15 +102,12 @@ stele_status stele_owners_read_terms(stele_log *log, const char *topic, stele_de
     memset(terms, 0, (size_t)count * sizeof *terms);
     reading self = {topic, terms, count};
     stele_bounded_read_start start = {{STELE_OWNERS_TOPIC, 0}, STELE_OFFSET_NONE};
-    return stele_bounded_read(
-        log,
-        &(stele_bounded_read_options){.starts = &start,
-                                      .count = 1,
-                                      .isolation = STELE_BUG("terms of what is committed only")
-                                                       ? STELE_READ_COMMITTED
-                                                       : STELE_READ_UNCOMMITTED,
-                                      .deadline = by,
-                                      .take = take,
-                                      .context = &self},
-        err);
+    return stele_bounded_read(log,
+                              &(stele_bounded_read_options){.starts = &start,
+                                                            .count = 1,
+                                                            .isolation = STELE_READ_UNCOMMITTED,
+                                                            .deadline = by,
+                                                            .take = take,
+                                                            .context = &self},
+                              err);
 }

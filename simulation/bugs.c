@@ -36,7 +36,6 @@ const sim_bug sim_bugs[] = {
     {"refusal rests on what may be aborted", "it does not wait for what it was decided on"},
     {"overlay is kept after an abort", "versions are checked against what was never there"},
     {"serves before it is current", "what is decided on is not all that was there at the fence"},
-    {"terms of what is committed only", "a transaction that hangs keeps everyone from owning"},
     {"forward without the command's id", "what is asked twice is carried out twice"},
     {NULL, NULL},
 };

@@ -15,14 +15,25 @@ static void take_time(void)
     world.runtime.ops->sleep_ns(world.runtime.self, us * 1000);
 }
 
+static void lose_again(void)
+{
+    if ((world.kinds >> SIM_MARKERS & 1) != 0 && !world.resting)
+        stele_log_memory_lose_markers(world.log);
+}
+
 /* Faults do not come singly: who met one of the broker's dies of it, or soon. */
 static void come_together(const char *call)
 {
     int domain = stele_fibers_domain(world.fibers);
     sim_say("%s meets a fault in %s", sim_domain_name(domain), call);
-    if (strcmp(call, "commit") == 0 && stele_stream_below(&world.faults, 3) == 0) {
+    bool ends = strcmp(call, "commit") == 0 || strcmp(call, "abort") == 0;
+    if (ends && world.profile == SIM_AGGREGATES && stele_stream_below(&world.faults, 3) == 0) {
+        lose_again(); /* whoever ends what hangs may be no luckier */
+        return;
+    }
+    if (strcmp(call, "commit") == 0 && stele_stream_below(&world.faults, 2) == 0) {
         world.refuses = true; /* and its next transaction has to be aborted */
-        stele_log_memory_fail_append(world.log, 1 + stele_stream_below(&world.faults, 3),
+        stele_log_memory_fail_append(world.log, 1 + stele_stream_below(&world.faults, 2),
                                      STELE_LOG_MEMORY_REFUSED);
         return;
     }

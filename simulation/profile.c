@@ -148,7 +148,7 @@ static const profile profiles[SIM_PROFILES] = {
     [SIM_OUTBOXES] = {"outbox", 1, draw_outbox, sim_play_folds},
     [SIM_HOLES] = {"holes", 1, draw_holes, sim_play_holes},
     [SIM_REGISTRY] = {"registry", 1, NULL, sim_play_registry},
-    [SIM_AGGREGATES] = {"aggregates", 5, draw_aggregates, sim_play_bank},
+    [SIM_AGGREGATES] = {"aggregates", 4, draw_aggregates, sim_play_bank},
 };
 
 void sim_draw(void)
