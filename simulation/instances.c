@@ -57,7 +57,8 @@ typedef struct serving {
 } serving;
 
 static instance *current[SIM_INSTANCES]; /* the last life of each */
-static uint64_t errands_sent;            /* in all lives: no answer comes to another one's */
+static bool is_looked_at;     /* into their writers, which takes time: none is closed meanwhile */
+static uint64_t errands_sent; /* in all lives: no answer comes to another one's */
 
 /* ---- answers ---- */
 
@@ -408,7 +409,11 @@ static void instance_main(void *context)
     atomic_store(&self->is_closing, true);
     stele_thread_join(self->thread);
     look_at_errands(self);
-    stele_writer_close(self->writer);
+    stele_writer *writer = self->writer;
+    self->writer = NULL;
+    while (is_looked_at)
+        sim_sleep_ms(LOOK_MS);
+    stele_writer_close(writer);
     stele_client_close(client);
     sim_say("instance %d has ended", self->which);
 }
@@ -456,11 +461,13 @@ static bool has_writer(int which)
 
 bool sim_is_served(int32_t partition)
 {
-    for (int i = 0; i < SIM_INSTANCES; i++)
-        if (has_writer(i) &&
-            stele_writer_desk_state(current[i]->writer, partition) == STELE_DESK_SERVING)
-            return true;
-    return false;
+    bool is_served = false;
+    is_looked_at = true;
+    for (int i = 0; i < SIM_INSTANCES && !is_served; i++)
+        is_served = has_writer(i) &&
+                    stele_writer_desk_state(current[i]->writer, partition) == STELE_DESK_SERVING;
+    is_looked_at = false;
+    return is_served;
 }
 
 const char *sim_instances_say(void)
