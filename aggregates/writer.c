@@ -200,8 +200,8 @@ static bool answers_committed(const stele_config *config, const stele_writer_opt
 static void release(stele_writer *writer)
 {
     stele_worker_close(writer->worker);
+    stele_fold_close(writer->fold); /* waits for what was left behind: it uses the ownership */
     stele_ownership_free(writer->ownership);
-    stele_fold_close(writer->fold);
     stele_writer_projection_free(writer->projection);
     stele_desk_free(writer->lobby);
     for (int32_t i = 0; i < writer->desk_count; i++)
