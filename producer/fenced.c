@@ -8,6 +8,7 @@
 #include "core/bug.h"
 #include "core/alloc.h"
 #include "core/monitor.h"
+#include "producer/aborted.h"
 #include "producer/committed.h"
 #include "producer/lanes.h"
 #include "producer/transaction.h"
@@ -377,6 +378,26 @@ static stele_status write_transaction(stele_fenced *fenced, stele_transaction *t
     return transaction->aborts ? write_off(fenced, by, err) : commit(fenced, transaction, by, err);
 }
 
+/* The next commit would take along what an abort has not ended everywhere.
+ * @param by  for a broker that is away meanwhile */
+static stele_status await_abort(stele_fenced *fenced, const stele_transaction *transaction,
+                                stele_deadline by, stele_error *err)
+{
+    STELE_AUTO_VALUE(stele_aborted) aborted = {0};
+    stele_aborted_add(&aborted, transaction);
+    stele_status status;
+    int pause_ms = PAUSE_MIN_MS;
+    stele_deadline settles_by = after(fenced, SETTLE_MS);
+    while ((status = stele_aborted_check(&aborted, fenced->log, STEP_MS, err)) < 0) {
+        bool is_open = status == STELE_E_CONFLICT;
+        if ((!is_open && err->next != STELE_NEXT_RETRY) || is_closing(fenced, NULL) ||
+            stele_deadline_passed(is_open ? settles_by : by))
+            break;
+        pause_before_retry(fenced, &pause_ms);
+    }
+    return status;
+}
+
 /* Write one, and say what became of it. @return false: this writer is dead */
 static bool serve(stele_fenced *fenced, stele_transaction *transaction)
 {
@@ -386,7 +407,10 @@ static bool serve(stele_fenced *fenced, stele_transaction *transaction)
     if (status < 0 && failure.next != STELE_NEXT_STOP) {
         if (failure.next != STELE_NEXT_REJECT) failure.next = STELE_NEXT_ABORT;
         stele_error not_aborted;
-        if (abort_open(fenced, &not_aborted) < 0) {
+        bool was_open = fenced->open;
+        if (abort_open(fenced, &not_aborted) < 0 ||
+            (was_open && await_abort(fenced, transaction, after(fenced, fenced->timeout_ms),
+                                     &not_aborted) < 0)) {
             failure = not_aborted;
             failure.next = STELE_NEXT_STOP;
         }

@@ -561,6 +561,36 @@ static void an_outcome_carries_the_positions_of_its_records(void **state)
     stele_fenced_close(fenced, WAIT_MS);
 }
 
+/* Its first record is there, the second is refused, and the end of it all is lost: a commit of the
+ * next one would commit the first, too. */
+static void an_abort_that_hangs_ends_the_writer_before_it_is_committed(void **state)
+{
+    stele_log *log = *state;
+    stele_fenced *fenced = opened(log);
+    wait_for_state(fenced, STELE_FENCED_READY, NULL);
+    stele_transaction *two = with_record("a", "1");
+    stele_transaction_put(two, (stele_partition){TOPIC, 0}, stele_text("a"), stele_text("2"), NULL,
+                          0);
+    stele_log_memory_fail_append(log, 2, STELE_LOG_MEMORY_REFUSED);
+    stele_log_memory_lose_markers(log);
+
+    submit(fenced, two);
+    stele_outcome outcome = outcome_of(fenced);
+
+    assert_int_equal(outcome.status, STELE_E_CONFLICT);
+    assert_int_equal(outcome.error.next, STELE_NEXT_STOP);
+    stele_fenced_close(fenced, WAIT_MS);
+    fenced = opened(log);
+    stele_transaction *transaction = with_record("a", "3");
+    stele_transaction_abort(transaction);
+    submit(fenced, transaction); /* as whoever takes the partition does */
+    assert_int_equal(outcome_of(fenced).status, STELE_OK);
+    submit(fenced, with_record("a", "4"));
+    assert_int_equal(outcome_of(fenced).status, STELE_OK);
+    assert_committed(log, "4 ");
+    stele_fenced_close(fenced, WAIT_MS);
+}
+
 static void an_abort_is_refused_if_any_partition_lost_its_end(void **state)
 {
     stele_log *log = *state;
@@ -681,6 +711,7 @@ int main(void)
         ON_A_LOG(an_abort_is_refused_if_any_partition_lost_its_end),
         ON_A_LOG(offsets_of_several_sources_move_together),
         ON_A_LOG(who_follows_begins_the_next_when_the_last_is_visible),
+        ON_A_LOG(an_abort_that_hangs_ends_the_writer_before_it_is_committed),
         ON_A_LOG(an_abort_that_was_refused_is_not_made_by_closing_either),
         ON_A_LOG(a_commit_that_hangs_is_seen_with_the_next_one),
         cmocka_unit_test(a_log_outlives_a_writer_that_was_abandoned),
