@@ -15,7 +15,7 @@
 #include "registry/client.h"
 #include "registry/wire.h"
 
-enum { TIMEOUT_MS = 30000, ASK_MS = 5000, STEP_MS = 100, COMMAND_MAX = 1 << 20, HEADERS_MAX = 4 };
+enum { TIMEOUT_MS = 30000, STEP_MS = 100, COMMAND_MAX = 1 << 20, HEADERS_MAX = 4 };
 
 struct stele_sender {
     const stele_aggregate *aggregate;
@@ -211,8 +211,8 @@ stele_status stele_send(stele_sender *sender, const stele_call *call, stele_sent
     if (status < 0) return status;
     memcpy(done.command_id, command_id, strlen(command_id) + 1);
     if (sent != NULL) *sent = done;
-    if ((status = connect(sender, stele_deadline_remaining_ms(by, ASK_MS), err)) < 0 ||
-        (status = encode(sender, call, stele_deadline_remaining_ms(by, ASK_MS), err)) < 0 ||
+    if ((status = connect(sender, stele_deadline_remaining_ms(by, timeout_ms), err)) < 0 ||
+        (status = encode(sender, call, stele_deadline_remaining_ms(by, timeout_ms), err)) < 0 ||
         (status = put(sender, call, command_id, by, err)) < 0)
         return status;
     done.partition = sender->position.partition.index;
