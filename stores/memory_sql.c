@@ -1,0 +1,456 @@
+/* SPDX-License-Identifier: MIT
+ * The database in memory. A transaction is kept beside what is committed, and compared again when
+ * it is committed: no one waits for a lock, and whoever is gone holds none. */
+#include "stores/memory_sql.h"
+
+#include "core/alloc.h"
+#include "core/bug.h"
+#include "core/monitor.h"
+
+typedef struct place_row {
+    char *group;
+    char *topic;
+    int32_t index;
+    stele_sql_claim claim;
+} place_row;
+
+typedef struct project {
+    char *name;
+    int version;
+    int64_t setup;
+} project;
+
+typedef struct kept_row {
+    char *text;
+    stele_sql_value *values; /* what they point to is owned, too */
+    size_t count;
+} kept_row;
+
+struct stele_memory_database {
+    stele_monitor monitor;
+    place_row *places;
+    size_t place_count;
+    project *projects;
+    size_t project_count;
+    kept_row *rows;
+    size_t row_count, row_max;
+    uint64_t fails_in; /* calls; 0: none */
+    stele_memory_fault fault;
+    bool is_away;
+};
+
+typedef struct memory_sql {
+    stele_sql_store base;
+    stele_memory_database *database;
+    bool is_open;
+    char **statements;
+    size_t statement_count;
+
+    /* The transaction. */
+    bool is_begun;
+    size_t place;
+    int64_t term, from;
+    stele_mark to;
+    kept_row *rows;
+    size_t row_count;
+} memory_sql;
+
+static const stele_sql_store_ops memory_ops;
+
+stele_memory_database *stele_memory_database_new(stele_runtime runtime)
+{
+    stele_memory_database *database = stele_alloc(sizeof *database);
+    stele_monitor_init(&database->monitor, runtime);
+    return database;
+}
+
+static void clear_row(kept_row *row)
+{
+    for (size_t i = 0; i < row->count; i++)
+        if (row->values[i].kind >= STELE_SQL_TEXT) free((uint8_t *)row->values[i].as.bytes.data);
+    free(row->values);
+    free(row->text);
+}
+
+void stele_memory_database_free(stele_memory_database *database)
+{
+    if (database == NULL) return;
+    for (size_t i = 0; i < database->row_count; i++)
+        clear_row(&database->rows[i]);
+    for (size_t i = 0; i < database->place_count; i++) {
+        free(database->places[i].group);
+        free(database->places[i].topic);
+    }
+    for (size_t i = 0; i < database->project_count; i++)
+        free(database->projects[i].name);
+    free(database->rows);
+    free(database->places);
+    free(database->projects);
+    stele_monitor_clear(&database->monitor);
+    free(database);
+}
+
+stele_sql_store *stele_memory_sql_new(stele_memory_database *database)
+{
+    memory_sql *self = stele_alloc(sizeof *self);
+    self->base.ops = &memory_ops;
+    self->database = database;
+    return &self->base;
+}
+
+size_t stele_memory_database_count(stele_memory_database *database)
+{
+    stele_monitor_lock(&database->monitor);
+    size_t count = database->row_count;
+    stele_monitor_unlock(&database->monitor);
+    return count;
+}
+
+stele_memory_row stele_memory_database_row(stele_memory_database *database, size_t index)
+{
+    stele_monitor_lock(&database->monitor);
+    const kept_row *row = &database->rows[index];
+    stele_memory_row out = {row->text, row->values, row->count};
+    stele_monitor_unlock(&database->monitor);
+    return out;
+}
+
+void stele_memory_database_fail(stele_memory_database *database, uint64_t nth,
+                                stele_memory_fault fault)
+{
+    stele_monitor_lock(&database->monitor);
+    database->fails_in = nth;
+    database->fault = fault;
+    stele_monitor_unlock(&database->monitor);
+}
+
+void stele_memory_database_set_away(stele_memory_database *database, bool away)
+{
+    stele_monitor_lock(&database->monitor);
+    database->is_away = away;
+    stele_monitor_unlock(&database->monitor);
+}
+
+/* ---- transactions ---- */
+
+static void drop_transaction(memory_sql *self)
+{
+    for (size_t i = 0; i < self->row_count; i++)
+        clear_row(&self->rows[i]);
+    free(self->rows);
+    self->rows = NULL;
+    self->row_count = 0;
+    self->is_begun = false;
+}
+
+static stele_status fail_away(stele_error *err)
+{
+    return stele_fail(err, STELE_E_UNAVAILABLE, STELE_NEXT_RETRY, "the database is away");
+}
+
+static stele_status fail_lost(stele_error *err)
+{
+    return stele_fail(err, STELE_E_UNAVAILABLE, STELE_NEXT_ABORT,
+                      "the connection to the database was lost");
+}
+
+/* Each call begins so; the database is locked then. @param fault  that comes after it; 0: none
+ * @return what comes in its place */
+static stele_status enter(memory_sql *self, int *fault, stele_error *err)
+{
+    stele_memory_database *database = self->database;
+    stele_monitor_lock(&database->monitor);
+    *fault = 0;
+    if (database->fails_in > 0 && --database->fails_in == 0) *fault = (int)database->fault;
+    stele_status status = STELE_OK;
+    if (database->is_away || *fault == STELE_MEMORY_SQL_REFUSED)
+        status = fail_away(err);
+    else if (*fault == STELE_MEMORY_SQL_LOST_BEFORE)
+        status = fail_lost(err);
+    if (status < 0) drop_transaction(self);
+    return status;
+}
+
+static stele_status leave(memory_sql *self, int fault, stele_status status, stele_error *err)
+{
+    if (status == STELE_OK && fault == STELE_MEMORY_SQL_LOST_AFTER) {
+        drop_transaction(self);
+        status = fail_lost(err);
+    }
+    stele_monitor_unlock(&self->database->monitor);
+    return status;
+}
+
+static stele_status open_store(stele_sql_store *base, stele_error *err)
+{
+    memory_sql *self = (memory_sql *)base;
+    int fault;
+    stele_status status = enter(self, &fault, err);
+    self->is_open = status == STELE_OK;
+    return leave(self, fault, status, err);
+}
+
+static void close_store(stele_sql_store *base)
+{
+    memory_sql *self = (memory_sql *)base;
+    drop_transaction(self);
+    for (size_t i = 0; i < self->statement_count; i++)
+        free(self->statements[i]);
+    free(self->statements);
+    self->statements = NULL;
+    self->statement_count = 0;
+    self->is_open = false;
+}
+
+static void free_store(stele_sql_store *base)
+{
+    close_store(base);
+    free(base);
+}
+
+/* ---- projections ---- */
+
+static project *find_project(stele_memory_database *database, const char *name)
+{
+    for (size_t i = 0; i < database->project_count; i++)
+        if (strcmp(database->projects[i].name, name) == 0) return &database->projects[i];
+    return NULL;
+}
+
+static stele_status set_up(stele_sql_store *base, const stele_sql_setup *setup, size_t *at,
+                           stele_error *err)
+{
+    (void)at;
+    memory_sql *self = (memory_sql *)base;
+    stele_memory_database *database = self->database;
+    int fault;
+    stele_status status = enter(self, &fault, err);
+    int64_t hash = stele_sql_script_hash(setup->script);
+    const project *there = find_project(database, setup->projection);
+    if (status == STELE_OK && there != NULL &&
+        (there->version != setup->version || there->setup != hash))
+        status = stele_sql_fail_setup(err, "the database", setup, there->version);
+    if (status == STELE_OK && there == NULL) {
+        database->projects = stele_realloc_array(database->projects, database->project_count + 1,
+                                                 sizeof *database->projects);
+        database->projects[database->project_count++] =
+            (project){stele_strdup(setup->projection), setup->version, hash};
+    }
+    return leave(self, fault, status, err);
+}
+
+static bool is_of(const place_row *row, const char *projection)
+{
+    size_t size = strlen(projection);
+    return strncmp(row->group, projection, size) == 0 && strncmp(row->group + size, ".v", 2) == 0;
+}
+
+static stele_status tear_down(stele_sql_store *base, const stele_sql_setup *teardown, size_t *at,
+                              stele_error *err)
+{
+    (void)at;
+    memory_sql *self = (memory_sql *)base;
+    stele_memory_database *database = self->database;
+    int fault;
+    stele_status status = enter(self, &fault, err);
+    project *there = status < 0 ? NULL : find_project(database, teardown->projection);
+    if (there != NULL) {
+        free(there->name);
+        *there = database->projects[--database->project_count];
+        for (size_t i = database->place_count; i-- > 0;) {
+            place_row *row = &database->places[i];
+            if (!is_of(row, teardown->projection)) continue;
+            free(row->group);
+            free(row->topic);
+            *row = database->places[--database->place_count];
+        }
+    }
+    return leave(self, fault, status, err);
+}
+
+static stele_status prepare(stele_sql_store *base, const char *text, size_t parameters,
+                            size_t *statement, size_t *at, stele_error *err)
+{
+    (void)parameters, (void)at;
+    memory_sql *self = (memory_sql *)base;
+    int fault;
+    stele_status status = enter(self, &fault, err);
+    if (status == STELE_OK) {
+        self->statements = stele_realloc_array(self->statements, self->statement_count + 1,
+                                               sizeof *self->statements);
+        self->statements[self->statement_count] = stele_strdup(text);
+        *statement = self->statement_count++;
+    }
+    return leave(self, fault, status, err);
+}
+
+/* ---- positions ---- */
+
+/* @return its index; the count: it is not there */
+static size_t find_place(const stele_memory_database *database, const stele_sql_place *place)
+{
+    size_t i = 0;
+    for (; i < database->place_count; i++) {
+        const place_row *row = &database->places[i];
+        if (row->index == place->source.index && strcmp(row->group, place->group) == 0 &&
+            strcmp(row->topic, place->source.topic) == 0)
+            break;
+    }
+    return i;
+}
+
+static int32_t find_other_count(const stele_memory_database *database, const place_row *own)
+{
+    for (size_t i = 0; i < database->place_count; i++) {
+        const place_row *row = &database->places[i];
+        if (row->claim.partitions != own->claim.partitions && strcmp(row->group, own->group) == 0 &&
+            strcmp(row->topic, own->topic) == 0)
+            return row->claim.partitions;
+    }
+    return own->claim.partitions;
+}
+
+static stele_status claim(stele_sql_store *base, const stele_sql_place *place, int32_t partitions,
+                          const char *genesis, stele_sql_claim *out, stele_error *err)
+{
+    memory_sql *self = (memory_sql *)base;
+    stele_memory_database *database = self->database;
+    int fault;
+    stele_status status = enter(self, &fault, err);
+    if (status < 0) return leave(self, fault, status, err);
+    size_t at = find_place(database, place);
+    if (at == database->place_count) {
+        database->places = stele_realloc_array(database->places, ++database->place_count,
+                                               sizeof *database->places);
+        place_row *made = &database->places[at];
+        *made = (place_row){
+            .group = stele_strdup(place->group),
+            .topic = stele_strdup(place->source.topic),
+            .index = place->source.index,
+            .claim = {.mark = {.position = -1, .last_offset = -1}, .partitions = partitions}};
+        snprintf(made->claim.genesis, sizeof made->claim.genesis, "%s", genesis);
+    }
+    place_row *row = &database->places[at];
+    row->claim.term++;
+    stele_sql_claim found = row->claim;
+    found.partitions = find_other_count(database, row);
+    status = leave(self, fault, STELE_OK, err);
+    if (status == STELE_OK) *out = found;
+    return status;
+}
+
+/* Whether the transaction of whoever claimed the place in that term, at that position, may be
+ * committed. */
+static bool is_current(const memory_sql *self)
+{
+    if (STELE_BUG("a zombie's database commit")) return true;
+    const stele_memory_database *database = self->database;
+    const stele_sql_claim *there = &database->places[self->place].claim;
+    return there->term == self->term && there->mark.position == self->from;
+}
+
+static stele_status fail_fenced(const memory_sql *self, stele_error *err)
+{
+    const place_row *row = &self->database->places[self->place];
+    return stele_fail(err, STELE_E_FENCED, STELE_NEXT_STOP,
+                      "%s/%d: another worker has taken its rows of %s over", row->topic,
+                      (int)row->index, row->group);
+}
+
+static stele_status begin(stele_sql_store *base, const stele_sql_place *place, int64_t term,
+                          int64_t from, const stele_mark *to, stele_error *err)
+{
+    memory_sql *self = (memory_sql *)base;
+    int fault;
+    stele_status status = enter(self, &fault, err);
+    if (status < 0) return leave(self, fault, status, err);
+    self->place = find_place(self->database, place);
+    self->term = term;
+    self->from = from;
+    self->to = *to;
+    if (self->place == self->database->place_count)
+        status = stele_fail(err, STELE_E_FENCED, STELE_NEXT_STOP, "no one has claimed %s/%d",
+                            place->source.topic, (int)place->source.index);
+    else if (!is_current(self))
+        status = fail_fenced(self, err);
+    self->is_begun = status == STELE_OK;
+    return leave(self, fault, status, err);
+}
+
+static stele_sql_value copy_value(const stele_sql_value *from)
+{
+    stele_sql_value made = *from;
+    if (from->kind < STELE_SQL_TEXT) return made;
+    stele_bytes bytes = from->as.bytes;
+    made.as.bytes = stele_bytes_of(
+        stele_strndup(bytes.data == NULL ? "" : (const char *)bytes.data, bytes.size), bytes.size);
+    return made;
+}
+
+static stele_status execute(stele_sql_store *base, size_t statement, const stele_sql_value *values,
+                            size_t count, stele_error *err)
+{
+    memory_sql *self = (memory_sql *)base;
+    int fault;
+    stele_status status = enter(self, &fault, err);
+    if (status < 0) return leave(self, fault, status, err);
+    if (!self->is_begun)
+        return leave(self, fault,
+                     stele_fail(err, STELE_E_INTERNAL, STELE_NEXT_STOP, "no transaction is begun"),
+                     err);
+    kept_row row = {.text = stele_strdup(self->statements[statement]),
+                    .values = stele_alloc_array(count + 1, sizeof *row.values),
+                    .count = count};
+    for (size_t i = 0; i < count; i++)
+        row.values[i] = copy_value(&values[i]);
+    self->rows = stele_realloc_array(self->rows, self->row_count + 1, sizeof *self->rows);
+    self->rows[self->row_count++] = row;
+    return leave(self, fault, STELE_OK, err);
+}
+
+static void keep_rows(memory_sql *self)
+{
+    stele_memory_database *database = self->database;
+    size_t count = database->row_count + self->row_count;
+    if (count > database->row_max) {
+        database->row_max = 2 * count;
+        database->rows =
+            stele_realloc_array(database->rows, database->row_max, sizeof *database->rows);
+    }
+    for (size_t i = 0; i < self->row_count; i++)
+        database->rows[database->row_count++] = self->rows[i];
+    self->row_count = 0; /* they are the database's */
+}
+
+static stele_status commit(stele_sql_store *base, stele_error *err)
+{
+    memory_sql *self = (memory_sql *)base;
+    int fault;
+    stele_status status = enter(self, &fault, err);
+    if (status < 0) return leave(self, fault, status, err);
+    if (!is_current(self)) {
+        status = fail_fenced(self, err);
+    } else {
+        self->database->places[self->place].claim.mark = self->to;
+        keep_rows(self);
+    }
+    drop_transaction(self);
+    return leave(self, fault, status, err);
+}
+
+static void roll_back(stele_sql_store *base)
+{
+    drop_transaction((memory_sql *)base);
+}
+
+static const stele_sql_store_ops memory_ops = {.open = open_store,
+                                               .setup = set_up,
+                                               .teardown = tear_down,
+                                               .prepare = prepare,
+                                               .claim = claim,
+                                               .begin = begin,
+                                               .execute = execute,
+                                               .commit = commit,
+                                               .rollback = roll_back,
+                                               .close = close_store,
+                                               .free = free_store};

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: MIT
+ * The SQL database port: rows and the position that they stand for, changed in one transaction of
+ * the database. Implementations: SQLite (stores/sqlite_store.h) and, for tests, memory
+ * (stores/memory_sql.h); one contract suite.
+ *
+ * Calls block, so a store is used by a thread of its own. What a failure means for the partition:
+ *
+ *   next = RETRY    it is away, locked or full, and nothing was changed: the same transaction may
+ * be made again next = ABORT    what was committed is not known, or it is another database than
+ * before: claim the partition again STELE_E_FENCED  another owner has claimed the partition next =
+ * STOP     it needs a person
+ *
+ * A store keeps two tables of its own, `stele_projections` and `stele_positions`. */
+#ifndef STELE_STORES_SQL_STORE_H
+#define STELE_STORES_SQL_STORE_H
+
+#include <stele/bytes.h>
+#include <stele/error.h>
+
+#include "core/scope.h"
+#include "kafka/log.h"
+#include "stores/sink.h"
+
+typedef struct stele_sql_store stele_sql_store;
+
+typedef enum stele_sql_kind {
+    STELE_SQL_NULL = 0,
+    STELE_SQL_BOOLEAN,
+    STELE_SQL_INTEGER,
+    STELE_SQL_REAL,
+    STELE_SQL_TEXT, /* UTF-8 */
+    STELE_SQL_BYTES
+} stele_sql_kind;
+
+/** A value for a parameter of a statement. */
+typedef struct stele_sql_value {
+    stele_sql_kind kind;
+    union {
+        int64_t integer; /* of a boolean: 0 or 1 */
+        double real;
+        stele_bytes bytes; /* of a text, too; borrowed for the call */
+    } as;
+} stele_sql_value;
+
+/** A partition of a projection's source. Texts are borrowed for the call. */
+typedef struct stele_sql_place {
+    const char *group; /* "<projection>.v<n>" */
+    stele_partition source;
+} stele_sql_place;
+
+/** What a projection makes once, before its first event. */
+typedef struct stele_sql_setup {
+    const char *projection;
+    int version;
+    const char *script; /* statements as the file has them; "" for none */
+} stele_sql_setup;
+
+/** Where a partition stands, and the term of whoever has claimed it. */
+typedef struct stele_sql_claim {
+    int64_t term;
+    stele_mark mark;    /* position -1: nothing was stored yet */
+    int32_t partitions; /* of the source, when its first partition was claimed */
+    char genesis[37];   /* of the registry, likewise */
+} stele_sql_claim;
+
+typedef struct stele_sql_store_ops {
+    stele_status (*open)(stele_sql_store *store, stele_error *err);
+    stele_status (*setup)(stele_sql_store *store, const stele_sql_setup *setup, size_t *at,
+                          stele_error *err);
+    stele_status (*teardown)(stele_sql_store *store, const stele_sql_setup *teardown, size_t *at,
+                             stele_error *err);
+    stele_status (*prepare)(stele_sql_store *store, const char *text, size_t parameters,
+                            size_t *statement, size_t *at, stele_error *err);
+    stele_status (*claim)(stele_sql_store *store, const stele_sql_place *place, int32_t partitions,
+                          const char *genesis, stele_sql_claim *out, stele_error *err);
+    stele_status (*begin)(stele_sql_store *store, const stele_sql_place *place, int64_t term,
+                          int64_t from, const stele_mark *to, stele_error *err);
+    stele_status (*execute)(stele_sql_store *store, size_t statement, const stele_sql_value *values,
+                            size_t count, stele_error *err);
+    stele_status (*commit)(stele_sql_store *store, stele_error *err);
+    void (*rollback)(stele_sql_store *store);
+    void (*close)(stele_sql_store *store);
+    void (*free)(stele_sql_store *store);
+} stele_sql_store_ops;
+
+struct stele_sql_store {
+    const stele_sql_store_ops *ops;
+};
+
+/**
+ * A store of the database that `url` names, not opened yet.
+ *
+ * @param url  "sqlite:PATH"
+ * @param out  caller owns; release with stele_sql_store_free
+ * @return STELE_E_INVALID  no such kind of database, or one that this program was built without
+ *                          (next = STOP)
+ */
+stele_status stele_sql_store_new(const char *url, stele_sql_store **out, stele_error *err);
+
+/**
+ * Connect, and make the store's own tables. After it was closed it may be opened again; statements
+ * are prepared again then.
+ *
+ * @return STELE_E_NOT_FOUND  there can be no database in that place (next = STOP)
+ */
+static inline stele_status stele_sql_store_open(stele_sql_store *store, stele_error *err)
+{
+    return store->ops->open(store, err);
+}
+
+/**
+ * Run the script of a projection's setup, unless it was run before, in one transaction.
+ *
+ * @param at  where in the script a statement is wrong; untouched where it is not that
+ * @return STELE_E_CONFLICT  the database holds the projection in another version, or made by
+ *                           another script (next = STOP)
+ *         STELE_E_INVALID   a statement is wrong (next = STOP)
+ */
+static inline stele_status stele_sql_store_setup(stele_sql_store *store,
+                                                 const stele_sql_setup *setup, size_t *at,
+                                                 stele_error *err)
+{
+    return store->ops->setup(store, setup, at, err);
+}
+
+/** Run the script that takes away what setup has made, and forget the projection and its positions,
+ * in one transaction. A projection that is not there is fine, and its script is not run. */
+static inline stele_status stele_sql_store_teardown(stele_sql_store *store,
+                                                    const stele_sql_setup *teardown, size_t *at,
+                                                    stele_error *err)
+{
+    return store->ops->teardown(store, teardown, at, err);
+}
+
+/**
+ * Prepare a statement, in which ?1, ?2, … are the parameters. It may not end or begin a
+ * transaction, nor touch the store's own tables.
+ *
+ * @param statement  what `execute` takes, until the store is closed
+ * @param at         where in the text something is wrong; untouched where that is not known
+ * @return STELE_E_INVALID  it is wrong (next = STOP)
+ */
+static inline stele_status stele_sql_store_prepare(stele_sql_store *store, const char *text,
+                                                   size_t parameters, size_t *statement, size_t *at,
+                                                   stele_error *err)
+{
+    return store->ops->prepare(store, text, parameters, statement, at, err);
+}
+
+/**
+ * Become the owner of a partition: its term is raised, so that whoever had it commits nothing more.
+ *
+ * @param partitions, genesis  are kept where it is the first claim
+ */
+static inline stele_status stele_sql_store_claim(stele_sql_store *store,
+                                                 const stele_sql_place *place, int32_t partitions,
+                                                 const char *genesis, stele_sql_claim *out,
+                                                 stele_error *err)
+{
+    return store->ops->claim(store, place, partitions, genesis, out, err);
+}
+
+/**
+ * Begin a transaction that moves the position.
+ *
+ * @param from  where it is now; -1: nothing was stored yet
+ * @return STELE_E_FENCED  it is not there, or the term is over; no transaction is begun
+ */
+static inline stele_status stele_sql_store_begin(stele_sql_store *store,
+                                                 const stele_sql_place *place, int64_t term,
+                                                 int64_t from, const stele_mark *to,
+                                                 stele_error *err)
+{
+    return store->ops->begin(store, place, term, from, to, err);
+}
+
+/** Execute a statement within the transaction. @return STELE_E_INVALID the database refuses it
+ * (next = STOP). After a failure only `rollback` follows. */
+static inline stele_status stele_sql_store_execute(stele_sql_store *store, size_t statement,
+                                                   const stele_sql_value *values, size_t count,
+                                                   stele_error *err)
+{
+    return store->ops->execute(store, statement, values, count, err);
+}
+
+/** Commit. After a failure there is no transaction; next = ABORT where it may have been committed.
+ */
+static inline stele_status stele_sql_store_commit(stele_sql_store *store, stele_error *err)
+{
+    return store->ops->commit(store, err);
+}
+
+/** Undo the transaction. None is fine. */
+static inline void stele_sql_store_rollback(stele_sql_store *store)
+{
+    store->ops->rollback(store);
+}
+
+/** Disconnect: what is open is undone, what was prepared is gone. Not being open is fine. */
+static inline void stele_sql_store_close(stele_sql_store *store)
+{
+    store->ops->close(store);
+}
+
+/** Close and release it. NULL is fine. */
+static inline void stele_sql_store_free(stele_sql_store *store)
+{
+    if (store != NULL) store->ops->free(store);
+}
+STELE_SCOPE(stele_sql_store, stele_sql_store_free);
+
+/** What identifies a setup script: changes of white space at its ends do not count. */
+int64_t stele_sql_script_hash(const char *script);
+
+/** Say that the database holds the projection in another version, or made by another script.
+ * @return STELE_E_CONFLICT (next = STOP) */
+stele_status stele_sql_fail_setup(stele_error *err, const char *database,
+                                  const stele_sql_setup *setup, int version_there);
+
+#endif

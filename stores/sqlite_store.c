@@ -1,0 +1,563 @@
+/* SPDX-License-Identifier: MIT
+ * Transactions of SQLite. The file is in write-ahead mode and synced at checkpoints only: after a
+ * power cut the last transactions may be gone, rows and position together, and the events are
+ * applied again. */
+#include "stores/sqlite_store.h"
+
+#include <inttypes.h>
+#include <sqlite3.h>
+
+#include "core/alloc.h"
+#include "core/text.h"
+
+enum {
+    BUSY_MS = 1000 /* how long another process may hold the file before that is a reason to wait */
+};
+
+typedef enum own_statement {
+    OWN_BEGIN = 0,
+    OWN_COMMIT,
+    OWN_ROLLBACK,
+    OWN_MOVE,
+    OWN_CLAIM,
+    OWN_WHERE,
+    OWN_ADD,
+    OWN_OTHER_COUNT,
+    OWN_STATEMENTS
+} own_statement;
+
+static const char *const own_texts[OWN_STATEMENTS] = {
+    [OWN_BEGIN] = "BEGIN IMMEDIATE",
+    [OWN_COMMIT] = "COMMIT",
+    [OWN_ROLLBACK] = "ROLLBACK",
+    [OWN_MOVE] = "UPDATE stele_positions SET next = ?1, last_offset = ?2, last_hash = ?3"
+                 " WHERE projection = ?4 AND topic = ?5 AND part = ?6 AND next = ?7 AND term = ?8",
+    [OWN_CLAIM] = "UPDATE stele_positions SET term = term + 1"
+                  " WHERE projection = ?1 AND topic = ?2 AND part = ?3",
+    [OWN_WHERE] = "SELECT term, next, last_offset, last_hash, partitions, genesis"
+                  " FROM stele_positions WHERE projection = ?1 AND topic = ?2 AND part = ?3",
+    [OWN_ADD] = "INSERT OR IGNORE INTO stele_positions VALUES (?1, ?2, ?3, ?4, ?5, 0, -1, -1, 0)",
+    [OWN_OTHER_COUNT] = "SELECT partitions FROM stele_positions"
+                        " WHERE projection = ?1 AND topic = ?2 AND partitions <> ?3 LIMIT 1",
+};
+
+static const char own_tables[] =
+    "CREATE TABLE IF NOT EXISTS stele_projections ("
+    " projection TEXT PRIMARY KEY, version INTEGER NOT NULL, setup INTEGER NOT NULL)"
+    " WITHOUT ROWID;"
+    "CREATE TABLE IF NOT EXISTS stele_positions ("
+    " projection TEXT, topic TEXT, part INTEGER, partitions INTEGER NOT NULL,"
+    " genesis TEXT NOT NULL, term INTEGER NOT NULL, next INTEGER NOT NULL,"
+    " last_offset INTEGER NOT NULL, last_hash INTEGER NOT NULL,"
+    " PRIMARY KEY (projection, topic, part)) WITHOUT ROWID;";
+
+typedef struct sqlite_store {
+    stele_sql_store base;
+    char *path;
+    sqlite3 *db; /* NULL: not open */
+    sqlite3_stmt *own[OWN_STATEMENTS];
+    sqlite3_stmt **statements;
+    size_t statement_count;
+    bool is_foreign; /* what is prepared now comes from the user */
+} sqlite_store;
+
+static const stele_sql_store_ops sqlite_ops;
+
+stele_sql_store *stele_sqlite_store_new(const char *path)
+{
+    sqlite_store *self = stele_alloc(sizeof *self);
+    self->base.ops = &sqlite_ops;
+    self->path = stele_strdup(path);
+    return &self->base;
+}
+
+/* ---- failures ---- */
+
+static stele_status fail(const sqlite_store *self, stele_error *err)
+{
+    int code = sqlite3_extended_errcode(self->db);
+    const char *said = sqlite3_errmsg(self->db);
+    switch (code & 0xff) {
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+        return stele_fail_cause(err, STELE_E_UNAVAILABLE, STELE_NEXT_RETRY, code,
+                                "%s is locked by another program: it has a transaction open",
+                                self->path);
+    case SQLITE_FULL:
+        return stele_fail_cause(err, STELE_E_UNAVAILABLE, STELE_NEXT_RETRY, code,
+                                "%s: the disk is full", self->path);
+    case SQLITE_IOERR:
+    case SQLITE_CANTOPEN:
+    case SQLITE_PROTOCOL:
+        return stele_fail_cause(err, STELE_E_UNAVAILABLE, STELE_NEXT_RETRY, code, "%s: %s",
+                                self->path, said);
+    case SQLITE_NOMEM:
+        stele_out_of_memory(0);
+    case SQLITE_READONLY:
+    case SQLITE_PERM:
+        return stele_fail_cause(err, STELE_E_FORBIDDEN, STELE_NEXT_STOP, code,
+                                "%s: %s: this user needs the right to write the file and its "
+                                "folder",
+                                self->path, said);
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+        return stele_fail_cause(err, STELE_E_INVALID, STELE_NEXT_STOP, code,
+                                "%s: %s: remove the file, and it is made again from the events",
+                                self->path, said);
+    default:
+        return stele_fail_cause(err, STELE_E_INVALID, STELE_NEXT_STOP, code, "%s", said);
+    }
+}
+
+/* ---- running ---- */
+
+static stele_status run(sqlite_store *self, sqlite3_stmt *statement, stele_error *err)
+{
+    int code;
+    do {
+        code = sqlite3_step(statement);
+    } while (code == SQLITE_ROW);
+    stele_status status = code == SQLITE_DONE ? STELE_OK : fail(self, err);
+    sqlite3_reset(statement);
+    return status;
+}
+
+static stele_status run_own(sqlite_store *self, own_statement which, stele_error *err)
+{
+    return run(self, self->own[which], err);
+}
+
+static void roll_back(stele_sql_store *base)
+{
+    sqlite_store *self = (sqlite_store *)base;
+    if (self->db != NULL && !sqlite3_get_autocommit(self->db)) run_own(self, OWN_ROLLBACK, NULL);
+}
+
+/* Has somebody removed or replaced the file while it was in use? What is written to it then is
+ * gone. */
+static stele_status check_file(sqlite_store *self, stele_error *err)
+{
+    int moved = 0;
+    sqlite3_file_control(self->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved);
+    if (moved == 0) return STELE_OK;
+    return stele_fail(err, STELE_E_UNAVAILABLE, STELE_NEXT_ABORT,
+                      "%s was removed or replaced while it was used: it is opened again",
+                      self->path);
+}
+
+static stele_status begin_own(sqlite_store *self, stele_error *err)
+{
+    stele_status status = check_file(self, err);
+    return status < 0 ? status : run_own(self, OWN_BEGIN, err);
+}
+
+/* A transaction that could not be committed is undone, so that it may be made again. */
+static stele_status commit(stele_sql_store *base, stele_error *err)
+{
+    sqlite_store *self = (sqlite_store *)base;
+    stele_status status = run_own(self, OWN_COMMIT, err);
+    if (status < 0) roll_back(base);
+    return status;
+}
+
+/* @return `status`, after what was begun is undone */
+static stele_status undo(sqlite_store *self, stele_status status)
+{
+    roll_back(&self->base);
+    return status;
+}
+
+/* ---- opening ---- */
+
+static void close_store(stele_sql_store *base)
+{
+    sqlite_store *self = (sqlite_store *)base;
+    roll_back(base);
+    for (int i = 0; i < OWN_STATEMENTS; i++) {
+        sqlite3_finalize(self->own[i]);
+        self->own[i] = NULL;
+    }
+    for (size_t i = 0; i < self->statement_count; i++)
+        sqlite3_finalize(self->statements[i]);
+    free(self->statements);
+    self->statements = NULL;
+    self->statement_count = 0;
+    sqlite3_close(self->db);
+    self->db = NULL;
+}
+
+static void free_store(stele_sql_store *base)
+{
+    sqlite_store *self = (sqlite_store *)base;
+    close_store(base);
+    free(self->path);
+    free(self);
+}
+
+static bool is_own_table(const char *name)
+{
+    return name != NULL && sqlite3_strnicmp(name, "stele_", 6) == 0 &&
+           (sqlite3_stricmp(name, "stele_positions") == 0 ||
+            sqlite3_stricmp(name, "stele_projections") == 0);
+}
+
+/* What a statement of a SQL file may not do: end the transaction that its rows are in, reach other
+ * files, or change the positions. */
+static int authorize(void *context, int action, const char *first, const char *second,
+                     const char *database, const char *trigger)
+{
+    (void)second, (void)database, (void)trigger;
+    const sqlite_store *self = context;
+    if (!self->is_foreign) return SQLITE_OK;
+    switch (action) {
+    case SQLITE_TRANSACTION:
+    case SQLITE_SAVEPOINT:
+    case SQLITE_ATTACH:
+    case SQLITE_DETACH:
+    case SQLITE_PRAGMA:
+        return SQLITE_DENY;
+    case SQLITE_INSERT:
+    case SQLITE_UPDATE:
+    case SQLITE_DELETE:
+    case SQLITE_DROP_TABLE:
+    case SQLITE_ALTER_TABLE:
+        return is_own_table(first) || is_own_table(second) ? SQLITE_DENY : SQLITE_OK;
+    default:
+        return SQLITE_OK;
+    }
+}
+
+static stele_status connect_file(sqlite_store *self, stele_error *err)
+{
+    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
+    int code = sqlite3_open_v2(self->path, &self->db, flags, NULL);
+    if (self->db == NULL) stele_out_of_memory(0);
+    sqlite3_extended_result_codes(self->db, 1);
+    if (code != SQLITE_OK)
+        return stele_fail_cause(err, STELE_E_NOT_FOUND, STELE_NEXT_STOP, code,
+                                "%s cannot be made or opened: %s; does its folder exist, and may "
+                                "this user write there?",
+                                self->path, sqlite3_errmsg(self->db));
+    sqlite3_busy_timeout(self->db, BUSY_MS);
+    sqlite3_set_authorizer(self->db, authorize, self);
+    code = sqlite3_exec(self->db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL", NULL,
+                        NULL, NULL);
+    if (code == SQLITE_OK) code = sqlite3_exec(self->db, own_tables, NULL, NULL, NULL);
+    return code == SQLITE_OK ? STELE_OK : fail(self, err);
+}
+
+static stele_status open_store(stele_sql_store *base, stele_error *err)
+{
+    sqlite_store *self = (sqlite_store *)base;
+    stele_status status = connect_file(self, err);
+    for (int i = 0; status == STELE_OK && i < OWN_STATEMENTS; i++)
+        if (sqlite3_prepare_v3(self->db, own_texts[i], -1, SQLITE_PREPARE_PERSISTENT, &self->own[i],
+                               NULL) != SQLITE_OK)
+            status = fail(self, err);
+    if (status < 0) close_store(base);
+    return status;
+}
+
+void stele_sqlite_store_limit_pages(stele_sql_store *base, int pages)
+{
+    sqlite_store *self = (sqlite_store *)base;
+    STELE_AUTO(char) text = stele_strdup_format("PRAGMA max_page_count = %d", pages);
+    sqlite3_exec(self->db, text, NULL, NULL, NULL);
+}
+
+/* ---- scripts and statements ---- */
+
+/* Where in `text` SQLite found what it complains of, if it says so; else where the statement
+ * begins. */
+static size_t find_mistake(const sqlite_store *self, const char *text, const char *statement)
+{
+    int offset = sqlite3_error_offset(self->db);
+    if (offset < 0) offset = (int)strspn(statement, " \t\r\n");
+    return (size_t)(statement - text) + (size_t)offset;
+}
+
+static stele_status explain(const sqlite_store *self, stele_error *err)
+{
+    if ((sqlite3_errcode(self->db) & 0xff) == SQLITE_AUTH)
+        return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
+                          "a statement may not begin or end transactions, attach databases, set "
+                          "pragmas or change Stele's own tables: rows and position are committed "
+                          "together");
+    return fail(self, err);
+}
+
+static stele_status compile(sqlite_store *self, const char *text, const char *statement,
+                            sqlite3_stmt **out, const char **rest, size_t *at, stele_error *err)
+{
+    self->is_foreign = true;
+    int code = sqlite3_prepare_v3(self->db, statement, -1, SQLITE_PREPARE_PERSISTENT, out, rest);
+    self->is_foreign = false;
+    if (code == SQLITE_OK) return STELE_OK;
+    *at = find_mistake(self, text, statement);
+    return explain(self, err);
+}
+
+static stele_status run_script(sqlite_store *self, const char *script, size_t *at, stele_error *err)
+{
+    const char *rest = script;
+    while (*rest != '\0') {
+        sqlite3_stmt *statement = NULL;
+        const char *begin = rest;
+        stele_status status = compile(self, script, begin, &statement, &rest, at, err);
+        if (status == STELE_OK && statement != NULL && (status = run(self, statement, err)) < 0 &&
+            err != NULL && err->next == STELE_NEXT_STOP)
+            *at = find_mistake(self, script, begin);
+        sqlite3_finalize(statement);
+        if (status < 0) return status;
+    }
+    return STELE_OK;
+}
+
+/* @param version  0: the projection is not there */
+static stele_status find_projection(sqlite_store *self, const char *projection, int *version,
+                                    int64_t *setup, stele_error *err)
+{
+    sqlite3_stmt *statement;
+    if (sqlite3_prepare_v2(self->db,
+                           "SELECT version, setup FROM stele_projections WHERE projection = ?1", -1,
+                           &statement, NULL) != SQLITE_OK)
+        return fail(self, err);
+    sqlite3_bind_text(statement, 1, projection, -1, SQLITE_STATIC);
+    int code = sqlite3_step(statement);
+    *version = code == SQLITE_ROW ? sqlite3_column_int(statement, 0) : 0;
+    *setup = code == SQLITE_ROW ? sqlite3_column_int64(statement, 1) : 0;
+    stele_status status = code == SQLITE_ROW || code == SQLITE_DONE ? STELE_OK : fail(self, err);
+    sqlite3_finalize(statement);
+    return status;
+}
+
+static stele_status run_with(sqlite_store *self, const char *text, const stele_sql_setup *of,
+                             stele_error *err)
+{
+    sqlite3_stmt *statement;
+    if (sqlite3_prepare_v2(self->db, text, -1, &statement, NULL) != SQLITE_OK)
+        return fail(self, err);
+    sqlite3_bind_text(statement, 1, of->projection, -1, SQLITE_STATIC);
+    if (sqlite3_bind_parameter_count(statement) > 1) {
+        sqlite3_bind_int(statement, 2, of->version);
+        sqlite3_bind_int64(statement, 3, stele_sql_script_hash(of->script));
+    }
+    stele_status status = run(self, statement, err);
+    sqlite3_finalize(statement);
+    return status;
+}
+
+static stele_status set_up(stele_sql_store *base, const stele_sql_setup *setup, size_t *at,
+                           stele_error *err)
+{
+    sqlite_store *self = (sqlite_store *)base;
+    int version;
+    int64_t hash;
+    stele_status status = begin_own(self, err);
+    if (status < 0) return status;
+    if ((status = find_projection(self, setup->projection, &version, &hash, err)) < 0)
+        return undo(self, status);
+    if (version != 0) {
+        roll_back(base);
+        if (version == setup->version && hash == stele_sql_script_hash(setup->script))
+            return STELE_OK;
+        return stele_sql_fail_setup(err, self->path, setup, version);
+    }
+    status = run_script(self, setup->script, at, err);
+    if (status == STELE_OK)
+        status = run_with(self, "INSERT INTO stele_projections VALUES (?1, ?2, ?3)", setup, err);
+    return status < 0 ? undo(self, status) : commit(base, err);
+}
+
+static stele_status tear_down(stele_sql_store *base, const stele_sql_setup *teardown, size_t *at,
+                              stele_error *err)
+{
+    sqlite_store *self = (sqlite_store *)base;
+    int version;
+    int64_t hash;
+    stele_status status = begin_own(self, err);
+    if (status < 0) return status;
+    if ((status = find_projection(self, teardown->projection, &version, &hash, err)) < 0)
+        return undo(self, status);
+    if (version == 0) return undo(self, STELE_OK);
+    status = run_script(self, teardown->script, at, err);
+    if (status == STELE_OK)
+        status =
+            run_with(self, "DELETE FROM stele_projections WHERE projection = ?1", teardown, err);
+    if (status == STELE_OK)
+        status = run_with(self,
+                          "DELETE FROM stele_positions"
+                          " WHERE substr(projection, 1, length(?1) + 2) = ?1 || '.v'",
+                          teardown, err);
+    return status < 0 ? undo(self, status) : commit(base, err);
+}
+
+static bool is_blank(const char *text)
+{
+    return text[strspn(text, " \t\r\n;")] == '\0';
+}
+
+static stele_status prepare(stele_sql_store *base, const char *text, size_t parameters,
+                            size_t *statement, size_t *at, stele_error *err)
+{
+    sqlite_store *self = (sqlite_store *)base;
+    sqlite3_stmt *made = NULL;
+    const char *rest = "";
+    stele_status status = compile(self, text, text, &made, &rest, at, err);
+    if (status < 0) return status;
+    if (made == NULL || !is_blank(rest)) {
+        sqlite3_finalize(made);
+        return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP, "this is not one statement");
+    }
+    int count = sqlite3_bind_parameter_count(made);
+    if ((size_t)count > parameters) {
+        const char *name = sqlite3_bind_parameter_name(made, count);
+        stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
+                   "the parameter %s is none: parameters are written :field",
+                   name == NULL ? "?" : name);
+        sqlite3_finalize(made);
+        return STELE_E_INVALID;
+    }
+    self->statements =
+        stele_realloc_array(self->statements, self->statement_count + 1, sizeof *self->statements);
+    self->statements[self->statement_count] = made;
+    *statement = self->statement_count++;
+    return STELE_OK;
+}
+
+/* ---- positions ---- */
+
+static void bind_place(sqlite3_stmt *statement, int first, const stele_sql_place *place)
+{
+    sqlite3_bind_text(statement, first, place->group, -1, SQLITE_STATIC);
+    sqlite3_bind_text(statement, first + 1, place->source.topic, -1, SQLITE_STATIC);
+    sqlite3_bind_int(statement, first + 2, place->source.index);
+}
+
+static stele_status read_claim(sqlite_store *self, const stele_sql_place *place,
+                               stele_sql_claim *out, stele_error *err)
+{
+    sqlite3_stmt *statement = self->own[OWN_WHERE];
+    bind_place(statement, 1, place);
+    if (sqlite3_step(statement) != SQLITE_ROW) {
+        stele_status status = fail(self, err);
+        sqlite3_reset(statement);
+        return status;
+    }
+    *out = (stele_sql_claim){.term = sqlite3_column_int64(statement, 0),
+                             .mark = {.position = sqlite3_column_int64(statement, 1),
+                                      .last_offset = sqlite3_column_int64(statement, 2),
+                                      .last_hash = sqlite3_column_int64(statement, 3)},
+                             .partitions = sqlite3_column_int(statement, 4)};
+    const char *genesis = (const char *)sqlite3_column_text(statement, 5);
+    snprintf(out->genesis, sizeof out->genesis, "%s", genesis == NULL ? "" : genesis);
+    sqlite3_reset(statement);
+    return STELE_OK;
+}
+
+/* A partition that came later has no row to tell, but others have. */
+static void find_other_count(sqlite_store *self, const stele_sql_place *place,
+                             stele_sql_claim *claim)
+{
+    sqlite3_stmt *statement = self->own[OWN_OTHER_COUNT];
+    sqlite3_bind_text(statement, 1, place->group, -1, SQLITE_STATIC);
+    sqlite3_bind_text(statement, 2, place->source.topic, -1, SQLITE_STATIC);
+    sqlite3_bind_int(statement, 3, claim->partitions);
+    if (sqlite3_step(statement) == SQLITE_ROW) claim->partitions = sqlite3_column_int(statement, 0);
+    sqlite3_reset(statement);
+}
+
+static stele_status claim(stele_sql_store *base, const stele_sql_place *place, int32_t partitions,
+                          const char *genesis, stele_sql_claim *out, stele_error *err)
+{
+    sqlite_store *self = (sqlite_store *)base;
+    stele_sql_claim found = {0};
+    stele_status status = begin_own(self, err);
+    if (status < 0) return status;
+    bind_place(self->own[OWN_ADD], 1, place);
+    sqlite3_bind_int(self->own[OWN_ADD], 4, partitions);
+    sqlite3_bind_text(self->own[OWN_ADD], 5, genesis, -1, SQLITE_STATIC);
+    bind_place(self->own[OWN_CLAIM], 1, place);
+    status = run_own(self, OWN_ADD, err);
+    if (status == STELE_OK) status = run_own(self, OWN_CLAIM, err);
+    if (status == STELE_OK) status = read_claim(self, place, &found, err);
+    if (status < 0) return undo(self, status);
+    find_other_count(self, place, &found);
+    if ((status = commit(base, err)) < 0) return status;
+    *out = found;
+    return STELE_OK;
+}
+
+static stele_status begin(stele_sql_store *base, const stele_sql_place *place, int64_t term,
+                          int64_t from, const stele_mark *to, stele_error *err)
+{
+    sqlite_store *self = (sqlite_store *)base;
+    sqlite3_stmt *move = self->own[OWN_MOVE];
+    stele_status status = begin_own(self, err);
+    if (status < 0) return status;
+    sqlite3_bind_int64(move, 1, to->position);
+    sqlite3_bind_int64(move, 2, to->last_offset);
+    sqlite3_bind_int64(move, 3, to->last_hash);
+    bind_place(move, 4, place);
+    sqlite3_bind_int64(move, 7, from);
+    sqlite3_bind_int64(move, 8, term);
+    status = run(self, move, err);
+    if (status < 0) return undo(self, status);
+    if (sqlite3_changes(self->db) == 1) return STELE_OK;
+    roll_back(base);
+    return stele_fail(err, STELE_E_FENCED, STELE_NEXT_STOP,
+                      "%s/%d: another worker has taken its rows of %s in %s over",
+                      place->source.topic, (int)place->source.index, place->group, self->path);
+}
+
+/* ---- rows ---- */
+
+/* An empty text is not null. */
+static const void *data_of(const stele_sql_value *value)
+{
+    return value->as.bytes.data == NULL ? (const void *)"" : value->as.bytes.data;
+}
+
+static void bind_value(sqlite3_stmt *statement, int number, const stele_sql_value *value)
+{
+    switch (value->kind) {
+    case STELE_SQL_NULL:
+        sqlite3_bind_null(statement, number);
+        break;
+    case STELE_SQL_BOOLEAN:
+    case STELE_SQL_INTEGER:
+        sqlite3_bind_int64(statement, number, value->as.integer);
+        break;
+    case STELE_SQL_REAL:
+        sqlite3_bind_double(statement, number, value->as.real);
+        break;
+    case STELE_SQL_TEXT:
+        sqlite3_bind_text64(statement, number, data_of(value), value->as.bytes.size, SQLITE_STATIC,
+                            SQLITE_UTF8);
+        break;
+    case STELE_SQL_BYTES:
+        sqlite3_bind_blob64(statement, number, data_of(value), value->as.bytes.size, SQLITE_STATIC);
+        break;
+    }
+}
+
+static stele_status execute(stele_sql_store *base, size_t statement, const stele_sql_value *values,
+                            size_t count, stele_error *err)
+{
+    sqlite_store *self = (sqlite_store *)base;
+    for (size_t i = 0; i < count; i++)
+        bind_value(self->statements[statement], (int)i + 1, &values[i]);
+    return run(self, self->statements[statement], err);
+}
+
+static const stele_sql_store_ops sqlite_ops = {.open = open_store,
+                                               .setup = set_up,
+                                               .teardown = tear_down,
+                                               .prepare = prepare,
+                                               .claim = claim,
+                                               .begin = begin,
+                                               .execute = execute,
+                                               .commit = commit,
+                                               .rollback = roll_back,
+                                               .close = close_store,
+                                               .free = free_store};

@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: MIT
+ * The SQL port's contract. */
+#include "sql_cases.h"
+
+static sql_stage (*begin_stage)(void);
+static void (*end_stage)(void *self);
+
+/* A database with a connection that is set up. */
+typedef struct scene {
+    sql_stage stage;
+    stele_sql_store *store;
+    size_t insert;
+} scene;
+
+static const stele_sql_place place = {"sums.v1", {"account.events", 1}};
+static const stele_sql_setup setup = {"sums", 1, "CREATE TABLE r (a INTEGER, b TEXT);"};
+
+static void open_store(stele_sql_store *store, size_t *insert)
+{
+    stele_error err;
+    size_t at = 0;
+    if (stele_sql_store_open(store, &err) < 0) fail_msg("%s", err.text);
+    if (stele_sql_store_setup(store, &setup, &at, &err) < 0) fail_msg("%s", err.text);
+    if (stele_sql_store_prepare(store, "INSERT INTO r VALUES (?1, ?2)", 2, insert, &at, &err) < 0)
+        fail_msg("%s", err.text);
+}
+
+static int begin_scene(void **state)
+{
+    scene *own = calloc(1, sizeof *own);
+    own->stage = begin_stage();
+    own->store = own->stage.connect(own->stage.self);
+    open_store(own->store, &own->insert);
+    *state = own;
+    return 0;
+}
+
+static int end_scene(void **state)
+{
+    scene *own = *state;
+    stele_sql_store_free(own->store);
+    end_stage(own->stage.self);
+    free(own);
+    return 0;
+}
+
+static stele_sql_claim claim_place(stele_sql_store *store)
+{
+    stele_sql_claim found;
+    stele_error err;
+    if (stele_sql_store_claim(store, &place, 4, "genesis", &found, &err) < 0)
+        fail_msg("%s", err.text);
+    return found;
+}
+
+static stele_status begin_at(stele_sql_store *store, int64_t term, int64_t from, int64_t to)
+{
+    stele_mark mark = {.position = to, .last_offset = to - 1, .last_hash = 7 * to};
+    return stele_sql_store_begin(store, &place, term, from, &mark, NULL);
+}
+
+static void insert(stele_sql_store *store, size_t statement, int64_t number)
+{
+    stele_error err;
+    stele_sql_value values[] = {
+        {.kind = STELE_SQL_INTEGER, .as.integer = number},
+        {.kind = STELE_SQL_TEXT, .as.bytes = stele_text("text")},
+    };
+    if (stele_sql_store_execute(store, statement, values, 2, &err) < 0) fail_msg("%s", err.text);
+}
+
+static void store_row(scene *own, int64_t term, int64_t from, int64_t to)
+{
+    assert_int_equal(begin_at(own->store, term, from, to), STELE_OK);
+    insert(own->store, own->insert, to);
+    assert_int_equal(stele_sql_store_commit(own->store, NULL), STELE_OK);
+}
+
+static int count(const scene *own)
+{
+    return own->stage.count(own->stage.self);
+}
+
+/* ---- cases ---- */
+
+static void a_partition_that_is_new_has_no_position(void **state)
+{
+    scene *own = *state;
+
+    stele_sql_claim found = claim_place(own->store);
+
+    assert_int_equal(found.mark.position, -1);
+    assert_int_equal(found.mark.last_offset, -1);
+    assert_int_equal(found.partitions, 4);
+    assert_string_equal(found.genesis, "genesis");
+}
+
+static void rows_and_position_are_stored_together(void **state)
+{
+    scene *own = *state;
+    stele_sql_claim found = claim_place(own->store);
+
+    store_row(own, found.term, -1, 5);
+
+    found = claim_place(own->store);
+    assert_int_equal(found.mark.position, 5);
+    assert_int_equal(found.mark.last_offset, 4);
+    assert_int_equal(found.mark.last_hash, 35);
+    assert_int_equal(count(own), 1);
+}
+
+static void what_is_rolled_back_is_not_there(void **state)
+{
+    scene *own = *state;
+    stele_sql_claim found = claim_place(own->store);
+    assert_int_equal(begin_at(own->store, found.term, -1, 5), STELE_OK);
+    insert(own->store, own->insert, 5);
+
+    stele_sql_store_rollback(own->store);
+    stele_sql_store_rollback(own->store);
+
+    assert_int_equal(count(own), 0);
+    assert_int_equal(claim_place(own->store).mark.position, -1);
+}
+
+static void what_is_open_when_a_store_closes_is_not_there(void **state)
+{
+    scene *own = *state;
+    stele_sql_claim found = claim_place(own->store);
+    assert_int_equal(begin_at(own->store, found.term, -1, 5), STELE_OK);
+    insert(own->store, own->insert, 5);
+
+    stele_sql_store_close(own->store);
+    open_store(own->store, &own->insert);
+
+    assert_int_equal(count(own), 0);
+    found = claim_place(own->store);
+    store_row(own, found.term, -1, 6);
+    assert_int_equal(count(own), 1);
+}
+
+static void whoever_claims_a_partition_fences_the_one_before(void **state)
+{
+    scene *own = *state;
+    stele_sql_store *other = own->stage.connect(own->stage.self);
+    size_t other_insert;
+    open_store(other, &other_insert);
+    stele_sql_claim first = claim_place(own->store);
+
+    stele_sql_claim second = claim_place(other);
+
+    assert_true(second.term > first.term);
+    assert_int_equal(begin_at(own->store, first.term, -1, 5), STELE_E_FENCED);
+    assert_int_equal(begin_at(other, second.term, -1, 3), STELE_OK);
+    insert(other, other_insert, 3);
+    assert_int_equal(stele_sql_store_commit(other, NULL), STELE_OK);
+    assert_int_equal(count(own), 1);
+    stele_sql_store_free(other);
+}
+
+static void a_transaction_from_another_position_is_fenced(void **state)
+{
+    scene *own = *state;
+    stele_sql_claim found = claim_place(own->store);
+    store_row(own, found.term, -1, 5);
+
+    assert_int_equal(begin_at(own->store, found.term, -1, 5), STELE_E_FENCED);
+    assert_int_equal(begin_at(own->store, found.term, 4, 6), STELE_E_FENCED);
+
+    store_row(own, found.term, 5, 6);
+    assert_int_equal(count(own), 2);
+}
+
+static void a_partition_that_no_one_has_claimed_is_fenced(void **state)
+{
+    scene *own = *state;
+
+    assert_int_equal(begin_at(own->store, 1, -1, 5), STELE_E_FENCED);
+}
+
+static void partitions_stand_for_themselves(void **state)
+{
+    scene *own = *state;
+    stele_sql_place neighbour = {"sums.v1", {"account.events", 2}};
+    stele_sql_place stranger = {"other.v1", {"account.events", 1}};
+    stele_sql_claim found = claim_place(own->store);
+    stele_sql_claim there;
+    store_row(own, found.term, -1, 5);
+
+    assert_int_equal(stele_sql_store_claim(own->store, &neighbour, 4, "genesis", &there, NULL),
+                     STELE_OK);
+    assert_int_equal(there.mark.position, -1);
+    assert_int_equal(stele_sql_store_claim(own->store, &stranger, 4, "genesis", &there, NULL),
+                     STELE_OK);
+    assert_int_equal(there.mark.position, -1);
+    store_row(own, found.term, 5, 6);
+}
+
+static void another_count_of_partitions_is_told(void **state)
+{
+    scene *own = *state;
+    stele_sql_place neighbour = {"sums.v1", {"account.events", 4}};
+    stele_sql_claim there;
+    claim_place(own->store);
+
+    assert_int_equal(stele_sql_store_claim(own->store, &neighbour, 5, "genesis", &there, NULL),
+                     STELE_OK);
+
+    assert_int_equal(there.partitions, 4);
+}
+
+static void a_setup_is_run_once(void **state)
+{
+    scene *own = *state;
+    size_t at = 0;
+    stele_sql_setup same = setup;
+    same.script = "  CREATE TABLE r (a INTEGER, b TEXT);\n\n";
+    stele_sql_claim found = claim_place(own->store);
+    store_row(own, found.term, -1, 5);
+
+    assert_int_equal(stele_sql_store_setup(own->store, &same, &at, NULL), STELE_OK);
+
+    assert_int_equal(count(own), 1);
+}
+
+static void another_setup_is_refused(void **state)
+{
+    scene *own = *state;
+    size_t at = 0;
+    stele_error err;
+    stele_sql_setup other = setup;
+    other.script = "CREATE TABLE r (a INTEGER, b TEXT, c TEXT);";
+
+    assert_int_equal(stele_sql_store_setup(own->store, &other, &at, &err), STELE_E_CONFLICT);
+    assert_non_null(strstr(err.text, "raise the projection's version"));
+    other = setup;
+    other.version = 2;
+    assert_int_equal(stele_sql_store_setup(own->store, &other, &at, &err), STELE_E_CONFLICT);
+    assert_non_null(strstr(err.text, "holds version 1 of sums and this is version 2"));
+    assert_int_equal(err.next, STELE_NEXT_STOP);
+}
+
+static void a_teardown_forgets_the_projection(void **state)
+{
+    scene *own = *state;
+    size_t at = 0;
+    stele_sql_setup teardown = {"sums", 1, "DROP TABLE r;"};
+    stele_sql_claim found = claim_place(own->store);
+    store_row(own, found.term, -1, 5);
+
+    assert_int_equal(stele_sql_store_teardown(own->store, &teardown, &at, NULL), STELE_OK);
+    assert_int_equal(stele_sql_store_teardown(own->store, &teardown, &at, NULL), STELE_OK);
+
+    assert_int_equal(begin_at(own->store, found.term, 5, 6), STELE_E_FENCED);
+    assert_int_equal(stele_sql_store_setup(own->store, &setup, &at, NULL), STELE_OK);
+    assert_int_equal(claim_place(own->store).mark.position, -1);
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, begin_scene, end_scene)
+
+int sql_cases_run(sql_stage (*begin)(void), void (*end)(void *self))
+{
+    begin_stage = begin;
+    end_stage = end;
+    const struct CMUnitTest tests[] = {
+        CASE(a_partition_that_is_new_has_no_position),
+        CASE(rows_and_position_are_stored_together),
+        CASE(what_is_rolled_back_is_not_there),
+        CASE(what_is_open_when_a_store_closes_is_not_there),
+        CASE(whoever_claims_a_partition_fences_the_one_before),
+        CASE(a_transaction_from_another_position_is_fenced),
+        CASE(a_partition_that_no_one_has_claimed_is_fenced),
+        CASE(partitions_stand_for_themselves),
+        CASE(another_count_of_partitions_is_told),
+        CASE(a_setup_is_run_once),
+        CASE(another_setup_is_refused),
+        CASE(a_teardown_forgets_the_projection),
+    };
+    return cmocka_run_group_tests_name("SQL contract", tests, NULL, NULL);
+}
