@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "core/alloc.h"
+#include "registry/entry.h"
 #include "registry/registry_port.h"
 
 enum { PLACES = 600 };
@@ -13,6 +14,7 @@ typedef struct shelf {
     stele_registry base;
     const char *genesis;
     stele_schema *places[PLACES]; /* id 1 is the first; NULL: left out */
+    char *subjects[PLACES];       /* under which each was registered first */
     int32_t count;
     bool away;
 } shelf;
@@ -28,6 +30,8 @@ static void close_shelf(stele_registry *base)
     shelf *self = (shelf *)base;
     for (int32_t i = 0; i < self->count; i++)
         stele_schema_free(self->places[i]);
+    for (int32_t i = 0; i < self->count; i++)
+        free(self->subjects[i]);
     free(self);
 }
 
@@ -47,7 +51,7 @@ static stele_status register_schema(stele_registry *base, const char *subject, s
                                     const stele_registry_reference *references, size_t count,
                                     int timeout_ms, int32_t *id, stele_error *err)
 {
-    (void)subject, (void)references, (void)count, (void)timeout_ms;
+    (void)references, (void)count, (void)timeout_ms;
     shelf *self = (shelf *)base;
     if (self->away) return fail_away(err);
     stele_schema *schema;
@@ -60,6 +64,7 @@ static stele_status register_schema(stele_registry *base, const char *subject, s
         return STELE_OK;
     }
     if (self->count == PLACES) abort();
+    self->subjects[self->count] = stele_strdup(subject);
     self->places[self->count++] = schema;
     *id = self->count;
     return STELE_OK;
@@ -75,12 +80,71 @@ static stele_status say_genesis(stele_registry *base, int timeout_ms, char out[3
     return STELE_OK;
 }
 
+static stele_status list_subjects(stele_registry *base, int timeout_ms, char ***out,
+                                  stele_error *err)
+{
+    (void)timeout_ms;
+    const shelf *self = (const shelf *)base;
+    if (self->away) return fail_away(err);
+    size_t count = 0;
+    char **names = stele_alloc_array((size_t)self->count + 1, sizeof *names); /* views */
+    for (int32_t i = 0; i < self->count; i++)
+        if (self->subjects[i] != NULL) names[count++] = self->subjects[i];
+    *out = names;
+    return STELE_OK;
+}
+
+static bool is_under(const shelf *self, int32_t index, const char *subject)
+{
+    return self->subjects[index] != NULL && strcmp(self->subjects[index], subject) == 0;
+}
+
+static stele_status list_versions(stele_registry *base, const char *subject, int timeout_ms,
+                                  int32_t **out, size_t *count, stele_error *err)
+{
+    (void)timeout_ms;
+    const shelf *self = (const shelf *)base;
+    if (self->away) return fail_away(err);
+    int32_t *versions = stele_alloc_array((size_t)self->count + 1, sizeof *versions);
+    *count = 0;
+    for (int32_t i = 0; i < self->count; i++) {
+        if (!is_under(self, i, subject)) continue;
+        versions[*count] = (int32_t)*count + 1;
+        (*count)++;
+    }
+    *out = versions;
+    return STELE_OK;
+}
+
+static stele_status find_version(stele_registry *base, const char *subject, int32_t version,
+                                 int timeout_ms, stele_registry_entry *out, stele_error *err)
+{
+    (void)timeout_ms;
+    const shelf *self = (const shelf *)base;
+    if (self->away) return fail_away(err);
+    int32_t seen = 0, id = 0;
+    for (int32_t i = 0; i < self->count && (version == 0 || seen < version); i++) {
+        if (!is_under(self, i, subject)) continue;
+        seen++;
+        id = i + 1;
+    }
+    if (seen == 0 || seen < version)
+        return stele_fail(err, STELE_E_NOT_FOUND, STELE_NEXT_STOP, "no subject %s", subject);
+    stele_bytes text = stele_schema_source(self->places[id - 1]);
+    *out = (stele_registry_entry){
+        .id = id, .version = seen, .text = stele_strndup((const char *)text.data, text.size)};
+    return STELE_OK;
+}
+
 stele_registry *shelf_new(const char *genesis, stele_runtime runtime)
 {
     static const stele_registry_ops ops = {.close = close_shelf,
                                            .schema = find_schema,
                                            .register_schema = register_schema,
-                                           .genesis = say_genesis};
+                                           .genesis = say_genesis,
+                                           .subjects = list_subjects,
+                                           .versions = list_versions,
+                                           .version = find_version};
     shelf *self = stele_alloc(sizeof *self);
     self->base.ops = &ops;
     self->base.runtime = runtime;

@@ -1,0 +1,524 @@
+/* SPDX-License-Identifier: MIT
+ * Requests in a line, and the thread that carries them out. A connection that was lost is made
+ * again with the next request: with setup and statements of all projections that it has. */
+#include "projections/sql_desk.h"
+
+#include <inttypes.h>
+
+#include "core/alloc.h"
+#include "core/bug.h"
+#include "core/monitor.h"
+#include "core/names.h"
+
+struct stele_sql_guest {
+    const stele_sql_file *file; /* borrowed */
+    char *group;
+    size_t **statements; /* of the store, by block and statement */
+    stele_sql_guest *next;
+};
+
+typedef enum request_kind {
+    REQUEST_ADMIT = 0,
+    REQUEST_DISMISS,
+    REQUEST_CLAIM,
+    REQUEST_STORE
+} request_kind;
+
+struct stele_sql_request {
+    request_kind kind;
+    stele_sql_desk *desk;
+    stele_sql_request *next;
+    bool is_answered;
+    bool is_forgotten;
+
+    const stele_sql_file *file; /* ADMIT, DISMISS */
+    stele_sql_guest *guest;     /* the others; of ADMIT the answer */
+    stele_partition source;
+    void (*wake)(void *context);
+    void *context;
+    int32_t partitions;
+    char genesis[37];
+    int64_t term;
+    int64_t from;
+    stele_sql_parcel *parcel; /* owned */
+    stele_sql_answer answer;
+};
+
+struct stele_sql_desk {
+    stele_runtime runtime;
+    stele_sql_store *store;
+    stele_monitor monitor;
+    stele_thread thread;
+    bool has_thread;
+    bool ends;
+    stele_sql_request *first, **last;
+
+    /* The thread's own. */
+    bool is_open;
+    stele_sql_guest *guests; /* admitted, in their order */
+};
+
+/* ---- parcels ---- */
+
+stele_sql_parcel *stele_sql_parcel_new(void)
+{
+    stele_sql_parcel *parcel = stele_alloc(sizeof *parcel);
+    parcel->arena = stele_arena_new();
+    return parcel;
+}
+
+void stele_sql_parcel_free(stele_sql_parcel *parcel)
+{
+    if (parcel == NULL) return;
+    stele_arena_free(parcel->arena);
+    free(parcel->rows);
+    free(parcel->steps);
+    free(parcel);
+}
+
+void stele_sql_parcel_add_row(stele_sql_parcel *parcel, const stele_sql_row *row)
+{
+    if (parcel->row_count == parcel->row_max) {
+        parcel->row_max = parcel->row_max == 0 ? 256 : 2 * parcel->row_max;
+        parcel->rows = stele_realloc_array(parcel->rows, parcel->row_max, sizeof *parcel->rows);
+    }
+    parcel->rows[parcel->row_count++] = *row;
+}
+
+void stele_sql_parcel_end_event(stele_sql_parcel *parcel, const stele_mark *mark)
+{
+    if (parcel->step_count == parcel->step_max) {
+        parcel->step_max = parcel->step_max == 0 ? 256 : 2 * parcel->step_max;
+        parcel->steps = stele_realloc_array(parcel->steps, parcel->step_max, sizeof *parcel->steps);
+    }
+    parcel->steps[parcel->step_count++] = (stele_sql_step){*mark, parcel->row_count};
+}
+
+void stele_sql_parcel_drop_rest(stele_sql_parcel *parcel)
+{
+    parcel->row_count =
+        parcel->step_count == 0 ? 0 : parcel->steps[parcel->step_count - 1].rows_end;
+}
+
+void stele_sql_parcel_reset(stele_sql_parcel *parcel)
+{
+    stele_arena_reset(parcel->arena);
+    parcel->row_count = parcel->step_count = 0;
+}
+
+/* ---- guests ---- */
+
+static stele_sql_setup script_of(const stele_sql_file *file, const stele_sql_script *script)
+{
+    return (stele_sql_setup){file->name, file->version, script->text};
+}
+
+/* A failure with the line that it is about, if it is about one. */
+static stele_status fail_at(const stele_sql_file *file, int line, const stele_error *why,
+                            stele_error *err)
+{
+    if (line == 0) {
+        *err = *why;
+        return why->status;
+    }
+    return stele_fail_cause(err, why->status, why->next, why->cause, "%s:%d: %s", file->path, line,
+                            why->text);
+}
+
+#define NOWHERE SIZE_MAX
+
+static stele_status run_script(stele_sql_desk *desk, const stele_sql_file *file, bool is_setup,
+                               stele_error *err)
+{
+    const stele_sql_script *script = is_setup ? &file->setup : &file->teardown;
+    stele_sql_setup of = script_of(file, script);
+    size_t at = NOWHERE;
+    stele_error why;
+    stele_status status = is_setup ? stele_sql_store_setup(desk->store, &of, &at, &why)
+                                   : stele_sql_store_teardown(desk->store, &of, &at, &why);
+    if (status == STELE_OK) return STELE_OK;
+    return fail_at(file, at == NOWHERE ? 0 : stele_sql_line_of(script->text, script->line, at),
+                   &why, err);
+}
+
+static stele_status prepare_one(stele_sql_desk *desk, const stele_sql_file *file,
+                                const stele_sql_statement *statement, size_t *out, stele_error *err)
+{
+    size_t at = 0;
+    stele_error why;
+    stele_status status = stele_sql_store_prepare(desk->store, statement->text,
+                                                  statement->parameter_count, out, &at, &why);
+    if (status == STELE_OK) return STELE_OK;
+    int line =
+        why.next == STELE_NEXT_STOP ? stele_sql_line_of(statement->text, statement->line, at) : 0;
+    return fail_at(file, line, &why, err);
+}
+
+static stele_status prepare_all(stele_sql_desk *desk, stele_sql_guest *guest, stele_error *err)
+{
+    const stele_sql_file *file = guest->file;
+    stele_status status = run_script(desk, file, true, err);
+    for (size_t i = 0; i < file->block_count; i++)
+        for (size_t k = 0; status == STELE_OK && k < file->blocks[i].statement_count; k++)
+            status = prepare_one(desk, file, &file->blocks[i].statements[k],
+                                 &guest->statements[i][k], err);
+    return status;
+}
+
+static stele_sql_guest *guest_new(const stele_sql_file *file)
+{
+    stele_sql_guest *guest = stele_alloc(sizeof *guest);
+    guest->file = file;
+    guest->group = stele_projection_group(file->name, file->version);
+    guest->statements = stele_alloc_array(file->block_count + 1, sizeof *guest->statements);
+    for (size_t i = 0; i < file->block_count; i++)
+        guest->statements[i] =
+            stele_alloc_array(file->blocks[i].statement_count + 1, sizeof(size_t));
+    return guest;
+}
+
+static void guest_free(stele_sql_guest *guest, size_t block_count)
+{
+    for (size_t i = 0; i < block_count; i++)
+        free(guest->statements[i]);
+    free(guest->statements);
+    free(guest->group);
+    free(guest);
+}
+
+/* ---- the connection ---- */
+
+static void disconnect(stele_sql_desk *desk)
+{
+    stele_sql_store_close(desk->store);
+    desk->is_open = false;
+}
+
+static stele_status connect_store(stele_sql_desk *desk, stele_error *err)
+{
+    if (desk->is_open) return STELE_OK;
+    stele_status status = stele_sql_store_open(desk->store, err);
+    for (stele_sql_guest *guest = desk->guests; guest != NULL && status == STELE_OK;
+         guest = guest->next)
+        status = prepare_all(desk, guest, err);
+    if (status < 0)
+        disconnect(desk);
+    else
+        desk->is_open = true;
+    return status;
+}
+
+/* ---- storing ---- */
+
+static stele_status fail_row(const stele_sql_request *request, const stele_sql_row *row,
+                             const stele_sql_step *step, const stele_error *why, stele_error *err)
+{
+    if (why->next != STELE_NEXT_STOP) {
+        *err = *why;
+        return why->status;
+    }
+    const stele_sql_file *file = request->guest->file;
+    return stele_fail_cause(
+        err, why->status, why->next, why->cause,
+        "%s:%d: %s, at the event %s/%d/%" PRId64
+        ": nothing of it is stored; correct the statement or the table, and start again",
+        file->path, file->blocks[row->block].statements[row->statement].line, why->text,
+        request->source.topic, (int)request->source.index, step->mark.last_offset);
+}
+
+/* @param failed  the step whose row failed */
+static stele_status execute_rows(stele_sql_desk *desk, const stele_sql_request *request,
+                                 size_t steps, size_t *failed, stele_error *err)
+{
+    const stele_sql_parcel *parcel = request->parcel;
+    size_t step = 0;
+    for (size_t i = 0; i < parcel->steps[steps - 1].rows_end; i++) {
+        const stele_sql_row *row = &parcel->rows[i];
+        while (i >= parcel->steps[step].rows_end)
+            step++;
+        stele_error why;
+        size_t statement = request->guest->statements[row->block][row->statement];
+        if (stele_sql_store_execute(desk->store, statement, row->values, row->count, &why) < 0) {
+            *failed = step;
+            return fail_row(request, row, &parcel->steps[step], &why, err);
+        }
+    }
+    return STELE_OK;
+}
+
+static stele_status begin(stele_sql_desk *desk, const stele_sql_request *request,
+                          const stele_mark *to, stele_error *err)
+{
+    stele_sql_place place = {request->guest->group, request->source};
+    stele_status status =
+        stele_sql_store_begin(desk->store, &place, request->term, request->from, to, err);
+    if (status < 0 || !STELE_BUG("position before rows")) return status;
+    if ((status = stele_sql_store_commit(desk->store, err)) < 0) return status;
+    return stele_sql_store_begin(desk->store, &place, request->term, to->position, to, err);
+}
+
+/* The first `steps` events in one transaction. */
+static stele_status store_steps(stele_sql_desk *desk, const stele_sql_request *request,
+                                size_t steps, size_t *failed, stele_error *err)
+{
+    stele_status status = begin(desk, request, &request->parcel->steps[steps - 1].mark, err);
+    if (status < 0) return status;
+    status = execute_rows(desk, request, steps, failed, err);
+    if (status == STELE_OK) return stele_sql_store_commit(desk->store, err);
+    stele_sql_store_rollback(desk->store);
+    return status;
+}
+
+/* What is before an event that fails is stored all the same, so that the position is its own. */
+static void store(stele_sql_desk *desk, stele_sql_request *request)
+{
+    stele_sql_answer *answer = &request->answer;
+    size_t all = request->parcel->step_count;
+    size_t failed = all;
+    if (store_steps(desk, request, all, &failed, &answer->error) == STELE_OK) {
+        answer->error = (stele_error){0};
+        answer->steps = all;
+        return;
+    }
+    if (answer->error.next != STELE_NEXT_STOP || failed == all || failed == 0) return;
+    stele_error why;
+    size_t again = 0;
+    if (store_steps(desk, request, failed, &again, &why) == STELE_OK)
+        answer->steps = failed;
+    else
+        answer->error = why;
+}
+
+/* ---- carrying out ---- */
+
+static void admit(stele_sql_desk *desk, stele_sql_request *request)
+{
+    stele_sql_guest *guest = guest_new(request->file);
+    if (prepare_all(desk, guest, &request->answer.error) < 0) {
+        guest_free(guest, request->file->block_count);
+        return;
+    }
+    request->answer.error = (stele_error){0};
+    stele_sql_guest **end = &desk->guests;
+    while (*end != NULL)
+        end = &(*end)->next;
+    *end = request->guest = guest;
+}
+
+static void claim(stele_sql_desk *desk, stele_sql_request *request)
+{
+    stele_sql_place place = {request->guest->group, request->source};
+    stele_error failure = {0};
+    stele_sql_store_claim(desk->store, &place, request->partitions, request->genesis,
+                          &request->answer.claim, &failure);
+    request->answer.error = failure;
+}
+
+static void carry_out(stele_sql_desk *desk, stele_sql_request *request)
+{
+    stele_error *failure = &request->answer.error;
+    if (connect_store(desk, failure) < 0) return;
+    switch (request->kind) {
+    case REQUEST_ADMIT:
+        admit(desk, request);
+        break;
+    case REQUEST_DISMISS:
+        if (run_script(desk, request->file, false, failure) == STELE_OK)
+            *failure = (stele_error){0};
+        break;
+    case REQUEST_CLAIM:
+        claim(desk, request);
+        break;
+    case REQUEST_STORE:
+        store(desk, request);
+        break;
+    }
+    if (failure->status < 0 && failure->next == STELE_NEXT_ABORT) disconnect(desk);
+}
+
+static void request_free(stele_sql_request *request)
+{
+    stele_sql_parcel_free(request->parcel);
+    free(request);
+}
+
+/* The monitor is held. */
+static void answer(stele_sql_desk *desk, stele_sql_request *request)
+{
+    if (request->is_forgotten) {
+        request_free(request);
+        return;
+    }
+    request->is_answered = true;
+    stele_monitor_wake(&desk->monitor);
+    if (request->wake != NULL) request->wake(request->context);
+}
+
+static void run(void *context)
+{
+    stele_sql_desk *desk = context;
+    stele_deadline never = stele_deadline_after(stele_runtime_clock(desk->runtime), -1);
+    stele_monitor_lock(&desk->monitor);
+    for (;;) {
+        while (!desk->ends && desk->first == NULL)
+            stele_monitor_wait(&desk->monitor, never);
+        if (desk->ends) break;
+        stele_sql_request *request = desk->first;
+        desk->first = request->next;
+        if (desk->first == NULL) desk->last = &desk->first;
+        stele_monitor_unlock(&desk->monitor);
+        carry_out(desk, request);
+        stele_monitor_lock(&desk->monitor);
+        answer(desk, request);
+    }
+    stele_monitor_unlock(&desk->monitor);
+}
+
+/* ---- the desk ---- */
+
+stele_sql_desk *stele_sql_desk_open(stele_runtime runtime, stele_sql_store *of)
+{
+    stele_sql_desk *desk = stele_alloc(sizeof *desk);
+    desk->runtime = runtime;
+    desk->store = of;
+    desk->last = &desk->first;
+    stele_monitor_init(&desk->monitor, runtime);
+    return desk;
+}
+
+void stele_sql_desk_close(stele_sql_desk *desk)
+{
+    if (desk == NULL) return;
+    stele_monitor_lock(&desk->monitor);
+    desk->ends = true;
+    stele_monitor_wake(&desk->monitor);
+    stele_monitor_unlock(&desk->monitor);
+    if (desk->has_thread) stele_thread_join(desk->thread);
+    for (stele_sql_request *each = desk->first, *next; each != NULL; each = next) {
+        next = each->next;
+        if (each->is_forgotten) request_free(each);
+    }
+    stele_sql_store_free(desk->store);
+    for (stele_sql_guest *each = desk->guests, *next; each != NULL; each = next) {
+        next = each->next;
+        guest_free(each, each->file->block_count);
+    }
+    stele_monitor_clear(&desk->monitor);
+    free(desk);
+}
+
+/* Without a thread to be had the request is answered so. */
+static void submit(stele_sql_desk *desk, stele_sql_request *request)
+{
+    request->desk = desk;
+    stele_monitor_lock(&desk->monitor);
+    int cause = 0;
+    if (!desk->has_thread) {
+        cause = stele_thread_start(desk->runtime, &desk->thread, "stele-sql", run, desk);
+        desk->has_thread = cause == 0;
+    }
+    if (cause != 0) {
+        stele_fail_cause(&request->answer.error, STELE_E_UNAVAILABLE, STELE_NEXT_RETRY, cause,
+                         "no thread for the database: raise the limit of threads");
+        request->is_answered = true;
+    } else {
+        *desk->last = request;
+        desk->last = &request->next;
+        stele_monitor_wake(&desk->monitor);
+    }
+    stele_monitor_unlock(&desk->monitor);
+}
+
+static stele_status call(stele_sql_desk *desk, request_kind kind, const stele_sql_file *file,
+                         stele_sql_guest **guest, stele_error *err)
+{
+    stele_sql_request *request = stele_alloc(sizeof *request);
+    stele_deadline never = stele_deadline_after(stele_runtime_clock(desk->runtime), -1);
+    request->kind = kind;
+    request->file = file;
+    submit(desk, request);
+    stele_monitor_lock(&desk->monitor);
+    while (!request->is_answered)
+        stele_monitor_wait(&desk->monitor, never);
+    stele_monitor_unlock(&desk->monitor);
+    stele_status status = request->answer.error.status;
+    if (status < 0 && err != NULL) *err = request->answer.error;
+    if (status == STELE_OK && guest != NULL) *guest = request->guest;
+    request_free(request);
+    return status;
+}
+
+stele_status stele_sql_desk_admit(stele_sql_desk *desk, const stele_sql_file *file,
+                                  stele_sql_guest **out, stele_error *err)
+{
+    return call(desk, REQUEST_ADMIT, file, out, err);
+}
+
+stele_status stele_sql_desk_dismiss(stele_sql_desk *desk, const stele_sql_file *file,
+                                    stele_error *err)
+{
+    return call(desk, REQUEST_DISMISS, file, NULL, err);
+}
+
+/* ---- for tasks ---- */
+
+static stele_sql_request *request_of(const stele_sql_caller *caller, request_kind kind)
+{
+    stele_sql_request *request = stele_alloc(sizeof *request);
+    request->kind = kind;
+    request->guest = caller->guest;
+    request->source = caller->source;
+    request->wake = caller->wake;
+    request->context = caller->context;
+    return request;
+}
+
+stele_sql_request *stele_sql_desk_claim(stele_sql_desk *desk, const stele_sql_caller *caller,
+                                        int32_t partitions, const char *genesis)
+{
+    stele_sql_request *request = request_of(caller, REQUEST_CLAIM);
+    request->partitions = partitions;
+    snprintf(request->genesis, sizeof request->genesis, "%s", genesis);
+    submit(desk, request);
+    return request;
+}
+
+stele_sql_request *stele_sql_desk_store(stele_sql_desk *desk, const stele_sql_caller *caller,
+                                        int64_t term, int64_t from, stele_sql_parcel *parcel)
+{
+    stele_sql_request *request = request_of(caller, REQUEST_STORE);
+    request->term = term;
+    request->from = from;
+    request->parcel = parcel;
+    submit(desk, request);
+    return request;
+}
+
+bool stele_sql_request_take(stele_sql_request **request, stele_sql_answer *out,
+                            stele_sql_parcel **parcel)
+{
+    stele_sql_request *from = *request;
+    stele_sql_desk *desk = from->desk;
+    stele_monitor_lock(&desk->monitor);
+    bool answered = from->is_answered;
+    stele_monitor_unlock(&desk->monitor);
+    if (!answered) return false;
+    *out = from->answer;
+    if (parcel != NULL) *parcel = from->parcel;
+    from->parcel = NULL;
+    request_free(from);
+    *request = NULL;
+    return true;
+}
+
+void stele_sql_request_forget(stele_sql_request *request)
+{
+    if (request == NULL) return;
+    stele_sql_desk *desk = request->desk;
+    stele_monitor_lock(&desk->monitor);
+    bool answered = request->is_answered;
+    request->is_forgotten = true;
+    request->wake = NULL;
+    stele_monitor_unlock(&desk->monitor);
+    if (answered) request_free(request);
+}

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT
+ * A database's own thread: what blocks there keeps no worker from its group. Projections that use
+ * the same database share it, and so do their partitions: one request at a time, in order. */
+#ifndef STELE_PROJECTIONS_SQL_DESK_H
+#define STELE_PROJECTIONS_SQL_DESK_H
+
+#include "core/runtime.h"
+#include "projections/sql_file.h"
+#include "stores/sql_store.h"
+
+#include <stele/arena.h>
+
+typedef struct stele_sql_desk stele_sql_desk;
+typedef struct stele_sql_request stele_sql_request;
+
+/**
+ * Open one. The thread starts with the first request.
+ *
+ * @param store  taken over
+ * @return caller owns; release with stele_sql_desk_close
+ */
+stele_sql_desk *stele_sql_desk_open(stele_runtime runtime, stele_sql_store *store);
+
+/** Finish the request that is under way, drop the others, disconnect, release. NULL is fine. */
+void stele_sql_desk_close(stele_sql_desk *desk);
+STELE_SCOPE(stele_sql_desk, stele_sql_desk_close);
+
+/** What a desk knows of a projection: its file, which is borrowed, and its statements. */
+typedef struct stele_sql_guest stele_sql_guest;
+
+/**
+ * Set a projection up in the database and prepare its statements. Waits for the answer: as long as
+ * the store waits for its database at most.
+ *
+ * @param out  owned by the desk
+ * @return STELE_E_INVALID, STELE_E_CONFLICT  the text says file and line (next = STOP)
+ *         STELE_E_UNAVAILABLE  the database is away (next = RETRY)
+ */
+stele_status stele_sql_desk_admit(stele_sql_desk *desk, const stele_sql_file *file,
+                                  stele_sql_guest **out, stele_error *err);
+
+/** Take a projection out of the database: the teardown of its file, and its positions. Likewise. */
+stele_status stele_sql_desk_dismiss(stele_sql_desk *desk, const stele_sql_file *file,
+                                    stele_error *err);
+
+/* ---- requests of a partition's task ---- */
+
+/** A statement to be executed. */
+typedef struct stele_sql_row {
+    size_t block; /* of the file */
+    size_t statement;
+    const stele_sql_value *values;
+    size_t count;
+} stele_sql_row;
+
+/** An event: where the partition stands after it, and how many rows there are up to it. */
+typedef struct stele_sql_step {
+    stele_mark mark;
+    size_t rows_end;
+} stele_sql_step;
+
+/** The rows of some events, in their order. All zero but the arena is an empty one. */
+typedef struct stele_sql_parcel {
+    stele_arena *arena; /* owned: the values */
+    stele_sql_row *rows;
+    size_t row_count, row_max;
+    stele_sql_step *steps;
+    size_t step_count, step_max;
+} stele_sql_parcel;
+
+stele_sql_parcel *stele_sql_parcel_new(void);
+void stele_sql_parcel_free(stele_sql_parcel *parcel);
+void stele_sql_parcel_add_row(stele_sql_parcel *parcel, const stele_sql_row *row);
+void stele_sql_parcel_end_event(stele_sql_parcel *parcel, const stele_mark *mark);
+/** Rows that were added since the last event ended are dropped. */
+void stele_sql_parcel_drop_rest(stele_sql_parcel *parcel);
+/** Empty it, keep the memory. */
+void stele_sql_parcel_reset(stele_sql_parcel *parcel);
+
+/** What a request is answered with. */
+typedef struct stele_sql_answer {
+    stele_error error;     /* STELE_OK; or why not */
+    stele_sql_claim claim; /* of a claim */
+    size_t steps; /* of a parcel: events that are stored, also where one behind them failed */
+} stele_sql_answer;
+
+/** For whom requests are. */
+typedef struct stele_sql_caller {
+    stele_sql_guest *guest;
+    stele_partition source;      /* borrowed, outlives the request */
+    void (*wake)(void *context); /* from the desk's thread, with each answer */
+    void *context;
+} stele_sql_caller;
+
+/** Ask to claim the partition. */
+stele_sql_request *stele_sql_desk_claim(stele_sql_desk *desk, const stele_sql_caller *caller,
+                                        int32_t partitions, const char *genesis);
+
+/** Store a parcel. @param parcel  taken over until the answer is taken */
+stele_sql_request *stele_sql_desk_store(stele_sql_desk *desk, const stele_sql_caller *caller,
+                                        int64_t term, int64_t from, stele_sql_parcel *parcel);
+
+/**
+ * The answer, if it is there. Then the request is gone.
+ *
+ * @param parcel  of a request to store one: back to the caller; NULL: of a claim
+ * @return false: not yet
+ */
+bool stele_sql_request_take(stele_sql_request **request, stele_sql_answer *out,
+                            stele_sql_parcel **parcel);
+
+/** No one waits for the answer: the request is done or not, and released with what it has. NULL is
+ * fine. */
+void stele_sql_request_forget(stele_sql_request *request);
+
+#endif

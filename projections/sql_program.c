@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: MIT
+ * Loading a SQL projection: types from the registry, what the parameters are, statements in the
+ * database. What fails for a while is asked for again from the beginning. */
+#include "projections/sql_program.h"
+
+#include <stele/codec.h>
+
+#include "core/alloc.h"
+#include "core/file.h"
+#include "core/names.h"
+#include "core/suggest.h"
+#include "core/text.h"
+#include "registry/entry.h"
+
+#define FILE_MAX       ((size_t)1 << 20)
+#define JOURNAL_SCHEME "journal:"
+
+struct stele_sql_program {
+    stele_sql_program_options options; /* its texts are the two below */
+    char *name;
+    char *path;
+    stele_sql_file *file;
+    char *group;
+    stele_sql_source *sources;
+    size_t source_count;
+    stele_sql_guest *guest; /* NULL: not loaded */
+    char genesis[37];
+};
+
+/* ---- the file ---- */
+
+static stele_status read_file(const stele_sql_program_options *options, stele_sql_file **out,
+                              stele_error *err)
+{
+    size_t size = strlen(JOURNAL_SCHEME);
+    if (strncmp(options->file, JOURNAL_SCHEME, size) == 0) {
+        STELE_AUTO(char) text = stele_sql_journal(options->file + size);
+        return stele_sql_file_parse(options->file, stele_text(text), out, err);
+    }
+    STELE_AUTO_VALUE(stele_buffer) text = {0};
+    stele_status status = stele_file_read(options->file, FILE_MAX, &text, err);
+    if (status < 0) return status;
+    return stele_sql_file_parse(options->file, stele_buffer_view(&text), out, err);
+}
+
+static stele_status check_name(const stele_sql_program_options *options, stele_sql_file *file,
+                               stele_error *err)
+{
+    if (file->name == NULL) file->name = stele_strdup(options->name);
+    if (strcmp(file->name, options->name) != 0)
+        return stele_fail(
+            err, STELE_E_INVALID, STELE_NEXT_STOP,
+            "%s is projection %s, and [projection %s] names it: one of the two has to "
+            "change",
+            file->path, file->name, options->name);
+    if (!stele_writer_name_parse(file->name, NULL)) return STELE_OK;
+    return stele_fail(
+        err, STELE_E_INVALID, STELE_NEXT_STOP,
+        "projection %s: a name that ends in .writer is that of an aggregate's writer; "
+        "choose another one",
+        file->name);
+}
+
+stele_status stele_sql_program_open(const stele_sql_program_options *options,
+                                    stele_sql_program **out, stele_error *err)
+{
+    STELE_AUTO(stele_sql_program) program = stele_alloc(sizeof *program);
+    program->options = *options;
+    program->options.name = program->name = stele_strdup(options->name);
+    program->options.file = program->path = stele_strdup(options->file);
+    stele_status status = read_file(options, &program->file, err);
+    if (status < 0 || (status = check_name(options, program->file, err)) < 0) return status;
+    const stele_sql_file *file = program->file;
+    program->group = stele_projection_group(file->name, file->version);
+    while (file->topics[program->source_count] != NULL)
+        program->source_count++;
+    program->sources = stele_alloc_array(program->source_count, sizeof *program->sources);
+    for (size_t i = 0; i < program->source_count; i++)
+        program->sources[i].topic = file->topics[i];
+    *out = program;
+    program = NULL;
+    return STELE_OK;
+}
+
+static void clear_source(stele_sql_source *source)
+{
+    for (size_t i = 0; i < source->use_count; i++)
+        stele_sql_bind_free(source->uses[i].bind);
+    for (size_t i = 0; i < source->other_count; i++)
+        stele_sql_bind_free(source->others[i].bind);
+    /* Made here, and shown as what no one changes. */
+    for (size_t i = 0; source->types != NULL && source->types[i] != NULL; i++)
+        stele_type_free((stele_type *)source->types[i]);
+    free(source->types);
+    free(source->ignored);
+    free(source->uses);
+    free(source->others);
+    *source = (stele_sql_source){.topic = source->topic};
+}
+
+static void clear_sources(stele_sql_program *program)
+{
+    for (size_t i = 0; program->sources != NULL && i < program->source_count; i++)
+        clear_source(&program->sources[i]);
+}
+
+void stele_sql_program_free(stele_sql_program *program)
+{
+    if (program == NULL) return;
+    clear_sources(program);
+    free(program->sources);
+    stele_sql_file_free(program->file);
+    free(program->group);
+    free(program->name);
+    free(program->path);
+    free(program);
+}
+
+/* ---- types ---- */
+
+static bool is_any(const stele_sql_block *block)
+{
+    return strcmp(block->type, "*") == 0;
+}
+
+/* A registered version, parsed. @param version  0: the latest */
+static stele_status find_version(stele_registry *registry, const char *subject, int32_t version,
+                                 int timeout_ms, stele_schema **out, stele_error *err)
+{
+    STELE_AUTO_VALUE(stele_registry_entry) entry = {0};
+    stele_status status =
+        stele_registry_version(registry, subject, version, timeout_ms, &entry, err);
+    if (status < 0) return status;
+    return stele_registry_schema(registry, entry.id, timeout_ms, out, err);
+}
+
+/* By what names a type's schemas may be registered: the three usual ones. */
+static char *subject_of(const char *topic, const char *type, int way)
+{
+    switch (way) {
+    case 0:
+        return stele_registry_subject(topic, type);
+    case 1:
+        return stele_strdup(type);
+    default:
+        return stele_strdup_format("%s-value", topic);
+    }
+}
+
+/* All versions have to be readable as the latest one: events of each may be in the log. */
+static stele_status check_versions(const stele_sql_program *program, const stele_sql_block *block,
+                                   const char *subject, const stele_type *type, int timeout_ms,
+                                   stele_error *err)
+{
+    stele_registry *registry = program->options.registry;
+    int32_t *versions = NULL;
+    size_t count = 0;
+    stele_status status =
+        stele_registry_versions(registry, subject, timeout_ms, &versions, &count, err);
+    for (size_t i = 0; status == STELE_OK && i < count; i++) {
+        stele_schema *schema = NULL;
+        stele_plan *plan = NULL;
+        stele_error why;
+        status = find_version(registry, subject, versions[i], timeout_ms, &schema, err);
+        if (status == STELE_OK && strcmp(stele_schema_name(schema), type->name) == 0 &&
+            stele_plan_new(schema, type, NULL, &plan, &why) < 0)
+            status =
+                stele_fail(err, STELE_E_INCOMPATIBLE, STELE_NEXT_STOP,
+                           "%s:%d: events of version %d of %s cannot be read as the latest "
+                           "one: %s",
+                           program->file->path, block->line, (int)versions[i], subject, why.text);
+        stele_plan_free(plan);
+        stele_schema_free(schema);
+    }
+    free(versions);
+    return status;
+}
+
+/* @param out  NULL: the source has no such type */
+static stele_status find_type(const stele_sql_program *program, const stele_sql_block *block,
+                              const char *topic, int timeout_ms, stele_type **out, stele_error *err)
+{
+    stele_type *made = NULL;
+    stele_status status = STELE_OK;
+    for (int way = 0; way < 3 && made == NULL && status == STELE_OK; way++) {
+        STELE_AUTO(char) subject = subject_of(topic, block->type, way);
+        stele_schema *schema = NULL;
+        status = find_version(program->options.registry, subject, 0, timeout_ms, &schema, err);
+        if (status == STELE_E_NOT_FOUND) {
+            status = STELE_OK;
+            continue;
+        }
+        if (status == STELE_OK && strcmp(stele_schema_name(schema), block->type) == 0)
+            status = stele_type_new(schema, &made, err);
+        stele_schema_free(schema);
+        if (status == STELE_OK && made != NULL)
+            status = check_versions(program, block, subject, made, timeout_ms, err);
+    }
+    if (status < 0) {
+        stele_type_free(made);
+        return status;
+    }
+    *out = made;
+    return STELE_OK;
+}
+
+/* The index among the source's types; SIZE_MAX: it is not there. */
+static size_t type_index(const stele_sql_source *source, const char *name)
+{
+    for (size_t i = 0; source->types[i] != NULL; i++)
+        if (strcmp(source->types[i]->name, name) == 0) return i;
+    return SIZE_MAX;
+}
+
+static stele_status fail_type(const stele_sql_program *program, const stele_sql_block *block,
+                              int timeout_ms, stele_error *err)
+{
+    char **subjects = NULL;
+    stele_status status =
+        stele_registry_subjects(program->options.registry, timeout_ms, &subjects, err);
+    if (status < 0) return status;
+    stele_suggestion near = {.word = stele_text(block->type)};
+    bool has_any = false;
+    for (char **subject = subjects; *subject != NULL; subject++) {
+        for (size_t i = 0; i < program->source_count; i++) {
+            size_t size = strlen(program->sources[i].topic);
+            if (strncmp(*subject, program->sources[i].topic, size) != 0 || (*subject)[size] != '-')
+                continue;
+            stele_suggestion_offer(&near, *subject + size + 1);
+            has_any = true;
+        }
+    }
+    const char *path = program->file->path, *topic = program->file->topics[0];
+    if (!has_any) /* no one has published yet: there is nothing to be wrong about */
+        status = stele_fail(err, STELE_E_NOT_FOUND, STELE_NEXT_RETRY,
+                            "%s:%d: waiting for a schema of %s: none is registered for %s yet",
+                            path, block->line, block->type, topic);
+    else if (near.best != NULL)
+        status = stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
+                            "%s:%d: no type %s is registered for %s; did you mean %s?", path,
+                            block->line, block->type, topic, near.best);
+    else
+        status = stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
+                            "%s:%d: no type %s is registered for %s: stele schema list shows what "
+                            "is; stele schema register registers one before its first event",
+                            path, block->line, block->type, topic);
+    free(subjects);
+    return status;
+}
+
+/* The type in each source that has it. */
+static stele_status find_in_sources(stele_sql_program *program, const stele_sql_block *block,
+                                    int timeout_ms, stele_error *err)
+{
+    bool is_there = false;
+    for (size_t i = 0; i < program->source_count; i++) {
+        stele_sql_source *source = &program->sources[i];
+        size_t count = 0;
+        while (source->types[count] != NULL)
+            count++;
+        size_t at = type_index(source, block->type);
+        if (at == SIZE_MAX) {
+            stele_type *type = NULL;
+            stele_status status = find_type(program, block, source->topic, timeout_ms, &type, err);
+            if (status < 0) return status;
+            if (type == NULL) continue;
+            at = count;
+            source->types = stele_realloc_array(source->types, count + 2, sizeof *source->types);
+            source->ignored =
+                stele_realloc_array(source->ignored, count + 2, sizeof *source->ignored);
+            source->types[count] = type;
+            source->types[count + 1] = NULL;
+            source->ignored[count] = true;
+        }
+        is_there = true;
+        if (block->statement_count > 0) source->ignored[at] = false;
+    }
+    return is_there ? STELE_OK : fail_type(program, block, timeout_ms, err);
+}
+
+/* ---- uses ---- */
+
+static stele_status add_use(stele_sql_use **uses, size_t *count, const stele_sql_file *file,
+                            size_t block, size_t type_at, const stele_type *type, stele_error *err)
+{
+    stele_sql_bind *bind;
+    stele_status status = stele_sql_bind_new(file, &file->blocks[block], type, &bind, err);
+    if (status < 0) return status;
+    *uses = stele_realloc_array(*uses, *count + 1, sizeof **uses);
+    (*uses)[(*count)++] = (stele_sql_use){block, type_at, bind};
+    return STELE_OK;
+}
+
+static stele_status bind_source(const stele_sql_file *file, stele_sql_source *source,
+                                stele_error *err)
+{
+    stele_status status = STELE_OK;
+    for (size_t i = 0; i < file->block_count && status == STELE_OK; i++) {
+        const stele_sql_block *block = &file->blocks[i];
+        size_t at = is_any(block) ? SIZE_MAX : type_index(source, block->type);
+        if (is_any(block))
+            status = add_use(&source->others, &source->other_count, file, i, 0, NULL, err);
+        else if (at != SIZE_MAX)
+            status =
+                add_use(&source->uses, &source->use_count, file, i, at, source->types[at], err);
+    }
+    return status;
+}
+
+static stele_status compile(stele_sql_program *program, int timeout_ms, stele_error *err)
+{
+    const stele_sql_file *file = program->file;
+    stele_status status = STELE_OK;
+    clear_sources(program);
+    for (size_t i = 0; i < program->source_count; i++) {
+        program->sources[i].types = stele_alloc_array(1, sizeof *program->sources[i].types);
+        program->sources[i].ignored = stele_alloc_array(1, sizeof *program->sources[i].ignored);
+    }
+    for (size_t i = 0; i < file->block_count && status == STELE_OK; i++)
+        if (!is_any(&file->blocks[i]))
+            status = find_in_sources(program, &file->blocks[i], timeout_ms, err);
+    for (size_t i = 0; i < program->source_count && status == STELE_OK; i++)
+        status = bind_source(file, &program->sources[i], err);
+    return status;
+}
+
+stele_status stele_sql_program_load(stele_sql_program *program, int timeout_ms, stele_error *err)
+{
+    stele_status status =
+        stele_registry_genesis(program->options.registry, timeout_ms, program->genesis, err);
+    if (status < 0 || (status = compile(program, timeout_ms, err)) < 0) return status;
+    return stele_sql_desk_admit(program->options.desk, program->file, &program->guest, err);
+}
+
+/* ---- what others ask ---- */
+
+const stele_sql_file *stele_sql_program_file(const stele_sql_program *program)
+{
+    return program->file;
+}
+
+const char *stele_sql_program_group(const stele_sql_program *program)
+{
+    return program->group;
+}
+
+size_t stele_sql_program_source_count(const stele_sql_program *program)
+{
+    return program->source_count;
+}
+
+const stele_sql_source *stele_sql_program_source(const stele_sql_program *program, size_t index)
+{
+    return &program->sources[index];
+}
+
+const stele_sql_program_options *stele_sql_program_options_of(const stele_sql_program *program)
+{
+    return &program->options;
+}
+
+stele_sql_guest *stele_sql_program_guest(const stele_sql_program *program)
+{
+    return program->guest;
+}
+
+const char *stele_sql_program_genesis(const stele_sql_program *program)
+{
+    return program->genesis;
+}

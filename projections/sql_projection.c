@@ -1,0 +1,604 @@
+/* SPDX-License-Identifier: MIT
+ * The tasks of a SQL projection: events to rows in the worker's thread, parcels of rows to the
+ * database's. One parcel is under way, and the next one fills meanwhile. */
+#include "projections/sql_projection.h"
+
+#include <inttypes.h>
+
+#include "consumer/decoder.h"
+#include "consumer/value_reader.h"
+#include "core/alloc.h"
+#include "core/bug.h"
+#include "kafka/partitioner.h"
+#include "snapshots/count.h"
+#include "snapshots/format.h"
+#include "snapshots/last_event.h"
+#include "snapshots/restore.h"
+
+enum {
+    COMMIT_ROWS = 10000,
+    COMMIT_INTERVAL_MS = 100,
+    ASK_MS = 1000,
+    PAUSE_MIN_MS = 50, /* between two attempts of what failed and may pass */
+    PAUSE_MAX_MS = 2000
+};
+#define PARCEL_SIZE_MAX ((size_t)16 << 20)
+
+struct stele_sql_projection {
+    stele_sql_projection_options options;
+    const stele_sql_source *source;
+    stele_decoder *decoder;
+    stele_value_reader *others; /* for events of types that no block names */
+};
+
+/* Where the log begins and ends; asked once the partition is claimed. */
+typedef struct bounds_question {
+    stele_question base;
+    stele_partition source;
+    int64_t start, end;
+    stele_error error;
+} bounds_question;
+
+typedef struct sql_task {
+    stele_task base;
+    stele_sql_projection *self;
+    stele_worker *worker;
+    stele_partition source;
+
+    /* Taking it. */
+    bool is_claimed, is_ready;
+    stele_sql_claim claim;
+    bounds_question *bounds; /* NULL: not asked yet */
+    int64_t verify_from;     /* reading begins here until the last event was compared */
+    bool unverified;
+
+    /* Where it stands. */
+    stele_mark at;     /* up to there events are in a parcel, or stored */
+    stele_mark stored; /* in the database */
+    int64_t done;      /* all below is stored; what is told */
+    int64_t followed;  /* the group's offset */
+    int64_t applied;
+
+    /* Requests. */
+    stele_sql_request *request;
+    stele_sql_parcel *filling;
+    stele_sql_parcel *unsent; /* was refused for a while, and is sent again */
+    int64_t since_ns;         /* when the first event came into `filling` */
+    bool at_end;              /* of the log, when the last event came */
+    stele_error waits;        /* why it was refused */
+    int64_t retry_ns;
+    int pause_ms;
+
+    bool held;       /* it is not read: there are rows enough */
+    bool owes_batch; /* a batch was not taken whole: it comes again, and holds the reader */
+} sql_task;
+
+/* ---- the projection ---- */
+
+stele_sql_projection *stele_sql_projection_open(const stele_sql_projection_options *options)
+{
+    stele_sql_projection *self = stele_alloc(sizeof *self);
+    self->options = *options;
+    if (self->options.commit_rows == 0) self->options.commit_rows = COMMIT_ROWS;
+    if (self->options.commit_interval_ms == 0)
+        self->options.commit_interval_ms = COMMIT_INTERVAL_MS;
+    self->source = stele_sql_program_source(options->program, options->source);
+    stele_registry *registry = stele_sql_program_options_of(options->program)->registry;
+    stele_decoder_new(&(stele_decoder_options){.registry = registry,
+                                               .types = self->source->types,
+                                               .by_name = self->source->ignored},
+                      &self->decoder);
+    self->others = stele_value_reader_new(registry, 0);
+    return self;
+}
+
+void stele_sql_projection_close(stele_sql_projection *self)
+{
+    if (self == NULL) return;
+    stele_decoder_free(self->decoder);
+    stele_value_reader_free(self->others);
+    free(self);
+}
+
+const char *stele_sql_projection_group(const stele_sql_projection *self)
+{
+    return stele_sql_program_group(self->options.program);
+}
+
+const char *stele_sql_projection_topic(const stele_sql_projection *self)
+{
+    return self->source->topic;
+}
+
+static stele_sql_desk *desk_of(const sql_task *task)
+{
+    return stele_sql_program_options_of(task->self->options.program)->desk;
+}
+
+static int64_t now_of(const sql_task *task)
+{
+    return stele_clock_monotonic_ns(stele_worker_clock(task->worker));
+}
+
+/* Nothing is wrong: called again when something has come for it. */
+static stele_status not_yet(stele_error *err)
+{
+    return stele_fail(err, STELE_E_TIMED_OUT, STELE_NEXT_RETRY, "%s", "");
+}
+
+/* ---- requests ---- */
+
+/* @locality the desk's thread; not after the request was forgotten */
+static void wake(void *worker)
+{
+    stele_worker_wake(worker);
+}
+
+static stele_sql_caller caller_of(const sql_task *task)
+{
+    return (stele_sql_caller){stele_sql_program_guest(task->self->options.program), task->source,
+                              wake, task->worker};
+}
+
+/* What failed and may pass is tried again after a time that doubles. */
+static stele_status pause_after(sql_task *task, const stele_error *why, stele_error *err)
+{
+    if (why->next == STELE_NEXT_RETRY) {
+        task->waits = *why;
+        task->pause_ms = task->pause_ms == 0 ? PAUSE_MIN_MS : 2 * task->pause_ms;
+        if (task->pause_ms > PAUSE_MAX_MS) task->pause_ms = PAUSE_MAX_MS;
+        task->retry_ns = now_of(task) + (int64_t)task->pause_ms * 1000000;
+    }
+    if (err != NULL) *err = *why;
+    return why->status;
+}
+
+static void go_on(sql_task *task)
+{
+    task->waits = (stele_error){0};
+    task->pause_ms = 0;
+}
+
+static bool may_send(const sql_task *task)
+{
+    return task->waits.status == STELE_OK || now_of(task) >= task->retry_ns;
+}
+
+static stele_status still_waits(const sql_task *task, stele_error *err)
+{
+    if (task->waits.status == STELE_OK) return STELE_OK;
+    if (err != NULL) *err = task->waits;
+    return task->waits.status;
+}
+
+/* ---- taking a partition ---- */
+
+static stele_status open_task(void *self, stele_worker *worker, stele_partition source,
+                              stele_task **out, stele_error *err)
+{
+    (void)err;
+    sql_task *task = stele_alloc(sizeof *task);
+    task->base.ops = &stele_sql_tasks;
+    task->self = self;
+    task->worker = worker;
+    task->source = (stele_partition){task->self->source->topic, source.index};
+    task->at = task->stored = (stele_mark){.position = -1, .last_offset = -1};
+    task->done = task->followed = -1;
+    task->filling = stele_sql_parcel_new();
+    *out = &task->base;
+    return STELE_OK;
+}
+
+static stele_status claim(sql_task *task, stele_error *err)
+{
+    stele_sql_answer answer;
+    if (task->request == NULL) {
+        if (!may_send(task)) return still_waits(task, err);
+        const stele_sql_program *program = task->self->options.program;
+        stele_sql_caller caller = caller_of(task);
+        task->request =
+            stele_sql_desk_claim(desk_of(task), &caller, stele_worker_partition_count(task->worker),
+                                 stele_sql_program_genesis(program));
+    }
+    if (!stele_sql_request_take(&task->request, &answer, NULL)) {
+        stele_status status = still_waits(task, err);
+        return status < 0 ? status : not_yet(err);
+    }
+    if (answer.error.status < 0) return pause_after(task, &answer.error, err);
+    go_on(task);
+    task->claim = answer.claim;
+    task->is_claimed = true;
+    return STELE_OK;
+}
+
+/* @locality the asker's thread */
+static void ask_bounds(stele_question *base, stele_asker *asker)
+{
+    bounds_question *self = (bounds_question *)base;
+    stele_error failure = {0};
+    stele_log_bounds(stele_asker_log(asker), self->source, STELE_READ_UNCOMMITTED, ASK_MS,
+                     &self->start, &self->end, &failure);
+    self->error = failure;
+}
+
+static stele_status find_bounds(sql_task *task, stele_error *err)
+{
+    stele_asker *asker = stele_worker_asker(task->worker);
+    if (task->bounds == NULL) {
+        task->bounds = stele_alloc(sizeof *task->bounds);
+        task->bounds->base.ask = ask_bounds;
+        task->bounds->source = task->source;
+    }
+    stele_question_state state = stele_asker_state(asker, &task->bounds->base);
+    if (state == STELE_QUESTION_IDLE && may_send(task)) stele_asker_ask(asker, &task->bounds->base);
+    if (state != STELE_QUESTION_ANSWERED) {
+        stele_status status = still_waits(task, err);
+        return status < 0 ? status : not_yet(err);
+    }
+    task->bounds->base.state = STELE_QUESTION_IDLE;
+    if (task->bounds->error.status < 0) return pause_after(task, &task->bounds->error, err);
+    go_on(task);
+    return STELE_OK;
+}
+
+/* The same as of a fold: the position in the database is its checkpoint. */
+static stele_status validate(sql_task *task, stele_resume *out, stele_error *err)
+{
+    const stele_sql_claim *claimed = &task->claim;
+    const stele_sql_file *file = stele_sql_program_file(task->self->options.program);
+    int32_t partitions = stele_worker_partition_count(task->worker);
+    stele_restore_facts facts = {.projection = file->name,
+                                 .version = file->version,
+                                 .source = task->source,
+                                 .partitions = partitions,
+                                 .genesis = stele_sql_program_genesis(task->self->options.program),
+                                 .log_start = task->bounds->start,
+                                 .log_end = task->bounds->end,
+                                 .group_offset = STELE_OFFSET_NONE};
+    stele_checkpoint checkpoint = {.topic = stele_text(task->source.topic),
+                                   .partitions = claimed->partitions,
+                                   .next_offset = claimed->mark.position,
+                                   .last_offset = claimed->mark.last_offset,
+                                   .last_hash = claimed->mark.last_hash,
+                                   .version = file->version,
+                                   .genesis = stele_text(claimed->genesis)};
+    stele_status status;
+    bool is_new = claimed->mark.position < 0;
+    if (claimed->partitions != partitions && !STELE_BUG("partition count is not compared"))
+        status = stele_snapshots_fail_count(err, task->source.topic, file->name, file->version,
+                                            claimed->partitions, partitions);
+    else
+        status = stele_restore_validate(is_new ? NULL : &checkpoint, &facts, out, err);
+    if (status == STELE_E_CONFLICT) stele_worker_stop_all(task->worker, err);
+    return status;
+}
+
+static stele_status prepare(stele_task *base, int64_t *start, stele_error *err)
+{
+    sql_task *task = (sql_task *)base;
+    stele_resume resume;
+    stele_error own;
+    stele_status status = STELE_OK;
+    if (err == NULL) err = &own;
+    if (!task->is_ready) {
+        if (!task->is_claimed && (status = claim(task, err)) < 0) return status;
+        if ((status = find_bounds(task, err)) < 0) return status;
+        if ((status = validate(task, &resume, err)) < 0) return status;
+        task->at = (stele_mark){resume.position, resume.last_offset, resume.last_hash};
+        task->stored = task->claim.mark;
+        task->done = resume.position;
+        task->verify_from = resume.read_from;
+        task->unverified =
+            resume.read_from < resume.position && !STELE_BUG("topic made anew is not noticed");
+        task->is_ready = true;
+    }
+    *start = task->unverified ? task->verify_from : task->done;
+    return STELE_OK;
+}
+
+/* ---- events to rows ---- */
+
+/* The rows of an event that come together. */
+typedef struct gathering {
+    stele_sql_parcel *parcel;
+    size_t block;
+} gathering;
+
+static void add_row(void *context, size_t statement, const stele_sql_value *values, size_t count)
+{
+    gathering *g = context;
+    stele_sql_row row = {g->block, statement, values, count};
+    stele_sql_parcel_add_row(g->parcel, &row);
+}
+
+static stele_status bind_all(sql_task *task, const stele_sql_use *uses, size_t count, size_t type,
+                             const stele_sql_event *event, stele_error *err)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (uses[i].type != type) continue;
+        gathering g = {task->filling, uses[i].block};
+        stele_status status =
+            stele_sql_bind_event(uses[i].bind, event, task->filling->arena, add_row, &g, err);
+        if (status < 0) return status;
+    }
+    return STELE_OK;
+}
+
+static stele_status take_other(sql_task *task, const char *type, stele_sql_event *event,
+                               stele_error *err)
+{
+    const stele_sql_source *source = task->self->source;
+    const stele_sql_program_options *options =
+        stele_sql_program_options_of(task->self->options.program);
+    if (source->other_count > 0) {
+        stele_status status = stele_value_reader_read(task->self->others, event->record->value,
+                                                      &event->type, &event->data, err);
+        if (status < 0) return status;
+        return bind_all(task, source->others, source->other_count, 0, event, err);
+    }
+    if (options->ignore_others) return STELE_OK;
+    return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
+                      "no block for events of type %s: give %s one (`-- on %s`, with no statement "
+                      "to pass them over), or pass all such events over: unknown_events = ignore "
+                      "in [projection %s]",
+                      type, options->file, type, options->name);
+}
+
+static stele_status check_record(const sql_task *task, const stele_record *record, stele_error *err)
+{
+    if (record->key.data == NULL)
+        return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
+                          "the record has no key, so it belongs to no aggregate: its producer must "
+                          "write the aggregate id as the key");
+    if (record->value.data == NULL)
+        return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
+                          "the record has no value: a tombstone is no event, and an events topic "
+                          "is not compacted");
+    return stele_log_check_partition(record->key, task->source.index,
+                                     stele_worker_partition_count(task->worker), err);
+}
+
+static stele_status take_record(sql_task *task, const stele_batch *batch,
+                                const stele_record *record, stele_error *err)
+{
+    stele_decoded decoded;
+    const stele_sql_source *source = task->self->source;
+    stele_status status = check_record(task, record, err);
+    if (status < 0) return status;
+    status = stele_decoder_decode(task->self->decoder, record->value, &decoded, err);
+    if (status == STELE_E_INCOMPATIBLE && stele_decoder_met_newer(task->self->decoder)) {
+        stele_error why = *err;
+        return stele_fail(err, why.status, STELE_NEXT_STOP,
+                          "start the worker again, so that it reads events as the schema that was "
+                          "registered since: %s",
+                          why.text);
+    }
+    if (status < 0) return status;
+    stele_sql_event event = {
+        .type = decoded.type, .data = decoded.data, .batch = batch, .record = record};
+    if (decoded.type == NULL) return take_other(task, decoded.name, &event, err);
+    if (source->ignored[decoded.index]) return STELE_OK;
+    return bind_all(task, source->uses, source->use_count, decoded.index, &event, err);
+}
+
+static stele_status fail_at(const stele_batch *batch, const stele_record *record,
+                            const stele_error *why, stele_error *err)
+{
+    return stele_fail_cause(err, why->status, why->next, why->cause, "%s/%d/%" PRId64 ": %s",
+                            batch->partition.topic, (int)batch->partition.index, record->offset,
+                            why->text);
+}
+
+static stele_status take_records(sql_task *task, const stele_batch *batch, stele_error *err)
+{
+    for (size_t i = 0; i < batch->count; i++) {
+        const stele_record *record = &batch->records[i];
+        stele_error failure;
+        if (record->offset < task->at.position) continue;
+        if (take_record(task, batch, record, &failure) < 0) {
+            stele_sql_parcel_drop_rest(task->filling);
+            return fail_at(batch, record, &failure, err);
+        }
+        task->at = (stele_mark){record->offset + 1, record->offset, stele_event_hash(record)};
+        if (task->filling->step_count == 0) task->since_ns = now_of(task);
+        stele_sql_parcel_end_event(task->filling, &task->at);
+    }
+    if (batch->next_offset > task->at.position) task->at.position = batch->next_offset;
+    return STELE_OK;
+}
+
+/* ---- rows to the database ---- */
+
+static bool is_full(const sql_task *task)
+{
+    const stele_sql_parcel *parcel = task->filling;
+    size_t max = task->self->options.commit_rows;
+    return parcel->row_count >= max || parcel->step_count >= max ||
+           stele_arena_used(parcel->arena) >= PARCEL_SIZE_MAX;
+}
+
+/* At the end of the log no more events are to be waited for. */
+static bool is_due(const sql_task *task, bool urgent)
+{
+    if (task->filling->step_count == 0) return false;
+    int64_t waited_ns = now_of(task) - task->since_ns;
+    return urgent || task->at_end || is_full(task) ||
+           waited_ns >= (int64_t)task->self->options.commit_interval_ms * 1000000;
+}
+
+static void send(sql_task *task, bool urgent)
+{
+    if (task->request != NULL || !may_send(task)) return;
+    stele_sql_parcel *parcel = task->unsent;
+    if (parcel == NULL) {
+        if (!is_due(task, urgent)) return;
+        parcel = task->filling;
+        task->filling = stele_sql_parcel_new();
+    }
+    task->unsent = NULL;
+    stele_sql_caller caller = caller_of(task);
+    task->request = stele_sql_desk_store(desk_of(task), &caller, task->claim.term,
+                                         task->stored.position, parcel);
+}
+
+static bool is_stored(const sql_task *task)
+{
+    return task->request == NULL && task->unsent == NULL && task->filling->step_count == 0;
+}
+
+/* The memory of a parcel serves the next one. */
+static void give_back(sql_task *task, stele_sql_parcel *parcel)
+{
+    stele_sql_parcel_reset(parcel);
+    if (task->filling->step_count == 0) {
+        stele_sql_parcel_free(task->filling);
+        task->filling = parcel;
+    } else {
+        stele_sql_parcel_free(parcel);
+    }
+}
+
+static stele_status take_answer(sql_task *task, stele_error *err)
+{
+    stele_sql_answer answer;
+    stele_sql_parcel *parcel = NULL;
+    if (task->request == NULL || !stele_sql_request_take(&task->request, &answer, &parcel))
+        return STELE_OK;
+    if (answer.steps > 0) {
+        task->stored = parcel->steps[answer.steps - 1].mark;
+        task->applied += (int64_t)answer.steps;
+        if (task->stored.position > task->done) task->done = task->stored.position;
+    }
+    if (answer.error.status == STELE_OK) {
+        go_on(task);
+        give_back(task, parcel);
+        return STELE_OK;
+    }
+    if (answer.error.next == STELE_NEXT_RETRY)
+        task->unsent = parcel;
+    else
+        stele_sql_parcel_free(parcel);
+    return pause_after(task, &answer.error, err);
+}
+
+/* What was not taken whole comes again by itself, and its partition is held until then. */
+static void hold(sql_task *task)
+{
+    stele_log_reader *reader = stele_worker_reader(task->worker);
+    bool wanted = is_full(task) && !is_stored(task) && (task->request != NULL || !may_send(task));
+    if (reader == NULL || task->owes_batch || wanted == task->held) return;
+    stele_log_reader_hold(reader, task->source, wanted);
+    task->held = wanted;
+}
+
+/* For Kafka's own tools: whether it is taken does not matter. */
+static void follow(sql_task *task)
+{
+    stele_log_member *member = stele_worker_member(task->worker);
+    if (task->done == task->followed || member == NULL) return;
+    if (stele_log_member_commit(member, task->source, task->done, NULL) == STELE_OK)
+        task->followed = task->done;
+}
+
+static stele_status move_on(sql_task *task, bool urgent, stele_error *err)
+{
+    stele_status status = take_answer(task, err);
+    if (status < 0 && err != NULL && err->next != STELE_NEXT_RETRY) return status;
+    send(task, urgent);
+    if (is_stored(task) && task->at.position > task->done) task->done = task->at.position;
+    return still_waits(task, err);
+}
+
+/* ---- the worker's calls ---- */
+
+static stele_status verify_last(sql_task *task, const stele_batch *batch, stele_error *err)
+{
+    stele_last_event last = {.source = task->source,
+                             .offset = task->at.last_offset,
+                             .hash = task->at.last_hash,
+                             .group = stele_sql_projection_group(task->self)};
+    bool compared = false;
+    stele_status status = stele_last_event_check(&last, batch, &compared, err);
+    if (compared) task->unverified = false;
+    return status;
+}
+
+static stele_status take(stele_task *base, const stele_batch *batch, stele_error *err)
+{
+    sql_task *task = (sql_task *)base;
+    stele_registry *registry = stele_sql_program_options_of(task->self->options.program)->registry;
+    task->held = false; /* or it would not have come */
+    task->owes_batch = false;
+    stele_status status = stele_registry_check(registry, err);
+    if (status == STELE_OK && task->unverified) {
+        status = verify_last(task, batch, err);
+        if (status == STELE_OK && task->unverified) return STELE_OK;
+    }
+    if (status == STELE_OK) status = take_records(task, batch, err);
+    task->at_end = batch->at_end;
+    task->owes_batch = status < 0;
+    if (status == STELE_OK && task->waits.status == STELE_OK) send(task, false);
+    hold(task);
+    return status;
+}
+
+static stele_status tick(stele_task *base, stele_error *err)
+{
+    sql_task *task = (sql_task *)base;
+    stele_error own;
+    if (task->unverified) return STELE_OK;
+    stele_status status = move_on(task, false, err == NULL ? &own : err);
+    hold(task);
+    follow(task);
+    return status;
+}
+
+/* In a rebalance the member is not to be spoken to. */
+static stele_status drain(stele_task *base, stele_error *err)
+{
+    sql_task *task = (sql_task *)base;
+    stele_error own;
+    if (task->unverified) return STELE_OK;
+    stele_status status = move_on(task, true, err == NULL ? &own : err);
+    if (status < 0) return status;
+    if (!is_stored(task)) return not_yet(err);
+    if (atomic_load(stele_worker_stop(task->worker))) follow(task);
+    return STELE_OK;
+}
+
+/* What is under way is stored or not: the next owner asks the database. */
+static void end(stele_task *base, bool lost)
+{
+    (void)lost;
+    sql_task *task = (sql_task *)base;
+    stele_sql_request_forget(task->request);
+    task->request = NULL;
+    if (task->bounds != NULL)
+        stele_asker_forget(stele_worker_asker(task->worker), &task->bounds->base);
+    task->bounds = NULL;
+}
+
+static void close_task(stele_task *base, stele_deadline by)
+{
+    (void)by;
+    sql_task *task = (sql_task *)base;
+    stele_sql_parcel_free(task->filling);
+    stele_sql_parcel_free(task->unsent);
+    free(task);
+}
+
+static stele_progress progress(const stele_task *base)
+{
+    const sql_task *task = (const sql_task *)base;
+    return (stele_progress){.position = task->unverified ? task->verify_from : task->done,
+                            .applied = task->applied};
+}
+
+const stele_task_ops stele_sql_tasks = {.open = open_task,
+                                        .prepare = prepare,
+                                        .take = take,
+                                        .tick = tick,
+                                        .drain = drain,
+                                        .end = end,
+                                        .close = close_task,
+                                        .progress = progress};
