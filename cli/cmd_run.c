@@ -5,6 +5,7 @@
 
 #include "cli/run.h"
 #include "cli/serve.h"
+#include "cli/sql.h"
 #include "core/config.h"
 #include "registry/client.h"
 
@@ -13,11 +14,13 @@ static stele_status check_names(stele_cli *cli, const stele_config *config, stel
 {
     const char *name;
     for (size_t i = 0; (name = stele_config_name(config, "projection", i)) != NULL; i++)
-        if (stele_cli_projection(cli, name) == NULL)
-            return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
-                              "%s: [projection %s]: %s has no projection of that name%s",
-                              stele_config_name_origin(config, "projection", i), name,
-                              cli->app->name, stele_cli_near_projection(cli, name).text);
+        if (stele_cli_projection(cli, name) == NULL && !stele_sql_is_configured(config, name))
+            return stele_fail(
+                err, STELE_E_INVALID, STELE_NEXT_STOP,
+                "%s: [projection %s]: %s has no projection of that name%s; one in SQL "
+                "has its file in sql = …",
+                stele_config_name_origin(config, "projection", i), name, cli->app->name,
+                stele_cli_near_projection(cli, name).text);
     for (size_t i = 0; (name = stele_config_name(config, "aggregate", i)) != NULL; i++)
         if (stele_cli_aggregate(cli, name) == NULL)
             return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
@@ -35,10 +38,11 @@ stele_exit stele_cmd_run(stele_cli *cli, const stele_arguments *arguments)
     stele_error err = {0};
     if (check_names(cli, stele_client_config(client), &err) < 0)
         return stele_cli_fail_error(cli, &err);
-    if (!stele_app_runs(cli->app))
+    if (!stele_app_runs(cli->app, stele_client_config(client)))
         return stele_cli_fail(cli, STELE_EXIT_FAILED,
                               "this program has no projection, and no aggregate that decides: run "
-                              "the application's own program");
+                              "the application's own program, or name a file of SQL in "
+                              "[projection NAME] sql = …");
 
     stele_raise_file_limit();
     bool logged;

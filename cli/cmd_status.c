@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "kafka/bounded_read.h"
+#include "cli/sql.h"
 #include "consumer/status.h"
 #include "core/alloc.h"
 #include "core/names.h"
@@ -122,16 +123,37 @@ static bool can_be_topic(const char *name)
     return size > 0 && size <= 249 && strspn(name, plain) == size;
 }
 
+static void add_if_asked(board *b, const char *group, const char *topic)
+{
+    bool is_asked = b->projection == NULL || stele_projection_group_is_of(group, b->projection);
+    if (is_asked && !has_row(b, group, topic, 0)) add_row(b, group, topic, 0);
+}
+
+/* Those in SQL that the configuration names; a file that cannot be read has no row. */
+static void add_sql(board *b)
+{
+    const stele_config *config = stele_client_config(b->cli->client);
+    const char *name;
+    for (size_t i = 0; (name = stele_sql_next(config, &i)) != NULL;) {
+        STELE_AUTO(stele_sql_program) program = NULL;
+        if (stele_sql_read(config, name, &program, NULL) < 0) continue;
+        char **topics = stele_sql_program_file(program)->topics;
+        for (; *topics != NULL; topics++)
+            add_if_asked(b, stele_sql_program_group(program), *topics);
+    }
+}
+
 /* The application's own projections are rows although no one has reported on them. */
 static void add_own(board *b)
 {
+    if (b->instance != NULL) return;
     const stele_projection *const *at = b->cli->app->projections;
-    for (; at != NULL && *at != NULL && b->instance == NULL; at++) {
+    for (; at != NULL && *at != NULL; at++) {
         STELE_AUTO(char) group = stele_projection_group((*at)->name, (*at)->version);
         STELE_AUTO(char) topic = stele_events_topic((*at)->source->name);
-        bool is_asked = b->projection == NULL || stele_projection_group_is_of(group, b->projection);
-        if (is_asked && !has_row(b, group, topic, 0)) add_row(b, group, topic, 0);
+        add_if_asked(b, group, topic);
     }
+    add_sql(b);
 }
 
 static bool begins_topic(const board *b, size_t index)

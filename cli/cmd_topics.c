@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/sql.h"
 #include "cli/status_rows.h"
 #include "core/alloc.h"
 #include "core/names.h"
@@ -81,10 +82,6 @@ static stele_status delete_snapshots(stele_cli *cli, const char *topic, const ch
 {
     const stele_projection *const *projection = cli->app->projections;
     stele_status status = delete_writers(cli, aggregate, err);
-    STELE_AUTO(char) commands = stele_commands_topic(aggregate);
-    STELE_AUTO(char) dead = stele_commands_dead_topic(aggregate);
-    if (status == STELE_OK) status = delete_topic(cli, commands, true, err);
-    if (status == STELE_OK) status = delete_topic(cli, dead, true, err);
     for (; projection != NULL && *projection != NULL && status == STELE_OK; projection++) {
         if (strcmp((*projection)->source->name, aggregate) != 0) continue;
         STELE_AUTO(char)
@@ -101,6 +98,25 @@ static stele_status delete_snapshots(stele_cli *cli, const char *topic, const ch
         plain = stele_strndup((const char *)name.projection.data, name.projection.size);
         STELE_AUTO(char) snapshots = stele_snapshots_topic(plain, name.version);
         status = delete_topic(cli, snapshots, true, err);
+    }
+    return status;
+}
+
+/* What SQL projections of the configuration have made of it: tables and positions. */
+static stele_status dismiss_sql(stele_cli *cli, const char *topic, stele_error *err)
+{
+    const stele_config *config = stele_client_config(cli->client);
+    stele_status status = STELE_OK;
+    const char *name;
+    for (size_t i = 0; status == STELE_OK && (name = stele_sql_next(config, &i)) != NULL;) {
+        STELE_AUTO(stele_sql_program) program = NULL;
+        if ((status = stele_sql_read(config, name, &program, err)) < 0) return status;
+        char **source = stele_sql_program_file(program)->topics;
+        while (*source != NULL && strcmp(*source, topic) != 0)
+            source++;
+        if (*source == NULL) continue;
+        status = stele_sql_dismiss(cli->client, name, err);
+        if (status == STELE_OK) stele_cli_print(cli->err, "took %s out of its database", name);
     }
     return status;
 }
@@ -124,7 +140,8 @@ stele_exit stele_cmd_topics_delete(stele_cli *cli, const stele_arguments *argume
                               "killed; or use --force",
                               rows.living, topic);
     if (delete_topic(cli, topic, rows.count > 0, &err) < 0 ||
-        delete_snapshots(cli, topic, stele_arguments_operand(arguments, 0), &rows, &err) < 0)
+        delete_snapshots(cli, topic, stele_arguments_operand(arguments, 0), &rows, &err) < 0 ||
+        dismiss_sql(cli, topic, &err) < 0)
         return stele_cli_fail_error(cli, &err);
     return stele_status_rows_drop(cli, &rows);
 }

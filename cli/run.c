@@ -14,6 +14,7 @@
 #include "aggregates/dispatch.h"
 #include "aggregates/writer_inside.h"
 #include "cli/serve.h"
+#include "cli/sql.h"
 #include "core/alloc.h"
 #include "core/config.h"
 #include "core/logger.h"
@@ -23,10 +24,13 @@
 
 /* One thread: one projection and one worker, or one writer. */
 typedef struct runner {
+    const char *name; /* of the projection or the aggregate */
     stele_client *client;
     atomic_bool *stop;
     size_t memory_max;
     stele_projection projection; /* with what the configuration says of it */
+    stele_sql_crew *sql;         /* NULL: it is a fold, or no projection */
+    size_t sql_index;            /* which of the crew's workers it is */
     stele_writer *writer;        /* owned; NULL: it is a projection's */
     const stele_logger *logger;
     pthread_t thread;
@@ -38,6 +42,8 @@ typedef struct runner {
 typedef struct crew {
     runner *runners;
     size_t count;
+    size_t memory_share;
+    stele_sql_crew *sql;
     stele_app_server *server; /* NULL: nothing is served */
     stele_dispatch *dispatch; /* NULL: there is no writer */
 } crew;
@@ -48,6 +54,7 @@ static void crew_clear(crew *c)
     stele_app_server_close(c->server);
     for (size_t i = 0; i < c->count; i++)
         stele_writer_close(c->runners[i].writer);
+    stele_sql_crew_close(c->sql);
     stele_dispatch_close(c->dispatch);
     free(c->runners);
 }
@@ -90,86 +97,127 @@ static size_t count_writers(const stele_app *app)
     return count;
 }
 
-bool stele_app_runs(const stele_app *app)
+bool stele_app_runs(const stele_app *app, const stele_config *config)
 {
-    return count_projections(app) + count_writers(app) > 0;
+    size_t index = 0;
+    return count_projections(app) + count_writers(app) > 0 ||
+           stele_sql_next(config, &index) != NULL;
 }
 
 /* The process' memory is divided by its projections and writers; the threads of one share its part.
  */
-static size_t memory_share(const stele_app *app, const stele_config *config)
+static size_t memory_share(const stele_app *app, const stele_sql_crew *sql,
+                           const stele_config *config)
 {
     size_t whole = (size_t)stele_config_int(config, "worker", NULL, "memory_max_mb") << 20;
-    return whole / (count_projections(app) + count_writers(app));
+    return whole / (count_projections(app) + count_writers(app) + stele_sql_crew_count(sql));
 }
 
-static stele_status run_worker(const runner *r, stele_error *err)
+/* @param of  what is particular to the projection: name, topic, ops and self */
+static stele_status run_worker(const runner *r, const stele_worker_options *of, stele_error *err)
 {
     const stele_config *config = stele_client_config(r->client);
-    STELE_AUTO(stele_fold) fold = NULL;
-    stele_status status = open_fold(r, config, &fold, err);
-    if (status < 0) return status;
     int drain_ms = config_int(config, "worker", NULL, "drain_timeout_ms");
     stele_worker_options options = {
-        .name = stele_fold_group(fold),
-        .topic = stele_fold_topic(fold),
+        .name = of->name,
+        .topic = of->topic,
         .instance = stele_client_instance(r->client),
         .eager = stele_config_is(config, "worker", NULL, "assignment", "eager"),
         .session_timeout_ms = config_int(config, "kafka", NULL, "session.timeout.ms"),
         .stall_timeout_ms = config_int(config, "worker", NULL, "stall_timeout_ms"),
         .drain_timeout_ms = drain_ms > 0 ? drain_ms : -1, /* 0 is the struct's default */
         .memory_max = r->memory_max,
-        .ops = &stele_fold_tasks,
-        .self = fold,
+        .ops = of->ops,
+        .self = of->self,
         .logger = r->logger,
     };
     stele_worker *worker = NULL;
-    status = stele_worker_open(stele_client_log(r->client), &options, &worker, err);
+    stele_status status = stele_worker_open(stele_client_log(r->client), &options, &worker, err);
     if (status < 0) return status;
     status = stele_worker_run(worker, r->stop, err);
     stele_worker_close(worker);
     return status;
 }
 
+static stele_status run_fold(const runner *r, stele_error *err)
+{
+    STELE_AUTO(stele_fold) fold = NULL;
+    stele_status status = open_fold(r, stele_client_config(r->client), &fold, err);
+    if (status < 0) return status;
+    return run_worker(r,
+                      &(stele_worker_options){.name = stele_fold_group(fold),
+                                              .topic = stele_fold_topic(fold),
+                                              .ops = &stele_fold_tasks,
+                                              .self = fold},
+                      err);
+}
+
+static stele_status run_sql(const runner *r, stele_error *err)
+{
+    stele_status status = stele_sql_crew_load(r->sql, r->sql_index, r->stop, r->logger, err);
+    if (status == STELE_E_INTERRUPTED) return STELE_OK;
+    if (status < 0) return status;
+    STELE_AUTO(stele_sql_projection) sql = stele_sql_crew_projection(r->sql, r->sql_index);
+    return run_worker(r,
+                      &(stele_worker_options){.name = stele_sql_projection_group(sql),
+                                              .topic = stele_sql_projection_topic(sql),
+                                              .ops = &stele_sql_tasks,
+                                              .self = sql},
+                      err);
+}
+
 static void *run_thread(void *argument)
 {
     runner *r = argument;
-    r->status = r->writer == NULL ? run_worker(r, &r->error)
-                                  : stele_writer_run(r->writer, r->stop, &r->error);
+    r->status = r->writer != NULL ? stele_writer_run(r->writer, r->stop, &r->error)
+                : r->sql != NULL  ? run_sql(r, &r->error)
+                                  : run_fold(r, &r->error);
     /* Where all that it owned is stopped the others go on; a thread that died ends the process. */
     if (r->status < 0 && r->status != STELE_E_STOPPED) atomic_store(r->stop, true);
-    bool writes = r->writer != NULL;
-    const char *name = writes ? stele_writer_aggregate(r->writer)->name : r->projection.name;
+    const char *what = r->writer != NULL ? "aggregate" : "projection";
     if (r->status < 0)
-        stele_logger_write(
-            r->logger, STELE_LOGGER_ERROR, "worker ends",
-            STELE_LOGGER_FIELDS(stele_logger_text(writes ? "aggregate" : "projection", name),
-                                stele_logger_text("reason", r->error.text)));
+        stele_logger_write(r->logger, STELE_LOGGER_ERROR, "worker ends",
+                           STELE_LOGGER_FIELDS(stele_logger_text(what, r->name),
+                                               stele_logger_text("reason", r->error.text)));
     return NULL;
 }
 
-static void add_runners(crew *c, stele_client *client, const stele_app *app, atomic_bool *stop,
-                        const stele_projection *projection, const stele_logger *logger)
+static runner *add_runner(crew *c, stele_client *client, atomic_bool *stop, const char *name,
+                          const stele_logger *logger)
+{
+    c->runners = stele_realloc_array(c->runners, c->count + 1, sizeof *c->runners);
+    c->runners[c->count] = (runner){.name = name,
+                                    .client = client,
+                                    .stop = stop,
+                                    .memory_max = c->memory_share,
+                                    .logger = logger};
+    return &c->runners[c->count++];
+}
+
+static void add_projections(crew *c, stele_client *client, const stele_app *app, atomic_bool *stop,
+                            const stele_logger *logger)
 {
     const stele_config *config = stele_client_config(client);
     int threads = config_int(config, "worker", NULL, "threads");
-    size_t total = c->count + (size_t)threads;
-    c->runners = stele_realloc_array(c->runners, total, sizeof *c->runners);
-    while (c->count < total) {
-        runner *r = &c->runners[c->count++];
-        *r = (runner){.client = client,
-                      .stop = stop,
-                      .memory_max = memory_share(app, config),
-                      .projection = stele_projection_configured(projection, config),
-                      .logger = logger};
-    }
+    for (size_t i = 0; i < count_projections(app); i++)
+        for (int k = 0; k < threads; k++) {
+            const stele_projection *projection = app->projections[i];
+            runner *r = add_runner(c, client, stop, projection->name, logger);
+            r->projection = stele_projection_configured(projection, config);
+        }
+    for (size_t i = 0; i < stele_sql_crew_count(c->sql); i++)
+        for (int k = 0; k < threads; k++) {
+            runner *r = add_runner(c, client, stop, stele_sql_crew_name(c->sql, i), logger);
+            r->sql = c->sql;
+            r->sql_index = i;
+        }
 }
 
 /* A writer decides in one thread, which owns partitions as a worker does; more of them are more
  * processes. */
-static stele_status add_writer(crew *c, stele_client *client, const stele_app *app,
-                               atomic_bool *stop, const stele_aggregate *aggregate,
-                               const stele_logger *logger, stele_error *err)
+static stele_status add_writer(crew *c, stele_client *client, atomic_bool *stop,
+                               const stele_aggregate *aggregate, const stele_logger *logger,
+                               stele_error *err)
 {
     const char *address = stele_app_server_address(c->server);
     const stele_writer_options options = {.aggregate = aggregate};
@@ -182,15 +230,12 @@ static stele_status add_writer(crew *c, stele_client *client, const stele_app *a
     const stele_writer_setting setting = {.logger = logger,
                                           .address = address,
                                           .forwarder = stele_forwarding_port(forwarding),
-                                          .memory_max =
-                                              memory_share(app, stele_client_config(client))};
+                                          .memory_max = c->memory_share};
     stele_writer *writer;
     status = stele_writer_new(client, &options, &setting, &writer, err);
     if (status < 0) return status;
     stele_forwarding_bind(forwarding, writer);
-    c->runners = stele_realloc_array(c->runners, c->count + 1, sizeof *c->runners);
-    c->runners[c->count++] =
-        (runner){.client = client, .stop = stop, .writer = writer, .logger = logger};
+    add_runner(c, client, stop, aggregate->name, logger)->writer = writer;
     stele_app_server_add(c->server, writer, stele_dispatch_table(c->dispatch));
     return STELE_OK;
 }
@@ -198,13 +243,15 @@ static stele_status add_writer(crew *c, stele_client *client, const stele_app *a
 static stele_status add_all(crew *c, stele_client *client, const stele_app *app, atomic_bool *stop,
                             const stele_logger *logger, stele_error *err)
 {
-    for (size_t i = 0; i < count_projections(app); i++)
-        add_runners(c, client, app, stop, app->projections[i], logger);
+    stele_status status = stele_sql_crew_open(client, app, &c->sql, err);
+    if (status == STELE_OK) status = stele_sql_crew_check(c->sql, logger, err);
+    if (status < 0) return status;
+    c->memory_share = memory_share(app, c->sql, stele_client_config(client));
+    add_projections(c, client, app, stop, logger);
     const stele_aggregate *const *at = app->aggregates;
     for (; at != NULL && *at != NULL; at++) {
         if (!stele_aggregate_decides(*at)) continue;
-        stele_status status = add_writer(c, client, app, stop, *at, logger, err);
-        if (status < 0) return status;
+        if ((status = add_writer(c, client, stop, *at, logger, err)) < 0) return status;
     }
     return STELE_OK;
 }
@@ -299,7 +346,7 @@ stele_status stele_run(stele_client *client, const stele_app *app, stele_stop *s
                        stele_error *err)
 {
     bool logged;
-    if (!stele_app_runs(app))
+    if (!stele_app_runs(app, stele_client_config(client)))
         return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
                           "%s has no projection to run, and no aggregate that decides", app->name);
     return stele_run_workers(client, app, &stop->asked, &logged, err);

@@ -8,8 +8,11 @@
 
 #include <stele/app.h>
 
-/** Is there anything to run: a projection, an aggregate that decides? */
-bool stele_app_runs(const stele_app *app);
+#include "core/config.h"
+
+/** Is there anything to run: a projection, of the application's or in SQL, an aggregate that
+ * decides? */
+bool stele_app_runs(const stele_app *app, const stele_config *config);
 
 /**
  * Run them all until they have ended.

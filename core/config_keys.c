@@ -200,14 +200,6 @@ const stele_config_key stele_config_keys[] = {
      .help = "Calls that wait for one partition of an aggregate that decides, at most; more are "
              "refused."},
     {.section = "aggregate",
-     .key = "commands",
-     .type = STELE_CONFIG_CHOICE,
-     .initial = "calls",
-     .choices = "calls|topic",
-     .help = "Where commands of an aggregate that decides come from: calls only, or the topic "
-             "<aggregate>.commands, too; what is not carried out of that goes to "
-             "<aggregate>.commands.dead."},
-    {.section = "aggregate",
      .key = "snapshot_events",
      .type = STELE_CONFIG_INT,
      .initial = "100000",
@@ -271,6 +263,32 @@ const stele_config_key stele_config_keys[] = {
      .choices = "stop|ignore",
      .help = "What an event of an aggregate that is finished does to its partition. Where it is "
              "ignored, it is counted, and changes neither state nor version."},
+    {.section = "projection",
+     .key = "sql",
+     .help = "The file of a SQL projection, which `run` then runs as well: docs/sql.md; or "
+             "`journal:TOPIC`, every event of a topic as a row."},
+    {.section = "projection",
+     .key = "store",
+     .help = "The database of a SQL projection: `sqlite:PATH`. Without it `sqlite:NAME.db`, with "
+             "the projection's name."},
+    {.section = "projection",
+     .key = "commit_rows",
+     .type = STELE_CONFIG_INT,
+     .initial = "10000",
+     .min = 1,
+     .max = 10000000,
+     .unit = "rows",
+     .help = "Of a SQL projection: rows in one transaction of the database, about, while a "
+             "partition catches up."},
+    {.section = "projection",
+     .key = "commit_interval_ms",
+     .type = STELE_CONFIG_INT,
+     .initial = "100",
+     .min = 1,
+     .max = 3600000,
+     .unit = "ms",
+     .help = "Of a SQL projection: how long an event waits for others, to be committed with them, "
+             "at most; at the end of the log it waits for none."},
     {.section = NULL},
 };
 

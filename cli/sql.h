@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT
+ * The SQL projections of a configuration: those sections [projection NAME] that have a file of SQL.
+ */
+#ifndef STELE_CLI_SQL_H
+#define STELE_CLI_SQL_H
+
+#include <stdatomic.h>
+
+#include <stele/app.h>
+
+#include "core/config.h"
+#include "core/logger.h"
+#include "core/scope.h"
+#include "projections/sql_projection.h"
+
+/** The name of the next section with SQL, from `*index` on, which is moved past it; NULL: none. */
+const char *stele_sql_next(const stele_config *config, size_t *index);
+bool stele_sql_is_configured(const stele_config *config, const char *name);
+
+typedef struct stele_sql_crew stele_sql_crew;
+
+/**
+ * Read the files of all of them.
+ *
+ * @param out  caller owns; release with stele_sql_crew_close after all workers
+ * @return STELE_E_INVALID, STELE_E_NOT_FOUND  of a file or a store; the text says where (next =
+ *         STOP)
+ */
+stele_status stele_sql_crew_open(stele_client *client, const stele_app *app, stele_sql_crew **out,
+                                 stele_error *err);
+void stele_sql_crew_close(stele_sql_crew *crew);
+STELE_SCOPE(stele_sql_crew, stele_sql_crew_close);
+
+/** How many workers one thread of all of them is: one for each source. */
+size_t stele_sql_crew_count(const stele_sql_crew *crew);
+
+/**
+ * Check them against schemas and databases, those that are there: mistakes in a file are found
+ * before anything starts. What is away is left to stele_sql_crew_load.
+ */
+stele_status stele_sql_crew_check(stele_sql_crew *crew, const stele_logger *logger,
+                                  stele_error *err);
+
+/**
+ * Load what the worker number `index` runs, unless another worker has. What is away is waited for,
+ * with a message each 10 s: it keeps no other projection from its work. From the worker's thread.
+ *
+ * @return STELE_E_INTERRUPTED  `stop` was set (next = STOP)
+ *         failures of stele_sql_program_load
+ */
+stele_status stele_sql_crew_load(stele_sql_crew *crew, size_t index, const atomic_bool *stop,
+                                 const stele_logger *logger, stele_error *err);
+
+/** What the worker number `index` runs, once it is loaded. @return caller owns */
+stele_sql_projection *stele_sql_crew_projection(const stele_sql_crew *crew, size_t index);
+/** The name of its projection. */
+const char *stele_sql_crew_name(const stele_sql_crew *crew, size_t index);
+
+/** Read the file of one that is configured, to look at it. @param out caller owns */
+stele_status stele_sql_read(const stele_config *config, const char *name, stele_sql_program **out,
+                            stele_error *err);
+
+/** Take a projection out of its database: its teardown, and its positions. */
+stele_status stele_sql_dismiss(stele_client *client, const char *name, stele_error *err);
+
+#endif

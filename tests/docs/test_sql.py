@@ -1,0 +1,124 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""docs/sql.md: what it tells its reader to type is typed on a real broker of the test's own, its files of SQL are run, and
+the mistakes that it shows are made."""
+
+import json
+import os
+import re
+import sqlite3
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
+from programs import ROOT, Broker, Program, say, until  # noqa: E402
+
+SHOP = "examples/shop"
+
+
+def content(path):
+    with open(os.path.join(ROOT, path)) as file:
+        return file.read()
+
+
+def blocks(page, language):
+    return re.findall(rf"```{language}\n(.*?)```", page, re.DOTALL)
+
+
+def ask(path, query):
+    """The rows as SQLite's own program prints them."""
+    connection = sqlite3.connect(path)
+    try:
+        return "".join("|".join(map(str, row)) + "\n" for row in connection.execute(query))
+    finally:
+        connection.close()
+
+
+def typed(page):
+    """The words of each command of the page's block of shell; the queries apart."""
+    commands = [line.split("#")[0].strip() for line in blocks(page, "sh")[0].splitlines()]
+    query = next(line for line in commands if line.startswith("sqlite3"))
+    return [line.split()[1:] for line in commands if line.startswith("stele")], re.search("'(.*)'", query).group(1)
+
+
+def caught_up(program, *words):
+    rows = program.call("status", *words, "--json").exits(0).rows()
+    return rows and all(row["state"] == "running" and row["lag"] == 0 for row in rows)
+
+
+def check_typed(program, page):
+    (create, publish, run, status), query = typed(page)
+    program.call(*create).exits(0)
+    program.call(*publish).exits(0)
+    worker = program.start(*run[:-1])  # without the &
+    until("the table has all events", 60, lambda: caught_up(program, *status[1:]))
+    assert ask(os.path.join(program.folder, "top_customers.db"), query) == blocks(page, "text")[0], \
+        ask(os.path.join(program.folder, "top_customers.db"), query)
+    worker.ends(15).exits(0)
+    say("ok     the table has what the page shows")
+
+
+def check_mistakes(program, page):
+    text = content(f"{SHOP}/top_customers.sql")
+    made = [text.replace("VALUES (:customer_id", "VALUES (:custmer_id"), text.replace("ON CONFLICT", "ONCONFLICT"),
+            text.replace("on shop.Purchase", "on shop.Purchsae")]
+    shown = blocks(page, "text")[1].splitlines()
+    assert len(shown) == len(made)
+    for mistake, message in zip(made, shown):
+        path = program.file("top_customers.sql", mistake)
+        done = program.call("run", "-o", f"projection.top_customers.sql={path}", "-o",
+                            "projection.top_customers.store=sqlite:mistakes.db").exits(1)
+        done.says(message)
+    say("ok     the mistakes that the page shows are found, with their lines")
+
+
+def check_journal(program, page):
+    config = next(block for block in blocks(page, "ini") if "journal:" in block)
+    worker = program.start("run", "-c", program.file("journal.ini", config))
+    until("the journal has all events", 60, lambda: caught_up(program, "history"))
+    query = next(block for block in blocks(page, "sql") if "data ->>" in block)
+    path = os.path.join(program.folder, "history.db")
+    assert ask(path, query.replace("->> 'amount'", "")).count("shop.Purchase") == 4, ask(path, query)
+    assert ask(path, "SELECT count(*), count(DISTINCT aggregate_id) FROM events") == "6919|2357\n"
+    worker.ends(15).exits(0)
+    say("ok     the journal has every event")
+
+
+def check_orders(program, page):
+    names = ["order_placed", "order_paid", "order_shipped", "order_cancelled"]
+    with_types = [word for name in ("buyer", "item") for word in ("--with", f"{SHOP}/schemas/{name}.avsc")]
+    for name in names[1:]:
+        program.call("schema", "register", f"{SHOP}/schemas/{name}.avsc", "--aggregate", "order").exits(0)
+    program.call("topics", "create", "order", "--partitions", "2").exits(0)
+    placed = {"order_id": "o-1", "customer": {"id": "c-1", "name": "Ann"}, "total_cents": 700,
+              "items": [{"sku": "a", "quantity": 2, "price_cents": 100}, {"sku": "b", "quantity": 1, "price_cents": 500}]}
+    program.call("publish", "order", "--schema", f"{SHOP}/schemas/order_placed.avsc", *with_types, "--key", "order_id",
+                 "--format", "json", stdin=json.dumps(placed)).exits(0)
+    program.call("publish", "order", "--schema", f"{SHOP}/schemas/order_paid.avsc", "--key", "order_id", "--format", "json",
+                 stdin=json.dumps({"order_id": "o-1", "amount_cents": 700})).exits(0)
+    path = program.file("orders.sql", next(block for block in blocks(page, "sql") if "order_items" in block))
+    worker = program.start("run", "-o", f"projection.orders.sql={path}")
+    until("the tables have all events", 60, lambda: caught_up(program, "orders"))
+    store = os.path.join(program.folder, "orders.db")
+    assert ask(store, "SELECT * FROM orders") == "o-1|Ann|700|paid\n"
+    assert ask(store, "SELECT * FROM order_items ORDER BY number") == "o-1|0|a|2\no-1|1|b|1\n"
+    worker.ends(15).exits(0)
+    say("ok     orders and their items are in their tables")
+
+
+def main():
+    page = content("docs/sql.md")
+    broker = Broker("sql")
+    try:
+        with Program(os.environ["STELE_PROGRAM"], broker.address) as program:
+            os.symlink(os.path.join(ROOT, "examples"), os.path.join(program.folder, "examples"))
+            os.chdir(program.folder)
+            for check in (check_typed, check_mistakes, check_journal, check_orders):
+                check(program, page)
+            os.chdir(ROOT)
+    finally:
+        broker.stop()
+    print("4 passed, 0 failed")
+
+
+if __name__ == "__main__":
+    main()
