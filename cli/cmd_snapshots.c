@@ -14,6 +14,7 @@
 #include "core/names.h"
 #include "projections/verify.h"
 #include "registry/client.h"
+#include "schemas/tree.h"
 
 typedef struct listing {
     stele_cli *cli;
@@ -210,12 +211,42 @@ static void leave_unverified(void *context, stele_partition partition, const ste
     stele_cli_say_left_out(v->cli, partition, why);
 }
 
+static void append_side(stele_buffer *line, const stele_tree *value)
+{
+    if (value == NULL)
+        stele_buffer_append(line, stele_text("nothing"));
+    else
+        stele_tree_write(value, false, line);
+}
+
+/* `number: 3, a replay makes 4`, and how many more there are. */
+static void print_first_change(stele_cli *cli, stele_bytes changes)
+{
+    STELE_AUTO(stele_arena) arena = stele_arena_new();
+    stele_tree_problem problem;
+    const stele_tree *all =
+        changes.size == 0 ? NULL : stele_tree_parse(changes, NULL, arena, &problem);
+    const stele_tree *first = all == NULL ? NULL : stele_tree_at(all, 0);
+    if (first == NULL) return;
+    STELE_AUTO_VALUE(stele_buffer) line = {0};
+    stele_bytes path = stele_tree_get(first, "path")->text;
+    stele_buffer_append(&line, path.size == 0 ? stele_text("the state") : path);
+    stele_buffer_append(&line, stele_text(": "));
+    append_side(&line, stele_tree_get(first, "from"));
+    stele_buffer_append(&line, stele_text(", a replay makes "));
+    append_side(&line, stele_tree_get(first, "to"));
+    if (all->count > 1)
+        stele_buffer_format(&line, "; %zu more differ, --json has them", all->count - 1);
+    stele_cli_print(cli->out, "     %s", stele_buffer_text(&line));
+}
+
 static void print_finding(void *context, const stele_verify_finding *finding)
 {
     stele_cli *cli = ((verifying *)context)->cli;
     if (!cli->json) {
         stele_cli_print(cli->out, "%" PRId32 "  %s: %s", finding->partition,
                         stele_quote(finding->id).text, finding->text);
+        print_first_change(cli, finding->changes);
         return;
     }
     STELE_AUTO_VALUE(stele_buffer) line = {0};
@@ -223,6 +254,10 @@ static void print_finding(void *context, const stele_verify_finding *finding)
     stele_show_json(&line, finding->id);
     stele_buffer_append(&line, stele_text(",\"text\":"));
     stele_show_json(&line, stele_text(finding->text));
+    if (finding->changes.size > 0) {
+        stele_buffer_append(&line, stele_text(",\"changes\":"));
+        stele_buffer_append(&line, finding->changes);
+    }
     fprintf(cli->out, "%s}\n", stele_buffer_text(&line));
 }
 
@@ -251,6 +286,7 @@ stele_exit stele_cmd_snapshots_verify(stele_cli *cli, const stele_arguments *arg
         .deadline = stele_deadline_after(stele_clock_system(), -1), /* as long as the log is */
         .patience_ms = cli->timeout_ms,
         .stop = cli->stop,
+        .one_in = (uint32_t)stele_arguments_int(arguments, "sample", 1),
         .each = print_finding,
         .left_out = leave_unverified,
         .context = &verified,

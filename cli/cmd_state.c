@@ -11,13 +11,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/state_diff.h"
 #include "cli/stored_states.h"
 #include "core/alloc.h"
 #include "core/date.h"
 #include "core/text.h"
 #include "projections/query.h"
 #include "registry/client.h"
+#include "schemas/json_diff.h"
 
 /* One line of output; kept only where it is to be sorted. */
 typedef struct state_line {
@@ -213,7 +213,7 @@ static void print_difference(stele_cli *cli, stele_bytes id, const side *from, c
                         ",\"from\":{\"version\":%" PRId64 ",\"offset\":%" PRId64
                         "},\"to\":{\"version\":%" PRId64 ",\"offset\":%" PRId64 "},\"changes\":",
                         from->version, from->offset, to->version, to->offset);
-    stele_state_diff(stele_buffer_view(&from->json), stele_buffer_view(&to->json), &line);
+    stele_json_diff(stele_buffer_view(&from->json), stele_buffer_view(&to->json), &line);
     stele_buffer_push(&line, '}');
     stele_cli_print_json(cli->out, stele_buffer_view(&line));
 }

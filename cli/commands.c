@@ -212,6 +212,15 @@ static const stele_option snapshots_list_options[] = {
      .help = "print each record as it is, as JSON, values in hex"},
     {0}};
 
+static const stele_option snapshots_verify_options[] = {
+    {.name = "sample",
+     .kind = STELE_OPTION_INT,
+     .value = "N",
+     .min = 1,
+     .max = 1000000000,
+     .help = "compare one aggregate in N, others in each run"},
+    {0}};
+
 static const stele_option status_options[] = {
     {.name = "check",
      .kind = STELE_OPTION_FLAG,
@@ -428,8 +437,13 @@ const stele_cli_command stele_commands[] = {
      .operand_min = 1,
      .operand_max = 1,
      .summary = "replay the log and compare every snapshot byte by byte",
-     .details = "Prints a line per difference and exits with 3. Workers may run meanwhile.",
-     .example = "shop snapshots verify customers",
+     .details =
+         "Prints a line per difference, and the first field that differs; all of them with "
+         "--json. Exits with 3\n"
+         "if there are any. Workers may run meanwhile. A sample reads the whole log, too, and "
+         "replays less of it.",
+     .example = "shop snapshots verify customers --sample 100",
+     .options = snapshots_verify_options,
      .run = stele_cmd_snapshots_verify},
     {.name = "schema check",
      .operands = "OLD NEW",

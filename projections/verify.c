@@ -8,13 +8,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <stele/codec.h>
+#include <stele/json.h>
 
 #include "kafka/bounded_read.h"
 #include "core/alloc.h"
+#include "core/message.h"
 #include "core/names.h"
 #include "projections/states.h"
 #include "registry/wire.h"
+#include "schemas/json_diff.h"
 #include "snapshots/restore.h"
 
 /* A snapshot as it is, until the replay has come to it. */
@@ -39,6 +41,7 @@ typedef struct verification {
     stele_past_partition here;
     int64_t position;
     stele_buffer bytes, others;
+    stele_buffer from, to, changes; /* JSON */
 } verification;
 
 static void partition_clear(verification *v)
@@ -60,19 +63,34 @@ static void verification_clear(verification *v)
     stele_past_close(v->past);
     stele_buffer_clear(&v->bytes);
     stele_buffer_clear(&v->others);
+    stele_buffer_clear(&v->from);
+    stele_buffer_clear(&v->to);
+    stele_buffer_clear(&v->changes);
 }
 STELE_VALUE_SCOPE(verification, verification_clear);
 
-static void report(verification *v, stele_bytes id, const char *text)
+static void report_change(verification *v, stele_bytes id, const char *text, stele_bytes changes)
 {
     v->counts->findings++;
-    stele_verify_finding finding = {v->source.index, id, text};
+    stele_verify_finding finding = {v->source.index, id, text, changes};
     if (v->options->each != NULL) v->options->each(v->options->context, &finding);
+}
+
+static void report(verification *v, stele_bytes id, const char *text)
+{
+    report_change(v, id, text, (stele_bytes){NULL, 0});
+}
+
+/* Another draw in each run, for the table's hash has a seed by chance. */
+static bool is_drawn(const verification *v, stele_bytes id)
+{
+    return v->options->one_in <= 1 || stele_table_hash(v->expected, id) % v->options->one_in == 0;
 }
 
 static stele_status expect_one(void *context, const stele_snapshot *snapshot, stele_error *err)
 {
     verification *v = context;
+    if (!is_drawn(v, snapshot->id)) return STELE_OK;
     stele_status status = stele_states_restore(v->restored, snapshot, err);
     if (status < 0) return status;
     expectation *one = stele_table_insert(v->expected, snapshot->id, NULL);
@@ -105,6 +123,29 @@ static stele_status same_bytes(verification *v, stele_bytes id, stele_entry *ent
     *same = status == STELE_OK &&
             stele_bytes_equal(stele_buffer_view(&v->others), stele_buffer_view(&v->bytes));
     return status;
+}
+
+/* What differs, by path. */
+static stele_status report_values(verification *v, stele_bytes id, stele_entry *entry,
+                                  const expectation *one, stele_error *err)
+{
+    const stele_type *type = v->options->projection->state;
+    stele_entry *restored = stele_table_find(stele_states_table(v->restored), id);
+    stele_buffer_reset(&v->from);
+    stele_buffer_reset(&v->to);
+    stele_buffer_reset(&v->changes);
+    stele_status status =
+        stele_json_write(type, stele_entry_state(restored), STELE_JSON_PLAIN, &v->from, err);
+    if (status == STELE_OK)
+        status = stele_json_write(type, stele_entry_state(entry), STELE_JSON_PLAIN, &v->to, err);
+    if (status < 0) return status;
+    stele_json_diff(stele_buffer_view(&v->from), stele_buffer_view(&v->to), &v->changes);
+    char text[160];
+    stele_message_format(text, sizeof text,
+                         "the snapshot of version %" PRId64 " has other bytes than a replay makes",
+                         one->version);
+    report_change(v, id, text, stele_buffer_view(&v->changes));
+    return STELE_OK;
 }
 
 static void write_companion(const verification *v, stele_states *states, stele_bytes id,
@@ -156,11 +197,7 @@ static stele_status compare(verification *v, stele_bytes id, stele_entry *entry,
     bool same;
     stele_status status = same_bytes(v, id, entry, one, &same, err);
     if (status < 0 || same) return status;
-    snprintf(text, sizeof text,
-             "the snapshot of version %" PRId64 " has other bytes than a replay makes",
-             one->version);
-    report(v, id, text);
-    return STELE_OK;
+    return report_values(v, id, entry, one, err);
 }
 
 /* After one event: is there a snapshot of just this moment, or should there be one of a later one?
@@ -190,6 +227,7 @@ static int take_events(void *context, const stele_batch *batch, stele_error *err
 {
     verification *v = context;
     for (size_t i = 0; i < batch->count; i++) {
+        if (!is_drawn(v, batch->records[i].key)) continue;
         stele_batch single = *batch;
         single.records = &batch->records[i];
         single.count = 1;
@@ -247,7 +285,9 @@ static stele_status verify_partition(verification *v, stele_error *err)
     if ((status = stele_states_new(&states, &v->states, err)) < 0 ||
         (status = stele_states_new(&states, &v->restored, err)) < 0)
         return status;
-    v->expected = stele_table_new(sizeof(expectation), 0);
+    uint64_t seed;
+    stele_random_bytes(stele_log_runtime(v->options->log), &seed, sizeof seed);
+    v->expected = stele_table_new(sizeof(expectation), seed);
     v->position = 0;
     /* Snapshots first: what they stand behind is in the log by then. */
     status = stele_past_read(v->past, v->source.index, expect_one, v, &v->here, err);

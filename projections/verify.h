@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Are the snapshots what a replay of the log makes? Every snapshot is compared, byte by byte, with
- * the state after the event that it says it is behind. */
+ * the state after the event that it says it is behind; or those of a sample of the aggregates,
+ * which reads as much and decodes less. */
 #ifndef STELE_PROJECTIONS_VERIFY_H
 #define STELE_PROJECTIONS_VERIFY_H
 
@@ -10,8 +11,10 @@
 /** A difference. Texts are valid for the call. */
 typedef struct stele_verify_finding {
     int32_t partition;
-    stele_bytes id;   /* null: of the partition */
-    const char *text; /* what is there and what a replay makes */
+    stele_bytes id;      /* null: of the partition */
+    const char *text;    /* what is there and what a replay makes */
+    stele_bytes changes; /* of a state, from the snapshot's to the replay's: JSON
+                            (schemas/json_diff.h); null: it is not about values */
 } stele_verify_finding;
 
 typedef void stele_verify_each(void *context, const stele_verify_finding *finding);
@@ -21,8 +24,9 @@ typedef struct stele_verify_options {
     stele_log *log;
     stele_registry *registry;
     const stele_companion *companion; /* of its states, which is compared, too; NULL: none */
-    stele_deadline deadline;          /* for all of it */
-    int patience_ms; /* how long a read may stand still; 0: as long as the deadline has */
+    uint32_t one_in;         /* only one aggregate in so many, drawn by chance; 0, 1: all */
+    stele_deadline deadline; /* for all of it */
+    int patience_ms;         /* how long a read may stand still; 0: as long as the deadline has */
     const atomic_bool *stop;
     stele_verify_each *each;
     stele_past_left_out *left_out; /* of partitions that could not be verified; NULL: such a one
@@ -32,7 +36,7 @@ typedef struct stele_verify_options {
 
 typedef struct stele_verify_counts {
     int64_t snapshots; /* compared */
-    int64_t events;    /* replayed */
+    int64_t events;    /* replayed: of those aggregates that are compared */
     int64_t findings;
 } stele_verify_counts;
 

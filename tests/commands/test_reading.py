@@ -191,6 +191,16 @@ def snapshots_are_listed_and_verified():
         assert len(records) == 3, records
         probe.call("snapshots", "verify", probe.name).exits(0).says(
             "2 snapshots compared with a replay of 2 events: 0 differences")
+        probe.call("snapshots", "verify", probe.name, "--sample", "1").exits(0).says("2 snapshots compared")
+        probe.call("snapshots", "verify", probe.name, "--sample", "0").exits(2)
+        right = next(record for record in records if record["key"] == "b")
+        assert right["value"].endswith("0400"), right  # total 2, and no ballast
+        meddle("put", probe.snapshots, 0, "=b", right["value"][:-4] + "0600",
+               *(f"{name}={value}" for name, value in right["headers"].items()))
+        probe.call("snapshots", "verify", probe.name).exits(3).prints(
+            "0  \"b\": the snapshot of version 1 has other bytes than a replay makes", "total: 3, a replay makes 2")
+        assert probe.call("snapshots", "verify", probe.name, "--json").exits(3).rows()[0]["changes"] == \
+            [{"path": "total", "from": 3, "to": 2}]
         meddle("put", probe.snapshots, 0, "=b", "-")
         done = probe.call("snapshots", "verify", probe.name)
         assert done.code in (1, 3) and "b" in done.out + done.err, done.out + done.err

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Two JSON trees side by side. Where both have an object or an array it is looked into; all else is
  * a leaf. */
-#include "cli/state_diff.h"
+#include "schemas/json_diff.h"
 
 #include "core/text.h"
 #include "schemas/tree.h"
@@ -88,7 +88,7 @@ static void compare(difference *d, const stele_tree *from, const stele_tree *to)
         report(d, from, to);
 }
 
-void stele_state_diff(stele_bytes from, stele_bytes to, stele_buffer *out)
+void stele_json_diff(stele_bytes from, stele_bytes to, stele_buffer *out)
 {
     stele_arena *arena = stele_arena_new();
     difference d = {.out = out};

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * What changed between two states, by path. */
-#include "cli/state_diff.h"
+ * What differs between two JSON texts, by path. */
+#include "schemas/json_diff.h"
 
 #include "tests/support/test.h"
 
@@ -28,7 +28,7 @@ static void what_differs_is_named_by_its_path(void **state)
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         stele_buffer out = {0};
 
-        stele_state_diff(stele_text(cases[i].from), stele_text(cases[i].to), &out);
+        stele_json_diff(stele_text(cases[i].from), stele_text(cases[i].to), &out);
 
         assert_string_equal(stele_buffer_text(&out), cases[i].changes);
         stele_buffer_clear(&out);

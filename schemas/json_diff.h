@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * What changed between two states: the leaves of their JSON that differ, by path. */
-#ifndef STELE_CLI_STATE_DIFF_H
-#define STELE_CLI_STATE_DIFF_H
+ * What differs between two JSON texts: the leaves, by path. */
+#ifndef STELE_SCHEMAS_JSON_DIFF_H
+#define STELE_SCHEMAS_JSON_DIFF_H
 
 #include <stele/buffer.h>
 
@@ -12,6 +12,6 @@
  *
  * @param from, to  JSON, or empty: there is nothing
  */
-void stele_state_diff(stele_bytes from, stele_bytes to, stele_buffer *out);
+void stele_json_diff(stele_bytes from, stele_bytes to, stele_buffer *out);
 
 #endif
