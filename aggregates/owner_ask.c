@@ -3,7 +3,9 @@
  */
 #include "aggregates/ownership_inside.h"
 
+#include "aggregates/commands_topic.h"
 #include "core/alloc.h"
+#include "kafka/bounded_read.h"
 
 enum {
     ASK_MS = 1000,   /* one question to the broker */
@@ -116,16 +118,117 @@ static void look(stele_question *base, stele_asker *asker)
                      &self->end, &self->asking.error);
 }
 
+static stele_status ask_visible(const owner_task *self, visibility **of, stele_partition partition,
+                                int64_t *position, stele_error *err)
+{
+    if (*of == NULL) {
+        *of = stele_alloc(sizeof **of);
+        (*of)->asking.base.ask = look;
+        (*of)->partition = partition;
+    }
+    stele_status status = ask(self, &(*of)->asking, err);
+    if (status == STELE_OK) *position = (*of)->end;
+    return status;
+}
+
 stele_status owner_ask_visible(owner_task *self, int64_t *position, stele_error *err)
 {
-    if (self->visible == NULL) {
-        self->visible = stele_alloc(sizeof *self->visible);
-        self->visible->asking.base.ask = look;
-        self->visible->partition = self->source;
+    return ask_visible(self, &self->visible, self->source, position, err);
+}
+
+stele_status owner_ask_dead_visible(owner_task *self, int64_t *position, stele_error *err)
+{
+    return ask_visible(self, &self->inbox.visible, self->inbox.dead, position, err);
+}
+
+/* ---- commands ---- */
+
+struct inbox_look {
+    asking asking;
+    stele_partition commands;
+    stele_partition dead;
+    int64_t dead_from;
+    inbox_found found;
+    size_t wanted_count;
+    int64_t
+        offsets[]; /* of the dead letters that are looked for, and then as many of those found */
+};
+
+static int take_dead(void *context, const stele_batch *records, stele_error *err)
+{
+    (void)err;
+    inbox_look *self = context;
+    int64_t *found = self->offsets + self->wanted_count;
+    for (size_t i = 0; i < records->count; i++) {
+        stele_bytes position, topic;
+        int64_t offset;
+        if (!stele_log_batch_header(records, &records->records[i], STELE_DEAD_POSITION,
+                                    &position) ||
+            !stele_dead_position_parse(position, &topic, &offset) ||
+            !stele_inbox_has(self->offsets, self->wanted_count, offset))
+            continue;
+        size_t count = self->found.found_count;
+        if (count == self->wanted_count || (count > 0 && found[count - 1] >= offset)) continue;
+        found[self->found.found_count++] = offset;
     }
-    stele_status status = ask(self, &self->visible->asking, err);
-    if (status == STELE_OK) *position = self->visible->end;
-    return status;
+    return STELE_OK;
+}
+
+/* @locality the asker's thread */
+static void look_at_inbox(stele_question *base, stele_asker *asker)
+{
+    inbox_look *self = (inbox_look *)base;
+    stele_log *log = stele_asker_log(asker);
+    stele_error *err = &self->asking.error;
+    *err = (stele_error){0};
+    self->found = (inbox_found){0};
+    int64_t start;
+    if (stele_log_bounds(log, self->commands, STELE_READ_UNCOMMITTED, ASK_MS, &self->found.start,
+                         &self->found.end, err) < 0 ||
+        stele_log_bounds(log, self->dead, STELE_READ_COMMITTED, ASK_MS, &start,
+                         &self->found.dead_end, err) < 0 ||
+        self->wanted_count == 0)
+        return;
+    int64_t from = self->dead_from > start ? self->dead_from : start;
+    if (from >= self->found.dead_end) return;
+    stele_bounded_read_start at = {self->dead, from};
+    stele_bounded_read(log,
+                       &(stele_bounded_read_options){
+                           .starts = &at,
+                           .count = 1,
+                           .stable = true,
+                           .deadline = stele_deadline_after(stele_log_clock(log), READ_MS),
+                           .take = take_dead,
+                           .context = self},
+                       err);
+}
+
+static inbox_look *make_look(const owner_task *self, const stele_inbox *restored)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < restored->count; i++)
+        count += restored->steps[i].dead_count;
+    inbox_look *made = stele_alloc(sizeof *made + 2 * count * sizeof(int64_t));
+    made->asking.base.ask = look_at_inbox;
+    made->commands = self->inbox.commands;
+    made->dead = self->inbox.dead;
+    made->dead_from = restored->dead_from;
+    for (size_t i = 0; i < restored->count; i++)
+        for (size_t j = 0; j < restored->steps[i].dead_count; j++)
+            made->offsets[made->wanted_count++] = restored->steps[i].dead[j];
+    return made;
+}
+
+stele_status owner_ask_inbox(owner_task *self, const stele_inbox *restored, inbox_found *out,
+                             stele_error *err)
+{
+    inbox_look **of = &self->inbox.look;
+    if (*of == NULL) *of = make_look(self, restored);
+    stele_status status = ask(self, &(*of)->asking, err);
+    if (status < 0) return status;
+    *out = (*of)->found;
+    out->found = (*of)->offsets + (*of)->wanted_count;
+    return STELE_OK;
 }
 
 /* ---- is it still ours? ---- */
@@ -186,5 +289,10 @@ void owner_forget_questions(owner_task *self)
     self->proof = NULL;
     if (self->visible != NULL)
         stele_asker_forget(stele_worker_asker(self->worker), &self->visible->asking.base);
-    self->visible = NULL;
+    if (self->inbox.visible != NULL)
+        stele_asker_forget(stele_worker_asker(self->worker), &self->inbox.visible->asking.base);
+    if (self->inbox.look != NULL)
+        stele_asker_forget(stele_worker_asker(self->worker), &self->inbox.look->asking.base);
+    self->visible = self->inbox.visible = NULL;
+    self->inbox.look = NULL;
 }

@@ -57,6 +57,8 @@ static bool may_go_on(const owner_task *self)
         if (of->state == BATCH_SUBMITTED) return false;
         bool waits = of->next == self->last && !stele_deadline_passed(of->goes_on);
         if (waits && owner_has_room(self)) return false;
+        /* It may rest on what is before it, which its own commit does not end. */
+        if (self->last->steps > 0 && !self->last->has_events) return false;
     }
     return true;
 }
@@ -65,6 +67,7 @@ stele_status owner_submit(owner_task *self, stele_error *err)
 {
     batch *built = self->last;
     if (built == NULL || built->state != BATCH_BUILT || !may_go_on(self)) return STELE_OK;
+    owner_inbox_seal(self, built);
     stele_status status = stele_fenced_submit(self->fenced, OWNER_LANE, built->transaction, err);
     if (status == STELE_E_FULL) return STELE_OK;
     if (status < 0) return fail_dead(self, err);
@@ -93,6 +96,17 @@ static void take_positions(batch *done, const stele_transaction *transaction)
     }
 }
 
+/* Where the last dead letter of it is. */
+static int64_t last_dead(const owner_task *self, const stele_transaction *transaction)
+{
+    const char *topic = self->inbox.commands.topic == NULL ? NULL : self->inbox.dead.topic;
+    for (size_t i = stele_transaction_count(transaction); topic != NULL && i-- > 0;) {
+        stele_position at = stele_transaction_position(transaction, i);
+        if (strcmp(at.partition.topic, topic) == 0) return at.offset;
+    }
+    return STELE_OFFSET_NONE;
+}
+
 static void commit(owner_task *self, batch *done, const stele_transaction *transaction)
 {
     done->state = BATCH_COMMITTED;
@@ -102,6 +116,7 @@ static void commit(owner_task *self, batch *done, const stele_transaction *trans
     self->aborted = (stele_error){0};
     owner_say(self, "commits");
     take_positions(done, transaction);
+    if (done->steps > 0) owner_inbox_commit(self, done, last_dead(self, transaction));
     if (self->of->options.answers_committed || STELE_BUG("answered before it is visible"))
         tell_committed(self, done);
 }
@@ -125,7 +140,11 @@ static stele_status reject(owner_task *self, batch *failed, const stele_outcome 
         *err = outcome->error;
         return outcome->status;
     }
-    if (of->ticket->done != NULL)
+    mail *command = owner_mail_of(of->ticket);
+    if (command != NULL) { /* a dead letter, then */
+        command->failure = stele_alloc(sizeof outcome->error);
+        *command->failure = outcome->error;
+    } else if (of->ticket->done != NULL)
         owner_tell_refusal(self, of->ticket, of->as.version - of->as.count, "", &outcome->error);
     owner_give_back(self, false);
     return STELE_OK;

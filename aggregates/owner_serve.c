@@ -49,16 +49,29 @@ static subject look_up(const owner_task *self, const stele_ticket *ticket)
 
 /* ---- answers without events ---- */
 
+/* What comes of a record of the commands topic is in the transaction that goes past it, whatever it
+ * is. */
+static bool is_mail(const stele_ticket *ticket)
+{
+    return owner_mail_of(ticket) != NULL;
+}
+
+static batch *batch_of(owner_task *self, const stele_ticket *ticket, const subject *of)
+{
+    return is_mail(ticket) ? owner_building(self) : of->over->last_batch;
+}
+
 /* It may rest on what is in flight, and then it waits for that. */
 static void refuse(owner_task *self, stele_ticket *ticket, const subject *of, const char *code,
                    const stele_error *failure)
 {
-    if (of->over == NULL || STELE_BUG("refusal rests on what may be aborted")) {
+    bool waits = of->over != NULL && !STELE_BUG("refusal rests on what may be aborted");
+    if (!waits && !is_mail(ticket)) {
         owner_tell_refusal(self, ticket, of->version, code, failure);
         stele_ticket_free(ticket);
         return;
     }
-    unit *waiting = owner_add_unit(self, of->over->last_batch, ticket);
+    unit *waiting = owner_add_unit(self, batch_of(self, ticket, of), ticket);
     waiting->as.version = of->version;
     waiting->failure = stele_alloc(sizeof *failure);
     *waiting->failure = *failure;
@@ -68,12 +81,12 @@ static void refuse(owner_task *self, stele_ticket *ticket, const subject *of, co
 static void accept_unchanged(owner_task *self, stele_ticket *ticket, const subject *of)
 {
     const stele_remembered_command as = {.version = of->version};
-    if (of->over == NULL) {
+    if (of->over == NULL && !is_mail(ticket)) {
         owner_tell_result(self, ticket, &as, false);
         stele_ticket_free(ticket);
         return;
     }
-    owner_add_unit(self, of->over->last_batch, ticket)->as = as;
+    owner_add_unit(self, batch_of(self, ticket, of), ticket)->as = as;
 }
 
 /* Its caller may have been told of what is committed and not visible yet; and no one is told of a
@@ -98,11 +111,16 @@ static bool answer_repeat(owner_task *self, stele_ticket *ticket, const subject 
 {
     if (!ticket->is_named && !ticket->is_tried) return false;
     unit *in_flight = ticket->is_named ? owner_find_named(self, ticket) : NULL;
+    const stele_remembered_command *found = owner_find_remembered(self, of->entry, ticket);
+    if (is_mail(ticket)) {
+        if (found == NULL && in_flight == NULL) return false;
+        owner_add_unit(self, owner_building(self), ticket);
+        return true;
+    }
     if (in_flight != NULL && !STELE_BUG("repeat in flight is not recognised")) {
         stele_ticket_list_add(&in_flight->repeats, ticket);
         return true;
     }
-    const stele_remembered_command *found = owner_find_remembered(self, of->entry, ticket);
     if (found == NULL) return false;
     owner_tell_result(self, ticket, found, ticket->is_named);
     stele_ticket_free(ticket);
@@ -247,6 +265,7 @@ static void add_events(owner_task *self, stele_ticket *ticket, const subject *of
                                           .offset = STELE_OFFSET_NONE,
                                           .time_ms = of->time_ms,
                                           .count = (uint32_t)decided->count};
+    to->has_events = true;
     put_events(self, ticket, of, decided, first_id, to->transaction);
     made->entry = stele_overlay_add(self->overlay, ticket->aggregate_id,
                                     is_finished ? NULL : self->of->state, made->as.version, to);
@@ -267,7 +286,7 @@ static stele_status answer_call(owner_task *self, stele_ticket *ticket, const su
     return STELE_OK;
 }
 
-static void serve(owner_task *self, stele_ticket *ticket)
+void owner_serve_ticket(owner_task *self, stele_ticket *ticket)
 {
     stele_error failure;
     subject of = look_up(self, ticket);
@@ -296,17 +315,21 @@ static void serve(owner_task *self, stele_ticket *ticket)
     stele_value_clear(self->of->options.aggregate->state, self->of->state);
 }
 
+/* Commands of the topic are not answered: what comes of them is appended, or not. */
 bool owner_serve(owner_task *self)
 {
     stele_error unproven;
-    if (stele_desk_count(self->desk) == 0 || owner_prove(self, &unproven) < 0) return true;
+    bool answers = stele_desk_count(self->desk) > 0 && owner_prove(self, &unproven) == STELE_OK;
+    if (!answers && self->inbox.waiting.first == NULL) return true;
     stele_clock clock = stele_worker_clock(self->worker);
     int64_t end_ns = stele_clock_monotonic_ns(clock) + PIECE_NS;
     while (!self->settles && owner_has_room(self)) {
-        stele_ticket_list taken = stele_desk_take(self->desk, TAKE_MAX);
-        if (taken.first == NULL) return true;
+        stele_ticket_list taken = {0};
+        if (answers) taken = stele_desk_take(self->desk, TAKE_MAX);
+        bool is_empty = taken.first == NULL;
         for (stele_ticket *each; (each = stele_ticket_list_take(&taken)) != NULL;)
-            serve(self, each);
+            owner_serve_ticket(self, each);
+        if (owner_inbox_serve(self, TAKE_MAX) == 0 && is_empty) return true;
         if (stele_clock_monotonic_ns(clock) >= end_ns) {
             stele_worker_call_again(self->worker);
             return false;

@@ -44,6 +44,7 @@ batch *owner_building(owner_task *self)
 bool owner_has_room(const owner_task *self)
 {
     const batch *of = self->last;
+    if (of != NULL && of->state == BATCH_BUILT && of->is_sealed) return false;
     return of == NULL || of->state != BATCH_BUILT ||
            (of->count < UNITS_MAX && stele_transaction_size(of->transaction) < BYTES_MAX);
 }
@@ -154,6 +155,7 @@ void owner_settle(owner_task *self, int64_t position)
         for (unit *each; (each = take_unit(self->first)) != NULL;)
             end_unit(self, each);
         batch *visible = self->first;
+        owner_inbox_settle(self, visible);
         self->first = visible->next;
         if (self->first == NULL) self->last = NULL;
         free_batch(visible);
@@ -194,10 +196,12 @@ void owner_expire(owner_task *self)
 
 /* ---- back to the desk ---- */
 
-static void give_back_unit(owner_task *self, unit *of, stele_ticket_list *to)
+static void give_back_unit(owner_task *self, unit *of, stele_ticket_list *to, mail_list *mails)
 {
     forget_named(self, of);
-    if (of->ticket->done == NULL)
+    if (owner_mail_of(of->ticket) != NULL)
+        owner_mail_list_add(mails, owner_mail_take_back(of->ticket));
+    else if (of->ticket->done == NULL)
         stele_ticket_free(of->ticket);
     else
         stele_ticket_list_add(to, of->ticket);
@@ -208,6 +212,9 @@ static void give_back_unit(owner_task *self, unit *of, stele_ticket_list *to)
 void owner_give_back(owner_task *self, bool committed_too)
 {
     stele_ticket_list back = {0};
+    mail_list mails = {0};
+    size_t steps = 0;
+    bool was_sealed = false;
     batch *kept = NULL;
     for (batch **at = &self->first; *at != NULL;) {
         batch *each = *at;
@@ -217,7 +224,9 @@ void owner_give_back(owner_task *self, bool committed_too)
             continue;
         }
         for (unit *of; (of = take_unit(each)) != NULL;)
-            give_back_unit(self, of, &back);
+            give_back_unit(self, of, &back, &mails);
+        steps += each->steps;
+        was_sealed = was_sealed || each->is_sealed;
         if (each->has_record) self->has_said_so = false;
         *at = each->next;
         free_batch(each);
@@ -227,4 +236,6 @@ void owner_give_back(owner_task *self, bool committed_too)
     if (kept == NULL && !STELE_BUG("overlay is kept after an abort"))
         stele_overlay_clear(self->overlay);
     stele_desk_return(self->desk, &back);
+    owner_inbox_drop(self, steps, was_sealed);
+    owner_inbox_return(self, &mails);
 }

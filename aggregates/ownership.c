@@ -5,12 +5,32 @@
 #include <assert.h>
 
 #include "aggregates/aggregate.h"
+#include "aggregates/commands_topic.h"
 #include "aggregates/ownership_inside.h"
 #include "core/alloc.h"
 #include "core/bug.h"
 #include "core/names.h"
 
+enum { SCHEMA_MISSING_MS = 5000 }; /* a command whose schema nobody knows holds up the others */
+
 /* ---- what all partitions share ---- */
+
+static void prepare_commands(stele_ownership *of)
+{
+    const stele_aggregate *aggregate = of->options.aggregate;
+    size_t count = 0;
+    while (aggregate->commands != NULL && aggregate->commands[count].type != NULL)
+        count++;
+    of->commands_topic = stele_commands_topic(aggregate->name);
+    of->dead_topic = stele_commands_dead_topic(aggregate->name);
+    of->command_types = stele_alloc_array(count + 1, sizeof *of->command_types);
+    for (size_t i = 0; i < count; i++)
+        of->command_types[i] = aggregate->commands[i].type;
+    stele_decoder_new(&(stele_decoder_options){.registry = of->options.registry,
+                                               .types = of->command_types,
+                                               .missing_timeout_ms = SCHEMA_MISSING_MS},
+                      &of->commands);
+}
 
 stele_status stele_ownership_new(const stele_ownership_options *options, stele_ownership **out,
                                  stele_error *err)
@@ -27,6 +47,7 @@ stele_status stele_ownership_new(const stele_ownership_options *options, stele_o
     made->schemas =
         stele_alloc_array(stele_aggregate_event_count(options->aggregate), sizeof(int32_t));
     stele_uuid_source_init(&made->ids, stele_registry_runtime(options->registry));
+    if (options->takes_commands) prepare_commands(made);
     *out = made;
     return STELE_OK;
 }
@@ -35,6 +56,10 @@ void stele_ownership_free(stele_ownership *ownership)
 {
     if (ownership == NULL) return;
     stele_decider_free(ownership->decider);
+    stele_decoder_free(ownership->commands);
+    free(ownership->command_types);
+    free(ownership->commands_topic);
+    free(ownership->dead_topic);
     stele_buffer_clear(&ownership->value);
     stele_buffer_clear(&ownership->key);
     free(ownership->schemas);
@@ -63,6 +88,8 @@ stele_status stele_ownership_ensure(void *ownership, stele_log *log, int timeout
 {
     stele_ownership *of = ownership;
     stele_status status = stele_owners_ensure(log, of->topic, timeout_ms, err);
+    if (status == STELE_OK && of->commands != NULL)
+        status = stele_commands_topics_ensure(log, of->options.aggregate->name, timeout_ms, err);
     if (status < 0 || of->is_registered) return status;
     status = register_events(of, timeout_ms, err);
     of->is_registered = status == STELE_OK;
@@ -92,6 +119,7 @@ static stele_status open_task(void *self, stele_worker *worker, stele_partition 
     task->named = stele_table_new(sizeof(unit *), seed);
     task->again = stele_deadline_after(stele_worker_clock(worker), 0);
     task->earliest_ns = INT64_MAX;
+    owner_inbox_init(task);
     stele_desk_set_state(task->desk, STELE_DESK_TAKING);
     *out = &task->base;
     return STELE_OK;
@@ -140,6 +168,7 @@ static stele_status begin_to_serve(owner_task *self, stele_error *err)
     stele_status status = waits ? owner_learn_term(self, err) : STELE_OK;
     if (status < 0) return status;
     if (waits && !stele_fold_is_current(self->fold)) return STELE_OK; /* it shows as behind */
+    if ((status = owner_inbox_begin(self, err)) < 0) return status;
     self->serves = true;
     owner_say(self, "serves");
     stele_desk_set_state(self->desk, STELE_DESK_SERVING);
@@ -156,9 +185,17 @@ static void look_at_position(owner_task *self)
 static stele_status take_batch(stele_task *base, const stele_batch *records, stele_error *err)
 {
     owner_task *self = (owner_task *)base;
+    const char *commands = self->inbox.commands.topic;
+    if (commands != NULL && strcmp(records->partition.topic, commands) == 0)
+        return owner_inbox_take(self, records, err);
     stele_status status = self->fold->ops->take(self->fold, records, err);
     if (strcmp(records->partition.topic, self->source.topic) == 0) look_at_position(self);
     return status;
+}
+
+static bool is_wait(stele_status status, const stele_error *err)
+{
+    return status == STELE_OK || err->next == STELE_NEXT_RETRY;
 }
 
 static stele_status work(owner_task *self, stele_error *err)
@@ -170,13 +207,16 @@ static stele_status work(owner_task *self, stele_error *err)
     if (!self->serves && (status = begin_to_serve(self, err)) < 0) return status;
     if (!self->serves) return STELE_OK;
     if (!self->has_said_so) say_so(self);
+    stele_error waits;
+    stele_status commands = owner_inbox_tick(self, &waits);
+    if (!is_wait(commands, &waits)) {
+        *err = waits;
+        return commands;
+    }
     if (owner_serve(self) && (status = owner_submit(self, err)) < 0) return status;
-    return owner_complain(self, err);
-}
-
-static bool is_wait(stele_status status, const stele_error *err)
-{
-    return status == STELE_OK || err->next == STELE_NEXT_RETRY;
+    if ((status = owner_complain(self, err)) < 0 || commands == STELE_OK) return status;
+    *err = waits;
+    return commands;
 }
 
 /* Why calls are not served comes before why snapshots are not written. */
@@ -205,6 +245,7 @@ static stele_status finish_units(owner_task *self, stele_error *err)
         if ((status = owner_ask_visible(self, &position, err)) < 0) return status;
         owner_settle(self, position);
     }
+    owner_inbox_stop(self); /* what waits is the next owner's */
     if ((status = owner_submit(self, err)) < 0) return status;
     return self->first == NULL ? STELE_OK : owner_not_yet(err);
 }
@@ -222,6 +263,7 @@ static void end_task(stele_task *base, bool lost)
     owner_task *self = (owner_task *)base;
     stele_desk_set_state(self->desk, STELE_DESK_ELSEWHERE);
     owner_give_back(self, true);
+    owner_inbox_stop(self);
     self->serves = false;
     self->fold->ops->end(self->fold, lost);
 }
@@ -230,6 +272,7 @@ static void close_task(stele_task *base, stele_deadline by)
 {
     owner_task *self = (owner_task *)base;
     owner_forget_questions(self);
+    owner_inbox_clear(self);
     self->fold->ops->close(self->fold, by);
     stele_overlay_free(self->overlay);
     stele_table_free(self->named);

@@ -27,6 +27,7 @@ typedef struct stele_ownership_options {
     const char *instance;
     const char *address; /* of its HTTP, in the owner's record; "": it has none */
     const char *source;  /* ce_source of events that are whole CloudEvents; NULL: minimal headers */
+    bool takes_commands; /* from the commands topic, too; the fold knows of it */
     bool answers_committed; /* a call is answered when its transaction is committed already */
     /** The desk of a partition of the source; borrowed. In the worker's thread. */
     stele_desk *(*desk)(void *context, int32_t partition);

@@ -4,9 +4,11 @@
 #define STELE_AGGREGATES_OWNERSHIP_INSIDE_H
 
 #include "aggregates/decision.h"
+#include "aggregates/inbox.h"
 #include "aggregates/overlay.h"
 #include "aggregates/ownership.h"
 #include "aggregates/remembered.h"
+#include "consumer/decoder.h"
 #include "core/table.h"
 #include "core/uuid.h"
 #include "producer/fenced.h"
@@ -18,6 +20,8 @@ typedef struct terms terms;
 /* Questions of one of them. */
 typedef struct visibility visibility;
 typedef struct proof proof;
+/* What there is of commands and dead letters when a partition is taken. */
+typedef struct inbox_look inbox_look;
 
 struct stele_ownership {
     stele_ownership_options options;
@@ -33,7 +37,59 @@ struct stele_ownership {
     int32_t *schemas;   /* ids of the aggregate's events, by index … */
     bool is_registered; /* … once they are known */
     terms *terms;       /* owned; NULL: not asked yet */
+
+    /* Where commands come from a topic, too. */
+    char *commands_topic;
+    char *dead_topic;
+    const stele_type **command_types; /* NULL-terminated */
+    stele_decoder *commands;          /* NULL: they do not */
 };
+
+/** A record of the commands topic that waits. */
+typedef struct mail {
+    struct mail *next;
+    int64_t offset;
+    stele_bytes key;
+    stele_bytes value;
+    stele_header *headers;
+    size_t header_count;
+    size_t size;          /* of its memory */
+    stele_error *failure; /* owned; its events were refused by the broker; NULL: they were not */
+} mail;
+
+typedef struct mail_list {
+    mail *first;
+    mail *last;
+    size_t count;
+    size_t size;
+} mail_list;
+
+/** The commands of a partition. */
+typedef struct owner_inbox {
+    stele_partition commands; /* topic NULL: there are none */
+    stele_partition dead;
+    inbox_look *look; /* owned; NULL: not asked yet */
+    bool has_record;  /* the owner before had written down how far they are: … */
+    bool is_restored;
+    stele_inbox restored; /* … this */
+    int64_t *found;       /* of its dead letters; owned */
+    size_t found_count;
+    stele_log_reader *reader; /* that reads them; NULL: none does yet */
+    bool is_held;
+    mail_list waiting;
+    stele_error waits; /* why the first one is not decided on; STELE_OK */
+
+    stele_inbox at;       /* with all steps that may not be visible: … */
+    size_t settled;       /* … the first ones are, but for their dead letters */
+    visibility *visible;  /* of those; owned; NULL: not asked yet */
+    stele_deadline hangs; /* of those: when their transaction has to be ended */
+    bool awaits_dead;
+    bool owes;           /* what was written down last has steps that are visible since */
+    stele_deadline tidy; /* and is to be written again */
+    int64_t dead_count;  /* since it was taken */
+    int64_t dead_said;
+    int64_t said_ns;
+} owner_inbox;
 
 /** A call that was decided on: its events, or a refusal that rests on what is in flight. */
 typedef struct unit {
@@ -64,6 +120,10 @@ typedef struct batch {
     size_t count;
     bool has_record; /* the owner's, the first of its records */
     int64_t submitted_ns;
+    bool has_events;
+    bool is_sealed;         /* it says how far commands are: nothing is added any more */
+    size_t mail_count;      /* commands of the topic in it */
+    size_t steps;           /* of the inbox: the last ones that are not older batches' */
     int64_t last_offset;    /* in the events, once it is committed; -1: it has none there */
     bool is_somewhere;      /* the broker has not said where all of it is */
     stele_deadline goes_on; /* once it is committed: the next one waits no longer */
@@ -95,6 +155,7 @@ typedef struct owner_task {
     visibility *visible; /* owned; NULL: not asked yet */
     int64_t proven_ns;   /* then no one else had appended anything that is not applied here */
     proof *proof;        /* owned; NULL: not asked yet */
+    owner_inbox inbox;
 } owner_task;
 
 /* ---- owner_answer.c ---- */
@@ -154,6 +215,53 @@ stele_status owner_complain(const owner_task *self, stele_error *err);
  * and there are more, which may be in the same transaction */
 bool owner_serve(owner_task *self);
 
+/* A call with its answer. */
+void owner_serve_ticket(owner_task *self, stele_ticket *ticket);
+
+/* ---- owner_inbox.c ---- */
+
+void owner_inbox_init(owner_task *self);
+void owner_inbox_clear(owner_task *self);
+/* The partition is being given up: nothing is read any more. */
+void owner_inbox_stop(owner_task *self);
+/* The states are current, and nothing was decided yet. */
+stele_status owner_inbox_begin(owner_task *self, stele_error *err);
+/* Go on with restoring and reading. @return next = RETRY: why commands wait */
+stele_status owner_inbox_tick(owner_task *self, stele_error *err);
+/* A batch of the commands' partition. */
+stele_status owner_inbox_take(owner_task *self, const stele_batch *records, stele_error *err);
+/* Decide on some. @return how many */
+size_t owner_inbox_serve(owner_task *self, size_t count_max);
+/* Say in the batch that is about to be submitted how far they are. */
+void owner_inbox_seal(owner_task *self, batch *of);
+void owner_inbox_settle(owner_task *self, const batch *visible);
+/* The last ones are to be decided on again: the steps of batches that are given back. */
+void owner_inbox_drop(owner_task *self, size_t steps, bool was_sealed);
+void owner_inbox_return(owner_task *self, mail_list *mails);
+/* Where dead letters of a batch are, now that it is committed. */
+void owner_inbox_commit(owner_task *self, const batch *done, int64_t dead_last);
+
+/* ---- owner_mail.c ---- */
+
+mail *owner_mail_new(const stele_batch *records, const stele_record *record);
+void owner_mail_free(mail *of);
+/* The mail that a ticket was made of; NULL: it is a call's. */
+mail *owner_mail_of(const stele_ticket *ticket);
+/* Release the ticket, which was not answered. @return what it was made of, the caller's again */
+mail *owner_mail_take_back(stele_ticket *ticket);
+/* Make it a ticket, which owns it then.
+ * @param out  filled in any case but RETRY
+ * @param code of the failure
+ * @return next = RETRY: its schema is on its way; else why it becomes a dead letter */
+stele_status owner_mail_read(owner_task *self, mail *of, stele_ticket **out, const char **code,
+                             stele_error *err);
+/* Write it down as a dead letter. */
+void owner_mail_bury(owner_task *self, const mail *of, const char *code, const stele_error *why,
+                     stele_transaction *to);
+void owner_mail_list_add(mail_list *list, mail *of);
+mail *owner_mail_list_take(mail_list *list);
+void owner_mail_list_join(mail_list *list, mail_list *more);
+
 /* ---- owner_ask.c ---- */
 
 /* @return STELE_OK: the term is known; RETRY: not yet */
@@ -163,6 +271,19 @@ stele_status owner_ask_visible(owner_task *self, int64_t *position, stele_error 
 /* Was the partition ours a moment ago? If not, the broker is asked.
  * @return STELE_OK  what is applied is all that anyone was told of; RETRY: not known yet */
 stele_status owner_prove(owner_task *self, stele_error *err);
+/* The same of the dead letters. */
+stele_status owner_ask_dead_visible(owner_task *self, int64_t *position, stele_error *err);
+typedef struct inbox_found {
+    int64_t start; /* of the commands */
+    int64_t end;
+    int64_t dead_end;     /* of the dead letters */
+    const int64_t *found; /* commands whose dead letters are there, ascending; valid until the task
+                             forgets its questions */
+    size_t found_count;
+} inbox_found;
+/* What is there of what was written down? @return RETRY: not answered yet */
+stele_status owner_ask_inbox(owner_task *self, const stele_inbox *restored, inbox_found *out,
+                             stele_error *err);
 void owner_forget_questions(owner_task *self);
 /* Nothing is wrong: called again when something has come for it. */
 stele_status owner_not_yet(stele_error *err);

@@ -133,11 +133,22 @@ static int config_int(const stele_config *config, const char *section, const cha
     return (int)stele_config_int(config, section, name, key);
 }
 
+static void name_commands(stele_writer *writer, const stele_config *config, bool takes_commands)
+{
+    const char *name = writer->aggregate->name;
+    if (!takes_commands && !stele_config_is(config, "aggregate", name, "commands", "topic")) return;
+    writer->commands = stele_commands_topic(name);
+    writer->dead = stele_commands_dead_topic(name);
+    writer->own[0] = writer->dead;
+}
+
 static stele_status open_fold(stele_writer *writer, const stele_config *config, stele_error *err)
 {
     const char *name = writer->aggregate->name;
     static const char *const shared[] = {STELE_OWNERS_TOPIC, NULL};
     writer->owner = (stele_fold_owner){.shared = shared,
+                                       .own = writer->own,
+                                       .commands = writer->commands,
                                        .lanes = STELE_OWNER_LANES,
                                        .companion = &writer->companion,
                                        .ensure = stele_ownership_ensure};
@@ -160,6 +171,7 @@ static stele_status open_ownership(stele_writer *writer, bool answers_committed,
                                        .instance = writer->instance,
                                        .address = address == NULL ? "" : address,
                                        .source = writer->source,
+                                       .takes_commands = writer->commands != NULL,
                                        .answers_committed = answers_committed,
                                        .desk = find_desk,
                                        .turn = turn,
@@ -209,6 +221,8 @@ static void release(stele_writer *writer)
     free(writer->desks);
     stele_monitor_clear(&writer->monitor);
     free(writer->topic);
+    free(writer->commands);
+    free(writer->dead);
     free(writer->source);
     free(writer->instance);
     free(writer);
@@ -246,6 +260,7 @@ stele_status stele_writer_new(stele_client *client, const stele_writer_options *
     stele_monitor_init(&writer->monitor, stele_log_runtime(writer->log));
     stele_uuid_source_init(&writer->ids, stele_log_runtime(writer->log));
     writer->lobby = make_desk(writer, -1);
+    name_commands(writer, config, options->takes_commands);
     status = open_fold(writer, config, err);
     if (status == STELE_OK)
         status = open_ownership(writer, answers_committed(config, options), err);

@@ -23,7 +23,10 @@ struct stele_writer {
     stele_writer_setting setting;
     char *instance;
     char *topic;
-    char *source; /* ce_source; NULL: headers are minimal */
+    char *commands;     /* topic of them; NULL: they come by calls only */
+    char *dead;         /* topic of their dead letters */
+    const char *own[2]; /* it, and NULL */
+    char *source;       /* ce_source; NULL: headers are minimal */
     size_t queue_max;
     stele_thread thread; /* of stele_writer_open */
     bool has_thread;

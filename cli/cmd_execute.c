@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * `execute`: a command to an aggregate, sent to the instance that owns it, over HTTP. */
+ * `execute`: a command to an aggregate, sent to the instance that owns it, over HTTP; or put into
+ * the topic of its commands. */
 #include "cli/cmd.h"
 
 #include <stele/json.h>
+#include <stele/sender.h>
 
 #include <inttypes.h>
 #include <string.h>
@@ -14,6 +16,7 @@
 #include "core/alloc.h"
 #include "core/monitor.h"
 #include "core/names.h"
+#include "core/text.h"
 #include "core/uuid.h"
 #include "http/url.h"
 #include "kafka/partitioner.h"
@@ -32,6 +35,7 @@ typedef struct execution {
     const char *command;
     stele_buffer body;
     char *expectation; /* a header field; NULL: any version */
+    int64_t expected;  /* the same, as a call has it */
     char *command_id;
     bool is_named; /* by the caller */
     char *topic;
@@ -66,6 +70,7 @@ static stele_status read_expectation(const stele_arguments *arguments, execution
     const char *text = stele_arguments_text(arguments, "expect", NULL);
     int64_t version;
     if (text == NULL) return STELE_OK;
+    x->expected = STELE_EXPECT_NEW;
     if (strcmp(text, "new") == 0) {
         x->expectation = stele_strdup("If-None-Match: *");
         return STELE_OK;
@@ -74,6 +79,7 @@ static stele_status read_expectation(const stele_arguments *arguments, execution
         return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
                           "--expect %s: expected a version, or new",
                           stele_quote(stele_text(text)).text);
+    if (version > 0) x->expected = version;
     x->expectation = stele_strdup_format("If-Match: \"%" PRId64 "\"", version);
     return STELE_OK;
 }
@@ -95,9 +101,12 @@ static stele_status read_command_id(const stele_arguments *arguments, execution 
     return STELE_OK;
 }
 
-/* Who has the application's tables need not ask anyone whether the JSON is right. */
-static stele_status check_command(const execution *x, stele_error *err)
+/* @param out   its struct, in the arena
+ * @param type  NULL: the application does not have the aggregate's table */
+static stele_status read_command(const execution *x, stele_arena *arena, const stele_type **type,
+                                 void **out, stele_error *err)
 {
+    *type = NULL;
     const stele_aggregate *aggregate = stele_cli_aggregate(x->cli, x->aggregate);
     size_t index;
     if (aggregate == NULL) return STELE_OK;
@@ -108,15 +117,23 @@ static stele_status check_command(const execution *x, stele_error *err)
     stele_status status =
         stele_aggregate_name_command(aggregate, stele_text(x->command), &index, err);
     if (status < 0) return status;
-    const stele_type *type = aggregate->commands[index].type;
-    STELE_AUTO(stele_arena) arena = stele_arena_new();
-    void *value = stele_arena_take(arena, type->layout->size);
-    memset(value, 0, type->layout->size);
+    *type = aggregate->commands[index].type;
+    *out = stele_arena_take(arena, (*type)->layout->size);
+    memset(*out, 0, (*type)->layout->size);
     stele_error why;
-    status = stele_json_read(type, stele_buffer_view(&x->body), STELE_JSON_PLAIN, NULL, value,
+    status = stele_json_read(*type, stele_buffer_view(&x->body), STELE_JSON_PLAIN, NULL, *out,
                              arena, &why);
     if (status == STELE_OK) return STELE_OK;
-    return stele_fail(err, why.status, why.next, "%s: %s", stele_type_short_name(type), why.text);
+    return stele_fail(err, why.status, why.next, "%s: %s", stele_type_short_name(*type), why.text);
+}
+
+/* Who has the application's tables need not ask anyone whether the JSON is right. */
+static stele_status check_command(const execution *x, stele_error *err)
+{
+    STELE_AUTO(stele_arena) arena = stele_arena_new();
+    const stele_type *type;
+    void *value;
+    return read_command(x, arena, &type, &value, err);
 }
 
 static stele_status read_body(const stele_arguments *arguments, execution *x, stele_error *err)
@@ -269,6 +286,57 @@ static stele_exit call_owner(execution *x, stele_log *log)
     return code;
 }
 
+/* ---- the topic ---- */
+
+static stele_status send_to_topic(const execution *x, stele_client *client, stele_sent *sent,
+                                  stele_error *err)
+{
+    STELE_AUTO(stele_arena) arena = stele_arena_new();
+    const stele_type *type;
+    void *value;
+    stele_sender *sender;
+    stele_status status = read_command(x, arena, &type, &value, err);
+    if (status < 0) return status;
+    if (type == NULL)
+        return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
+                          "--queue: only the program that has the aggregate %s can encode its "
+                          "commands: use that one's execute",
+                          x->aggregate);
+    const stele_aggregate *aggregate = stele_cli_aggregate(x->cli, x->aggregate);
+    if ((status = stele_sender_open(client, aggregate, &sender, err)) < 0) return status;
+    const stele_call call = {.aggregate_id = stele_text(x->id),
+                             .type = type,
+                             .command = value,
+                             .expected_version = x->expected,
+                             .command_id = x->command_id,
+                             .timeout_ms = x->cli->timeout_ms};
+    status = stele_send(sender, &call, sent, err);
+    stele_sender_close(sender);
+    return status;
+}
+
+static stele_exit put_into_topic(const execution *x, stele_client *client)
+{
+    stele_sent sent;
+    stele_error err;
+    if (send_to_topic(x, client, &sent, &err) < 0) {
+        if (err.status == STELE_E_TIMED_OUT)
+            return stele_cli_fail(x->cli, STELE_EXIT_FAILED,
+                                  "%s; the same again with --command-id %s has one effect",
+                                  err.text, x->command_id);
+        return stele_cli_fail_error(x->cli, &err);
+    }
+    STELE_AUTO_VALUE(stele_buffer) line = {0};
+    stele_buffer_append(&line, stele_text("{\"command_id\":"));
+    stele_show_json(&line, stele_text(sent.command_id));
+    stele_buffer_append(&line, stele_text(",\"topic\":"));
+    stele_show_json(&line, stele_text(sent.topic));
+    stele_buffer_format(&line, ",\"partition\":%d,\"offset\":%" PRId64 "}", (int)sent.partition,
+                        sent.offset);
+    stele_cli_print_json(x->cli->out, stele_buffer_view(&line));
+    return STELE_EXIT_DONE;
+}
+
 stele_exit stele_cmd_execute(stele_cli *cli, const stele_arguments *arguments)
 {
     STELE_AUTO_VALUE(execution) x = {.cli = cli};
@@ -277,6 +345,7 @@ stele_exit stele_cmd_execute(stele_cli *cli, const stele_arguments *arguments)
     if (read_request(arguments, &x, &err) < 0) return stele_cli_fail_error(cli, &err);
     stele_client *client = stele_cli_client(cli);
     if (client == NULL) return STELE_EXIT_FAILED;
+    if (stele_arguments_flag(arguments, "queue")) return put_into_topic(&x, client);
     stele_log *log = stele_client_log(client);
     x.topic = stele_events_topic(x.aggregate);
     x.deadline = stele_deadline_after(stele_log_clock(log), cli->timeout_ms);

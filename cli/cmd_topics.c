@@ -82,6 +82,10 @@ static stele_status delete_snapshots(stele_cli *cli, const char *topic, const ch
 {
     const stele_projection *const *projection = cli->app->projections;
     stele_status status = delete_writers(cli, aggregate, err);
+    STELE_AUTO(char) commands = stele_commands_topic(aggregate);
+    STELE_AUTO(char) dead = stele_commands_dead_topic(aggregate);
+    if (status == STELE_OK) status = delete_topic(cli, commands, true, err);
+    if (status == STELE_OK) status = delete_topic(cli, dead, true, err);
     for (; projection != NULL && *projection != NULL && status == STELE_OK; projection++) {
         if (strcmp((*projection)->source->name, aggregate) != 0) continue;
         STELE_AUTO(char)

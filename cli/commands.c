@@ -162,6 +162,9 @@ static const stele_option execute_options[] = {
      .value = "ID",
      .help =
          "a repeat with the same id gets the first result, and adds nothing (default: a new id)"},
+    {.name = "queue",
+     .kind = STELE_OPTION_FLAG,
+     .help = "put it into the topic AGGREGATE.commands, and do not wait for what comes of it"},
     {0}};
 
 static const stele_option history_options[] = {

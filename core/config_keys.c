@@ -200,6 +200,14 @@ const stele_config_key stele_config_keys[] = {
      .help = "Calls that wait for one partition of an aggregate that decides, at most; more are "
              "refused."},
     {.section = "aggregate",
+     .key = "commands",
+     .type = STELE_CONFIG_CHOICE,
+     .initial = "calls",
+     .choices = "calls|topic",
+     .help = "Where commands of an aggregate that decides come from: calls only, or the topic "
+             "<aggregate>.commands, too; what is not carried out of that goes to "
+             "<aggregate>.commands.dead."},
+    {.section = "aggregate",
      .key = "snapshot_events",
      .type = STELE_CONFIG_INT,
      .initial = "100000",

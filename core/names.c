@@ -8,10 +8,13 @@
 #include "core/text.h"
 
 #define EVENTS_SUFFIX     ".events"
+#define COMMANDS_SUFFIX   ".commands"
+#define DEAD_SUFFIX       ".dead"
 #define SNAPSHOTS_SUFFIX  ".snapshots"
 #define WRITER_SUFFIX     ".writer"
 #define VERSION_MARK      ".v"
 #define CHECKPOINT_PREFIX STELE_RESERVED_PREFIX "checkpoint:"
+#define COMMANDS_PREFIX   STELE_RESERVED_PREFIX "commands:"
 
 static bool begins_with(stele_bytes text, const char *prefix)
 {
@@ -64,6 +67,16 @@ bool stele_events_topic_parse(const char *topic, stele_bytes *aggregate)
     if (front.data == NULL) return false;
     *aggregate = front;
     return true;
+}
+
+char *stele_commands_topic(const char *aggregate)
+{
+    return stele_strdup_format("%s" COMMANDS_SUFFIX, aggregate);
+}
+
+char *stele_commands_dead_topic(const char *aggregate)
+{
+    return stele_strdup_format("%s" COMMANDS_SUFFIX DEAD_SUFFIX, aggregate);
 }
 
 char *stele_projection_group(const char *projection, int version)
@@ -174,4 +187,14 @@ bool stele_checkpoint_key_parse(stele_bytes key, stele_bytes *topic, int32_t *pa
     if (!begins_with(key, CHECKPOINT_PREFIX)) return false;
     return split_number(stele_bytes_of(key.data + prefix, key.size - prefix), '/', 0, topic,
                         partition);
+}
+
+char *stele_commands_key(const char *topic, int32_t partition)
+{
+    return stele_strdup_format(COMMANDS_PREFIX "%s/%d", topic, (int)partition);
+}
+
+bool stele_commands_key_is(stele_bytes key)
+{
+    return begins_with(key, COMMANDS_PREFIX);
 }

@@ -8,11 +8,14 @@
  *   <aggregate>.writer                     group      of an aggregate's writer; the name of its
  *                                                     projection
  *   <aggregate>.writer.v<n>.snapshots      topic      its states, commands and checkpoints
+ *   <aggregate>.commands                   topic      commands to it, where it takes them there
+ *   <aggregate>.commands.dead              topic      those of them that were not carried out
  *   <aggregate>.events-<partition>         id         of that writer's transactional producer
  *   <topic>/<partition>                    key        in _stele.owners
  *   <projection>.v<n>-<topic>-<partition>  id         of the owner's transactional producer
  *   <projection>.v<n>/<topic>/<partition>  key        in _stele.status
  *   stele:checkpoint:<topic>/<partition>   key        in a snapshots topic
+ *   stele:commands:<topic>/<partition>     key        likewise: how far its commands are read
  *
  * Every function that makes a name returns text that the caller frees. */
 #ifndef STELE_CORE_NAMES_H
@@ -39,6 +42,9 @@ char *stele_events_topic(const char *aggregate);
 /** @param aggregate  view into `topic`
  * @return false: it is not a topic of events */
 bool stele_events_topic_parse(const char *topic, stele_bytes *aggregate);
+
+char *stele_commands_topic(const char *aggregate);
+char *stele_commands_dead_topic(const char *aggregate);
 
 /** "<projection>.v<n>"; of the projection that an aggregate's writer keeps "<aggregate>.writer",
  * whatever its version: a group decides who owns the events, and that stays as it is when something
@@ -99,5 +105,11 @@ char *stele_checkpoint_key(const char *topic, int32_t partition);
 
 /** @param topic  view into `key` @return false: it is not the key of a checkpoint */
 bool stele_checkpoint_key_parse(stele_bytes key, stele_bytes *topic, int32_t *partition);
+
+/** How far the commands of a partition are read. @param topic  of the commands */
+char *stele_commands_key(const char *topic, int32_t partition);
+
+/** Is this the key of such a record, whatever the topic? */
+bool stele_commands_key_is(stele_bytes key);
 
 #endif

@@ -2,6 +2,7 @@
  * UUID version 7: 48 bits of Unix milliseconds, a 12-bit counter, 62 random bits. */
 #include "core/uuid.h"
 
+#include <endian.h>
 #include <string.h>
 
 #include "core/text.h"
@@ -61,43 +62,48 @@ stele_uuid stele_uuid_source_next(stele_uuid_source *source)
     return uuid;
 }
 
+static uint64_t read_low(const stele_uuid *uuid)
+{
+    uint64_t low;
+    memcpy(&low, uuid->bytes + 8, sizeof low);
+    return be64toh(low);
+}
+
 stele_uuid stele_uuid_plus(const stele_uuid *uuid, uint64_t count)
 {
+    const uint64_t variant = UINT64_C(3) << 62;
     stele_uuid next = *uuid;
-    uint64_t low = 0;
-    for (int i = 8; i < 16; i++)
-        low = low << 8 | uuid->bytes[i];
-    low += count;
-    for (int i = 15; i > 8; i--, low >>= 8)
-        next.bytes[i] = (uint8_t)low;
-    next.bytes[8] = (uint8_t)((uuid->bytes[8] & 0xC0) | (low & 0x3F));
+    uint64_t low = read_low(uuid);
+    low = htobe64((low & variant) | ((low + count) & ~variant));
+    memcpy(next.bytes + 8, &low, sizeof low);
     return next;
 }
 
-static int is_hyphen_place(int i)
-{
-    return i == 8 || i == 13 || i == 18 || i == 23;
-}
+/* ---- text ---- */
+
+/* Where the digits of each byte begin: 8-4-4-4-12. */
+static const uint8_t places[16] = {0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34};
 
 void stele_uuid_format(const stele_uuid *uuid, char text[STELE_UUID_TEXT_SIZE + 1])
 {
     static const char digits[] = "0123456789abcdef";
-    const uint8_t *byte = uuid->bytes;
-    for (int i = 0; i < STELE_UUID_TEXT_SIZE;) {
-        if (is_hyphen_place(i)) text[i++] = '-';
-        text[i++] = digits[*byte >> 4];
-        text[i++] = digits[*byte++ & 0x0F];
+    for (int i = 0; i < 16; i++) {
+        text[places[i]] = digits[uuid->bytes[i] >> 4];
+        text[places[i] + 1] = digits[uuid->bytes[i] & 0x0F];
     }
+    text[8] = text[13] = text[18] = text[23] = '-';
     text[STELE_UUID_TEXT_SIZE] = '\0';
 }
 
-static int hex_value(uint8_t c)
-{
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-    return -1;
-}
+/* The value of a hexadecimal digit, with 0x10 set; 0 for what is none. A table, for a writer parses
+ * two of these for each event. */
+#define D(value) (0x10 | (value))
+static const uint8_t hex_digits[256] = {
+    ['0'] = D(0),  ['1'] = D(1),  ['2'] = D(2),  ['3'] = D(3),  ['4'] = D(4),  ['5'] = D(5),
+    ['6'] = D(6),  ['7'] = D(7),  ['8'] = D(8),  ['9'] = D(9),  ['a'] = D(10), ['b'] = D(11),
+    ['c'] = D(12), ['d'] = D(13), ['e'] = D(14), ['f'] = D(15), ['A'] = D(10), ['B'] = D(11),
+    ['C'] = D(12), ['D'] = D(13), ['E'] = D(14), ['F'] = D(15)};
+#undef D
 
 static stele_status not_a_uuid(stele_bytes text, stele_error *err)
 {
@@ -111,14 +117,16 @@ stele_status stele_uuid_parse(stele_bytes text, stele_uuid *uuid, stele_error *e
     if (text.size != STELE_UUID_TEXT_SIZE) return not_a_uuid(text, err);
 
     stele_uuid parsed;
-    uint8_t *byte = parsed.bytes;
-    for (int i = 0; i < STELE_UUID_TEXT_SIZE;) {
-        if (is_hyphen_place(i) && text.data[i++] != '-') return not_a_uuid(text, err);
-        int high = hex_value(text.data[i++]);
-        int low = hex_value(text.data[i++]);
-        if (high < 0 || low < 0) return not_a_uuid(text, err);
-        *byte++ = (uint8_t)(high << 4 | low);
+    const uint8_t *at = text.data;
+    uint8_t valid = 0x10;
+    for (int i = 0; i < 16; i++) {
+        uint8_t high = hex_digits[at[places[i]]];
+        uint8_t low = hex_digits[at[places[i] + 1]];
+        valid &= high & low;
+        parsed.bytes[i] = (uint8_t)(high << 4 | (low & 0x0F));
     }
+    if (valid == 0 || at[8] != '-' || at[13] != '-' || at[18] != '-' || at[23] != '-')
+        return not_a_uuid(text, err);
     *uuid = parsed;
     return STELE_OK;
 }

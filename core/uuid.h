@@ -26,7 +26,7 @@ typedef struct stele_uuid_source {
     int64_t last_ms;
     uint16_t counter;      /* 12 bits, counts within one millisecond (RFC 9562, 6.2, method 1) */
     uint16_t entropy_left; /* bytes of `entropy` that are not used up */
-    uint8_t entropy[256];  /* filled by one system call for 32 ids */
+    uint8_t entropy[1024]; /* filled by one system call for 128 ids */
 } stele_uuid_source;
 
 /** Make `source` ready: time and randomness are the runtime's. */

@@ -28,18 +28,32 @@ static stele_status check_name(const stele_fold_options *options, stele_error *e
                       name);
 }
 
+static size_t count_names(const char *const *names)
+{
+    size_t count = 0;
+    while (names != NULL && names[count] != NULL)
+        count++;
+    return count;
+}
+
 /* What the id writes to beside the snapshots. */
 static void list_others(stele_fold *fold)
 {
     const stele_fold_owner *owner = fold->options.owner;
-    size_t shared = 0;
-    while (owner != NULL && owner->shared != NULL && owner->shared[shared] != NULL)
-        shared++;
-    fold->other_count = owner == NULL ? 0 : 1 + shared;
+    if (owner == NULL) {
+        fold->others = stele_alloc_array(1, sizeof *fold->others);
+        return;
+    }
+    size_t own = count_names(owner->own);
+    size_t shared = count_names(owner->shared);
+    fold->own_count = 1 + own;
+    fold->other_count = fold->own_count + shared;
     fold->others = stele_alloc_array(fold->other_count + 1, sizeof *fold->others);
-    if (owner != NULL) fold->others[0] = fold->events;
+    fold->others[0] = fold->events;
+    for (size_t i = 0; i < own; i++)
+        fold->others[1 + i] = owner->own[i];
     for (size_t i = 0; i < shared; i++)
-        fold->others[1 + i] = owner->shared[i];
+        fold->others[fold->own_count + i] = owner->shared[i];
 }
 
 stele_status stele_fold_open(const stele_fold_options *options, stele_fold **out, stele_error *err)
@@ -91,6 +105,11 @@ const char *stele_fold_group(const stele_fold *fold)
     return fold->group;
 }
 
+const char *stele_fold_snapshots(const stele_fold *fold)
+{
+    return fold->snapshots;
+}
+
 const char *stele_fold_topic(const stele_fold *fold)
 {
     return fold->events;
@@ -106,6 +125,7 @@ void fold_free_task(fold_task *task, int timeout_ms)
     stele_restore_free(task->taking.restore);
     free(task->taking.places);
     stele_states_free(task->states);
+    stele_buffer_clear(&task->commands);
     stele_monitor_clear(&task->taking.monitor);
     free(task);
 }
@@ -135,10 +155,9 @@ static void list_places(fold_task *task)
     taking->places = stele_alloc_array(taking->place_count, sizeof *taking->places);
     taking->places[0].partition = task->snapshots;
     for (size_t i = 0; i < fold->other_count; i++) {
-        bool is_source = i == 0;
-        taking->places[1 + i] =
-            (fold_place){.partition = {fold->others[i], is_source ? task->source.index : 0},
-                         .is_shared = !is_source};
+        bool is_own = i < fold->own_count;
+        taking->places[1 + i] = (fold_place){
+            .partition = {fold->others[i], is_own ? task->source.index : 0}, .is_shared = !is_own};
     }
 }
 
@@ -274,6 +293,12 @@ stele_fenced *stele_fold_fenced(const stele_task *base)
 stele_states *stele_fold_states(stele_task *base)
 {
     return ((fold_task *)base)->states;
+}
+
+stele_bytes stele_fold_commands(const stele_task *base)
+{
+    const fold_task *task = (const fold_task *)base;
+    return task->has_commands ? stele_buffer_view(&task->commands) : (stele_bytes){0};
 }
 
 int64_t stele_fold_position(const stele_task *base)

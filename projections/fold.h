@@ -35,6 +35,12 @@ typedef struct stele_fold_owner {
     /** Topics to whose partition 0 all owners write, each with its own id; NULL-terminated; or
      * NULL. What another one has open there keeps no partition from being taken. */
     const char *const *shared;
+    /** Topics with as many partitions as the source, to whose partition of the same number the id
+     * writes, and no one else; NULL-terminated; or NULL. */
+    const char *const *own;
+    /** The topic of the commands, where it takes them there: how far they are read is kept beside
+     * the snapshots (stele_fold_commands); NULL: it does not. */
+    const char *commands;
     int lanes; /* of the fenced writer, which follows the source; the fold writes in `lane` */
     int lane;
     const stele_companion *companion; /* of the states; or NULL */
@@ -71,8 +77,9 @@ void stele_fold_close(stele_fold *fold);
 STELE_SCOPE(stele_fold, stele_fold_close);
 
 /** What stele_worker_options take: name, topic, ops and self. Borrowed from the fold. */
-const char *stele_fold_group(const stele_fold *fold); /* stele_projection_group */
-const char *stele_fold_topic(const stele_fold *fold); /* "<aggregate>.events" */
+const char *stele_fold_group(const stele_fold *fold);     /* stele_projection_group */
+const char *stele_fold_topic(const stele_fold *fold);     /* "<aggregate>.events" */
+const char *stele_fold_snapshots(const stele_fold *fold); /* its snapshots topic */
 extern const stele_task_ops stele_fold_tasks;
 
 /*
@@ -87,6 +94,10 @@ stele_fenced *stele_fold_fenced(const stele_task *task);
 
 /** The states of all that is visible, below the task's position. */
 stele_states *stele_fold_states(stele_task *task);
+
+/** The last value of stele_commands_key in the snapshots when the partition was taken; null: none,
+ * or no topic of commands. Valid until `close`. */
+stele_bytes stele_fold_commands(const stele_task *task);
 
 /** The offset of the next event to be applied; -1 before `prepare` has returned STELE_OK. */
 int64_t stele_fold_position(const stele_task *task);

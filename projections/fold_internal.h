@@ -43,6 +43,7 @@ struct stele_fold {
     char *snapshots;     /* the snapshots topic */
     const char **others; /* topics that it writes to besides; NULL-terminated; owned */
     size_t other_count;
+    size_t own_count; /* of them, those whose partition of the same number is the id's alone */
     stele_monitor monitor;
     int left_behind; /* tasks whose threads were not waited for */
     fold_once count; /* of partitions, for those without a checkpoint */
@@ -133,7 +134,9 @@ typedef struct fold_task {
     stele_states *states;
 
     fold_taking taking;
-    bool is_ours; /* taken */
+    bool is_ours;          /* taken */
+    stele_buffer commands; /* how far they are read; of the restore */
+    bool has_commands;
     int64_t restored;
     int64_t verify_from; /* reading begins here until the checkpoint's last event was compared */
     bool unverified;

@@ -96,6 +96,9 @@ static void begin(fold_task *task)
     task->unverified = resume->read_from < resume->position;
     fold_writing_begin(task);
     warn_of_unknown(task);
+    stele_bytes commands = stele_restore_kept(self->restore);
+    task->has_commands = commands.data != NULL;
+    stele_buffer_append(&task->commands, commands);
     stele_restore_free(task->taking.restore);
     task->taking.restore = NULL;
     task->is_ours = true;

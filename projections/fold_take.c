@@ -294,11 +294,16 @@ static const char *header_of_companion(const stele_fold *fold)
 static stele_status restore(fold_task *task, stele_error *err)
 {
     fold_taking *self = &task->taking;
+    const stele_fold_owner *owner = task->fold->options.owner;
+    const char *commands = owner == NULL ? NULL : owner->commands;
+    STELE_AUTO(char)
+    kept = commands == NULL ? NULL : stele_commands_key(commands, task->source.index);
     stele_restore_new(&(stele_restore_options){.registry = task->fold->options.registry,
                                                .snapshots = task->snapshots,
                                                .source = task->source,
                                                .genesis = task->fold->genesis,
                                                .companion = header_of_companion(task->fold),
+                                               .kept = kept,
                                                .each = restore_one,
                                                .context = task},
                       &self->restore);

@@ -295,7 +295,6 @@ static void verify(void)
 
 void sim_check(void)
 {
-    memset(&found, 0, sizeof found);
     for (int32_t i = 0; i < SIM_PARTITIONS; i++)
         found.unburied[i] = -1;
     read_all(SIM_EVENTS, STELE_READ_UNCOMMITTED, take_events);

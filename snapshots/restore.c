@@ -24,6 +24,9 @@ struct stele_restore {
     stele_restore_options options;
     char *topic; /* the snapshots' */
     char *checkpoint_key;
+    char *kept_key;    /* NULL: none */
+    stele_buffer kept; /* its last value */
+    bool has_kept;
     stele_decoder *decoder; /* of checkpoints */
     stele_buffer last;      /* value of the last checkpoint; empty: none */
     stele_decoded decoded;  /* it, once asked for; views into `last` */
@@ -42,6 +45,7 @@ void stele_restore_new(const stele_restore_options *options, stele_restore **out
     restore->topic = stele_strdup(options->snapshots.topic);
     restore->options.snapshots.topic = restore->topic;
     restore->checkpoint_key = stele_checkpoint_key(options->source.topic, options->source.index);
+    if (options->kept != NULL) restore->kept_key = stele_strdup(options->kept);
     restore->unread = stele_table_new(sizeof(unread), 0);
     stele_decoder_new(
         &(stele_decoder_options){.registry = options->registry, .types = checkpoint_types},
@@ -61,6 +65,8 @@ void stele_restore_free(stele_restore *restore)
     stele_buffer_clear(&restore->last);
     stele_buffer_clear(&restore->genesis);
     free(restore->checkpoint_key);
+    free(restore->kept_key);
+    stele_buffer_clear(&restore->kept);
     free(restore->unknown_key);
     free(restore->topic);
     free(restore);
@@ -209,6 +215,13 @@ static stele_status take_snapshot(stele_restore *restore, const stele_batch *bat
     return status;
 }
 
+static void keep(stele_restore *restore, stele_bytes value)
+{
+    stele_buffer_reset(&restore->kept);
+    stele_buffer_append(&restore->kept, value);
+    restore->has_kept = value.data != NULL;
+}
+
 /* A checkpoint of something else does not belong here. What else is reserved is a newer version's,
  * which an older one goes on beside: it means nothing here. */
 static stele_status take_reserved(stele_restore *restore, const stele_record *record,
@@ -224,6 +237,9 @@ static stele_status take_reserved(stele_restore *restore, const stele_record *re
                           "a record with the key %s, which is another partition's checkpoint: "
                           "something else has written there; delete the topic to replay all events",
                           stele_quote(record->key).text);
+    if (restore->kept_key != NULL && stele_bytes_equal(record->key, stele_text(restore->kept_key)))
+        keep(restore, record->value);
+    if (stele_commands_key_is(record->key)) return STELE_OK; /* a writer's */
     if (restore->unknown_key == NULL)
         restore->unknown_key = stele_strdup(stele_quote(record->key).text);
     return STELE_OK;
@@ -302,6 +318,11 @@ stele_status stele_restore_finish(stele_restore *restore, stele_error *err)
         forget_unread(restore, key);
     }
     return STELE_OK;
+}
+
+stele_bytes stele_restore_kept(const stele_restore *restore)
+{
+    return restore->has_kept ? stele_buffer_view(&restore->kept) : (stele_bytes){0};
 }
 
 const char *stele_restore_unknown_key(const stele_restore *restore)

@@ -16,6 +16,8 @@ typedef struct stele_restore_options {
     stele_partition source;    /* the events' partition of the same number */
     const char *genesis;   /* of the registry; borrowed, outlives the restore. NULL: not compared */
     const char *companion; /* the header of what is kept beside the states; likewise; or NULL */
+    const char *kept; /* a reserved key, besides the checkpoint's: its last value is kept; or NULL;
+                         copied */
     /**
      * One record of an aggregate; a later one of the same id replaces it. Not kept after the call.
      *
@@ -48,6 +50,9 @@ stele_status stele_restore_finish(stele_restore *restore, stele_error *err);
 
 /** The last checkpoint that could be read, or NULL. Valid until the next take. */
 const stele_checkpoint *stele_restore_checkpoint(const stele_restore *restore);
+
+/** The last value of the key that is kept; null: there was none. Valid until the next take. */
+stele_bytes stele_restore_kept(const stele_restore *restore);
 
 /** The first reserved key that this version does not know, quoted, or NULL. Its record, and others
  * of its kind, were passed over: a newer version has written them. */

@@ -30,8 +30,10 @@ typedef enum stele_acknowledge {
 typedef struct stele_writer_options {
     const stele_aggregate *aggregate; /* with a state; borrowed, must outlive the writer */
     stele_acknowledge acknowledge;
-    int queue_max; /* calls that wait for one partition, at most; 0: as `queue_max` of
-                      [aggregate NAME] */
+    bool takes_commands; /* from the topic "<aggregate>.commands", too, as with `commands = topic`
+                            of [aggregate NAME]; see <stele/sender.h> */
+    int queue_max;       /* calls that wait for one partition, at most; 0: as `queue_max` of
+                            [aggregate NAME] */
 } stele_writer_options;
 
 /**

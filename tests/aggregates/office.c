@@ -89,8 +89,10 @@ static void live(void *context)
     stele_client *client;
     stele_error err;
     must(of, "client", stele_client_open_on(of->log, NULL, "bank", &client, &err), &err);
-    stele_writer_options options = {
-        .aggregate = &of->table, .acknowledge = self->acknowledge, .queue_max = self->queue_max};
+    stele_writer_options options = {.aggregate = &of->table,
+                                    .acknowledge = self->acknowledge,
+                                    .takes_commands = of->takes_commands,
+                                    .queue_max = self->queue_max};
     stele_writer *writer;
     must(of, "writer", stele_writer_open(client, &options, &writer, &err), &err);
     self->writer = writer;

@@ -24,6 +24,7 @@ typedef struct office {
     stele_aggregate table;
     account_context context; /* of the table */
     int domains;
+    bool takes_commands; /* its instances, from their topic, too */
 } office;
 
 /** A process. */

@@ -27,7 +27,7 @@ class Instance:
 
     def __init__(self, address):
         self.program = bank(address)
-        self.running = self.program.start("run", "-o", "http.listen=127.0.0.1:0")
+        self.running = self.program.start("run", "-o", "http.listen=127.0.0.1:0", "-o", "aggregate.account.commands=topic")
         self.running.awaits("serving HTTP")
         self.port = int(re.search(r"serving HTTP.*address=127\.0\.0\.1:(\d+)", self.running.err).group(1))
 
@@ -107,6 +107,21 @@ def check_killed_owner(first, second):
     first.program.call("audit", "account").exits(0)
 
 
+def check_queue(program):
+    """Commands by way of the topic: one that is done, once, and one that is a dead letter."""
+    for _ in range(2):
+        row = program.call("execute", "account", "tom", "CreateAccount", '{"owner": "Tom"}', "--command-id", "tom-1", "--queue",
+                           "--expect", "new").exits(0).rows()[0]
+        assert row["command_id"] == "tom-1" and row["topic"] == "account.commands", row
+    program.call("execute", "account", "tom", "WithdrawMoney", '{"amount_cents": 1}', "--queue").exits(0)
+    program.call("execute", "account", "tom", "DepositMoney", '{"amount_cents": 7}', "--queue").exits(0)
+    deadline = time.monotonic() + 60
+    while len(rows := program.call("history", "account", "tom").exits(0).rows()) < 2:
+        assert time.monotonic() < deadline, rows
+    assert [row["version"] for row in rows] == [1, 2], rows
+    program.call("audit", "account").exits(0)
+
+
 def check_execute(address):
     with bank(address) as program:
         created = program.call("execute", "account", "eve", "CreateAccount", '{"owner": "Eve"}', "--expect", "new").exits(0)
@@ -123,10 +138,12 @@ def check_execute(address):
         program.call("execute", "account", "eve", "Deposit").exits(1).says("DepositMoney")
         program.call("execute", "account", "eve", "CloseAccount", "--expect", "soon").exits(1).says("--expect", "soon")
         program.call("execute", "nothing", "eve", "Do").exits(1).says("nothing.events")
+        check_queue(program)
     with Program(os.environ["STELE_PROGRAM"], address) as program:  # which has no tables
         program.call("execute", "account", "eve", "DepositMoney", '{"amount_cents": 5}').exits(0).prints('"version":3')
         program.call("execute", "account", "eve", "DepositMoney", '{"amount": 1}').exits(1).says("DepositMoney: ", "amount")
         program.call("execute", "account", "eve", "Deposit", "{}").exits(1).says("DepositMoney")
+        program.call("execute", "account", "eve", "DepositMoney", "{}", "--queue").exits(1).says("--queue: only the program")
 
 
 def check_execute_without_owner(address):
@@ -145,6 +162,8 @@ def the_owner_decides():
             program.call("execute", "account", "eve", "CloseAccount").exits(1).says(
                 "no instance of the program that has account runs with http.listen: start one",
                 "bank run -o http.listen=127.0.0.1:8080")
+            program.call("execute", "account", "eve", "CloseAccount", "--queue").exits(1).says(
+                "there is no topic account.commands", "commands = topic in [aggregate account]")
         with Instance(broker.address) as first:
             with Instance(broker.address) as second:
                 check_killed_owner(first, second)

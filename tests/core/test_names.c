@@ -25,6 +25,15 @@ static void names_are_as_the_contract_has_them(void **state)
     STELE_AUTO(char) id = stele_transactional_id(group, events, 3);
     STELE_AUTO(char) status = stele_status_key(group, events, 3);
     STELE_AUTO(char) checkpoint = stele_checkpoint_key(events, 3);
+    STELE_AUTO(char) commands = stele_commands_topic("customer");
+    STELE_AUTO(char) dead = stele_commands_dead_topic("customer");
+    STELE_AUTO(char) how_far = stele_commands_key(commands, 3);
+    assert_string_equal(commands, "customer.commands");
+    assert_string_equal(dead, "customer.commands.dead");
+    assert_string_equal(how_far, "stele:commands:customer.commands/3");
+    assert_true(stele_commands_key_is(stele_text(how_far)));
+    assert_false(stele_commands_key_is(stele_text(checkpoint)));
+    assert_true(stele_id_is_reserved(stele_text(how_far)));
     STELE_AUTO(char) writer = stele_writer_name("account");
     STELE_AUTO(char) writer_id = stele_writer_transactional_id("account", 3);
 

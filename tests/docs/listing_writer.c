@@ -18,6 +18,7 @@ static const stele_aggregate account = {.name = "account"};
 int main(void)
 {
     (void)pay_interest;
+    (void)send_withdrawal;
     stele_client *client;
     stele_error err;
     if (stele_client_open(NULL, &client, &err) < 0) return 1;

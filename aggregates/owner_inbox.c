@@ -1,0 +1,417 @@
+/* SPDX-License-Identifier: MIT
+ * The commands topic of a partition: read as far as there is room, each command decided on in its
+ * order, and how far that is written down in the transaction with what came of it. */
+#include "aggregates/ownership_inside.h"
+
+#include <assert.h>
+#include <inttypes.h>
+
+#include "aggregates/commands_topic.h"
+#include "core/alloc.h"
+#include "core/names.h"
+
+enum {
+    WAITING_MAX = 1024, /* commands read ahead; then nothing is read until half of them are done */
+    WAITING_BYTES_MAX = 8 << 20,
+    STEPS_MAX = 256, /* that may not be visible */
+    TIDY_MS = 1000,  /* after the last command: what was written down is made short */
+    HANGS_MS = 5000, /* dead letters that are committed are visible by then, or never */
+    SAY_MS = 10000   /* dead letters are counted in the log that often */
+};
+
+static stele_clock clock_of(const owner_task *self)
+{
+    return stele_worker_clock(self->worker);
+}
+
+void owner_inbox_init(owner_task *self)
+{
+    const stele_ownership *of = self->of;
+    if (of->commands == NULL) return;
+    self->inbox.commands = (stele_partition){of->commands_topic, self->source.index};
+    self->inbox.dead = (stele_partition){of->dead_topic, self->source.index};
+    self->inbox.said_ns = INT64_MIN;
+}
+
+void owner_inbox_stop(owner_task *self)
+{
+    owner_inbox *inbox = &self->inbox;
+    stele_log_reader *reader = stele_worker_reader(self->worker);
+    if (inbox->reader != NULL && inbox->reader == reader)
+        stele_log_reader_stop(reader, inbox->commands);
+    inbox->reader = NULL;
+    for (mail *each; (each = owner_mail_list_take(&inbox->waiting)) != NULL;)
+        owner_mail_free(each);
+}
+
+void owner_inbox_clear(owner_task *self)
+{
+    owner_inbox_stop(self);
+    stele_inbox_clear(&self->inbox.at);
+    stele_inbox_clear(&self->inbox.restored);
+    free(self->inbox.found);
+}
+
+/* ---- restoring ---- */
+
+/* By the states as they are restored, before anything else is decided: were the events of a step
+ * aborted, the next ones take their versions. */
+stele_status owner_inbox_begin(owner_task *self, stele_error *err)
+{
+    owner_inbox *inbox = &self->inbox;
+    stele_bytes written = stele_fold_commands(self->fold);
+    if (inbox->commands.topic == NULL || written.data == NULL) return STELE_OK;
+    if (!stele_inbox_read(written, &inbox->restored))
+        return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
+                          "how far the commands of %s/%d are carried out was written down by a "
+                          "newer version of Stele: run that one",
+                          inbox->commands.topic, (int)inbox->commands.index);
+    inbox->has_record = true;
+    for (size_t i = 0; i < inbox->restored.count; i++) {
+        stele_inbox_step *step = &inbox->restored.steps[i];
+        const stele_entry *entry = owner_find_entry(self, stele_buffer_view(&step->witness));
+        step->is_lost = step->witness.size > 0 && (entry == NULL || entry->version < step->version);
+    }
+    return STELE_OK;
+}
+
+static void warn(const owner_task *self, int64_t position, const char *message, const char *reason)
+{
+    stele_worker_warn(self->worker, self->source.index, position, message, reason);
+}
+
+/* What the owner before had taken and what may not be there is read again. */
+static stele_status restore(owner_task *self, stele_error *err)
+{
+    owner_inbox *inbox = &self->inbox;
+    inbox_found there;
+    stele_status status = owner_ask_inbox(self, &inbox->restored, &there, err);
+    if (status < 0) return status;
+    int64_t from = stele_inbox_from(&inbox->restored);
+    if (from > there.end) {
+        warn(self, from, "commands topic made anew",
+             "it ends before the last command that was carried out: it is read from its beginning");
+        stele_inbox_clear(&inbox->restored);
+        from = there.start;
+    } else if (inbox->has_record && from < there.start) {
+        warn(self, from, "commands are gone",
+             "they were deleted before they were carried out: raise retention.ms of the topic");
+    }
+    inbox->found = stele_alloc_array(there.found_count + 1, sizeof(int64_t));
+    inbox->found_count = there.found_count;
+    if (there.found_count > 0)
+        memcpy(inbox->found, there.found, there.found_count * sizeof(int64_t));
+    inbox->at.next = from > there.start ? from : there.start;
+    inbox->at.dead_from = inbox->restored.count > 0 ? inbox->restored.dead_from : there.dead_end;
+    inbox->owes = inbox->restored.count > 0;
+    inbox->tidy = stele_deadline_after(clock_of(self), TIDY_MS);
+    inbox->is_restored = true;
+    return STELE_OK;
+}
+
+/* Has it taken again all that is to be? */
+static bool is_past_restored(const owner_inbox *inbox)
+{
+    return inbox->at.next >= inbox->restored.next;
+}
+
+/* ---- reading ---- */
+
+static int64_t read_from(const owner_inbox *inbox)
+{
+    return inbox->waiting.last == NULL ? inbox->at.next : inbox->waiting.last->offset + 1;
+}
+
+static void hold(owner_inbox *inbox, bool held)
+{
+    if (inbox->is_held == held) return;
+    stele_log_reader_hold(inbox->reader, inbox->commands, held);
+    inbox->is_held = held;
+}
+
+/* The worker may have another reader than the last time. */
+static stele_status read_on(owner_task *self, stele_error *err)
+{
+    owner_inbox *inbox = &self->inbox;
+    stele_log_reader *reader = stele_worker_reader(self->worker);
+    if (inbox->reader != reader) {
+        stele_status status =
+            stele_log_reader_start(reader, inbox->commands, read_from(inbox), err);
+        if (status < 0) return status;
+        inbox->reader = reader;
+        inbox->is_held = false;
+    }
+    const mail_list *waiting = &inbox->waiting;
+    if (waiting->count >= WAITING_MAX || waiting->size >= WAITING_BYTES_MAX)
+        hold(inbox, true);
+    else if (waiting->count <= WAITING_MAX / 2 && waiting->size <= WAITING_BYTES_MAX / 2)
+        hold(inbox, false);
+    return STELE_OK;
+}
+
+stele_status owner_inbox_take(owner_task *self, const stele_batch *records, stele_error *err)
+{
+    owner_inbox *inbox = &self->inbox;
+    if (inbox->reader == NULL) return STELE_OK; /* it is being given up */
+    if (records->status < 0) {
+        *err = records->error; /* the partition is not read any more: it is looked at again */
+        err->next = STELE_NEXT_ABORT;
+        return records->status;
+    }
+    int64_t from = read_from(inbox);
+    for (size_t i = 0; i < records->count; i++)
+        if (records->records[i].offset >= from)
+            owner_mail_list_add(&inbox->waiting, owner_mail_new(records, &records->records[i]));
+    return read_on(self, err);
+}
+
+/* ---- deciding ---- */
+
+/* In the batch that is being built. */
+static stele_inbox_step *step_of(owner_task *self, batch *to, int64_t offset)
+{
+    owner_inbox *inbox = &self->inbox;
+    stele_inbox_step *last = inbox->at.count == 0 ? NULL : &inbox->at.steps[inbox->at.count - 1];
+    if (to->steps > 0 && last->next == offset) {
+        stele_inbox_extend(last, offset);
+        return last;
+    }
+    to->steps++;
+    return stele_inbox_add(&inbox->at, offset);
+}
+
+static void bury(owner_task *self, batch *to, stele_inbox_step *step, const mail *of,
+                 const unit *as)
+{
+    owner_mail_bury(self, of, as->code, as->failure, to->transaction);
+    stele_inbox_add_dead(step, of->offset);
+}
+
+static void fail(owner_task *self, stele_ticket *ticket, const char *code,
+                 const stele_error *failure)
+{
+    unit *made = owner_add_unit(self, owner_building(self), ticket);
+    made->failure = stele_alloc(sizeof *failure);
+    *made->failure = *failure;
+    memcpy(made->code, code, strlen(code) + 1);
+}
+
+/* Its unit is the last one of the batch that is being built, then. */
+static void decide(owner_task *self, mail *of, stele_ticket *ticket, const char *code,
+                   const stele_error *failure)
+{
+    batch *to = owner_building(self);
+    unit **before = to->end;
+    if (of->failure != NULL)
+        fail(self, ticket, "", of->failure);
+    else if (failure->status < 0)
+        fail(self, ticket, code, failure);
+    else
+        owner_serve_ticket(self, ticket);
+    const unit *made = *before;
+    assert(made != NULL && owner_mail_of(made->ticket) == of);
+    stele_inbox_step *step = step_of(self, to, of->offset);
+    to->mail_count++;
+    self->inbox.at.next = of->offset + 1;
+    if (made->failure != NULL) bury(self, to, step, of, made);
+}
+
+/* What the aggregate remembers is what keeps a command from being carried out twice if the record
+ * of how far they are is lost with the marker of its partition: no more of them at a time. */
+static bool has_room(const owner_task *self)
+{
+    const batch *of = self->last;
+    if (self->settles || !owner_has_room(self) || self->inbox.at.count >= STEPS_MAX) return false;
+    bool is_building = of != NULL && of->state == BATCH_BUILT;
+    return !is_building || of->mail_count < self->of->limits.count_max;
+}
+
+size_t owner_inbox_serve(owner_task *self, size_t count_max)
+{
+    owner_inbox *inbox = &self->inbox;
+    size_t served = 0;
+    while (served < count_max && inbox->waiting.first != NULL && has_room(self)) {
+        mail *first = inbox->waiting.first;
+        bool was_taken = stele_inbox_was_taken(&inbox->restored, first->offset, inbox->found,
+                                               inbox->found_count);
+        stele_ticket *ticket = NULL;
+        const char *code = "";
+        stele_error failure = {0};
+        if (!was_taken && owner_mail_read(self, first, &ticket, &code, &failure) < 0 &&
+            ticket == NULL) {
+            inbox->waits = failure;
+            return served;
+        }
+        owner_mail_list_take(&inbox->waiting);
+        if (was_taken) {
+            inbox->at.next = first->offset + 1;
+            owner_mail_free(first);
+        } else {
+            decide(self, first, ticket, code, &failure);
+        }
+        served++;
+    }
+    inbox->waits = (stele_error){0};
+    return served;
+}
+
+/* ---- writing down ---- */
+
+static const unit *last_with_events(const batch *of)
+{
+    const unit *found = NULL;
+    for (const unit *each = of->first; each != NULL; each = each->next)
+        if (each->as.count > 0) found = each;
+    return found;
+}
+
+static void add_witness(owner_task *self, const batch *of)
+{
+    const unit *witness = last_with_events(of);
+    if (witness == NULL) return;
+    stele_inbox *at = &self->inbox.at;
+    for (size_t i = at->count - of->steps; i < at->count; i++) {
+        stele_buffer_append(&at->steps[i].witness, witness->ticket->aggregate_id);
+        at->steps[i].version = witness->as.version;
+    }
+}
+
+void owner_inbox_seal(owner_task *self, batch *of)
+{
+    owner_inbox *inbox = &self->inbox;
+    if (of->is_sealed || (of->steps == 0 && !inbox->owes)) return;
+    of->is_sealed = true;
+    add_witness(self, of);
+    STELE_AUTO(char) key = stele_commands_key(inbox->commands.topic, inbox->commands.index);
+    stele_buffer *value = &self->of->value;
+    stele_buffer_reset(value);
+    stele_inbox_write(&inbox->at, &inbox->restored, value);
+    const char *snapshots = stele_fold_snapshots(self->of->options.fold);
+    stele_transaction_time(of->transaction, 0);
+    stele_transaction_put(of->transaction, (stele_partition){snapshots, self->source.index},
+                          stele_text(key), stele_buffer_view(value), NULL, 0);
+    inbox->owes = inbox->at.count > 0 || !is_past_restored(inbox);
+    /* For tools: who restores goes by the record. */
+    stele_log_group *group = stele_log_member_group(stele_worker_member(self->worker));
+    if (group != NULL)
+        stele_transaction_offset(of->transaction, group, inbox->commands, inbox->at.next);
+}
+
+/* The first step of a batch. */
+static size_t first_step(const owner_task *self, const batch *of)
+{
+    size_t first = self->inbox.settled;
+    for (const batch *each = self->first; each != of; each = each->next)
+        first += each->steps;
+    return first;
+}
+
+void owner_inbox_commit(owner_task *self, const batch *done, int64_t dead_last)
+{
+    size_t first = first_step(self, done);
+    for (size_t i = first; i < first + done->steps; i++)
+        self->inbox.at.steps[i].dead_last = dead_last;
+}
+
+static void drop_settled(owner_inbox *inbox, stele_clock clock)
+{
+    size_t count = 0;
+    while (count < inbox->settled && inbox->at.steps[count].dead_count == 0)
+        count++;
+    stele_inbox_drop_first(&inbox->at, count);
+    inbox->settled -= count;
+    if (count > 0) inbox->tidy = stele_deadline_after(clock, TIDY_MS);
+    if (inbox->settled == 0) inbox->awaits_dead = false;
+}
+
+void owner_inbox_settle(owner_task *self, const batch *visible)
+{
+    self->inbox.settled += visible->steps;
+    if (visible->steps > 0) drop_settled(&self->inbox, clock_of(self));
+}
+
+/* Dead letters of what is visible may not be: their partition is another one. */
+static stele_status look_at_dead(owner_task *self, stele_error *err)
+{
+    owner_inbox *inbox = &self->inbox;
+    if (inbox->settled == 0) return STELE_OK;
+    if (!inbox->awaits_dead) inbox->hangs = stele_deadline_after(clock_of(self), HANGS_MS);
+    inbox->awaits_dead = true;
+    int64_t visible;
+    stele_status status = owner_ask_dead_visible(self, &visible, err);
+    if (status < 0) return err->text[0] == '\0' ? STELE_OK : status;
+    bool moved = false;
+    for (size_t i = 0; i < inbox->settled; i++) {
+        stele_inbox_step *step = &inbox->at.steps[i];
+        if (step->dead_count == 0 || step->dead_last >= visible) break;
+        inbox->dead_count += (int64_t)step->dead_count;
+        step->dead_count = 0;
+        if (is_past_restored(inbox) && step->dead_last >= inbox->at.dead_from)
+            inbox->at.dead_from = step->dead_last + 1;
+        moved = true;
+    }
+    drop_settled(inbox, clock_of(self));
+    if (moved) inbox->awaits_dead = false;
+    if (inbox->settled == 0 || moved || !stele_deadline_passed(inbox->hangs)) return STELE_OK;
+    return stele_fail(err, STELE_E_TIMED_OUT, STELE_NEXT_ABORT,
+                      "dead letters that were committed in %s/%d do not become visible: the "
+                      "partition is taken again, which ends their transaction",
+                      inbox->dead.topic, (int)inbox->dead.index);
+}
+
+void owner_inbox_drop(owner_task *self, size_t steps, bool was_sealed)
+{
+    stele_inbox *at = &self->inbox.at;
+    self->inbox.owes = self->inbox.owes || was_sealed;
+    if (steps == 0) return;
+    at->next = at->steps[at->count - steps].from;
+    stele_inbox_drop_last(at, steps);
+}
+
+void owner_inbox_return(owner_task *self, mail_list *mails)
+{
+    owner_mail_list_join(mails, &self->inbox.waiting);
+    self->inbox.waiting = *mails;
+    *mails = (mail_list){0};
+}
+
+/* ---- in each turn ---- */
+
+static void say_dead(owner_task *self)
+{
+    owner_inbox *inbox = &self->inbox;
+    int64_t now_ns = stele_clock_monotonic_ns(clock_of(self));
+    if (inbox->dead_count == inbox->dead_said ||
+        (inbox->said_ns != INT64_MIN && now_ns - inbox->said_ns < (int64_t)SAY_MS * 1000000))
+        return;
+    STELE_AUTO(char)
+    text = stele_strdup_format("%" PRId64 " commands since this partition was taken, %" PRId64
+                               " since the last count: %s says why, in stele_dead_reason",
+                               inbox->dead_count, inbox->dead_count - inbox->dead_said,
+                               inbox->dead.topic);
+    stele_worker_warn(self->worker, self->source.index, inbox->at.next, "dead letters", text);
+    inbox->dead_said = inbox->dead_count;
+    inbox->said_ns = now_ns;
+}
+
+static bool is_to_be_tidied(const owner_task *self)
+{
+    const owner_inbox *inbox = &self->inbox;
+    return inbox->owes && inbox->at.count == 0 && self->first == NULL && is_past_restored(inbox) &&
+           stele_deadline_passed(inbox->tidy);
+}
+
+stele_status owner_inbox_tick(owner_task *self, stele_error *err)
+{
+    owner_inbox *inbox = &self->inbox;
+    stele_status status;
+    if (inbox->commands.topic == NULL) return STELE_OK;
+    if (!inbox->is_restored && (status = restore(self, err)) < 0) return status;
+    if ((status = read_on(self, err)) < 0) return status;
+    if ((status = look_at_dead(self, err)) < 0) return status;
+    say_dead(self);
+    if (is_to_be_tidied(self)) owner_building(self);
+    if (inbox->waits.status == STELE_OK) return STELE_OK;
+    *err = inbox->waits;
+    return err->status;
+}

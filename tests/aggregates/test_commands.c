@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: MIT
+ * Commands by way of their topic, in virtual time: whatever befalls the owner, each has one effect
+ * or one dead letter. */
+#include <stele/sender.h>
+
+#include <inttypes.h>
+
+#include <stele/generated.h>
+
+#include "aggregates/commands_topic.h"
+#include "core/alloc.h"
+#include "core/names.h"
+#include "office.h"
+#include "post.h"
+#include "tests/support/test.h"
+
+#define COMMANDS "account.commands"
+
+enum { ASK_MS = 10000 };
+
+static void must(const office *of, const char *what, stele_status status, const stele_error *err)
+{
+    if (status < 0) office_fail(of, __FILE__, __LINE__, what, err->text);
+}
+
+/* Who sends. */
+typedef struct sending {
+    office *of;
+    stele_client *client;
+    stele_sender *sender;
+    int64_t count; /* "c-0" and so on */
+} sending;
+
+static sending begin(office *of)
+{
+    sending made = {.of = of};
+    stele_error err;
+    of->takes_commands = true;
+    must(of, "topics", stele_commands_topics_ensure(of->log, "account", ASK_MS, &err), &err);
+    must(of, "client", stele_client_open_on(of->log, NULL, "sender", &made.client, &err), &err);
+    must(of, "sender", stele_sender_open(made.client, &of->table, &made.sender, &err), &err);
+    return made;
+}
+
+static void end(sending *self)
+{
+    stele_sender_close(self->sender);
+    stele_client_close(self->client);
+}
+
+static void send_one(sending *self, const char *id, int64_t cents, int64_t expected,
+                     const char *command_id)
+{
+    test_commands_book command = {.cents = cents, .times = 1};
+    stele_call call = office_booking(id, &command);
+    STELE_AUTO(char) named = stele_strdup_format("c-%" PRId64, self->count);
+    stele_sent sent;
+    stele_error err;
+    call.expected_version = expected;
+    call.command_id = command_id == NULL ? named : command_id;
+    while (stele_send(self->sender, &call, &sent, &err) < 0) { /* the same one again */
+        if (err.next != STELE_NEXT_RETRY) must(self->of, "send", err.status, &err);
+    }
+    OFFICE_CHECK(self->of, sent.offset >= 0 && strcmp(sent.topic, COMMANDS) == 0);
+    self->count++;
+}
+
+static void put_raw(const sending *self, stele_bytes key, stele_bytes value, int32_t partition)
+{
+    stele_log_producer *producer;
+    stele_error err;
+    must(self->of, "open",
+         stele_log_producer_open(self->of->log, &(stele_log_producer_options){0}, &producer, &err),
+         &err);
+    stele_header header = {"ce_correlationid", stele_text("raw")};
+    stele_log_entry entry = {.partition = {COMMANDS, partition},
+                             .key = key,
+                             .value = value,
+                             .headers = &header,
+                             .header_count = 1};
+    must(self->of, "put", stele_log_producer_put(producer, &entry, &err), &err);
+    must(self->of, "flush", stele_log_producer_flush(producer, ASK_MS, &err), &err);
+    stele_log_producer_close(producer);
+}
+
+static post look(const sending *self)
+{
+    office *of = self->of;
+    post found;
+    stele_error err;
+    stele_deadline by = stele_deadline_after(stele_runtime_clock(of->runtime), OFFICE_WAIT_MS);
+    must(of, "read",
+         post_read(of->log, "account", OFFICE_PARTITIONS, self->count, by, &found, &err), &err);
+    return found;
+}
+
+/* Until so many are done or dead. */
+static post await_all(const sending *self, int64_t count)
+{
+    office *of = self->of;
+    stele_deadline by = stele_deadline_after(stele_runtime_clock(of->runtime), OFFICE_WAIT_MS);
+    for (;;) {
+        post found = look(self);
+        if (found.done + found.dead >= count) return found;
+        if (stele_deadline_passed(by)) OFFICE_EQUAL(of, found.done + found.dead, count);
+        office_sleep(of, 20);
+    }
+}
+
+/* ---- what becomes of them ---- */
+
+static void play_commands(office *of)
+{
+    sending by = begin(of);
+    send_one(&by, "a", 50, STELE_EXPECT_NEW, NULL); /* nobody owns yet */
+    send_one(&by, "a", -80, STELE_EXPECT_ANY, NULL);
+    send_one(&by, "a", -20, 1, NULL);
+    send_one(&by, "a", 5, 1, NULL);
+    send_one(&by, "a", 7, 2, NULL);
+
+    instance *bank = office_start(of);
+
+    post found = await_all(&by, 5);
+    OFFICE_EQUAL(of, found.done, 3);
+    OFFICE_EQUAL(of, found.dead, 2);
+    OFFICE_EQUAL(of, found.missing + found.twice, 0);
+    OFFICE_CHECK(of, strcmp(found.code, "conflict") == 0);
+    OFFICE_CHECK(of, strstr(found.reason, "is at version 2, not 1") != NULL);
+    OFFICE_CHECK(of, strncmp(found.position, COMMANDS "/", strlen(COMMANDS "/")) == 0);
+    int64_t version;
+    OFFICE_EQUAL(of, office_load(bank, "a", &version), 37);
+    office_close(bank);
+    OFFICE_EQUAL(of, office_read(of, "a").count, 3);
+    end(&by);
+}
+
+static void each_command_is_carried_out_or_becomes_a_dead_letter(void **state)
+{
+    (void)state;
+    office_play(play_commands, 0);
+}
+
+static void play_bad_records(office *of)
+{
+    sending by = begin(of);
+    static const uint8_t wire[] = {0, 0, 0, 0, 1, 0xff};
+    const stele_bytes nothing = {0};
+    const stele_bytes bad = stele_bytes_of(wire, sizeof wire);
+    put_raw(&by, nothing, bad, 0);
+    put_raw(&by, nothing, nothing, 1);
+    for (int32_t i = 0; i < OFFICE_PARTITIONS; i++) { /* one of them is wrong */
+        put_raw(&by, stele_text("a"), stele_text("no wire format"), i);
+        put_raw(&by, stele_text("a"), nothing, i);
+        put_raw(&by, stele_text("a"), bad, i);
+    }
+    put_raw(&by, stele_text("stele:a"), bad, 0);
+    instance *bank = office_start(of);
+
+    send_one(&by, "a", 1, STELE_EXPECT_ANY, NULL);
+    send_one(&by, "b", 2, STELE_EXPECT_ANY, NULL);
+    send_one(&by, "c", 3, STELE_EXPECT_ANY, NULL);
+
+    post found = await_all(&by, 12);
+    OFFICE_EQUAL(of, found.done, 3);
+    OFFICE_EQUAL(of, found.dead, 9);
+    OFFICE_EQUAL(of, found.missing + found.twice, 0);
+    office_close(bank);
+    end(&by);
+}
+
+static void what_cannot_be_a_command_stops_nothing(void **state)
+{
+    (void)state;
+    office_play(play_bad_records, 0);
+}
+
+static void play_repeats(office *of)
+{
+    stele_result result;
+    stele_error err;
+    sending by = begin(of);
+    instance *bank = office_start(of);
+    OFFICE_EQUAL(of, office_book(bank, "a", 5, STELE_EXPECT_NEW, "once", &result, &err), 0);
+
+    send_one(&by, "a", 5, STELE_EXPECT_NEW, "once");
+    send_one(&by, "a", 6, STELE_EXPECT_ANY, "twice");
+    send_one(&by, "a", 6, STELE_EXPECT_ANY, "twice");
+    send_one(&by, "a", 1, STELE_EXPECT_ANY, "last");
+
+    post found = await_all(&by, 3);
+    OFFICE_EQUAL(of, found.dead + found.twice, 0);
+    int64_t version;
+    OFFICE_EQUAL(of, office_load(bank, "a", &version), 12);
+    OFFICE_EQUAL(of, office_book(bank, "a", 6, STELE_EXPECT_ANY, "twice", &result, &err), 0);
+    OFFICE_CHECK(of, result.repeated);
+    office_close(bank);
+    end(&by);
+}
+
+static void a_repeat_adds_nothing_whichever_way_it_comes(void **state)
+{
+    (void)state;
+    office_play(play_repeats, 0);
+}
+
+/* ---- many ---- */
+
+enum { MANY = 1500 }; /* more than are read ahead */
+
+static void play_many(office *of)
+{
+    sending by = begin(of);
+    for (int i = 0; i < MANY; i++)
+        send_one(&by, "a", 1, i == 0 ? STELE_EXPECT_NEW : i, NULL);
+
+    instance *bank = office_start(of);
+
+    post found = await_all(&by, MANY);
+    OFFICE_EQUAL(of, found.dead + found.missing + found.twice, 0); /* each in its turn */
+    office_close(bank);
+    OFFICE_EQUAL(of, office_read(of, "a").count, MANY);
+    end(&by);
+}
+
+static void more_than_fit_are_carried_out_in_their_order(void **state)
+{
+    (void)state;
+    office_play(play_many, 0);
+}
+
+/* ---- whatever befalls the owner ---- */
+
+enum { ROUNDS = 6, EACH = 20 };
+
+static void send_some(sending *by)
+{
+    static const char *const ids[] = {"a", "b", "c"};
+    for (int i = 0; i < EACH; i++) /* every fifth is rejected */
+        send_one(by, ids[i % 3], i % 5 == 4 ? -1000000 : 1, STELE_EXPECT_ANY, NULL);
+}
+
+static void play_deaths(office *of)
+{
+    sending by = begin(of);
+    instance *bank = office_start(of);
+    for (int i = 0; i < ROUNDS; i++) {
+        send_some(&by);
+        office_sleep(of, (int)(of->seed * 7 + (uint64_t)i * 13) % 60);
+        office_kill(bank);
+        bank = office_start(of);
+        if (i % 2 == 0) office_await_serving(bank, "a");
+    }
+    post found = await_all(&by, by.count);
+    OFFICE_EQUAL(of, found.missing, 0);
+    OFFICE_EQUAL(of, found.twice, 0);
+    OFFICE_EQUAL(of, found.dead, ROUNDS * EACH / 5);
+    office_close(bank);
+    bank = office_start(of); /* and nothing is taken again */
+    office_await_serving(bank, "a");
+    office_sleep(of, 3000);
+    found = look(&by);
+    OFFICE_EQUAL(of, found.done + found.dead, by.count);
+    office_close(bank);
+    end(&by);
+}
+
+static void an_owner_that_is_killed_neither_loses_nor_repeats_one(void **state)
+{
+    (void)state;
+    office_play(play_deaths, 0);
+}
+
+static void befall(const office *of, int what)
+{
+    switch (what % 5) {
+    case 0:
+        stele_log_memory_lose_markers(of->log);
+        break;
+    case 1:
+        stele_log_memory_lose_half_the_markers(of->log);
+        break;
+    case 2:
+        stele_log_memory_doubt_commit(of->log, STELE_LOG_MEMORY_NOT_DONE);
+        break;
+    case 3:
+        stele_log_memory_doubt_commit(of->log, STELE_LOG_MEMORY_DONE);
+        break;
+    default:
+        stele_log_memory_fail_append(of->log, 1 + of->seed % 5, STELE_LOG_MEMORY_REFUSED);
+        break;
+    }
+}
+
+static void play_transactions(office *of)
+{
+    sending by = begin(of);
+    instance *bank = office_start(of);
+    office_await_serving(bank, "a");
+    for (int i = 0; i < 5; i++) {
+        send_some(&by);
+        befall(of, i + (int)of->seed);
+        send_some(&by);
+        office_sleep(of, 30);
+        if (i % 2 == 1) {
+            office_kill(bank);
+            bank = office_start(of);
+        }
+        await_all(&by, by.count);
+    }
+    post found = look(&by);
+    OFFICE_EQUAL(of, found.missing, 0);
+    OFFICE_EQUAL(of, found.twice, 0);
+    OFFICE_EQUAL(of, found.dead, by.count / 5);
+    office_close(bank);
+    end(&by);
+}
+
+static void a_transaction_that_is_lost_or_aborted_takes_no_command_along(void **state)
+{
+    (void)state;
+    office_play(play_transactions, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_command_is_carried_out_or_becomes_a_dead_letter),
+        cmocka_unit_test(what_cannot_be_a_command_stops_nothing),
+        cmocka_unit_test(a_repeat_adds_nothing_whichever_way_it_comes),
+        cmocka_unit_test(more_than_fit_are_carried_out_in_their_order),
+        cmocka_unit_test(an_owner_that_is_killed_neither_loses_nor_repeats_one),
+        cmocka_unit_test(a_transaction_that_is_lost_or_aborted_takes_no_command_along),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
