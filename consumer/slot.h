@@ -79,7 +79,8 @@ typedef struct slot_host {
     const stele_task_ops *tasks;
     void *self; /* handed to tasks->open */
     const atomic_bool *stop;
-    bool at_once;  /* something wants to be called again at once */
+    bool at_once;  /* something wants to be called again at once … */
+    int within_ms; /* … or after that long; INT_MAX: nothing does */
     bool stopping; /* the last drain */
 } slot_host;
 

@@ -3,6 +3,7 @@
 #include "consumer/worker.h"
 
 #include <assert.h>
+#include <limits.h>
 
 #include "consumer/report.h"
 #include "consumer/slot.h"
@@ -95,6 +96,7 @@ stele_status stele_worker_open(stele_log *log, const stele_worker_options *optio
                                .logger = options->logger,
                                .tasks = options->ops,
                                .self = options->self,
+                               .within_ms = INT_MAX,
                                .stop = &worker->never};
     worker->host.asker = stele_asker_open(log, wake, worker);
     source_init(&worker->source, worker->host.asker, worker->topic);
@@ -124,6 +126,11 @@ void stele_worker_wake(stele_worker *worker)
 void stele_worker_call_again(stele_worker *worker)
 {
     worker->host.at_once = true;
+}
+
+void stele_worker_call_within(stele_worker *worker, int64_t ms)
+{
+    if (ms < worker->host.within_ms) worker->host.within_ms = ms < 0 ? 0 : (int)ms;
 }
 
 /* Whoever wakes the worker wakes its reader. */
@@ -523,8 +530,10 @@ stele_status stele_worker_step(stele_worker *worker, int timeout_ms, stele_error
         if (!worker->count_unconfirmed) slot_prepare(host, each);
         if (each->phase == SLOT_RUNNING) slot_offer_again(host, each);
     }
-    int most_ms = host->at_once ? 0 : timeout_ms;
+    int most_ms = host->within_ms < timeout_ms ? host->within_ms : timeout_ms;
+    if (host->at_once) most_ms = 0;
     host->at_once = false;
+    host->within_ms = INT_MAX;
     if ((status = read_batch(worker, most_ms, err)) < 0) return status;
     const stele_task_ops *ops = worker->options.ops;
     if (ops->turn != NULL) ops->turn(worker->options.self, worker);

@@ -55,6 +55,9 @@ void stele_worker_wake(stele_worker *worker);
 /** For a task, within a call: it has more to do, and is called again in the next turn, at once. */
 void stele_worker_call_again(stele_worker *worker);
 
+/** Likewise: it is called again after that long at the latest, if not sooner. */
+void stele_worker_call_within(stele_worker *worker, int64_t ms);
+
 /** Set when the worker is to stop: whatever takes long in a call looks at it and comes back. */
 const atomic_bool *stele_worker_stop(const stele_worker *worker);
 
