@@ -205,9 +205,21 @@ static stele_status check_remembered(const stele_aggregate *aggregate, stele_err
     return STELE_OK;
 }
 
+static stele_status check_timer(const stele_aggregate *aggregate, stele_error *err)
+{
+    if ((aggregate->due == NULL) == (aggregate->on_due == NULL)) return STELE_OK;
+    return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
+                      "aggregate %s: it has %s; a timer needs both, when it is due and what it "
+                      "does then",
+                      aggregate->name,
+                      aggregate->due == NULL ? "on_due and no due" : "due and no on_due");
+}
+
 static stele_status check_facts(const stele_aggregate *aggregate, stele_error *err)
 {
-    if (aggregate->handlers == NULL && aggregate->commands == NULL && aggregate->version == 0)
+    bool has_timer = aggregate->due != NULL || aggregate->on_due != NULL;
+    if (aggregate->handlers == NULL && aggregate->commands == NULL && aggregate->version == 0 &&
+        !has_timer)
         return STELE_OK;
     return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
                       "aggregate %s: it has %s and no state: give it one, an empty record if "
@@ -215,6 +227,7 @@ static stele_status check_facts(const stele_aggregate *aggregate, stele_error *e
                       aggregate->name,
                       aggregate->commands != NULL   ? "commands"
                       : aggregate->handlers != NULL ? "handlers"
+                      : has_timer                   ? "a timer"
                                                     : "a version");
 }
 
@@ -227,6 +240,7 @@ stele_status stele_aggregate_check(const stele_aggregate *aggregate, stele_error
     if ((status = check_handlers(aggregate, err)) < 0) return status;
     if ((status = check_commands(aggregate, err)) < 0) return status;
     if ((status = check_remembered(aggregate, err)) < 0) return status;
+    if ((status = check_timer(aggregate, err)) < 0) return status;
     stele_error why;
     if ((status = stele_upcasters_check(aggregate->events, aggregate->upcasters, &why)) < 0)
         return stele_fail(err, status, STELE_NEXT_STOP, "aggregate %s: %s", aggregate->name,

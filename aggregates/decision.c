@@ -279,12 +279,18 @@ stele_status stele_reject(stele_decision *decision, const char *code, const char
 
 /* ---- deciding ---- */
 
+static const char *name_of(const stele_decider *decider, const stele_to_decide *what)
+{
+    if (what->is_due) return "its timer";
+    return decider->aggregate->commands[what->index].type->name;
+}
+
 static stele_status fail_wrong(const stele_decider *decider, const stele_to_decide *what,
                                const char *how, stele_error *err)
 {
     return stele_fail(err, STELE_E_INTERNAL, STELE_NEXT_REJECT,
                       "the decide function of %s for %s %s", decider->aggregate->name,
-                      decider->aggregate->commands[what->index].type->name, how);
+                      name_of(decider, what), how);
 }
 
 /* What the function's own failure means to the caller: nothing that would have him wait or try
@@ -295,7 +301,7 @@ static stele_status fail_said(const stele_decider *decider, const stele_to_decid
     bool is_callers = status == STELE_E_INVALID || status == STELE_E_LIMIT;
     return stele_fail_cause(err, is_callers ? status : STELE_E_INTERNAL, STELE_NEXT_REJECT,
                             said->cause, "%s cannot decide on %s: %s", decider->aggregate->name,
-                            decider->aggregate->commands[what->index].type->name,
+                            name_of(decider, what),
                             said->text[0] == '\0' ? "no reason given" : said->text);
 }
 
@@ -305,8 +311,7 @@ static stele_status judge(stele_decider *decider, const stele_to_decide *what, s
     if (decider->misuse.status != STELE_OK)
         return stele_fail(err, decider->misuse.status, STELE_NEXT_REJECT,
                           "the decide function of %s for %s: %s", decider->aggregate->name,
-                          decider->aggregate->commands[what->index].type->name,
-                          decider->misuse.text);
+                          name_of(decider, what), decider->misuse.text);
     if (status > 0) return fail_wrong(decider, what, "returned what means nothing", err);
     if (decider->rejected && status == STELE_E_REJECTED)
         return stele_fail(err, STELE_E_REJECTED, STELE_NEXT_REJECT, "%s", decider->reason);
@@ -335,8 +340,10 @@ stele_status stele_decider_decide(stele_decider *decider, const stele_to_decide 
     stele_error said;
     said.cause = 0;
     said.text[0] = '\0';
-    stele_status status =
-        decider->aggregate->commands[what->index].decide(state, what->command, &decision, &said);
+    const stele_aggregate *aggregate = decider->aggregate;
+    stele_decide *function =
+        what->is_due ? aggregate->on_due : aggregate->commands[what->index].decide;
+    stele_status status = function(state, what->command, &decision, &said);
     status = judge(decider, what, status, &said, err);
     if (status < 0 && status != STELE_E_REJECTED) decider->code[0] = '\0';
     return end(decider, status, out);

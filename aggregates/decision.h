@@ -46,6 +46,7 @@ stele_status stele_decider_read_command(stele_decider *decider, size_t index, st
 typedef struct stele_to_decide {
     size_t index; /* of the command among the aggregate's */
     const void *command;
+    bool is_due;       /* no command has come: its timer is due */
     const void *state; /* NULL: a new aggregate's */
     stele_bytes aggregate_id;
     int64_t version;

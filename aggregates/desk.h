@@ -14,7 +14,8 @@
 typedef enum stele_ticket_kind {
     STELE_TICKET_EXECUTE = 0, /* a decision on a command */
     STELE_TICKET_APPEND,      /* events appended as they are */
-    STELE_TICKET_LOAD         /* a copy of the state */
+    STELE_TICKET_LOAD,        /* a copy of the state */
+    STELE_TICKET_DUE          /* no call: a timer of the aggregate is due. Never on a desk */
 } stele_ticket_kind;
 
 /** Whoever was asked wrongly says who is to be asked instead. */

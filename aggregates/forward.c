@@ -76,6 +76,7 @@ static char *path_of(const stele_forwarding *of, const stele_ticket *ticket)
     case STELE_TICKET_APPEND:
         return stele_strdup_format("/aggregates/%s/%s/events", name, id);
     case STELE_TICKET_LOAD:
+    case STELE_TICKET_DUE: /* is never passed on */
         break;
     }
     return stele_strdup_format("/aggregates/%s/%s", name, id);
@@ -111,6 +112,7 @@ static stele_status write_body(const stele_forwarding *of, const stele_ticket *t
     case STELE_TICKET_APPEND:
         return write_events(of, ticket, out, err);
     case STELE_TICKET_LOAD:
+    case STELE_TICKET_DUE: /* is never passed on */
         break;
     }
     return STELE_OK;

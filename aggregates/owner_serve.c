@@ -154,7 +154,9 @@ static stele_status decide(owner_task *self, const stele_ticket *ticket, const s
                             .aggregate_id = ticket->aggregate_id,
                             .version = of->version,
                             .time_ms = of->time_ms,
-                            .command_id = ticket->command_id};
+                            .command_id = ticket->command_id,
+                            .is_due = ticket->kind == STELE_TICKET_DUE};
+    if (what.is_due) return stele_decider_decide(shared->decider, &what, out, err);
     bool is_known = stele_aggregate_find_command(aggregate, ticket->data[0].type, &what.index);
     assert(is_known);
     (void)is_known;
@@ -281,7 +283,7 @@ static stele_status answer_call(owner_task *self, stele_ticket *ticket, const su
         return stele_decider_reject_finished(self->of->decider, ticket->aggregate_id, decided, err);
     stele_status status = check_version(ticket, of, err);
     if (status < 0) return status;
-    if (ticket->kind == STELE_TICKET_EXECUTE) return decide(self, ticket, of, decided, err);
+    if (ticket->kind != STELE_TICKET_APPEND) return decide(self, ticket, of, decided, err);
     take_given(self, ticket, decided);
     return STELE_OK;
 }

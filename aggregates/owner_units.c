@@ -159,6 +159,7 @@ void owner_settle(owner_task *self, int64_t position)
         self->first = visible->next;
         if (self->first == NULL) self->last = NULL;
         free_batch(visible);
+        if (!STELE_BUG("timer that waits is forgotten")) owner_timers_again(self);
     }
     bool waits = self->first != NULL && self->first->state == BATCH_COMMITTED;
     if (!self->settles || waits) return;
@@ -201,6 +202,8 @@ static void give_back_unit(owner_task *self, unit *of, stele_ticket_list *to, ma
     forget_named(self, of);
     if (owner_mail_of(of->ticket) != NULL)
         owner_mail_list_add(mails, owner_mail_take_back(of->ticket));
+    else if (of->ticket->kind == STELE_TICKET_DUE)
+        owner_timers_take_back(self, of->ticket);
     else if (of->ticket->done == NULL)
         stele_ticket_free(of->ticket);
     else
@@ -238,4 +241,5 @@ void owner_give_back(owner_task *self, bool committed_too)
     stele_desk_return(self->desk, &back);
     owner_inbox_drop(self, steps, was_sealed);
     owner_inbox_return(self, &mails);
+    owner_timers_again(self);
 }

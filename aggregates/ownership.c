@@ -169,6 +169,7 @@ static stele_status begin_to_serve(owner_task *self, stele_error *err)
     if (status < 0) return status;
     if (waits && !stele_fold_is_current(self->fold)) return STELE_OK; /* it shows as behind */
     if ((status = owner_inbox_begin(self, err)) < 0) return status;
+    owner_timers_begin(self);
     self->serves = true;
     owner_say(self, "serves");
     stele_desk_set_state(self->desk, STELE_DESK_SERVING);
@@ -188,8 +189,12 @@ static stele_status take_batch(stele_task *base, const stele_batch *records, ste
     const char *commands = self->inbox.commands.topic;
     if (commands != NULL && strcmp(records->partition.topic, commands) == 0)
         return owner_inbox_take(self, records, err);
+    int64_t from = stele_fold_position(self->fold);
     stele_status status = self->fold->ops->take(self->fold, records, err);
-    if (strcmp(records->partition.topic, self->source.topic) == 0) look_at_position(self);
+    if (strcmp(records->partition.topic, self->source.topic) == 0) {
+        owner_timers_see(self, records, from);
+        look_at_position(self);
+    }
     return status;
 }
 
@@ -213,6 +218,7 @@ static stele_status work(owner_task *self, stele_error *err)
         *err = waits;
         return commands;
     }
+    owner_timers_fire(self);
     if (owner_serve(self) && (status = owner_submit(self, err)) < 0) return status;
     if ((status = owner_complain(self, err)) < 0 || commands == STELE_OK) return status;
     *err = waits;
@@ -276,6 +282,7 @@ static void close_task(stele_task *base, stele_deadline by)
     self->fold->ops->close(self->fold, by);
     stele_overlay_free(self->overlay);
     stele_table_free(self->named);
+    stele_timers_free(self->timers);
     free(self);
 }
 

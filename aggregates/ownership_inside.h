@@ -9,6 +9,7 @@
 #include "aggregates/ownership.h"
 #include "aggregates/remembered.h"
 #include "consumer/decoder.h"
+#include "aggregates/timers.h"
 #include "core/table.h"
 #include "core/uuid.h"
 #include "producer/fenced.h"
@@ -156,6 +157,10 @@ typedef struct owner_task {
     int64_t proven_ns;   /* then no one else had appended anything that is not applied here */
     proof *proof;        /* owned; NULL: not asked yet */
     owner_inbox inbox;
+
+    stele_timers *timers;   /* owned; NULL: it does not serve yet, or no aggregate has one */
+    stele_error not_fired;  /* why the last one that was decided on has no events; STELE_OK */
+    int64_t timers_said_ns; /* when something was logged of them */
 } owner_task;
 
 /* ---- owner_answer.c ---- */
@@ -214,9 +219,21 @@ stele_status owner_complain(const owner_task *self, stele_error *err);
 /* Take calls from the desk and decide on them, as long as there is room. @return false: for now,
  * and there are more, which may be in the same transaction */
 bool owner_serve(owner_task *self);
-
-/* A call with its answer. */
+/* Decide on one. @param ticket  taken over */
 void owner_serve_ticket(owner_task *self, stele_ticket *ticket);
+
+/* ---- owner_timers.c ---- */
+
+/* The states are current. */
+void owner_timers_begin(owner_task *self);
+/* The fold has applied the records from `from` on, up to its position. */
+void owner_timers_see(owner_task *self, const stele_batch *records, int64_t from);
+/* Decide on those that are due, as long as there is room. */
+void owner_timers_fire(owner_task *self);
+/* One that is in flight is given back. @param ticket  taken over */
+void owner_timers_take_back(owner_task *self, stele_ticket *ticket);
+/* What was in flight is visible, or is given back: those that waited for it are looked at. */
+void owner_timers_again(owner_task *self);
 
 /* ---- owner_inbox.c ---- */
 

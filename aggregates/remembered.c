@@ -9,6 +9,7 @@
 #include <stele/generated.h>
 
 #include "core/alloc.h"
+#include "core/names.h"
 #include "core/sha256.h"
 #include "core/text.h"
 
@@ -30,6 +31,11 @@ stele_status stele_command_id_check(stele_bytes id, stele_error *err)
     bool is_good = id.size > 0 && id.size <= STELE_COMMAND_ID_MAX && stele_utf8_is_valid(id);
     for (size_t i = 0; is_good && i < id.size; i++)
         is_good = id.data[i] >= 0x20 && id.data[i] != 0x7f;
+    if (is_good && stele_id_is_reserved(id))
+        return stele_fail(err, STELE_E_INVALID, STELE_NEXT_REJECT,
+                          "%s is no id of a command: those that begin with \"" STELE_RESERVED_PREFIX
+                          "\" are the library's own",
+                          stele_quote(id).text);
     if (is_good) return STELE_OK;
     return stele_fail(err, STELE_E_INVALID, STELE_NEXT_REJECT,
                       "%s is no id of a command: it is 1 to %d bytes of UTF-8 without control "

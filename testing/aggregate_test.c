@@ -33,7 +33,7 @@ struct stele_test_commands {
     stele_projection *projection; /* owned */
     stele_decider *decider;
     stele_uuid_source ids;
-    const stele_type *type; /* of the last command; NULL: none yet */
+    const char *name; /* of the last command; NULL: none yet */
     decided last;
     size_t named;     /* how many of its events were named */
     bool is_expected; /* its rejection or failure was */
@@ -86,9 +86,9 @@ bool stele_test_commands_go_on(stele_test *test)
     if (commands == NULL || commands->last.status == STELE_OK || commands->is_expected) return true;
     const decided *last = &commands->last;
     if (last->status == STELE_E_REJECTED)
-        return stele_test_fail(test, "%s was rejected with %s: %s", commands->type->name,
-                               last->code, last->text);
-    return stele_test_fail(test, "%s failed: %s", commands->type->name, last->text);
+        return stele_test_fail(test, "%s was rejected with %s: %s", commands->name, last->code,
+                               last->text);
+    return stele_test_fail(test, "%s failed: %s", commands->name, last->text);
 }
 
 static const void *read_event(stele_test *test, size_t at)
@@ -113,7 +113,7 @@ static bool fail_more(stele_test *test, const char *instead)
     size_t at = test->commands->named;
     const void *event = read_event(test, at);
     return event != NULL &&
-           stele_test_fail(test, "event %zu of %s is %s %s%s", at + 1, test->commands->type->name,
+           stele_test_fail(test, "event %zu of %s is %s %s%s", at + 1, test->commands->name,
                            type_of(test, at)->name,
                            stele_test_text(type_of(test, at), event, &text), instead);
 }
@@ -172,7 +172,8 @@ static bool decide(stele_test *test, stele_states *states, stele_to_decide what,
     stele_decided outcome;
     stele_decider *decider = test->commands->decider;
     stele_entry *entry = stele_test_find(states, what.aggregate_id);
-    if (stele_decider_read_command(decider, what.index, bytes, &what.command, &err) < 0)
+    if (!what.is_due &&
+        stele_decider_read_command(decider, what.index, bytes, &what.command, &err) < 0)
         return stele_test_fail(test, "cannot be read back: %s", err.text);
     what.state = entry == NULL ? NULL : stele_entry_state(entry);
     what.version = entry == NULL ? 0 : entry->version;
@@ -210,7 +211,7 @@ static bool compare(stele_test *test, const decided *one, const decided *other, 
     return stele_test_fail(test,
                            "%s the decision on %s is another one: its function depends on "
                            "something besides its arguments\n  first: %s\n  then:  %s",
-                           when, test->commands->type->name, outcome_text(test, one, &a),
+                           when, test->commands->name, outcome_text(test, one, &a),
                            outcome_text(test, other, &b));
 }
 
@@ -274,7 +275,7 @@ static bool apply_to_copy(stele_test *test, const char *id, stele_publish_option
             return stele_test_fail(test,
                                    "event %zu of %s comes after the one that finishes %s: "
                                    "finished is final",
-                                   i + 1, test->commands->type->name, id);
+                                   i + 1, test->commands->name, id);
         name_event(event_id, first, i);
         options.event_id = event_id;
         status = apply_one(test, i, id, version + (int64_t)i + 1, &options, copy, &err);
@@ -341,16 +342,14 @@ static bool decide_three_times(stele_test *test, const stele_to_decide *what, st
            compare(test, &test->commands->last, &restarted, "after a restart");
 }
 
-static bool begin(stele_test *test, const stele_type *type, size_t *index)
+static bool begin(stele_test *test, const char *name)
 {
     if (!stele_test_commands_settled(test)) return false;
     stele_test_commands *commands = test->commands;
     if (commands == NULL)
         return stele_test_fail(test, "a projection takes no commands: stele_test_aggregate");
-    if (!stele_aggregate_find_command(commands->aggregate, type, index))
-        return stele_test_fail(test, "%s is none of its commands", type->name);
     clear_decided(&commands->last);
-    commands->type = type;
+    commands->name = name;
     commands->named = 0;
     commands->is_expected = false;
     commands->count++;
@@ -363,7 +362,9 @@ bool stele_test_when(stele_test *test, const char *id, const stele_type *type, c
     size_t index;
     char command_id[ID_ROOM];
     STELE_AUTO_VALUE(stele_buffer) bytes = {0};
-    if (!begin(test, type, &index)) return false;
+    if (!begin(test, type->name)) return false;
+    if (!stele_aggregate_find_command(test->commands->aggregate, type, &index))
+        return stele_test_fail(test, "%s is none of its commands", type->name);
     if (stele_encode(type, command, &bytes, &err) < 0)
         return stele_test_fail(test, "this cannot be a %s: %s", type->name, err.text);
     snprintf(command_id, sizeof command_id, "command-%" PRId64, test->commands->count);
@@ -385,13 +386,61 @@ bool stele_test_when_json(stele_test *test, const char *id, const stele_type *ty
            stele_test_when(test, id, type, value);
 }
 
+/* ---- timers ---- */
+
+/* 0: it has none. */
+static int64_t due_of(const stele_test *test, const char *id)
+{
+    const stele_aggregate *aggregate = test->commands->aggregate;
+    stele_entry *entry = stele_test_find(test->states, stele_text(id));
+    if (entry == NULL || is_finished(entry) || aggregate->due == NULL) return 0;
+    int64_t due_ms = aggregate->due(stele_entry_state(entry), aggregate->context);
+    return due_ms > 0 ? due_ms : 0;
+}
+
+bool stele_test_when_due(stele_test *test, const char *id)
+{
+    char command_id[ID_ROOM];
+    if (!begin(test, "its timer")) return false;
+    int64_t due_ms = due_of(test, id);
+    if (due_ms == 0) return stele_test_fail(test, "%s has no timer that could be due", id);
+    if (test->time_ms < due_ms) test->time_ms = due_ms;
+    stele_entry *entry = stele_test_find(test->states, stele_text(id));
+    snprintf(command_id, sizeof command_id, "stele:due/%" PRId64, entry->version);
+    stele_to_decide what = {.aggregate_id = stele_text(id),
+                            .time_ms = test->time_ms,
+                            .command_id = command_id,
+                            .is_due = true};
+    if (!decide_three_times(test, &what, (stele_bytes){0}) || !append(test, id, command_id))
+        return false;
+    int64_t next_ms = due_of(test, id);
+    if (next_ms == 0 || next_ms > due_ms) return true;
+    return stele_test_fail(test,
+                           "the timer of %s has fired and is still due at %" PRId64
+                           ": it would fire again and again; what on_due yields puts it off or "
+                           "ends it",
+                           id, next_ms);
+}
+
+bool stele_test_then_due(stele_test *test, const char *id, int64_t time_ms)
+{
+    if (!stele_test_goes_on(test)) return false;
+    if (test->commands == NULL)
+        return stele_test_fail(test, "a projection has no timers: stele_test_aggregate");
+    int64_t due_ms = due_of(test, id);
+    if (due_ms == time_ms) return true;
+    return stele_test_fail(
+        test, "the timer of %s is due at %" PRId64 ", expected %" PRId64 " (0: it has none)", id,
+        due_ms, time_ms);
+}
+
 /* ---- then ---- */
 
 /* There is a command that something may be expected of. */
 static bool has_command(stele_test *test)
 {
     if (test->failure[0] != '\0') return false;
-    if (test->commands != NULL && test->commands->type != NULL) return true;
+    if (test->commands != NULL && test->commands->name != NULL) return true;
     return stele_test_fail(test, "no command has come: stele_test_when");
 }
 
@@ -399,7 +448,7 @@ static bool fail_accepted(stele_test *test, const char *expected)
 {
     STELE_AUTO_VALUE(stele_buffer) text = {0};
     return stele_test_fail(test, "%s was accepted, expected that it %s; it yields: %s",
-                           test->commands->type->name, expected,
+                           test->commands->name, expected,
                            outcome_text(test, &test->commands->last, &text));
 }
 
@@ -412,7 +461,7 @@ bool stele_test_then_event(stele_test *test, const stele_type *type, const void 
     const char *expected = stele_test_text(type, event, &text);
     if (commands->named == commands->last.count)
         return stele_test_fail(test, "%s yields %zu events; expected another one, %s %s",
-                               commands->type->name, commands->last.count, type->name, expected);
+                               commands->name, commands->last.count, type->name, expected);
     const void *found = read_event(test, commands->named);
     if (found == NULL) return false;
     if (type_of(test, commands->named) == type && stele_value_equal(type, found, event)) {
@@ -446,9 +495,8 @@ bool stele_test_then_rejected(stele_test *test, const char *code)
     if (commands->last.status == STELE_OK) return fail_accepted(test, "is rejected");
     if (commands->last.status != STELE_E_REJECTED) return stele_test_goes_on(test);
     if (strcmp(commands->last.code, code) != 0)
-        return stele_test_fail(test, "%s was rejected with %s (%s), expected %s",
-                               commands->type->name, commands->last.code, commands->last.text,
-                               code);
+        return stele_test_fail(test, "%s was rejected with %s (%s), expected %s", commands->name,
+                               commands->last.code, commands->last.text, code);
     commands->is_expected = true;
     return true;
 }

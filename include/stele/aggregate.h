@@ -122,6 +122,19 @@ typedef struct stele_aggregate {
                        result and adds nothing. 0: 64; at most 1,000 */
     int64_t remembered_ms; /* and for how long after the command; 0: until newer ones take their
                               places */
+    /**
+     * When its timer fires: Unix, in milliseconds; 0: it has none. Depends on nothing but its
+     * arguments, so that the timer is as old as the events, and survives what they survive. NULL:
+     * no aggregate of this kind has a timer.
+     *
+     * @param state    of the aggregate, as its events have made it
+     * @param context  of the table
+     */
+    int64_t (*due)(const void *state, const void *context);
+    /** Decides when that time has come, by the owner's clock; the command is NULL. Once for each
+     * version of the state: what it yields has to put the timer off, or end it. There is no one to
+     * be told of a rejection: where nothing is yielded it is asked again after a minute. */
+    stele_decide *on_due;
 } stele_aggregate;
 
 #ifdef __cplusplus

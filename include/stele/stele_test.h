@@ -100,6 +100,16 @@ STELE_API bool stele_test_when(stele_test *test, const char *id, const stele_typ
 STELE_API bool stele_test_when_json(stele_test *test, const char *id, const stele_type *type,
                                     const char *command);
 
+/**
+ * The timer of an aggregate is due: time goes on to that moment, where it has not passed yet, and
+ * what `on_due` decides is appended and applied, as by a command. What it leaves must have no
+ * timer, or one that is due later.
+ */
+STELE_API bool stele_test_when_due(stele_test *test, const char *id);
+
+/** The timer of an aggregate is due then: Unix, in milliseconds; 0: it has none. */
+STELE_API bool stele_test_then_due(stele_test *test, const char *id, int64_t time_ms);
+
 /** The next event that the last command yields is this one. */
 STELE_API bool stele_test_then_event(stele_test *test, const stele_type *type, const void *event);
 

@@ -105,6 +105,27 @@ static void set_remembered_ms(stele_aggregate *of)
     of->remembered_ms = -1;
 }
 
+static int64_t never_due(const void *state, const void *context)
+{
+    (void)state, (void)context;
+    return 0;
+}
+
+static void set_due(stele_aggregate *of)
+{
+    of->due = never_due;
+}
+
+static void set_on_due(stele_aggregate *of)
+{
+    of->on_due = decide_nothing;
+}
+
+static void set_timer_of_facts(stele_aggregate *of)
+{
+    *of = (stele_aggregate){.name = "customer", .due = never_due, .on_due = decide_nothing};
+}
+
 static void a_table_that_cannot_be_right_is_refused_with_the_way_out(void **state)
 {
     (void)state;
@@ -129,6 +150,9 @@ static void a_table_that_cannot_be_right_is_refused_with_the_way_out(void **stat
          "two commands are called Do (test.commands.Do and other.Do)"},
         {set_remembered, STELE_E_LIMIT, "remembered is 1001; it is 0 (64 commands) or 1 to 1000"},
         {set_remembered_ms, STELE_E_INVALID, "remembered_ms is negative"},
+        {set_due, STELE_E_INVALID, "it has due and no on_due; a timer needs both"},
+        {set_on_due, STELE_E_INVALID, "it has on_due and no due; a timer needs both"},
+        {set_timer_of_facts, STELE_E_INVALID, "aggregate customer: it has a timer and no state"},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         stele_error err;

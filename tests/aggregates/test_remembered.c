@@ -335,6 +335,8 @@ static void an_id_of_a_command_is_a_short_text(void **state)
         assert_non_null(strstr(err.text, "is no id of a command: it is 1 to 128 bytes of UTF-8"));
         assert_int_equal(err.next, STELE_NEXT_REJECT);
     }
+    assert_int_equal(stele_command_id_check(stele_text("stele:due/7"), &err), STELE_E_INVALID);
+    assert_non_null(strstr(err.text, "those that begin with \"stele:\" are the library's own"));
 }
 
 static void limits_come_from_the_table(void **state)

@@ -356,6 +356,72 @@ static void the_name_of_a_writer_is_not_for_projections(void **state)
     }
 }
 
+/* ---- timers ---- */
+
+/* Whoever has ten cents or more has them taken away, ten at a time, at second 1, 2, 3 … of 2001. */
+enum { FIRST_DUE_S = 978307201 };
+
+static int64_t due(const void *state, const void *context)
+{
+    (void)context;
+    const test_account *own = state;
+    return own->cents < 10 ? 0 : (int64_t)(FIRST_DUE_S + own->bookings.count) * 1000;
+}
+
+static stele_status take_ten(const void *state, const void *command, stele_decision *decision,
+                             stele_error *err)
+{
+    (void)state, (void)err;
+    assert_null(command);
+    return stele_yield(decision, &test_booked_type, &(test_booked){.cents = -10});
+}
+
+static stele_status take_none(const void *state, const void *command, stele_decision *decision,
+                              stele_error *err)
+{
+    (void)state, (void)command, (void)err;
+    return stele_reject(decision, "later", "Not now");
+}
+
+static void a_timer_fires_when_it_is_due(void **state)
+{
+    (void)state;
+    stele_aggregate table = account_table(NULL);
+    table.due = due;
+    table.on_due = take_ten;
+    stele_test *test = open_test(&table);
+    assert_true(stele_test_then_due(test, "a", 0));
+    assert_true(given(test, 25));
+    assert_true(stele_test_then_due(test, "a", (FIRST_DUE_S + 1) * 1000LL));
+
+    assert_true(stele_test_when_due(test, "a"));
+    assert_true(then_booked(test, -10));
+    assert_true(stele_test_then_nothing(test));
+    assert_true(stele_test_then_due(test, "a", (FIRST_DUE_S + 2) * 1000LL));
+    stele_test_at(test, 1800000000000); /* no one was there in time */
+    assert_true(stele_test_when_due(test, "a"));
+    assert_true(stele_test_then_json(test, "a", "{\"cents\": 5, \"bookings\": [25, -10, -10]}"));
+    assert_true(stele_test_then_due(test, "a", 0));
+    assert_false(stele_test_when_due(test, "a"));
+    expect_failure(test, "a has no timer that could be due");
+}
+
+static void a_timer_that_is_not_put_off_fails(void **state)
+{
+    (void)state;
+    stele_aggregate table = account_table(NULL);
+    table.due = due;
+    table.on_due = take_none;
+    stele_test *test = open_test(&table);
+    given(test, 10);
+    assert_false(stele_test_when_due(test, "a"));
+    expect_failure(test, "the timer of a has fired and is still due at 978307202000");
+
+    test = open_test(&table);
+    assert_false(stele_test_then_due(test, "a", 5));
+    expect_failure(test, "the timer of a is due at 0, expected 5");
+}
+
 int main(void)
 {
     account = account_table(NULL);
@@ -373,6 +439,8 @@ int main(void)
         cmocka_unit_test(a_table_that_cannot_be_right_fails),
         cmocka_unit_test(a_projection_takes_no_commands),
         cmocka_unit_test(the_name_of_a_writer_is_not_for_projections),
+        cmocka_unit_test(a_timer_fires_when_it_is_due),
+        cmocka_unit_test(a_timer_that_is_not_put_off_fails),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
