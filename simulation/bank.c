@@ -91,6 +91,7 @@ void sim_play_bank(void)
         if (world.faulted > 60) left--; /* callers may wait for what only the rest brings */
     }
     come_to_rest();
+    sim_sleep_ms(SIM_LATE_MS + 1000); /* what timers are due fire */
     sim_stop_instances();
     sim_check_bank();
 }

@@ -14,8 +14,12 @@
 enum {
     SIM_CALLERS = 4,
     SIM_WALLETS_MAX = 10,
-    SIM_CALLS_MAX = 400,      /* of one seed, with a load of each wallet in the end */
-    SIM_CALLS_OF_WALLET = 60, /* fewer than an aggregate remembers */
+    SIM_CALLS_MAX = 400, /* of one seed, with a load of each wallet in the end */
+    SIM_CALLS_OF_WALLET = 60,
+    SIM_EVENTS_OF_WALLET = 6 * SIM_CALLS_OF_WALLET, /* three of a call at most, and its timer's */
+    SIM_WALLET_REMEMBERS = 300,                     /* more than calls and timers */
+    SIM_REMINDED = -1,                              /* in place of a call's number: a timer's */
+    SIM_LATE_MS = 10000, /* a timer that is due for so long, at rest, is lost */
     SIM_ANSWERS_MAX = 4000,
     SIM_COMMAND_ID_SIZE = 40
 };
@@ -85,6 +89,8 @@ extern const stele_aggregate sim_wallets;
 void sim_wallet_id(int wallet, char id[SIM_ID_SIZE]);
 /** @return -1: it is no wallet's */
 int sim_wallet_of(stele_bytes id);
+/** When a wallet's timer is due after one more booking. */
+int64_t sim_wallet_due(int64_t due, int64_t number, int64_t time_ms);
 /** What one more event makes of a wallet's value. */
 int64_t sim_wallet_value(int64_t value, int64_t number, int64_t cents);
 

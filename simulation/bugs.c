@@ -36,6 +36,9 @@ const sim_bug sim_bugs[] = {
     {"refusal rests on what may be aborted", "it does not wait for what it was decided on"},
     {"overlay is kept after an abort", "versions are checked against what was never there"},
     {"serves before it is current", "what is decided on is not all that was there at the fence"},
+    {"timers are not restored", "whoever takes a partition over has none"},
+    {"timer that waits is forgotten", "when what it waited for is visible"},
+    {"timer fires twice", "while its first events are on their way"},
     {"forward without the command's id", "what is asked twice is carried out twice"},
     {NULL, NULL},
 };

@@ -4,7 +4,8 @@
  * the names of Jepsen's Kafka workload (checker.c), and:
  *
  *   stale-read-after-ack  an answer rests on less than someone was told before it was asked for
- *   dirty-read            an answer rests on events that no reader sees at that moment */
+ *   dirty-read            an answer rests on events that no reader sees at that moment
+ *   lost-timer            one is due, and has not fired */
 #include "simulation/bank.h"
 
 #include <inttypes.h>
@@ -17,10 +18,11 @@
 #include "projections/verify.h"
 #include "registry/client.h"
 #include "registry/wire.h"
+#include "reminded.h"
 #include "snapshots/format.h"
 #include "wallet.h"
 
-enum { EVENTS_MAX = 3 * SIM_CALLS_OF_WALLET + 8, READ_MS = 30000, TEXT_SIZE = 40 };
+enum { EVENTS_MAX = SIM_EVENTS_OF_WALLET + 8, READ_MS = 30000, TEXT_SIZE = 40 };
 
 typedef struct event {
     int64_t number;
@@ -28,6 +30,7 @@ typedef struct event {
     int64_t offset;
     int64_t balance; /* with it */
     int64_t value;
+    int64_t due;
     char id[TEXT_SIZE];
     char cause[TEXT_SIZE];
 } event;
@@ -65,7 +68,13 @@ static int wallet_of(stele_bytes key)
     return wallet;
 }
 
-static sim_booked read_event(const stele_record *record)
+/* By the cause: the two types have the same bytes. */
+static bool is_reminder(const event *of)
+{
+    return strncmp(of->cause, "stele:due/", 10) == 0;
+}
+
+static sim_booked read_booked(const stele_record *record)
 {
     int32_t schema;
     stele_bytes payload;
@@ -77,6 +86,52 @@ static sim_booked read_event(const stele_record *record)
         sim_fail("wrong-state", "an event cannot be read");
     stele_arena_free(arena);
     return booked;
+}
+
+static int64_t read_reminded(const stele_record *record)
+{
+    int32_t schema;
+    stele_bytes payload;
+    stele_error err;
+    sim_reminded reminded;
+    stele_arena *arena = stele_arena_new();
+    if (!stele_wire_split(record->value, &schema, &payload) ||
+        sim_reminded_type.decode(payload, &reminded, arena, &err) < 0)
+        sim_fail("wrong-state", "a reminder cannot be read");
+    stele_arena_free(arena);
+    return reminded.due;
+}
+
+/* A timer fires once for each time that it is due, and not before. */
+static void take_reminder(const event *last, event *added, const stele_batch *batch,
+                          const stele_record *record)
+{
+    int64_t due = read_reminded(record);
+    *added = (event){.number = SIM_REMINDED,
+                     .offset = record->offset,
+                     .balance = last->balance,
+                     .value = sim_wallet_value(last->value, SIM_REMINDED, 0)};
+    copy_header(batch, record, "ce_causationid", added->cause);
+    if (last->due == 0 || due != last->due)
+        sim_fail("duplicate", "%d/%d: a timer that is due at %d fires, and it was to at %d",
+                 (int)batch->partition.index, (int)record->offset, (int)(due % 1000000),
+                 (int)(last->due % 1000000));
+    if (record->timestamp_ms < due)
+        sim_fail("fork", "%d/%d: a timer fires %d ms early", (int)batch->partition.index,
+                 (int)record->offset, (int)(due - record->timestamp_ms));
+}
+
+static void take_booked(const event *last, event *added, const stele_batch *batch,
+                        const stele_record *record)
+{
+    sim_booked booked = read_booked(record);
+    *added = (event){.number = booked.number,
+                     .cents = booked.cents,
+                     .offset = record->offset,
+                     .balance = last->balance + booked.cents,
+                     .value = sim_wallet_value(last->value, booked.number, booked.cents),
+                     .due = sim_wallet_due(last->due, booked.number, record->timestamp_ms)};
+    copy_header(batch, record, "ce_causationid", added->cause);
 }
 
 /* The events of a call are one unit: all of them, one behind the other, once. */
@@ -112,20 +167,19 @@ static void take_event(const stele_batch *batch, const stele_record *record)
     char version[TEXT_SIZE];
     int wallet = wallet_of(record->key);
     struct wallet *of = &wallets[wallet];
-    sim_booked booked = read_event(record);
     event *added = &of->events[of->version];
     const event *last = of->version > 0 ? added - 1 : &(event){0};
     if (of->version == EVENTS_MAX) sim_fail("duplicate", "too many events");
-    *added = (event){.number = booked.number,
-                     .cents = booked.cents,
-                     .offset = record->offset,
-                     .balance = last->balance + booked.cents,
-                     .value = sim_wallet_value(last->value, booked.number, booked.cents)};
+    event cause = {0};
+    copy_header(batch, record, "ce_causationid", cause.cause);
+    if (is_reminder(&cause))
+        take_reminder(last, added, batch, record);
+    else
+        take_booked(last, added, batch, record);
     copy_header(batch, record, "ce_id", added->id);
-    copy_header(batch, record, "ce_causationid", added->cause);
     copy_header(batch, record, "ce_aggregateversion", version);
     of->partition = batch->partition.index;
-    check_unit(of, added, wallet, batch->partition.index);
+    if (added->number != SIM_REMINDED) check_unit(of, added, wallet, batch->partition.index);
     of->version++;
     if (strtoll(version, NULL, 10) != of->version)
         sim_fail("fork", "%d/%d: an event in version %s of wallet %d comes after %d",
@@ -161,6 +215,20 @@ static void check_ids(void)
     for (size_t i = 1; i < count; i++)
         if (strcmp(ids[i - 1], ids[i]) == 0)
             sim_fail("duplicate", "two events have the id %s", ids[i]);
+}
+
+/* By the world's clock: at rest every owner has it. */
+static void check_timers(void)
+{
+    int64_t now_ms = stele_clock_now_ms(stele_fibers_world_clock(world.fibers));
+    for (int i = 0; i < bank.wallets; i++) {
+        const struct wallet *of = &wallets[i];
+        if (of->version == 0 || of->events[of->version - 1].due == 0) continue;
+        int64_t late_ms = now_ms - of->events[of->version - 1].due;
+        if (late_ms > SIM_LATE_MS)
+            sim_fail("lost-timer", "wallet %d, version %d: its timer is due for %d ms", i,
+                     (int)of->version, (int)late_ms);
+    }
 }
 
 static void check_units(void)
@@ -392,6 +460,7 @@ void sim_check_bank(void)
     read_all(SIM_BANK_EVENTS, take_events);
     check_ids();
     check_units();
+    check_timers();
     for (size_t i = 0; i < bank.answer_count; i++) {
         check_answer(&bank.answers[i]);
         check_refused(&bank.answers[i]);

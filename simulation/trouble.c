@@ -184,6 +184,7 @@ void sim_end_trouble(void)
     stele_log_memory_forget_faults(world.log);
     for (int i = 0; i < STELE_DOMAINS; i++) {
         sim_clear_ambushes(i);
+        stele_fibers_jump(world.fibers, i, 0);
         world.cut_until_ns[i] = 0;
     }
 }
