@@ -24,7 +24,7 @@ enum {
 /* A call on its way to its owner. */
 typedef struct errand {
     struct errand *next;
-    uint64_t number;
+    uint64_t number; /* of the last question: what answers an earlier one is not heard */
     int32_t partition;
     stele_ticket *ticket; /* owned */
     int64_t again_ns;
@@ -57,8 +57,8 @@ typedef struct serving {
 } serving;
 
 static instance *current[SIM_INSTANCES]; /* the last life of each */
-static bool is_looked_at;     /* into their writers, which takes time: none is closed meanwhile */
-static uint64_t errands_sent; /* in all lives: no answer comes to another one's */
+static bool is_looked_at;  /* into their writers, which takes time: none is closed meanwhile */
+static uint64_t questions; /* in all lives: no answer comes to another one's */
 
 /* ---- answers ---- */
 
@@ -179,8 +179,7 @@ static bool forward(void *context, int32_t partition, stele_ticket *ticket)
     if (atomic_load(&self->is_closing)) return false;
     errand *made = stele_alloc(sizeof *made);
     stele_monitor_lock(&self->monitor);
-    *made = (errand){
-        .next = self->sent, .number = ++errands_sent, .partition = partition, .ticket = ticket};
+    *made = (errand){.next = self->sent, .partition = partition, .ticket = ticket};
     self->sent = made;
     stele_monitor_unlock(&self->monitor);
     sim_ring(self->which);
@@ -243,6 +242,7 @@ static void say_tried(errand *of)
 
 static void ask(instance *self, errand *of)
 {
+    of->number = ++questions;
     sim_letter letter = write_errand(self, of);
     if (letter.timeout_ms == 0) letter.timeout_ms = 1;
     letter.to = self->owner[of->partition];
