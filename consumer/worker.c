@@ -401,7 +401,8 @@ static stele_status open_reader(stele_worker *worker, stele_log_reader **out, st
     /* It may come to own every partition, and each has a queue of its own. */
     size_t memory =
         worker->options.memory_max == 0 ? (size_t)MEMORY_MAX : worker->options.memory_max;
-    stele_log_reader_options options = {.queue_max = memory / (size_t)worker->partition_count};
+    stele_log_reader_options options = {.haste = STELE_READER_HASTY_ONCE,
+                                        .queue_max = memory / (size_t)worker->partition_count};
     return stele_log_reader_open(worker->host.log, &options, out, err);
 }
 

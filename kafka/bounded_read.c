@@ -149,6 +149,7 @@ stele_status stele_bounded_read(stele_log *log, const stele_bounded_read_options
     stele_status status =
         stele_log_reader_open(log,
                               &(stele_log_reader_options){.isolation = options->isolation,
+                                                          .haste = STELE_READER_HASTY,
                                                           .queue_max = options->queue_max},
                               &reader, err);
     if (status < 0) return status;

@@ -77,9 +77,19 @@ typedef struct stele_batch {
     void *self;        /* the implementation's */
 } stele_batch;
 
+/** How soon a reader tells that a partition has ended. A broker with nothing new answers after a
+ * while only, and the end is known when it has. */
+typedef enum stele_reader_haste {
+    STELE_READER_CALM = 0,  /* within 50 ms */
+    STELE_READER_HASTY,     /* within 5 ms, with ten times the requests: for one that ends there */
+    STELE_READER_HASTY_ONCE /* hasty until the end was told once, partition by partition; two
+                               clients, for one that restores and then follows */
+} stele_reader_haste;
+
 /** All zero means the defaults. */
 typedef struct stele_log_reader_options {
     stele_isolation isolation;
+    stele_reader_haste haste;
     size_t queue_max; /* bytes fetched ahead, per partition; 0: 64 MiB */
     size_t batch_max; /* records in a batch; 0: 1,024 */
     size_t fetch_max; /* bytes that a broker sends at once, per partition, but one of its batches at

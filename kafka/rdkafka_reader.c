@@ -22,6 +22,8 @@ enum {
     QUEUE_DEFAULT = 64 << 20,
     BOUNDS_MS = 2000, /* how long a failure waits to say what the log does hold */
     LOOK_MS = 500,    /* a wait looks at the queues that often, whatever the eventfd says */
+    CALM_WAIT_MS = 50,
+    HASTY_WAIT_MS = 5,
     BACKOFF_VERSION = 0x02020000 /* librdkafka 2.2: fetch.queue.backoff.ms */
 };
 
@@ -37,11 +39,13 @@ typedef struct box {
 
 /* A partition that is read. */
 typedef struct source {
+    rdkafka_client *by;
     rd_kafka_topic_t *topic;
     int32_t index;
     rd_kafka_queue_t *queue;
     int64_t position; /* no record below it may come */
     bool held;
+    bool is_over;        /* its end was told: it goes over to the calm client */
     bool is_missing;     /* librdkafka says that there is no such topic or partition */
     stele_error failure; /* to be handed out after the records before it; status OK if none */
 } source;
@@ -49,6 +53,7 @@ typedef struct source {
 typedef struct reader {
     stele_log_reader base;
     rdkafka_client client;
+    rdkafka_client hasty; /* of those whose end was not told yet; or not open */
     int wakeup;
     atomic_bool woken; /* by stele_log_reader_wake: the wait is over */
     size_t batch_max;
@@ -133,7 +138,7 @@ static void set_queue(rdkafka_settings *settings, size_t queue_max)
 }
 
 static rdkafka_settings make_settings(const rdkafka_log *log,
-                                      const stele_log_reader_options *options)
+                                      const stele_log_reader_options *options, bool is_hasty)
 {
     rdkafka_settings settings = stele_rdkafka_settings_begin(log);
     bool committed = options->isolation == STELE_READ_COMMITTED;
@@ -146,7 +151,10 @@ static rdkafka_settings make_settings(const rdkafka_log *log,
     stele_rdkafka_set(&settings, "enable.auto.offset.store", "false");
     stele_rdkafka_set(&settings, "auto.commit.enable", "false");
     /* The end of a partition is noticed when a fetch comes back empty, so that wait is short. */
-    stele_rdkafka_set_default(&settings, "fetch.wait.max.ms", "50");
+    if (is_hasty)
+        stele_rdkafka_set_number(&settings, "fetch.wait.max.ms", HASTY_WAIT_MS);
+    else if (!stele_rdkafka_is_set(log, "fetch.wait.max.ms"))
+        stele_rdkafka_set_number(&settings, "fetch.wait.max.ms", CALM_WAIT_MS);
     stele_rdkafka_set_default(&settings, "fetch.error.backoff.ms", "100");
     stele_rdkafka_set_default(&settings, "topic.metadata.propagation.max.ms", "5000");
     rd_kafka_conf_set_error_cb(settings.conf, on_error);
@@ -154,6 +162,14 @@ static rdkafka_settings make_settings(const rdkafka_log *log,
     if (options->fetch_max > 0)
         stele_rdkafka_set_number(&settings, "fetch.message.max.bytes", (int64_t)options->fetch_max);
     return settings;
+}
+
+static stele_status open_client(rdkafka_log *log, const stele_log_reader_options *options,
+                                bool is_hasty, reader *self, rdkafka_client *client,
+                                stele_error *err)
+{
+    rdkafka_settings settings = make_settings(log, options, is_hasty);
+    return stele_rdkafka_client_open(log, RD_KAFKA_CONSUMER, &settings, self, client, err);
 }
 
 static stele_status reader_open(stele_log *base, const stele_log_reader_options *options,
@@ -170,9 +186,10 @@ static stele_status reader_open(stele_log *base, const stele_log_reader_options 
                                 "no file descriptor is left for a reader: raise the limit of open "
                                 "files (ulimit -n)");
 
-    rdkafka_settings settings = make_settings(log, options);
     stele_status status =
-        stele_rdkafka_client_open(log, RD_KAFKA_CONSUMER, &settings, self, &self->client, err);
+        open_client(log, options, options->haste == STELE_READER_HASTY, self, &self->client, err);
+    if (status == STELE_OK && options->haste == STELE_READER_HASTY_ONCE)
+        status = open_client(log, options, true, self, &self->hasty, err);
     if (status < 0) return status;
     *out = guard;
     guard = NULL;
@@ -195,10 +212,10 @@ static source *find_source(const reader *self, stele_partition partition, size_t
 }
 
 /* One queue each: what was fetched for a partition that stops goes with its queue. */
-static rd_kafka_queue_t *make_queue(reader *self)
+static rd_kafka_queue_t *make_queue(const reader *self, const rdkafka_client *by)
 {
     static const uint64_t one = 1;
-    rd_kafka_queue_t *queue = rd_kafka_queue_new(self->client.rk);
+    rd_kafka_queue_t *queue = rd_kafka_queue_new(by->rk);
     rd_kafka_queue_io_event_enable(queue, self->wakeup, &one, sizeof one);
     return queue;
 }
@@ -207,6 +224,43 @@ static void drop_queue(rd_kafka_queue_t *queue)
 {
     rd_kafka_queue_io_event_enable(queue, -1, NULL, 0);
     rd_kafka_queue_destroy(queue);
+}
+
+/* At its position. */
+static stele_status begin_source(reader *self, source *from, rdkafka_client *by, const char *name,
+                                 stele_error *err)
+{
+    rd_kafka_topic_t *topic = stele_rdkafka_client_topic(by, name);
+    rd_kafka_queue_t *queue = make_queue(self, by);
+    if (topic == NULL ||
+        rd_kafka_consume_start_queue(topic, from->index, from->position, queue) != 0) {
+        rd_kafka_resp_err_t code = rd_kafka_last_error();
+        drop_queue(queue);
+        return stele_fail_cause(err, STELE_E_INVALID, STELE_NEXT_STOP, (int)code,
+                                "%s/%d cannot be read: %s", name, (int)from->index,
+                                rd_kafka_err2str(code));
+    }
+    from->by = by;
+    from->topic = topic;
+    from->queue = queue;
+    return STELE_OK;
+}
+
+static void end_source(const source *from)
+{
+    if (from->queue == NULL) return;
+    rd_kafka_consume_stop(from->topic, from->index);
+    drop_queue(from->queue);
+}
+
+/* What was fetched and not handed out is fetched again. */
+static void calm_down(reader *self, source *from)
+{
+    const source before = *from;
+    from->is_over = false;
+    from->queue = NULL;
+    end_source(&before);
+    begin_source(self, from, &self->client, rd_kafka_topic_name(before.topic), &from->failure);
 }
 
 static stele_status reader_start(stele_log_reader *base, stele_partition partition, int64_t offset,
@@ -221,19 +275,12 @@ static stele_status reader_start(stele_log_reader *base, stele_partition partiti
         return stele_fail(err, STELE_E_EXISTS, STELE_NEXT_STOP, "%s/%d is being read already",
                           partition.topic, (int)partition.index);
 
-    rd_kafka_topic_t *topic = stele_rdkafka_client_topic(&self->client, partition.topic);
-    rd_kafka_queue_t *queue = make_queue(self);
-    if (topic == NULL || rd_kafka_consume_start_queue(topic, partition.index, offset, queue) != 0) {
-        rd_kafka_resp_err_t code = rd_kafka_last_error();
-        drop_queue(queue);
-        return stele_fail_cause(err, STELE_E_INVALID, STELE_NEXT_STOP, (int)code,
-                                "%s/%d cannot be read: %s", partition.topic, (int)partition.index,
-                                rd_kafka_err2str(code));
-    }
-
+    source made = {.index = partition.index, .position = offset};
+    rdkafka_client *by = self->hasty.rk != NULL ? &self->hasty : &self->client;
+    stele_status status = begin_source(self, &made, by, partition.topic, err);
+    if (status < 0) return status;
     source *started = stele_alloc(sizeof *started);
-    *started =
-        (source){.topic = topic, .index = partition.index, .queue = queue, .position = offset};
+    *started = made;
     self->sources = stele_realloc_array(self->sources, self->count + 1, sizeof(source *));
     self->sources[self->count++] = started;
     return STELE_OK;
@@ -242,8 +289,7 @@ static stele_status reader_start(stele_log_reader *base, stele_partition partiti
 static void stop_source(reader *self, size_t at)
 {
     source *stopped = self->sources[at];
-    rd_kafka_consume_stop(stopped->topic, stopped->index);
-    drop_queue(stopped->queue);
+    end_source(stopped);
     free(stopped);
     self->count--;
     memmove(&self->sources[at], &self->sources[at + 1], (self->count - at) * sizeof(source *));
@@ -280,6 +326,7 @@ static void release(void *of)
     while (self->count > 0)
         stop_source(self, self->count - 1);
     stele_rdkafka_client_close(&self->client);
+    stele_rdkafka_client_close(&self->hasty);
     if (self->wakeup >= 0) close(self->wakeup);
     free_boxes(self);
     free(self->sources);
@@ -400,12 +447,12 @@ static void fill(reader *self, source *from, box *into, size_t polled, stele_bat
 }
 
 /* Of the last answer to a fetch; asks no one. */
-static int64_t known_end(const reader *self, const source *from)
+static int64_t known_end(const source *from)
 {
     int64_t start;
     int64_t end;
     rd_kafka_resp_err_t code = rd_kafka_get_watermark_offsets(
-        self->client.rk, rd_kafka_topic_name(from->topic), from->index, &start, &end);
+        from->by->rk, rd_kafka_topic_name(from->topic), from->index, &start, &end);
     bool is_ahead = code == RD_KAFKA_RESP_ERR_NO_ERROR && end > from->position;
     return is_ahead ? end : from->position;
 }
@@ -431,6 +478,7 @@ static bool take_from(reader *self, size_t at, stele_batch *out)
 {
     source *from = self->sources[at];
     if (from->held) return false;
+    if (from->is_over) calm_down(self, from);
     if (from->failure.status != STELE_OK) return hand_out_failure(self, at, out);
 
     box *into = take_box(self);
@@ -447,7 +495,8 @@ static bool take_from(reader *self, size_t at, stele_batch *out)
     batch.records = into->records;
     batch.count = into->count;
     batch.next_offset = from->position;
-    batch.log_end = known_end(self, from);
+    batch.log_end = known_end(from);
+    from->is_over = batch.at_end && from->by == &self->hasty;
     batch.self = into;
     *out = batch;
     return true;
@@ -482,6 +531,7 @@ static stele_status reader_next(stele_log_reader *base, int timeout_ms, stele_ba
         uint64_t wakeups;
         if (read(self->wakeup, &wakeups, sizeof wakeups) < 0) wakeups = 0;
         rd_kafka_poll(self->client.rk, 0);
+        if (self->hasty.rk != NULL) rd_kafka_poll(self->hasty.rk, 0);
         if (take_any(self, out)) return STELE_OK;
         if (atomic_exchange(&self->woken, false)) return STELE_E_TIMED_OUT;
 

@@ -27,6 +27,7 @@ int run_log_contract(const contract_subject *subject);
     CASE(records_come_in_the_order_in_which_they_were_put)                                         \
     CASE(a_record_comes_with_all_that_was_put)                                                     \
     CASE(null_is_not_empty)                                                                        \
+    CASE(whatever_its_haste_a_reader_goes_on_behind_the_end)                                       \
     CASE(headers_keep_their_order_and_the_last_of_a_name_is_found)                                 \
     CASE(what_is_put_is_copied)                                                                    \
     CASE(markers_take_offsets_and_are_never_seen)                                                  \

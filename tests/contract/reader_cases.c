@@ -59,6 +59,32 @@ void records_come_in_the_order_in_which_they_were_put(void)
     stele_log_reader_close(reader);
 }
 
+/* Each record after the end was told of the ones before, so that a reader of each kind goes on. */
+void whatever_its_haste_a_reader_goes_on_behind_the_end(void)
+{
+    static const stele_reader_haste all[] = {STELE_READER_CALM, STELE_READER_HASTY,
+                                             STELE_READER_HASTY_ONCE};
+    for (size_t k = 0; k < COUNT_OF(all); k++) {
+        const char *topic = make_topic(the_log, 1);
+        stele_log_reader *reader = NULL;
+        const stele_log_reader_options options = {.haste = all[k]};
+        MUST(stele_log_reader_open(the_log, &options, &reader, &err));
+        MUST(stele_log_reader_start(reader, (stele_partition){topic, 0}, 0, &err));
+        for (int64_t i = 0; i < 4; i++) {
+            put_many(topic, 0, 2);
+            int64_t seen = 2 * i;
+            for (bool at_end = false; !at_end || seen < 2 * i + 2;) {
+                stele_batch batch = next_batch(reader);
+                for (size_t r = 0; r < batch.count; r++)
+                    assert_int_equal(batch.records[r].offset, seen++);
+                at_end = batch.at_end;
+                stele_log_batch_release(&batch);
+            }
+        }
+        stele_log_reader_close(reader);
+    }
+}
+
 void a_record_comes_with_all_that_was_put(void)
 {
     const char *topic = make_topic(the_log, 1);
