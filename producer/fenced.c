@@ -15,6 +15,8 @@
 
 enum {
     STEP_MS = 500, /* longest call that a close has to wait for, but for a commit under way */
+    FENCE_MS = 60, /* the first attempt to fence, and four times that the next one, … */
+    FENCE_PRODUCERS_MAX = 3, /* … each with a producer of its own */
     PAUSE_MIN_MS = 20,
     PAUSE_MAX_MS = 1000,
     GAP_MS = 2,       /* for an end to come to partitions of which no one tells */
@@ -36,7 +38,12 @@ struct stele_fenced {
 
     /* Of the thread. */
     stele_log *log;
+    char *id;
+    size_t batch_max;
+    bool no_gap;
     stele_log_producer *producer;
+    stele_thread retiring[FENCE_PRODUCERS_MAX]; /* they close producers */
+    size_t retiring_count;
     stele_transaction *current; /* whose records are being delivered; NULL: none */
     char **others;              /* NULL-terminated */
     char *group;                /* NULL: none */
@@ -77,6 +84,7 @@ static void release(stele_fenced *fenced)
     free(fenced->others);
     free(fenced->group);
     free(fenced->topic);
+    free(fenced->id);
     free(fenced);
 }
 
@@ -167,10 +175,59 @@ static void say_what_lasts(stele_fenced *fenced, stele_deadline patience, const 
     become(fenced, STELE_FENCED_INIT, &lasting);
 }
 
+static stele_status open_producer(stele_fenced *fenced, stele_log_producer **out, stele_error *err)
+{
+    stele_log_producer_options options = {.transactional_id = fenced->id,
+                                          .transaction_timeout_ms = fenced->timeout_ms,
+                                          .delivery_timeout_ms = fenced->timeout_ms,
+                                          .no_gap = fenced->no_gap,
+                                          .batch_max = fenced->batch_max,
+                                          .delivered = on_delivered,
+                                          .context = fenced};
+    return stele_log_producer_open(fenced->log, &options, out, err);
+}
+
+static void close_producer(void *producer)
+{
+    stele_log_producer_close(producer);
+}
+
+/* Where the holder before has left a transaction open, the broker aborts it first, in some
+ * milliseconds; and librdkafka asks again after half a second. Another producer asks at once. */
+static void replace_producer(stele_fenced *fenced)
+{
+    stele_error ignored;
+    stele_log_producer *other;
+    if (open_producer(fenced, &other, &ignored) < 0) return;
+    if (stele_thread_start(stele_log_runtime(fenced->log),
+                           &fenced->retiring[fenced->retiring_count], "stele-retire",
+                           close_producer, fenced->producer) != 0) {
+        stele_log_producer_close(other);
+        return;
+    }
+    fenced->retiring_count++;
+    fenced->producer = other;
+}
+
+/* Fence. @return STELE_E_TIMED_OUT: the same again (next = RETRY) */
+static stele_status init_id(stele_fenced *fenced, stele_error *err)
+{
+    int timeout_ms = FENCE_MS;
+    for (size_t i = 0; i < fenced->retiring_count && timeout_ms < STEP_MS; i++)
+        timeout_ms *= 4;
+    if (timeout_ms > STEP_MS) timeout_ms = STEP_MS;
+    stele_status status = stele_log_producer_init(fenced->producer, NULL, timeout_ms, err);
+    if (status == STELE_E_TIMED_OUT && fenced->retiring_count + 1 < FENCE_PRODUCERS_MAX)
+        replace_producer(fenced);
+    return status;
+}
+
 /* Fence, and know all topics before the first record. */
 static stele_status init(stele_fenced *fenced, stele_error *err)
 {
-    stele_status status = stele_log_producer_init(fenced->producer, fenced->topic, STEP_MS, err);
+    stele_status status = init_id(fenced, err);
+    if (status == STELE_OK)
+        status = stele_log_producer_init(fenced->producer, fenced->topic, STEP_MS, err);
     for (size_t i = 0; status == STELE_OK && fenced->others[i] != NULL; i++)
         status = stele_log_producer_init(fenced->producer, fenced->others[i], STEP_MS, err);
     return status;
@@ -531,6 +588,8 @@ static void run(void *self)
         stele_log_producer_abandon(fenced->producer);
     else
         stele_log_producer_close(fenced->producer);
+    for (size_t i = 0; i < fenced->retiring_count; i++)
+        stele_thread_join(fenced->retiring[i]);
 
     stele_monitor_lock(&fenced->monitor);
     bool abandoned = fenced->abandoned;
@@ -560,6 +619,9 @@ stele_status stele_fenced_open(stele_log *log, const stele_fenced_options *optio
     fenced->patience_ms = options->patience_ms == 0 ? DEFAULT_PATIENCE_MS : options->patience_ms;
     fenced->log = log;
     fenced->topic = stele_strdup(options->topic);
+    fenced->id = stele_strdup(options->transactional_id);
+    fenced->batch_max = options->batch_max;
+    fenced->no_gap = options->follows.topic != NULL;
     fenced->group = stele_strdup(options->group);
     copy_others(fenced, options->others);
     fenced->wake = options->wake;
@@ -571,14 +633,7 @@ stele_status stele_fenced_open(stele_log *log, const stele_fenced_options *optio
     fenced->begins_at = fenced->visible_by = fenced->settles_by = fenced->looks_at =
         after(fenced, 0);
 
-    stele_log_producer_options producer = {.transactional_id = options->transactional_id,
-                                           .transaction_timeout_ms = fenced->timeout_ms,
-                                           .delivery_timeout_ms = fenced->timeout_ms,
-                                           .no_gap = options->follows.topic != NULL,
-                                           .batch_max = options->batch_max,
-                                           .delivered = on_delivered,
-                                           .context = fenced};
-    stele_status status = stele_log_producer_open(log, &producer, &fenced->producer, err);
+    stele_status status = open_producer(fenced, &fenced->producer, err);
     if (status == STELE_OK) {
         int cause =
             stele_thread_start(stele_log_runtime(log), &fenced->thread, "writer", run, fenced);

@@ -252,9 +252,39 @@ static void two_lanes_are_written_in_turn_and_one_is_followed(void **state)
     stele_log_free(log);
 }
 
+/* librdkafka asks for an id again after half a second, where it was told to wait for the end of
+ * what is open; the broker takes some milliseconds for that. */
+static void an_open_transaction_of_the_holder_before_is_not_waited_for(void **state)
+{
+    (void)state;
+    stele_log *log = open_log(NULL);
+    const char *topic = make_topic(log, 1);
+    const char *id = fresh_name("fenced");
+    const stele_log_producer_options options = {.transactional_id = id};
+    stele_log_producer *before;
+    MUST(stele_log_producer_open(log, &options, &before, &err));
+    MUST(stele_log_producer_init(before, topic, PATIENCE_MS, &err));
+    MUST(stele_log_producer_begin(before, &err));
+    const stele_log_entry entry = {.partition = {topic, 0}, .value = stele_text("open")};
+    MUST(stele_log_producer_put(before, &entry, &err));
+    MUST(stele_log_producer_flush(before, PATIENCE_MS, &err));
+
+    stele_fenced *next = opened(log, id, topic);
+    wait_for_fence(next);
+    submit(next, with_number(topic, 1));
+
+    assert_int_equal(outcome_of(next).status, STELE_OK);
+    STELE_AUTO(char) texts = read_texts(log, topic, STELE_READ_COMMITTED);
+    assert_string_equal(texts, "1,");
+    stele_fenced_close(next, PATIENCE_MS);
+    stele_log_producer_close(before);
+    stele_log_free(log);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_open_transaction_of_the_holder_before_is_not_waited_for),
         cmocka_unit_test(of_two_holders_the_first_writes_no_more),
         cmocka_unit_test(a_record_too_large_is_named),
         cmocka_unit_test(records_that_fit_a_small_topic_each_are_written),
