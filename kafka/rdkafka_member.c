@@ -11,7 +11,7 @@
 
 enum {
     SESSION_MS = 6000,
-    HEARTBEATS_PER_SESSION = 3,
+    HEARTBEATS_PER_SESSION = 12,    /* so soon a member hears that another one has come or gone */
     FIRST_CLOSE_MENDED = 0x02030000 /* librdkafka 2.3.0, its issue 4381 */
 };
 
