@@ -363,6 +363,11 @@ void stele_writer_close(stele_writer *writer)
 
 /* ---- what others ask ---- */
 
+void stele_writer_wake(stele_writer *writer)
+{
+    stele_worker_wake(writer->worker);
+}
+
 const stele_aggregate *stele_writer_aggregate(const stele_writer *writer)
 {
     return writer->aggregate;

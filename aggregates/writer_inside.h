@@ -58,6 +58,10 @@ stele_status stele_writer_run(stele_writer *writer, const atomic_bool *stop, ste
 stele_status stele_writer_execute(stele_writer *writer, const stele_call *call, int hops,
                                   stele_executed *done, void *context, stele_error *err);
 
+/** Its stop flag was set: it need not wait until it looks by itself. From any thread, until it is
+ * closed. */
+void stele_writer_wake(stele_writer *writer);
+
 const stele_aggregate *stele_writer_aggregate(const stele_writer *writer);
 
 /** Who serves the partition of an aggregate, or of a number; elsewhere while that is not known. */

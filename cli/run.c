@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "aggregates/aggregate.h"
@@ -35,6 +36,7 @@ typedef struct runner {
     const stele_logger *logger;
     pthread_t thread;
     bool started;
+    atomic_bool ended;
     stele_status status;
     stele_error error;
 } runner;
@@ -179,6 +181,7 @@ static void *run_thread(void *argument)
         stele_logger_write(r->logger, STELE_LOGGER_ERROR, "worker ends",
                            STELE_LOGGER_FIELDS(stele_logger_text(what, r->name),
                                                stele_logger_text("reason", r->error.text)));
+    atomic_store(&r->ended, true);
     return NULL;
 }
 
@@ -273,6 +276,24 @@ static stele_status start_all(crew *c, stele_error *err)
                             "a worker's thread cannot be started: %s", strerror(code));
 }
 
+static bool is_running(const crew *c)
+{
+    for (size_t i = 0; i < c->count; i++)
+        if (c->runners[i].started && !atomic_load(&c->runners[i].ended)) return true;
+    return false;
+}
+
+/* A signal ends the sleep. A writer that waits for something to do hears of it at once: its callers
+ * wait for whoever comes next. */
+static void await_stop(const crew *c, const atomic_bool *stop)
+{
+    const struct timespec look = {.tv_nsec = 50000000};
+    while (!atomic_load(stop) && is_running(c))
+        nanosleep(&look, NULL);
+    for (size_t i = 0; i < c->count; i++)
+        if (c->runners[i].writer != NULL) stele_writer_wake(c->runners[i].writer);
+}
+
 /* @return what the first worker that failed ended with */
 static stele_status join_all(crew *c, stele_error *err)
 {
@@ -315,7 +336,10 @@ stele_status stele_run_workers(stele_client *client, const stele_app *app, atomi
                             stele_logger_int("threads", (int64_t)c.count)));
     status = start_all(&c, err);
     *logged = status == STELE_OK;
-    if (status == STELE_OK) return join_all(&c, err);
+    if (status == STELE_OK) {
+        await_stop(&c, stop);
+        return join_all(&c, err);
+    }
     atomic_store(stop, true);
     join_all(&c, NULL);
     return status;
