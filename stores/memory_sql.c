@@ -27,6 +27,7 @@ typedef struct kept_row {
 } kept_row;
 
 struct stele_memory_database {
+    bool has_threads;
     stele_monitor monitor;
     place_row *places;
     size_t place_count;
@@ -57,10 +58,21 @@ typedef struct memory_sql {
 
 static const stele_sql_store_ops memory_ops;
 
+static void lock(stele_memory_database *database)
+{
+    if (database->has_threads) stele_monitor_lock(&database->monitor);
+}
+
+static void unlock(stele_memory_database *database)
+{
+    if (database->has_threads) stele_monitor_unlock(&database->monitor);
+}
+
 stele_memory_database *stele_memory_database_new(stele_runtime runtime)
 {
     stele_memory_database *database = stele_alloc(sizeof *database);
-    stele_monitor_init(&database->monitor, runtime);
+    database->has_threads = runtime.ops != NULL;
+    if (database->has_threads) stele_monitor_init(&database->monitor, runtime);
     return database;
 }
 
@@ -86,7 +98,7 @@ void stele_memory_database_free(stele_memory_database *database)
     free(database->rows);
     free(database->places);
     free(database->projects);
-    stele_monitor_clear(&database->monitor);
+    if (database->has_threads) stele_monitor_clear(&database->monitor);
     free(database);
 }
 
@@ -100,35 +112,35 @@ stele_sql_store *stele_memory_sql_new(stele_memory_database *database)
 
 size_t stele_memory_database_count(stele_memory_database *database)
 {
-    stele_monitor_lock(&database->monitor);
+    lock(database);
     size_t count = database->row_count;
-    stele_monitor_unlock(&database->monitor);
+    unlock(database);
     return count;
 }
 
 stele_memory_row stele_memory_database_row(stele_memory_database *database, size_t index)
 {
-    stele_monitor_lock(&database->monitor);
+    lock(database);
     const kept_row *row = &database->rows[index];
     stele_memory_row out = {row->text, row->values, row->count};
-    stele_monitor_unlock(&database->monitor);
+    unlock(database);
     return out;
 }
 
 void stele_memory_database_fail(stele_memory_database *database, uint64_t nth,
                                 stele_memory_fault fault)
 {
-    stele_monitor_lock(&database->monitor);
+    lock(database);
     database->fails_in = nth;
     database->fault = fault;
-    stele_monitor_unlock(&database->monitor);
+    unlock(database);
 }
 
 void stele_memory_database_set_away(stele_memory_database *database, bool away)
 {
-    stele_monitor_lock(&database->monitor);
+    lock(database);
     database->is_away = away;
-    stele_monitor_unlock(&database->monitor);
+    unlock(database);
 }
 
 /* ---- transactions ---- */
@@ -159,7 +171,7 @@ static stele_status fail_lost(stele_error *err)
 static stele_status enter(memory_sql *self, int *fault, stele_error *err)
 {
     stele_memory_database *database = self->database;
-    stele_monitor_lock(&database->monitor);
+    lock(database);
     *fault = 0;
     if (database->fails_in > 0 && --database->fails_in == 0) *fault = (int)database->fault;
     stele_status status = STELE_OK;
@@ -177,7 +189,7 @@ static stele_status leave(memory_sql *self, int fault, stele_status status, stel
         drop_transaction(self);
         status = fail_lost(err);
     }
-    stele_monitor_unlock(&self->database->monitor);
+    unlock(self->database);
     return status;
 }
 
@@ -299,15 +311,15 @@ static size_t find_place(const stele_memory_database *database, const stele_sql_
     return i;
 }
 
-static int32_t find_other_count(const stele_memory_database *database, const place_row *own)
+/* For how many partitions the first of a source was claimed; 0: none was. */
+static int32_t find_count(const stele_memory_database *database, const stele_sql_place *place)
 {
     for (size_t i = 0; i < database->place_count; i++) {
         const place_row *row = &database->places[i];
-        if (row->claim.partitions != own->claim.partitions && strcmp(row->group, own->group) == 0 &&
-            strcmp(row->topic, own->topic) == 0)
+        if (strcmp(row->group, place->group) == 0 && strcmp(row->topic, place->source.topic) == 0)
             return row->claim.partitions;
     }
-    return own->claim.partitions;
+    return 0;
 }
 
 static stele_status claim(stele_sql_store *base, const stele_sql_place *place, int32_t partitions,
@@ -318,6 +330,11 @@ static stele_status claim(stele_sql_store *base, const stele_sql_place *place, i
     int fault;
     stele_status status = enter(self, &fault, err);
     if (status < 0) return leave(self, fault, status, err);
+    int32_t count = find_count(database, place);
+    if (count != 0 && count != partitions) {
+        *out = (stele_sql_claim){.mark = {.position = -1, .last_offset = -1}, .partitions = count};
+        return leave(self, fault, STELE_OK, err);
+    }
     size_t at = find_place(database, place);
     if (at == database->place_count) {
         database->places = stele_realloc_array(database->places, ++database->place_count,
@@ -333,7 +350,6 @@ static stele_status claim(stele_sql_store *base, const stele_sql_place *place, i
     place_row *row = &database->places[at];
     row->claim.term++;
     stele_sql_claim found = row->claim;
-    found.partitions = find_other_count(database, row);
     status = leave(self, fault, STELE_OK, err);
     if (status == STELE_OK) *out = found;
     return status;

@@ -17,7 +17,11 @@ typedef struct stele_memory_row {
     size_t count;
 } stele_memory_row;
 
-/** @param runtime  of the threads that use it. @return caller owns; release after its stores */
+/**
+ * @param runtime  of the threads that use it; all zero: one thread runs at a time, as in a
+ *                 simulation, in which whoever is killed would keep a lock
+ * @return caller owns; release after its stores
+ */
 stele_memory_database *stele_memory_database_new(stele_runtime runtime);
 void stele_memory_database_free(stele_memory_database *database);
 STELE_SCOPE(stele_memory_database, stele_memory_database_free);

@@ -59,7 +59,8 @@ typedef struct stele_sql_setup {
 typedef struct stele_sql_claim {
     int64_t term;
     stele_mark mark;    /* position -1: nothing was stored yet */
-    int32_t partitions; /* of the source, when its first partition was claimed */
+    int32_t partitions; /* of the source, when its first partition was claimed: where it is another
+                           count than the caller's, this one is not claimed */
     char genesis[37];   /* of the registry, likewise */
 } stele_sql_claim;
 

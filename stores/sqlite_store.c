@@ -22,7 +22,7 @@ typedef enum own_statement {
     OWN_CLAIM,
     OWN_WHERE,
     OWN_ADD,
-    OWN_OTHER_COUNT,
+    OWN_COUNT,
     OWN_STATEMENTS
 } own_statement;
 
@@ -37,8 +37,8 @@ static const char *const own_texts[OWN_STATEMENTS] = {
     [OWN_WHERE] = "SELECT term, next, last_offset, last_hash, partitions, genesis"
                   " FROM stele_positions WHERE projection = ?1 AND topic = ?2 AND part = ?3",
     [OWN_ADD] = "INSERT OR IGNORE INTO stele_positions VALUES (?1, ?2, ?3, ?4, ?5, 0, -1, -1, 0)",
-    [OWN_OTHER_COUNT] = "SELECT partitions FROM stele_positions"
-                        " WHERE projection = ?1 AND topic = ?2 AND partitions <> ?3 LIMIT 1",
+    [OWN_COUNT] = "SELECT partitions FROM stele_positions"
+                  " WHERE projection = ?1 AND topic = ?2 LIMIT 1",
 };
 
 static const char own_tables[] =
@@ -455,16 +455,15 @@ static stele_status read_claim(sqlite_store *self, const stele_sql_place *place,
     return STELE_OK;
 }
 
-/* A partition that came later has no row to tell, but others have. */
-static void find_other_count(sqlite_store *self, const stele_sql_place *place,
-                             stele_sql_claim *claim)
+/* For how many partitions the first of a source was claimed; 0: none was. */
+static int32_t find_count(sqlite_store *self, const stele_sql_place *place)
 {
-    sqlite3_stmt *statement = self->own[OWN_OTHER_COUNT];
+    sqlite3_stmt *statement = self->own[OWN_COUNT];
     sqlite3_bind_text(statement, 1, place->group, -1, SQLITE_STATIC);
     sqlite3_bind_text(statement, 2, place->source.topic, -1, SQLITE_STATIC);
-    sqlite3_bind_int(statement, 3, claim->partitions);
-    if (sqlite3_step(statement) == SQLITE_ROW) claim->partitions = sqlite3_column_int(statement, 0);
+    int32_t count = sqlite3_step(statement) == SQLITE_ROW ? sqlite3_column_int(statement, 0) : 0;
     sqlite3_reset(statement);
+    return count;
 }
 
 static stele_status claim(stele_sql_store *base, const stele_sql_place *place, int32_t partitions,
@@ -474,6 +473,11 @@ static stele_status claim(stele_sql_store *base, const stele_sql_place *place, i
     stele_sql_claim found = {0};
     stele_status status = begin_own(self, err);
     if (status < 0) return status;
+    int32_t count = find_count(self, place);
+    if (count != 0 && count != partitions) {
+        *out = (stele_sql_claim){.mark = {.position = -1, .last_offset = -1}, .partitions = count};
+        return undo(self, STELE_OK);
+    }
     bind_place(self->own[OWN_ADD], 1, place);
     sqlite3_bind_int(self->own[OWN_ADD], 4, partitions);
     sqlite3_bind_text(self->own[OWN_ADD], 5, genesis, -1, SQLITE_STATIC);
@@ -482,7 +486,6 @@ static stele_status claim(stele_sql_store *base, const stele_sql_place *place, i
     if (status == STELE_OK) status = run_own(self, OWN_CLAIM, err);
     if (status == STELE_OK) status = read_claim(self, place, &found, err);
     if (status < 0) return undo(self, status);
-    find_other_count(self, place, &found);
     if ((status = commit(base, err)) < 0) return status;
     *out = found;
     return STELE_OK;

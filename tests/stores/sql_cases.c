@@ -196,7 +196,7 @@ static void partitions_stand_for_themselves(void **state)
     store_row(own, found.term, 5, 6);
 }
 
-static void another_count_of_partitions_is_told(void **state)
+static void another_count_of_partitions_is_told_and_not_claimed(void **state)
 {
     scene *own = *state;
     stele_sql_place neighbour = {"sums.v1", {"account.events", 4}};
@@ -207,6 +207,10 @@ static void another_count_of_partitions_is_told(void **state)
                      STELE_OK);
 
     assert_int_equal(there.partitions, 4);
+    assert_int_equal(stele_sql_store_claim(own->store, &place, 5, "genesis", &there, NULL),
+                     STELE_OK);
+    assert_int_equal(there.partitions, 4);
+    assert_int_equal(claim_place(own->store).partitions, 4);
 }
 
 static void a_setup_is_run_once(void **state)
@@ -271,7 +275,7 @@ int sql_cases_run(sql_stage (*begin)(void), void (*end)(void *self))
         CASE(a_transaction_from_another_position_is_fenced),
         CASE(a_partition_that_no_one_has_claimed_is_fenced),
         CASE(partitions_stand_for_themselves),
-        CASE(another_count_of_partitions_is_told),
+        CASE(another_count_of_partitions_is_told_and_not_claimed),
         CASE(a_setup_is_run_once),
         CASE(another_setup_is_refused),
         CASE(a_teardown_forgets_the_projection),
