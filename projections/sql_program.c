@@ -220,7 +220,7 @@ static stele_status fail_type(const stele_sql_program *program, const stele_sql_
         stele_registry_subjects(program->options.registry, timeout_ms, &subjects, err);
     if (status < 0) return status;
     stele_suggestion near = {.word = stele_text(block->type)};
-    bool has_any = false;
+    bool has_any = false, came = false;
     for (char **subject = subjects; *subject != NULL; subject++) {
         for (size_t i = 0; i < program->source_count; i++) {
             size_t size = strlen(program->sources[i].topic);
@@ -228,10 +228,15 @@ static stele_status fail_type(const stele_sql_program *program, const stele_sql_
                 continue;
             stele_suggestion_offer(&near, *subject + size + 1);
             has_any = true;
+            came = came || strcmp(*subject + size + 1, block->type) == 0;
         }
     }
     const char *path = program->file->path, *topic = program->file->topics[0];
-    if (!has_any) /* no one has published yet: there is nothing to be wrong about */
+    if (came) /* between the two questions */
+        status = stele_fail(err, STELE_E_NOT_FOUND, STELE_NEXT_RETRY,
+                            "%s:%d: %s was registered for %s this moment", path, block->line,
+                            block->type, topic);
+    else if (!has_any) /* no one has published yet: there is nothing to be wrong about */
         status = stele_fail(err, STELE_E_NOT_FOUND, STELE_NEXT_RETRY,
                             "%s:%d: waiting for a schema of %s: none is registered for %s yet",
                             path, block->line, block->type, topic);
