@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * The processes of the simulation: publishers of facts, and workers that fold them. */
-#include "simulation/world.h"
+#include "simulation/tables.h"
 
 #include <string.h>
 
@@ -210,6 +210,18 @@ static void look_at_partitions(sim_worker *self, const stele_worker *worker)
     }
 }
 
+void sim_run_worker(sim_worker *self, stele_worker *worker)
+{
+    stele_error err;
+    while (!atomic_load(&self->stop)) {
+        if (stele_worker_step(worker, 100, &err) < 0) {
+            if (world.hole) break;
+            sim_fail("stopped", "a worker: %s", err.text);
+        }
+        look_at_partitions(self, worker);
+    }
+}
+
 static void worker_main(void *context)
 {
     sim_worker *self = context;
@@ -237,13 +249,7 @@ static void worker_main(void *context)
                                  .ops = &stele_fold_tasks,
                                  .self = fold};
     if (stele_worker_open(world.log, &work, &worker, &err) < 0) sim_fail("stopped", "%s", err.text);
-    while (!atomic_load(&self->stop)) {
-        if (stele_worker_step(worker, 100, &err) < 0) {
-            if (world.hole) break;
-            sim_fail("stopped", "a worker: %s", err.text);
-        }
-        look_at_partitions(self, worker);
-    }
+    sim_run_worker(self, worker);
     stele_worker_close(worker);
     stele_fold_close(fold);
     stele_registry_close(registry);
@@ -257,7 +263,8 @@ void sim_start_worker(int which)
     int domain = SIM_FIRST_WORKER + which;
     sim_clear_ambushes(domain);
     sim_say("worker %d starts", which);
-    stele_fibers_start(world.fibers, domain, "worker", worker_main, self);
+    stele_fibers_start(world.fibers, domain, "worker",
+                       world.has_tables ? sim_table_worker_main : worker_main, self);
 }
 
 void sim_stop_workers(void)

@@ -40,6 +40,8 @@ const sim_bug sim_bugs[] = {
     {"timer that waits is forgotten", "when what it waited for is visible"},
     {"timer fires twice", "while its first events are on their way"},
     {"forward without the command's id", "what is asked twice is carried out twice"},
+    {"position before rows", "it is committed before the rows that it stands for"},
+    {"a zombie's database commit", "the term and the place of a transaction are not compared"},
     {NULL, NULL},
 };
 

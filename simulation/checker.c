@@ -13,7 +13,7 @@
  *   wrong-state   a state that a replay does not make
  *   stuck         no rest long after the last fault
  *   stopped       a partition, a worker or a publisher gives up with no reason to */
-#include "simulation/world.h"
+#include "simulation/tables.h"
 
 #include <string.h>
 
@@ -293,12 +293,17 @@ static void verify(void)
     stele_registry_close(registry);
 }
 
-void sim_check(void)
+void sim_check_events(void)
 {
     for (int32_t i = 0; i < SIM_PARTITIONS; i++)
         found.unburied[i] = -1;
     read_all(SIM_EVENTS, STELE_READ_UNCOMMITTED, take_events);
     check_acknowledged();
+}
+
+void sim_check(void)
+{
+    sim_check_events();
     read_all(SIM_SNAPSHOTS, STELE_READ_COMMITTED, take_snapshots);
     for (int32_t i = 0; i < SIM_PARTITIONS; i++)
         if (found.unburied[i] >= 0)
@@ -309,6 +314,7 @@ void sim_check(void)
 
 bool sim_caught_up(void)
 {
+    if (world.has_tables) return sim_tables_caught_up();
     for (int32_t i = 0; i < SIM_PARTITIONS; i++) {
         int64_t start, end, offset;
         stele_partition at = {SIM_EVENTS, i};

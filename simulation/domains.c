@@ -72,6 +72,10 @@ static const char *const places[] = {"begin",        "begin",  "put",   "send_of
 static const char *const plain_places[] = {"put",   "put",    "put",  "producer_poll",
                                            "flush", "bounds", "next", NULL};
 
+/* Of whoever keeps tables, around the calls of the database. */
+static const char *const table_places[] = {"sql claim", "sql begin", "sql execute", "sql commit",
+                                           "sql commit"};
+
 enum { ZOMBIE_PLACES = 6 };
 
 static const char *draw_place(bool is_worker)
@@ -80,6 +84,9 @@ static const char *draw_place(bool is_worker)
     if (!is_worker)
         return plain_places[stele_stream_below(&world.faults,
                                                sizeof plain_places / sizeof plain_places[0])];
+    if (world.has_tables && stele_stream_below(&world.faults, 3) != 0)
+        return table_places[stele_stream_below(&world.faults,
+                                               sizeof table_places / sizeof table_places[0])];
     if (world.profile == SIM_ZOMBIES) count = ZOMBIE_PLACES;
     const char *place = places[stele_stream_below(&world.faults, count)];
     if (world.profile == SIM_ZOMBIES && stele_stream_below(&world.faults, 3) == 0)

@@ -2,6 +2,7 @@
  * What a seed is like. Each is about something: seeds that do a little of everything find little.
  */
 #include "simulation/bank.h"
+#include "simulation/tables.h"
 
 #define KIND(name) (1U << SIM_##name)
 
@@ -90,6 +91,20 @@ static void draw_holes(void)
     world.to_publish = 20 + (int)stele_stream_below(&world.swarm, 30);
     world.gap_ms = 20 + stele_stream_below(&world.swarm, 100);
     world.publishers_die = world.has_outbox = false;
+    if (stele_stream_below(&world.swarm, 2) == 0) sim_draw_tables(false);
+}
+
+/* What befalls the workers; what befalls the database is drawn beside it. */
+static void draw_tables(void)
+{
+    static const uint32_t mixes[] = {
+        KIND(KILL) | KIND(AMBUSH), KIND(FREEZE) | KIND(CHURN), KIND(CUT) | KIND(KILL),
+        KIND(AWAY) | KIND(MOVE) | KIND(LOSE) | KIND(CHURN) | KIND(REPEAT) | KIND(APPEND),
+        KIND(FREEZE) | KIND(AMBUSH) | KIND(CHURN) | KIND(JUMP)};
+    world.kinds = mixes[stele_stream_below(&world.swarm, sizeof mixes / sizeof mixes[0])];
+    world.calm_ms = 200U << stele_stream_below(&world.swarm, 4);
+    draw_busy();
+    sim_draw_tables(true);
 }
 
 /* What befalls owners: the kinds of the other profiles, a few of them at a time. */
@@ -149,6 +164,7 @@ static const profile profiles[SIM_PROFILES] = {
     [SIM_HOLES] = {"holes", 1, draw_holes, sim_play_holes},
     [SIM_REGISTRY] = {"registry", 1, NULL, sim_play_registry},
     [SIM_AGGREGATES] = {"aggregates", 4, draw_aggregates, sim_play_bank},
+    [SIM_TABLES] = {"tables", 2, draw_tables, sim_play_folds},
 };
 
 void sim_draw(void)

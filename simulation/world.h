@@ -49,6 +49,7 @@ typedef enum sim_profile {
     SIM_HOLES,       /* partition counts and topics that change under the workers */
     SIM_REGISTRY,    /* schemas registered by several at once */
     SIM_AGGREGATES,  /* aggregates that decide, their owners and their callers */
+    SIM_TABLES,      /* SQL projections, and a database that fails */
     SIM_PROFILES
 } sim_profile;
 
@@ -110,6 +111,7 @@ typedef struct sim_world {
     bool publishers_die;
     bool has_outbox;
     bool restarts_at_rest;
+    bool has_tables; /* workers keep tables in a database, in place of folds */
 
     /* Faults of the log. */
     stele_log_ops ops;
@@ -195,6 +197,8 @@ void sim_stand_between(void);
 extern const stele_projection sim_accounts;
 void sim_start_publisher(int which);
 void sim_start_worker(int which);
+/** The loop of a worker's process, until it is asked to stop. */
+void sim_run_worker(sim_worker *self, stele_worker *worker);
 void sim_start_registrar(int which);
 bool sim_publishing(void);
 /** An aggregate for the next event; one that is closed by now, perhaps, does not come again. */
@@ -265,6 +269,9 @@ void sim_play_bank(void);
 
 /** Read the final topics and hold them against what is remembered. */
 void sim_check(void);
+
+/** Was each acknowledged event stored, once and in order? */
+void sim_check_events(void);
 
 /** Has the group come to the end of the events? */
 bool sim_caught_up(void);

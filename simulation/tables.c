@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: MIT
+ * Workers that keep tables: a SQL projection, over a database in memory that is the world's. It is
+ * away, locked or full, and connections are lost, between any two calls. In the end each event is a
+ * row, once, in the order of its partition. */
+#include "simulation/tables.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "core/alloc.h"
+#include "kafka/bounded_read.h"
+#include "moved.h"
+#include "projections/sql_projection.h"
+#include "registry/wire.h"
+#include "stores/memory_sql.h"
+
+enum { READ_MS = 30000, LOOK_MS = 100, ASK_MS = 1000, POSITION_SIZE = 64 };
+
+static struct {
+    stele_memory_database *database; /* of the world: it outlives its processes */
+    uint32_t latency_us;
+    uint32_t fail_one_in; /* calls; 0: none */
+    uint32_t away_one_in;
+    int64_t away_until_ns;
+} tables;
+
+void sim_draw_tables(bool fails)
+{
+    stele_stream *swarm = &world.swarm;
+    world.has_tables = true;
+    tables.database = stele_memory_database_new((stele_runtime){0});
+    tables.latency_us = 1U << stele_stream_below(swarm, 17);
+    if (!fails) return;
+    tables.fail_one_in = stele_stream_below(swarm, 2) == 0 ? 0 : 4 + stele_stream_below(swarm, 60);
+    tables.away_one_in =
+        stele_stream_below(swarm, 2) == 0 ? 0 : 20 + stele_stream_below(swarm, 200);
+}
+
+/* ---- between a process and the database ---- */
+
+typedef struct sim_store {
+    stele_sql_store base;
+    stele_sql_store *inner;
+} sim_store;
+
+static void take_time(void)
+{
+    int64_t us = stele_stream_below(&world.faults, tables.latency_us);
+    world.runtime.ops->sleep_ns(world.runtime.self, us * 1000);
+}
+
+static void break_call(const char *call)
+{
+    if (world.resting) return;
+    int64_t now_ns = stele_fibers_now_ns(world.fibers);
+    if (stele_stream_once_in(&world.faults, tables.away_one_in)) {
+        tables.away_until_ns = now_ns + (int64_t)stele_stream_below(&world.faults, 5000) * 1000000;
+        sim_say("the database is away");
+    }
+    stele_memory_fault fault = STELE_MEMORY_SQL_REFUSED;
+    bool is_away = now_ns < tables.away_until_ns;
+    if (!is_away && !stele_stream_once_in(&world.faults, tables.fail_one_in)) return;
+    if (!is_away) fault = (stele_memory_fault)(1 + stele_stream_below(&world.faults, 3));
+    sim_say("%s: the database fails in %s, %d", sim_domain_name(stele_fibers_domain(world.fibers)),
+            call, (int)fault);
+    stele_memory_database_fail(tables.database, 1, fault);
+}
+
+static void before(const char *call)
+{
+    take_time();
+    sim_look_for_ambush(call);
+    break_call(call);
+}
+
+static stele_status after(const char *call, stele_status status)
+{
+    sim_look_for_ambush(call);
+    take_time();
+    return status;
+}
+
+#define INNER(store) (((sim_store *)(store))->inner)
+#define AROUND(name, ...)                                                                          \
+    before(name);                                                                                  \
+    return after(name, __VA_ARGS__)
+
+static stele_status open_store(stele_sql_store *self, stele_error *err)
+{
+    AROUND("sql open", stele_sql_store_open(INNER(self), err));
+}
+
+static stele_status set_up(stele_sql_store *self, const stele_sql_setup *setup, size_t *at,
+                           stele_error *err)
+{
+    AROUND("sql setup", stele_sql_store_setup(INNER(self), setup, at, err));
+}
+
+static stele_status tear_down(stele_sql_store *self, const stele_sql_setup *teardown, size_t *at,
+                              stele_error *err)
+{
+    AROUND("sql teardown", stele_sql_store_teardown(INNER(self), teardown, at, err));
+}
+
+static stele_status prepare(stele_sql_store *self, const char *text, size_t parameters,
+                            size_t *statement, size_t *at, stele_error *err)
+{
+    AROUND("sql prepare",
+           stele_sql_store_prepare(INNER(self), text, parameters, statement, at, err));
+}
+
+static stele_status claim(stele_sql_store *self, const stele_sql_place *place, int32_t partitions,
+                          const char *genesis, stele_sql_claim *out, stele_error *err)
+{
+    AROUND("sql claim", stele_sql_store_claim(INNER(self), place, partitions, genesis, out, err));
+}
+
+static stele_status begin(stele_sql_store *self, const stele_sql_place *place, int64_t term,
+                          int64_t from, const stele_mark *to, stele_error *err)
+{
+    AROUND("sql begin", stele_sql_store_begin(INNER(self), place, term, from, to, err));
+}
+
+static stele_status execute(stele_sql_store *self, size_t statement, const stele_sql_value *values,
+                            size_t count, stele_error *err)
+{
+    AROUND("sql execute", stele_sql_store_execute(INNER(self), statement, values, count, err));
+}
+
+static stele_status commit(stele_sql_store *self, stele_error *err)
+{
+    AROUND("sql commit", stele_sql_store_commit(INNER(self), err));
+}
+
+static void roll_back(stele_sql_store *self)
+{
+    stele_sql_store_rollback(INNER(self));
+}
+
+static void close_store(stele_sql_store *self)
+{
+    stele_sql_store_close(INNER(self));
+}
+
+static void free_store(stele_sql_store *self)
+{
+    stele_sql_store_free(INNER(self));
+    free(self);
+}
+
+static stele_sql_store *connect_store(void)
+{
+    static const stele_sql_store_ops ops = {.open = open_store,
+                                            .setup = set_up,
+                                            .teardown = tear_down,
+                                            .prepare = prepare,
+                                            .claim = claim,
+                                            .begin = begin,
+                                            .execute = execute,
+                                            .commit = commit,
+                                            .rollback = roll_back,
+                                            .close = close_store,
+                                            .free = free_store};
+    sim_store *made = stele_alloc(sizeof *made);
+    made->base.ops = &ops;
+    made->inner = stele_memory_sql_new(tables.database);
+    return &made->base;
+}
+
+/* ---- a worker ---- */
+
+/* As `run` does it. @return false: it was asked to end before */
+static bool load(sim_worker *self, stele_sql_program *program)
+{
+    stele_error err;
+    while (stele_sql_program_load(program, ASK_MS, &err) < 0) {
+        if (err.next != STELE_NEXT_RETRY && err.next != STELE_NEXT_ABORT)
+            sim_fail("stopped", "a SQL projection: %s", err.text);
+        if (atomic_load(&self->stop)) return false;
+        sim_sleep_ms(LOOK_MS);
+    }
+    return true;
+}
+
+static void work(sim_worker *self, stele_sql_program *program)
+{
+    stele_worker *worker;
+    stele_error err;
+    stele_sql_projection *sql = stele_sql_projection_open(&(stele_sql_projection_options){
+        .program = program,
+        .commit_rows = 1 + stele_stream_below(&self->random, 20),
+        .commit_interval_ms = 1 + (int)stele_stream_below(&self->random, 1000)});
+    char instance[32];
+    snprintf(instance, sizeof instance, "worker-%d", (int)(self - world.workers));
+    stele_worker_options options = {.name = stele_sql_projection_group(sql),
+                                    .topic = stele_sql_projection_topic(sql),
+                                    .instance = instance,
+                                    .eager = world.seed % 2 == 0,
+                                    .session_timeout_ms = world.session_ms,
+                                    .ops = &stele_sql_tasks,
+                                    .self = sql};
+    if (stele_worker_open(world.log, &options, &worker, &err) < 0)
+        sim_fail("stopped", "%s", err.text);
+    sim_run_worker(self, worker);
+    stele_worker_close(worker);
+    stele_sql_projection_close(sql);
+}
+
+void sim_table_worker_main(void *context)
+{
+    sim_worker *self = context;
+    stele_error err;
+    stele_registry *registry;
+    stele_sql_program *program;
+    stele_registry_options where = {.log = world.log};
+    if (stele_registry_open(&where, &registry, &err) < 0) sim_fail("stopped", "%s", err.text);
+    stele_sql_desk *desk = stele_sql_desk_open(world.runtime, connect_store());
+    stele_sql_program_options options = {
+        .name = "accounts", .file = "journal:" SIM_EVENTS, .registry = registry, .desk = desk};
+    if (stele_sql_program_open(&options, &program, &err) < 0) sim_fail("stopped", "%s", err.text);
+    if (load(self, program)) work(self, program);
+    stele_sql_desk_close(desk);
+    stele_sql_program_free(program);
+    stele_registry_close(registry);
+    sim_say("worker %d has ended", (int)(self - world.workers));
+}
+
+/* ---- what is in the table ---- */
+
+/* Events of the log, by partition and offset: their numbers. */
+static struct {
+    int64_t numbers[SIM_PARTITIONS][SIM_EVENTS_MAX];
+    int64_t count[SIM_PARTITIONS];
+} there;
+
+static stele_status take_events(void *context, const stele_batch *batch, stele_error *err)
+{
+    (void)context;
+    for (size_t i = 0; i < batch->count; i++) {
+        int32_t id;
+        stele_bytes payload;
+        sim_moved event; /* both types begin with their number */
+        stele_arena *arena = stele_arena_new();
+        const stele_record *record = &batch->records[i];
+        if (!stele_wire_split(record->value, &id, &payload) ||
+            sim_moved_type.decode(payload, &event, arena, err) < 0 ||
+            record->offset >= SIM_EVENTS_MAX)
+            sim_fail("harness", "an event cannot be read");
+        stele_arena_free(arena);
+        there.numbers[batch->partition.index][record->offset] = event.number;
+        there.count[batch->partition.index] = record->offset + 1;
+    }
+    return STELE_OK;
+}
+
+static void read_events(void)
+{
+    stele_error err;
+    stele_bounded_read_start starts[SIM_PARTITIONS];
+    for (int32_t i = 0; i < SIM_PARTITIONS; i++)
+        starts[i] = (stele_bounded_read_start){{SIM_EVENTS, i}, STELE_OFFSET_NONE};
+    stele_bounded_read_options options = {.starts = starts,
+                                          .count = SIM_PARTITIONS,
+                                          .deadline = stele_deadline_after(sim_clock(), READ_MS),
+                                          .take = take_events};
+    memset(&there, 0, sizeof there);
+    if (stele_bounded_read(world.log, &options, &err) < 0) sim_fail("stuck", "%s", err.text);
+}
+
+/* A text that a row has, as a C string. */
+static const char *text_of(const stele_memory_row *row, size_t index, char out[POSITION_SIZE])
+{
+    const stele_sql_value *value = &row->values[index];
+    snprintf(out, POSITION_SIZE, "%.*s", (int)value->as.bytes.size,
+             (const char *)value->as.bytes.data);
+    return out;
+}
+
+bool sim_tables_caught_up(void)
+{
+    int64_t events = 0;
+    for (int32_t i = 0; i < SIM_PARTITIONS; i++) {
+        int64_t stable, end;
+        stele_log_memory_ends(world.log, (stele_partition){SIM_EVENTS, i}, &stable, &end);
+        events += end;
+    }
+    return (int64_t)stele_memory_database_count(tables.database) >= events;
+}
+
+static void check_row(const stele_memory_row *row, int64_t next[SIM_PARTITIONS])
+{
+    enum { POSITION = 0, DATA = 5 };
+    char position[POSITION_SIZE], data[POSITION_SIZE], wanted[POSITION_SIZE];
+    int partition, offset;
+    if (sscanf(text_of(row, POSITION, position), SIM_EVENTS "/%d/%d", &partition, &offset) != 2)
+        sim_fail("wrong-state", "a row of %s", position);
+    if (offset < next[partition]) sim_fail("duplicate", "%s is in the table again", position);
+    if (offset > next[partition])
+        sim_fail("gap", "%s is in the table before %d/%d", position, partition,
+                 (int)next[partition]);
+    next[partition]++;
+    if (offset >= there.count[partition])
+        sim_fail("aborted-read", "%s is in the table and not in the log", position);
+    snprintf(wanted, sizeof wanted, "{\"number\":%" PRId64 "}", there.numbers[partition][offset]);
+    if (strcmp(text_of(row, DATA, data), wanted) != 0)
+        sim_fail("wrong-state", "%s is %s in the table and %s in the log", position, data, wanted);
+}
+
+void sim_check_tables(void)
+{
+    int64_t next[SIM_PARTITIONS] = {0};
+    read_events();
+    size_t count = stele_memory_database_count(tables.database);
+    for (size_t i = 0; i < count; i++) {
+        stele_memory_row row = stele_memory_database_row(tables.database, i);
+        check_row(&row, next);
+    }
+    for (int32_t i = 0; i < SIM_PARTITIONS; i++) {
+        if (next[i] != there.count[i])
+            sim_fail("gap", "%d/%d is not in the table", (int)i, (int)next[i]);
+        stele_fibers_note(world.fibers, (uint64_t)next[i]);
+    }
+}
