@@ -25,9 +25,10 @@ struct terms {
     asking asking;
     const char *topic;
     uint64_t asked;    /* how often */
-    uint64_t answered; /* number of the one whose answer is below */
+    uint64_t answered; /* number of the one whose answer is known */
     int32_t count;
-    int64_t terms[]; /* by partition */
+    int64_t *known;    /* the answer, by partition; within this memory */
+    int64_t reading[]; /* the next one, while it is read */
 };
 
 struct visibility {
@@ -77,7 +78,7 @@ static void read_terms(stele_question *base, stele_asker *asker)
     stele_log *log = stele_asker_log(asker);
     self->asking.error = (stele_error){0};
     stele_owners_read_terms(log, self->topic, stele_deadline_after(stele_log_clock(log), READ_MS),
-                            self->terms, self->count, &self->asking.error);
+                            self->reading, self->count, &self->asking.error);
 }
 
 /* Many partitions are taken at a time, and one reading tells the terms of all. It has to begin
@@ -87,10 +88,11 @@ stele_status owner_learn_term(owner_task *self, stele_error *err)
     stele_ownership *of = self->of;
     if (of->terms == NULL) {
         int32_t count = stele_worker_partition_count(self->worker);
-        of->terms = stele_alloc(sizeof *of->terms + (size_t)count * sizeof(int64_t));
+        of->terms = stele_alloc(sizeof *of->terms + 2 * (size_t)count * sizeof(int64_t));
         of->terms->asking.base.ask = read_terms;
         of->terms->topic = of->topic;
         of->terms->count = count;
+        of->terms->known = of->terms->reading + count;
     }
     terms *all = of->terms;
     if (self->asked == 0) self->asked = all->asked + 1;
@@ -100,9 +102,10 @@ stele_status owner_learn_term(owner_task *self, stele_error *err)
         if (is_idle) all->asked++;
         stele_status status = ask(self, &all->asking, err);
         if (status < 0) return status;
+        memcpy(all->known, all->reading, (size_t)all->count * sizeof *all->known);
         all->answered = all->asked;
     }
-    self->term = all->terms[self->source.index] + 1;
+    self->term = all->known[self->source.index] + 1;
     return STELE_OK;
 }
 
