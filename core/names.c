@@ -122,6 +122,18 @@ stele_bytes stele_snapshots_topic_parse(const char *topic, stele_projection_name
     return group;
 }
 
+char *stele_version_owner(const char *name)
+{
+    stele_bytes of;
+    stele_projection_name group;
+    bool writes = stele_writer_name_parse(name, &of);
+    if (!writes)
+        of = stele_projection_group_parse(stele_text(name), &group) ? group.projection
+                                                                    : stele_text(name);
+    return stele_strdup_format("%s %.*s", writes ? "aggregate" : "projection", (int)of.size,
+                               (const char *)of.data);
+}
+
 bool stele_projection_group_is_of(const char *group, const char *projection)
 {
     if (strcmp(group, projection) == 0) return true;

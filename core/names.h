@@ -58,6 +58,10 @@ char *stele_writer_name(const char *aggregate);
 /** @param aggregate  view into `name`; or NULL @return false: it is not the name of a writer */
 bool stele_writer_name_parse(const char *name, stele_bytes *aggregate);
 
+/** Whose version it is, for people: "projection customers", or of what a writer keeps "aggregate
+ * account". @param name  of a projection, or its group */
+char *stele_version_owner(const char *name);
+
 /** A projection's name with its version, taken apart: "customers.v2". */
 typedef struct stele_projection_name {
     stele_bytes projection; /* view: "customers" */

@@ -351,8 +351,8 @@ static stele_status fail_hole(reader *self, source *from, int64_t offset)
     if (!is_known)
         return stele_fail(&from->failure, STELE_E_HOLE, STELE_NEXT_STOP,
                           "%s/%d: offset %" PRId64
-                          " is not in the log; nothing is skipped: raise the "
-                          "projection's version to replay what is there",
+                          " is not in the log; nothing is skipped: raise the version of the "
+                          "projection, or of the aggregate, to replay what is there",
                           topic, (int)from->index, offset);
     return stele_fail(&from->failure, STELE_E_HOLE, STELE_NEXT_STOP,
                       "%s/%d: offset %" PRId64 " is not in the log, which holds %" PRId64
@@ -360,8 +360,8 @@ static stele_status fail_hole(reader *self, source *from, int64_t offset)
                       topic, (int)from->index, offset, start, end,
                       offset < start
                           ? "records were deleted before they were applied; bring them back"
-                          : "records were lost, or the topic was made again; raise "
-                            "the projection's version to replay what is there");
+                          : "records were lost, or the topic was made again; raise the version of "
+                            "the projection, or of the aggregate, to replay what is there");
 }
 
 static void fail_source(reader *self, source *from, const rd_kafka_message_t *message)

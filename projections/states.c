@@ -568,18 +568,18 @@ static stele_status decode_state(stele_states *states, const stele_snapshot *sna
         if (stele_decoder_met_newer(states->snapshots))
             return stele_fail(err, why.status, STELE_NEXT_STOP,
                               "run a newer program, one wrote this snapshot: %s", why.text);
+        STELE_AUTO(char) owner = stele_version_owner(states->projection->name);
         return stele_fail(err, why.status, STELE_NEXT_STOP,
-                          "raise the version of projection %s, its state cannot be read any more: "
-                          "%s",
-                          states->projection->name, why.text);
+                          "raise the version of %s, its state cannot be read any more: %s", owner,
+                          why.text);
     }
     if (status < 0) return status;
-    if (out->type == NULL)
-        return stele_fail(err, STELE_E_INCOMPATIBLE, STELE_NEXT_STOP,
-                          "raise the version of projection %s: the snapshot is a %s, the state now "
-                          "a %s (or give that an alias)",
-                          states->projection->name, out->name, states->projection->state->name);
-    return STELE_OK;
+    if (out->type != NULL) return STELE_OK;
+    STELE_AUTO(char) owner = stele_version_owner(states->projection->name);
+    return stele_fail(err, STELE_E_INCOMPATIBLE, STELE_NEXT_STOP,
+                      "raise the version of %s: the snapshot is a %s, the state now a %s (or give "
+                      "that an alias)",
+                      owner, out->name, states->projection->state->name);
 }
 
 stele_status stele_states_restore(stele_states *states, const stele_snapshot *snapshot,

@@ -77,8 +77,8 @@ stele_status stele_snapshot_check_order(const stele_snapshot *snapshot, int64_t 
     return stele_fail(err, STELE_E_HOLE, STELE_NEXT_STOP,
                       "the snapshot of %s is at version %" PRId64 ", offset %" PRId64
                       ", and an earlier one at version %" PRId64 ", offset %" PRId64
-                      ": events were lost, or another program writes here; raise the projection's "
-                      "version to replay what is there",
+                      ": events were lost, or another program writes here; raise the version of "
+                      "the projection, or of the aggregate, to replay what is there",
                       stele_quote(snapshot->id).text, snapshot->version, snapshot->offset, version,
                       offset);
 }

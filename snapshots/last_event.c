@@ -4,6 +4,8 @@
 
 #include <inttypes.h>
 
+#include "core/alloc.h"
+#include "core/names.h"
 #include "kafka/bounded_read.h"
 #include "snapshots/format.h"
 
@@ -11,12 +13,13 @@ enum { ASK_MS = 60000 };
 
 static stele_status fail_changed(const stele_last_event *last, stele_error *err)
 {
-    return stele_fail(err, STELE_E_HOLE, STELE_NEXT_STOP,
-                      "%s/%d/%" PRId64
-                      ": another record than the one that the checkpoint of %s was made after: "
-                      "the log was cut or made again; raise the projection's version to replay "
-                      "what is there",
-                      last->source.topic, (int)last->source.index, last->offset, last->group);
+    STELE_AUTO(char) owner = stele_version_owner(last->group);
+    return stele_fail(
+        err, STELE_E_HOLE, STELE_NEXT_STOP,
+        "%s/%d/%" PRId64 ": another record than the one that the checkpoint of %s was made after: "
+        "the log was cut or made again; raise the version of %s to replay what is "
+        "there",
+        last->source.topic, (int)last->source.index, last->offset, last->group, owner);
 }
 
 stele_status stele_last_event_check(const stele_last_event *last, const stele_batch *batch,

@@ -4,6 +4,7 @@
 
 #include "core/bug.h"
 #include "core/alloc.h"
+#include "core/names.h"
 #include "core/text.h"
 #include "snapshots/count.h"
 #include "snapshots/restore.h"
@@ -55,14 +56,15 @@ static stele_status check_identity(const stele_checkpoint *checkpoint,
 static stele_status check_furthest(const stele_restore_facts *facts, stele_error *err)
 {
     if (facts->furthest <= facts->log_end) return STELE_OK;
+    STELE_AUTO(char) owner = stele_version_owner(facts->projection);
     return stele_fail(err, STELE_E_HOLE, STELE_NEXT_STOP,
                       "%s.v%d.snapshots/%d holds a snapshot of %s behind offset %" PRId64
                       ", and %s/%d ends at %" PRId64
-                      ": events were lost or the topic was made again; raise the projection's "
-                      "version to replay what is there",
+                      ": events were lost or the topic was made again; raise the version of %s to "
+                      "replay what is there",
                       facts->projection, facts->version, (int)facts->source.index,
                       stele_quote(facts->furthest_id).text, facts->furthest, facts->source.topic,
-                      (int)facts->source.index, facts->log_end);
+                      (int)facts->source.index, facts->log_end, owner);
 }
 
 static stele_status check_log(const stele_checkpoint *checkpoint, const stele_restore_facts *facts,
@@ -70,6 +72,7 @@ static stele_status check_log(const stele_checkpoint *checkpoint, const stele_re
 {
     const char *topic = facts->source.topic;
     int partition = (int)facts->source.index;
+    STELE_AUTO(char) owner = stele_version_owner(facts->projection);
     if (facts->log_start > checkpoint->next_offset)
         return stele_fail(err, STELE_E_HOLE, STELE_NEXT_STOP,
                           "%s/%d begins at offset %" PRId64
@@ -82,39 +85,40 @@ static stele_status check_log(const stele_checkpoint *checkpoint, const stele_re
         return stele_fail(err, STELE_E_HOLE, STELE_NEXT_STOP,
                           "%s/%d ends at offset %" PRId64
                           ", before the checkpoint of %s.v%d at %" PRId64
-                          ": events were lost or the topic was made again; raise the projection's "
-                          "version to replay what is there",
+                          ": events were lost or the topic was made again; raise the version of %s "
+                          "to replay what is there",
                           topic, partition, facts->log_end, facts->projection, facts->version,
-                          checkpoint->next_offset);
+                          checkpoint->next_offset, owner);
     if (facts->group_offset != STELE_OFFSET_NONE && facts->group_offset != checkpoint->next_offset)
-        return stele_fail(
-            err, STELE_E_INVALID, STELE_NEXT_STOP,
-            "offset reset: group %s.v%d is at %" PRId64 " in %s/%d and its checkpoint at %" PRId64
-            "; set the group's offset to that again, or raise the projection's version",
-            facts->projection, facts->version, facts->group_offset, topic, partition,
-            checkpoint->next_offset);
+        return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
+                          "offset reset: group %s.v%d is at %" PRId64
+                          " in %s/%d and its checkpoint at %" PRId64
+                          "; set the group's offset to that again, or raise the version of %s",
+                          facts->projection, facts->version, facts->group_offset, topic, partition,
+                          checkpoint->next_offset, owner);
     return STELE_OK;
 }
 
 static stele_status check_counts(const stele_checkpoint *checkpoint,
                                  const stele_restore_facts *facts, stele_error *err)
 {
+    STELE_AUTO(char) owner = stele_version_owner(facts->projection);
     if (checkpoint->aggregates != facts->aggregates)
         return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
                           "%s.v%d.snapshots/%d has a checkpoint of %" PRId64
                           " aggregates and holds %" PRId64
-                          ": snapshots are missing; raise the projection's version, or delete that "
-                          "topic, to replay all events",
+                          ": snapshots are missing; raise the version of %s, or delete that topic, "
+                          "to replay all events",
                           facts->projection, facts->version, (int)facts->source.index,
-                          checkpoint->aggregates, facts->aggregates);
+                          checkpoint->aggregates, facts->aggregates, owner);
     if (checkpoint->finished != facts->finished)
         return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
                           "%s.v%d.snapshots/%d has a checkpoint of %" PRId64
                           " finished aggregates and holds %" PRId64
-                          " tombstones: raise delete.retention.ms, and the projection's version to "
-                          "replay all events",
+                          " tombstones: raise delete.retention.ms, and the version of %s to replay "
+                          "all events",
                           facts->projection, facts->version, (int)facts->source.index,
-                          checkpoint->finished, facts->finished);
+                          checkpoint->finished, facts->finished, owner);
     return STELE_OK;
 }
 

@@ -131,6 +131,18 @@ static void a_projection_is_named_with_or_without_its_version(void **state)
     assert_false(stele_projection_group_is_of("customers.vip", "customers"));
 }
 
+static void a_version_is_a_projections_or_an_aggregates(void **state)
+{
+    (void)state;
+    static const char *const cases[][2] = {{"customers", "projection customers"},
+                                           {"customers.v2", "projection customers"},
+                                           {"account.writer", "aggregate account"}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        STELE_AUTO(char) owner = stele_version_owner(cases[i][0]);
+        assert_string_equal(owner, cases[i][1]);
+    }
+}
+
 static void the_group_of_an_aggregates_writer_has_no_version(void **state)
 {
     (void)state;
@@ -185,6 +197,7 @@ int main(void)
         cmocka_unit_test(what_is_made_is_taken_apart),
         cmocka_unit_test(what_is_not_ours_is_not_taken_for_ours),
         cmocka_unit_test(a_projection_is_named_with_or_without_its_version),
+        cmocka_unit_test(a_version_is_a_projections_or_an_aggregates),
         cmocka_unit_test(the_group_of_an_aggregates_writer_has_no_version),
         cmocka_unit_test(the_key_of_an_owner_is_its_partition),
         cmocka_unit_test(reserved_ids_begin_with_the_prefix),

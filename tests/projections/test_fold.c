@@ -681,7 +681,8 @@ static void an_offset_that_somebody_reset_stops_the_partition(void **state)
                      STELE_OK);
     assert_stops(of,
                  "offset reset: group balances.v1 is at 3 in account.events/0 and its checkpoint "
-                 "at 12; set the group's offset to that again, or raise the projection's version");
+                 "at 12; set the group's offset to that again, or raise the version of projection "
+                 "balances");
     bank_free(of);
 }
 

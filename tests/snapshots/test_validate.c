@@ -129,30 +129,31 @@ static void what_is_wrong_is_refused_with_the_way_out(void **state)
          .status = STELE_E_HOLE,
          .text =
              "account.events/3 ends at offset 1041, before the checkpoint of balances.v1 at 1042: "
-             "events were lost or the topic was made again; raise the projection's version to "
-             "replay what is there"},
+             "events were lost or the topic was made again; raise the version of projection "
+             "balances to replay what is there"},
         {.what = "a snapshot past the end",
          .status = STELE_E_HOLE,
          .text = "balances.v1.snapshots/3 holds a snapshot of \"a\" behind offset 2001, and "
                  "account.events/3 ends at 2000: events were lost or the topic was made again; "
-                 "raise the projection's version to replay what is there"},
+                 "raise the version of projection balances to replay what is there"},
         {.what = "reset",
          .status = STELE_E_INVALID,
          .text =
              "offset reset: group balances.v1 is at 0 in account.events/3 and its checkpoint at "
-             "1042; set the group's offset to that again, or raise the projection's version"},
+             "1042; set the group's offset to that again, or raise the version of projection "
+             "balances"},
         {.what = "snapshots gone",
          .status = STELE_E_INVALID,
          .text =
              "balances.v1.snapshots/3 has a checkpoint of 100 aggregates and holds 99: snapshots "
-             "are missing; raise the projection's version, or delete that topic, to replay all "
-             "events"},
+             "are missing; raise the version of projection balances, or delete that topic, to "
+             "replay all events"},
         {.what = "tombstones gone",
          .status = STELE_E_INVALID,
-         .text =
-             "balances.v1.snapshots/3 has a checkpoint of 2 finished aggregates and holds 0 "
-             "tombstones: raise delete.retention.ms, and the projection's version to replay all "
-             "events"},
+         .text = "balances.v1.snapshots/3 has a checkpoint of 2 finished aggregates and holds 0 "
+                 "tombstones: raise delete.retention.ms, and the version of projection balances to "
+                 "replay all "
+                 "events"},
         {.what = "checkpoint gone",
          .no_checkpoint = true,
          .status = STELE_E_INVALID,
