@@ -126,11 +126,12 @@ bool stele_committed_is_in_doubt(const stele_committed *committed)
            (committed->source_topic != NULL && !committed->offset_is_seen);
 }
 
+/* @param what  that is open, with a space behind it; "": the partition */
 static stele_status fail_hanging(const char *topic, int32_t index, const char *what,
                                  stele_error *err)
 {
     return stele_fail(err, STELE_E_CONFLICT, STELE_NEXT_STOP,
-                      "%s/%d: %s the transaction before, which was committed, is still open there: "
+                      "%s/%d: %sthe transaction before, which was committed, is still open there: "
                       "it hangs, and its owner has to begin again",
                       topic, (int)index, what);
 }
@@ -170,7 +171,7 @@ stele_status stele_committed_check_offset(stele_committed *committed, int timeou
     stele_status status =
         stele_log_group_offset(committed->log, committed->group, source, timeout_ms, &offset, err);
     if (status == STELE_E_CONFLICT)
-        return fail_hanging(source.topic, source.index, "the group's offset of", err);
+        return fail_hanging(source.topic, source.index, "the group's offset of ", err);
     if (status == STELE_OK) committed->offset_is_seen = true;
     return status;
 }

@@ -4,6 +4,7 @@
 #include "producer/fenced.h"
 
 #include <errno.h>
+#include <inttypes.h>
 
 #include "core/bug.h"
 #include "core/alloc.h"
@@ -336,6 +337,34 @@ static void set_deadlines(stele_fenced *fenced, int where)
     }
 }
 
+static stele_status flush(stele_fenced *fenced, stele_deadline by, stele_error *err)
+{
+    stele_status status;
+    int pause_ms = PAUSE_MIN_MS;
+    do {
+        status = stele_log_producer_flush(fenced->producer, STEP_MS, err);
+    } while (status < 0 && may_retry(fenced, by, STELE_NEXT_ABORT, &pause_ms, err));
+    return status;
+}
+
+/* Where the records are is known before the commit: what is written on top of what is no more must
+ * not be seen. What was committed in a partition that is gone cannot hang there. */
+static stele_status check_floor(stele_fenced *fenced, const stele_transaction *transaction,
+                                stele_deadline by, stele_error *err)
+{
+    const transaction_source *floor = &transaction->floor;
+    if (floor->topic == NULL || STELE_BUG("snapshots made anew are not noticed")) return STELE_OK;
+    stele_status status = flush(fenced, by, err);
+    if (status < 0 || fenced->record_failed || !stele_transaction_is_below(transaction))
+        return status; /* what has failed the commit says */
+    stele_partition partition = {floor->topic, floor->index};
+    stele_committed_see(&fenced->committed, partition, INT64_MAX);
+    return stele_fail(err, STELE_E_HOLE, STELE_NEXT_ABORT,
+                      "%s/%d: a record was stored before offset %" PRId64
+                      ", where the partition ended",
+                      floor->topic, (int)floor->index, floor->offset);
+}
+
 static stele_status commit(stele_fenced *fenced, const stele_transaction *transaction,
                            stele_deadline by, stele_error *err)
 {
@@ -343,7 +372,8 @@ static stele_status commit(stele_fenced *fenced, const stele_transaction *transa
         return stele_fail(err, STELE_E_INTERRUPTED, STELE_NEXT_ABORT,
                           "closed before the transaction was committed");
     }
-    stele_status status;
+    stele_status status = check_floor(fenced, transaction, by, err);
+    if (status < 0) return status;
     int pause_ms = PAUSE_MIN_MS;
     do {
         status = stele_log_producer_commit(fenced->producer, fenced->timeout_ms, err);
@@ -405,11 +435,7 @@ static stele_status abort_open(stele_fenced *fenced, stele_error *err)
 /* As it was asked for. The flush is what brings its partitions into the transaction. */
 static stele_status write_off(stele_fenced *fenced, stele_deadline by, stele_error *err)
 {
-    stele_status status;
-    int pause_ms = PAUSE_MIN_MS;
-    do {
-        status = stele_log_producer_flush(fenced->producer, STEP_MS, err);
-    } while (status < 0 && may_retry(fenced, by, STELE_NEXT_ABORT, &pause_ms, err));
+    stele_status status = flush(fenced, by, err);
     if (status == STELE_OK && fenced->record_failed) {
         *err = fenced->failed_error;
         return err->status;

@@ -92,6 +92,15 @@ void stele_transaction_offset(stele_transaction *transaction, stele_log_group *g
                               stele_partition source, int64_t offset);
 
 /**
+ * No record of it in that partition, to which no one else writes, can be below `offset`, nor below
+ * one that was put before it. One that is shows that the topic was deleted and made again: the
+ * transaction is aborted, and its outcome is STELE_E_HOLE (next = ABORT). The partition's name is
+ * copied; the last one given counts.
+ */
+void stele_transaction_above(stele_transaction *transaction, stele_partition partition,
+                             int64_t offset);
+
+/**
  * Make it one that is written and then aborted: nothing of it is ever seen, but with its end the
  * broker ends what it holds open of this transactional id in the partitions and the group that it
  * goes to. Its outcome is STELE_OK once it is aborted. For what a broker has forgotten to end.

@@ -23,6 +23,7 @@ void stele_transaction_free(stele_transaction *transaction)
     for (size_t i = 0; i < transaction->source_count; i++)
         free(transaction->sources[i].topic);
     free(transaction->sources);
+    free(transaction->floor.topic);
     free(transaction);
 }
 
@@ -135,6 +136,29 @@ bool stele_transaction_goes_to(const stele_transaction *transaction, stele_parti
         if (record->partition == partition.index &&
             strcmp(text_at(transaction, record->topic_at), partition.topic) == 0)
             return true;
+    }
+    return false;
+}
+
+void stele_transaction_above(stele_transaction *transaction, stele_partition partition,
+                             int64_t offset)
+{
+    free(transaction->floor.topic);
+    transaction->floor =
+        (transaction_source){stele_strdup(partition.topic), partition.index, offset};
+}
+
+bool stele_transaction_is_below(const stele_transaction *transaction)
+{
+    const transaction_source *floor = &transaction->floor;
+    int64_t next = floor->offset;
+    for (size_t i = 0; i < transaction->count && floor->topic != NULL; i++) {
+        const transaction_record *record = &transaction->records[i];
+        if (record->offset < 0 || record->partition != floor->index ||
+            strcmp(text_at(transaction, record->topic_at), floor->topic) != 0)
+            continue;
+        if (record->offset < next) return true;
+        next = record->offset + 1; /* they come in the order in which they were put */
     }
     return false;
 }

@@ -53,7 +53,8 @@ struct stele_transaction {
     stele_log_group *group; /* owned; NULL: carries no offset */
     transaction_source *sources;
     size_t source_count;
-    bool aborts; /* it is written to be aborted */
+    bool aborts;              /* it is written to be aborted */
+    transaction_source floor; /* none of its records there is below; topic NULL: no one knows */
 
     stele_outcome outcome; /* once it is decided; its `transaction` is this one */
     stele_transaction *next;
@@ -61,6 +62,11 @@ struct stele_transaction {
 
 /** Has it a record for that partition? */
 bool stele_transaction_goes_to(const stele_transaction *transaction, stele_partition partition);
+
+/** Is one of its records, which are delivered, below its floor, or below one that was put before
+ * it?
+ */
+bool stele_transaction_is_below(const stele_transaction *transaction);
 
 /** The record at `index`; views into the transaction, valid until the next call. */
 stele_log_entry stele_transaction_entry(stele_transaction *transaction, size_t index);

@@ -18,7 +18,8 @@ struct fold_footing {
     stele_question base;
     stele_last_event last; /* what must be there; offset -1: there was none yet */
     stele_registry *registry;
-    const char *snapshots;
+    stele_partition snapshots;
+    int64_t snapshots_end; /* there must be as much; 0: nothing was written yet */
     bool compared;
     stele_error answer;
 };
@@ -78,25 +79,48 @@ static void look_at_log(stele_question *questions, stele_asker *asker)
     free(looks);
 }
 
-static stele_status look_at_snapshots(const fold_footing *self, stele_log *log, stele_error *err)
+static stele_status fail_deleted(const fold_footing *self, stele_error *err)
 {
-    stele_log_topic topic;
-    stele_status status = stele_log_topic_describe(log, self->snapshots, ASK_MS, &topic, err);
-    if (status != STELE_E_NOT_FOUND) return status;
-    return stele_fail(err, status, STELE_NEXT_ABORT,
+    return stele_fail(err, STELE_E_NOT_FOUND, STELE_NEXT_ABORT,
                       "%s was deleted while it was used: it is made again from the events",
-                      self->snapshots);
+                      self->snapshots.topic);
 }
 
-/* Of all partitions that ask at the same time; registry and snapshots are theirs together. */
+static stele_status look_at_topic(const fold_footing *self, stele_log *log, stele_error *err)
+{
+    stele_log_topic topic;
+    stele_status status = stele_log_topic_describe(log, self->snapshots.topic, ASK_MS, &topic, err);
+    return status == STELE_E_NOT_FOUND ? fail_deleted(self, err) : status;
+}
+
+/* No one but the partition's owner writes there, so one that ends earlier is another one. */
+static stele_status look_at_snapshots(const fold_footing *self, stele_log *log, stele_error *err)
+{
+    int64_t start;
+    int64_t end;
+    if (self->snapshots_end == 0 || STELE_BUG("snapshots made anew are not noticed"))
+        return STELE_OK;
+    stele_status status =
+        stele_log_bounds(log, self->snapshots, STELE_READ_UNCOMMITTED, READ_MS, &start, &end, err);
+    if (status == STELE_E_NOT_FOUND) return fail_deleted(self, err);
+    if (status < 0 || end >= self->snapshots_end) return status;
+    return stele_kafka_sink_fail_anew(self->snapshots, self->snapshots_end, err);
+}
+
+/* Of all partitions that ask at the same time; registry and snapshots' topic are theirs together.
+ */
 static void ask(stele_question *questions, stele_asker *asker)
 {
     const fold_footing *first = (const fold_footing *)questions;
+    stele_log *log = stele_asker_log(asker);
     stele_error failure = {0};
     if (stele_registry_confirm(first->registry, ASK_MS, &failure) == STELE_OK)
-        look_at_snapshots(first, stele_asker_log(asker), &failure);
-    for (stele_question *each = questions; each != NULL; each = each->next)
-        ((fold_footing *)each)->answer = failure;
+        look_at_topic(first, log, &failure);
+    for (stele_question *each = questions; each != NULL; each = each->next) {
+        fold_footing *self = (fold_footing *)each;
+        self->answer = failure;
+        if (failure.status == STELE_OK) look_at_snapshots(self, log, &self->answer);
+    }
     if (failure.status == STELE_OK) look_at_log(questions, asker);
 }
 
@@ -123,12 +147,13 @@ static void ask_again(fold_task *task)
         self->base.together = true;
         self->last = (stele_last_event){.source = task->source, .group = task->fold->group};
         self->registry = task->fold->options.registry;
-        self->snapshots = task->fold->snapshots;
+        self->snapshots = task->snapshots;
     }
     stele_asker *asker = stele_worker_asker(task->worker);
     if (stele_asker_state(asker, &self->base) != STELE_QUESTION_IDLE) return;
     self->last.offset = task->witness.last_offset;
     self->last.hash = task->witness.last_hash;
+    self->snapshots_end = stele_kafka_sink_end(task->writing.sink);
     task->fold->looked_ns = now_of(task);
     stele_asker_ask(asker, &self->base);
 }
@@ -147,7 +172,7 @@ static stele_status take_answer(fold_task *task, stele_error *err)
         task->is_sure = true;
         return STELE_OK;
     }
-    if (answer->next == STELE_NEXT_ABORT) task->fold->generation++;
+    if (answer->next == STELE_NEXT_ABORT) fold_forget_snapshots(task->fold);
     task->asks_at_ns = now_of(task) + (int64_t)PAUSE_MS * 1000000;
     *err = *answer;
     return answer->status;
@@ -161,7 +186,8 @@ stele_status fold_footing_check(fold_task *task, stele_error *err)
         return stele_fail(err, STELE_E_NOT_FOUND, STELE_NEXT_ABORT,
                           "%s was deleted while it was used", fold->snapshots);
     int64_t now_ns = now_of(task);
-    bool is_idle_look = now_ns - fold->looked_ns >= (int64_t)IDLE_MS * 1000000;
+    bool is_idle_look = now_ns - fold->looked_ns >= (int64_t)IDLE_MS * 1000000 &&
+                        stele_kafka_sink_end(task->writing.sink) > 0;
     if (is_idle_look || (!task->is_sure && now_ns >= task->asks_at_ns)) ask_again(task);
     if (task->footing == NULL) return STELE_OK;
     stele_asker *asker = stele_worker_asker(task->worker);

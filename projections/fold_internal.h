@@ -162,6 +162,11 @@ void fold_free_task(fold_task *task, int timeout_ms);
 /* ---- fold_take.c: the partition's thread ---- */
 stele_status fold_take_start(fold_task *task, stele_error *err);
 void fold_take_cancel(fold_task *task);
+/* A topic that went while a partition is taken, or is another one by now, is no reason to stop: it
+ * begins again, and the topic is made again or waited for. @return status */
+stele_status fold_judge_gone(fold_task *task, stele_status status, stele_error *err);
+/* Its topic was deleted: all its partitions begin again, with one that may be another. */
+void fold_forget_snapshots(stele_fold *fold);
 /* @return false: the thread is left behind, and releases the task */
 bool fold_take_join(fold_task *task, stele_deadline by);
 

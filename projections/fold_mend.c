@@ -99,7 +99,7 @@ static stele_status ask_for_an_end(fold_task *task, stele_error *err)
 {
     ends found = {0};
     stele_status status = ask_ends(task, &found, err);
-    if (status < 0) return status;
+    if (status < 0) return fold_judge_gone(task, status, err);
     if (found.own == NULL && !found.group && !found.shared) return STELE_OK;
     task->taking.hangs_alone = found.own != NULL || found.group;
     return fail_hanging(task, &found, err);

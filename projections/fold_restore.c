@@ -29,7 +29,7 @@ stele_status fold_take_snapshots(fold_task *task, const stele_batch *batch, stel
     fold_taking *self = &task->taking;
     if (!self->reading) return STELE_OK;
     stele_status status = stele_restore_take(self->restore, batch, err);
-    if (status < 0) return status;
+    if (status < 0) return batch->status < 0 ? fold_judge_gone(task, status, err) : status;
     if (batch->next_offset < self->places[0].end) return STELE_OK;
     fold_stop_reading(task);
     give(task);
@@ -45,7 +45,7 @@ static stele_status read_snapshots(fold_task *task, stele_error *err)
     stele_status status = stele_log_reader_start(stele_worker_reader(task->worker), task->snapshots,
                                                  self->places[0].start, err);
     self->reading = status == STELE_OK;
-    return status;
+    return fold_judge_gone(task, status, err);
 }
 
 /* It is in no group at this moment? A poll of the member says why, and then there may be one. */

@@ -106,10 +106,12 @@ static stele_status register_type(const fold_task *task, const stele_type *type,
     stele_error why;
     stele_status status = stele_registry_register(
         fold->options.registry, subject, stele_text(type->schema), NULL, 0, ASK_MS, id, &why);
-    if (status == STELE_E_INCOMPATIBLE)
+    if (status == STELE_E_INCOMPATIBLE) {
+        STELE_AUTO(char) owner = stele_version_owner(fold->options.projection->name);
         return stele_fail(err, status, STELE_NEXT_STOP,
-                          "raise the version of projection %s, its state has changed too much: %s",
-                          fold->options.projection->name, why.text);
+                          "raise the version of %s, its state has changed too much: %s", owner,
+                          why.text);
+    }
     if (status < 0) *err = why;
     return status;
 }
@@ -248,6 +250,20 @@ static void forget_shared(stele_fold *fold)
     stele_monitor_unlock(&fold->monitor);
 }
 
+void fold_forget_snapshots(stele_fold *fold)
+{
+    fold->generation++;
+    forget_shared(fold);
+}
+
+stele_status fold_judge_gone(fold_task *task, stele_status status, stele_error *err)
+{
+    if (status != STELE_E_NOT_FOUND && status != STELE_E_HOLE) return status;
+    forget_shared(task->fold);
+    err->next = STELE_NEXT_ABORT;
+    return status;
+}
+
 static stele_status fence(fold_task *task, stele_error *err)
 {
     stele_status status = fold_insist(task, open_fence, err);
@@ -257,11 +273,9 @@ static stele_status fence(fold_task *task, stele_error *err)
     stele_fenced_state state;
     while ((state = stele_fenced_await(task->fenced, LOOK_MS, &failure)) == STELE_FENCED_INIT) {
         if (is_cancelled(task)) return fold_fail_cancelled(err);
-        if (failure.status == STELE_E_NOT_FOUND) { /* a topic went meanwhile: begin again */
-            forget_shared(task->fold);
-            failure.next = STELE_NEXT_ABORT;
+        if (failure.status == STELE_E_NOT_FOUND) {
             *err = failure;
-            return failure.status;
+            return fold_judge_gone(task, failure.status, err);
         }
         failure.next = STELE_NEXT_RETRY;
         set_waits(task, failure.status < 0 ? &failure : NULL);
@@ -347,7 +361,8 @@ static stele_status check_count(fold_task *task, stele_error *err)
     int32_t count;
     stele_status status = stele_snapshots_count(&options, &count, err);
     if (STELE_BUG("partition count is not compared")) count = self->partitions;
-    if (status < 0 || count == 0 || count == self->partitions) return status;
+    if (status < 0) return fold_judge_gone(task, status, err);
+    if (count == 0 || count == self->partitions) return status;
     self->stops_all = true;
     return stele_snapshots_fail_count(err, fold->events, projection->name, projection->version,
                                       count, self->partitions);

@@ -49,6 +49,7 @@ void fold_writing_begin(fold_task *task)
                                     .committed = task->at,
                                     .aggregates = task->taking.stored.aggregates,
                                     .finished = task->taking.stored.finished,
+                                    .end = task->taking.places[0].end,
                                     .take_group = take_group,
                                     .context = task});
     writing->committed = task->at;
@@ -217,6 +218,7 @@ static stele_status check_sink(fold_task *task, stele_error *err)
     if (closed) end_closed(task);
     if (status == STELE_OK) return STELE_OK;
     fold_footing_ask(task); /* its topic may be gone */
+    if (status == STELE_E_HOLE) fold_forget_snapshots(task->fold);
     *err = failure;
     return status;
 }

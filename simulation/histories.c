@@ -13,7 +13,9 @@
 
 #include "aggregates/aggregate.h"
 #include "aggregates/companion.h"
+#include "aggregates/owners.h"
 #include "booked.h"
+#include "core/names.h"
 #include "kafka/bounded_read.h"
 #include "projections/verify.h"
 #include "registry/client.h"
@@ -439,6 +441,44 @@ static void verify(void)
     stele_client_close(client);
 }
 
+/* ---- the owners ---- */
+
+/* Each is the successor of the one before: its term is a higher one. */
+static stele_status take_owners(void *context, const stele_batch *batch, stele_error *err)
+{
+    (void)err;
+    int64_t *terms = context;
+    for (size_t i = 0; i < batch->count; i++) {
+        const stele_record *record = &batch->records[i];
+        stele_bytes topic;
+        int32_t partition;
+        stele_owner owner;
+        if (!stele_owner_key_parse(record->key, &topic, &partition) ||
+            partition >= SIM_PARTITIONS || !stele_owner_read(record->value, &owner))
+            sim_fail("wrong-state", "the record of an owner cannot be read");
+        if (owner.term <= terms[partition])
+            sim_fail("nonmonotonic", "an owner of %d says term %d, and one before it said %d",
+                     (int)partition, (int)owner.term, (int)terms[partition]);
+        terms[partition] = owner.term;
+    }
+    return STELE_OK;
+}
+
+static void check_terms(void)
+{
+    stele_error err;
+    int64_t terms[SIM_PARTITIONS] = {0};
+    const stele_bounded_read_start start = {{STELE_OWNERS_TOPIC, 0}, STELE_OFFSET_NONE};
+    const stele_bounded_read_options options = {.starts = &start,
+                                                .count = 1,
+                                                .isolation = STELE_READ_COMMITTED,
+                                                .deadline =
+                                                    stele_deadline_after(sim_clock(), READ_MS),
+                                                .take = take_owners,
+                                                .context = terms};
+    if (stele_bounded_read(world.log, &options, &err) < 0) sim_fail("stuck", "%s", err.text);
+}
+
 /* ---- all of it ---- */
 
 static void read_all(const char *topic, stele_bounded_read_take *take)
@@ -466,6 +506,7 @@ void sim_check_bank(void)
         check_refused(&bank.answers[i]);
     }
     check_order();
+    check_terms();
     read_all(SIM_BANK_SNAPSHOTS, take_snapshots);
     if (stele_stream_below(&world.load, 4) == 0) verify();
 }

@@ -6,6 +6,8 @@
 enum {
     REST_MS = 120000, /* after the last fault everything has come to rest by then */
     LOOK_MS = 200,
+    NOTICED_MS =
+        40000,      /* a topic that is gone is missed by then, also by those who write nothing */
     AFTERMATH = 12, /* troubles after the last event was published */
     OTHERS = 600    /* events of a topic that was made again: more than any seed of holes has */
 };
@@ -59,6 +61,7 @@ static void begin_rest(void)
 
 static void await_rest(void)
 {
+    if (world.made_anew) sim_sleep_ms(NOTICED_MS);
     stele_deadline until = stele_deadline_after(sim_clock(), REST_MS);
     while (!sim_caught_up()) {
         if (stele_deadline_passed(until))

@@ -78,6 +78,14 @@ static void draw_disks(void)
     draw_busy();
 }
 
+static void draw_anew(void)
+{
+    world.kinds =
+        KIND(ANEW) | KIND(KILL) | (stele_stream_below(&world.swarm, 2) == 0 ? 0 : KIND(CHURN));
+    world.calm_ms = 500U << stele_stream_below(&world.swarm, 3);
+    draw_busy();
+}
+
 static void draw_outbox(void)
 {
     world.has_outbox = world.publishers_die = true;
@@ -116,6 +124,7 @@ static void draw_trouble_of_owners(void)
                                          KIND(DOUBT) | KIND(CHURN) | KIND(REPEAT),
                                      KIND(CUT) | KIND(KILL),
                                      KIND(APPEND) | KIND(AMBUSH) | KIND(CHURN),
+                                     KIND(ANEW) | KIND(KILL) | KIND(CHURN),
                                      KIND(FULL) | KIND(AMBUSH) | KIND(KILL) | KIND(COMPACT)};
     uint32_t count = sizeof mixes / sizeof mixes[0];
     uint32_t drawn = stele_stream_below(&world.swarm, count + 2);
@@ -160,6 +169,7 @@ static const profile profiles[SIM_PROFILES] = {
     [SIM_BROKER] = {"broker", 1, draw_broker, sim_play_folds},
     [SIM_CUTS] = {"cuts", 1, draw_cuts, sim_play_folds},
     [SIM_DISKS] = {"disks", 1, draw_disks, sim_play_folds},
+    [SIM_ANEWS] = {"anew", 1, draw_anew, sim_play_folds},
     [SIM_OUTBOXES] = {"outbox", 1, draw_outbox, sim_play_folds},
     [SIM_HOLES] = {"holes", 1, draw_holes, sim_play_holes},
     [SIM_REGISTRY] = {"registry", 1, NULL, sim_play_registry},

@@ -2,6 +2,10 @@
  * The kinds of trouble, one function each, in a table; a seed is about some of them (profile.c). */
 #include "simulation/world.h"
 
+#include <string.h>
+
+#include "snapshots/topic.h"
+
 static int some_worker(void)
 {
     if (world.profile == SIM_AGGREGATES)
@@ -146,6 +150,21 @@ static void churn(void)
     stele_log_memory_rebalance(world.log, world.events_topic);
 }
 
+/* By another program, at once or after a while; or by whoever misses it. */
+static void make_snapshots_anew(void)
+{
+    enum { ASK_MS = 1000 };
+    if (stele_log_topic_delete(world.log, world.snapshots_topic, ASK_MS, NULL) < 0) return;
+    uint32_t ms =
+        stele_stream_below(&world.faults, 2) == 0 ? 0 : 1 + stele_stream_below(&world.faults, 1000);
+    world.made_anew = true;
+    memset(world.compacted, 0, sizeof world.compacted);
+    sim_say("the topic of snapshots is deleted, and made again after %u ms", ms);
+    if (ms > 0) sim_sleep_ms(ms);
+    stele_snapshots_ensure(world.log, world.snapshots_topic, world.events_topic, SIM_PARTITIONS,
+                           ASK_MS, NULL);
+}
+
 static void (*const kinds[SIM_KINDS])(void) = {
     [SIM_KILL] = kill_one,
     [SIM_AMBUSH] = ambush_one,
@@ -162,6 +181,7 @@ static void (*const kinds[SIM_KINDS])(void) = {
     [SIM_CUT] = cut_one,
     [SIM_FULL] = fill_disk,
     [SIM_REPEAT] = repeat_requests,
+    [SIM_ANEW] = make_snapshots_anew,
 };
 
 void sim_make_trouble(void)

@@ -45,6 +45,7 @@ typedef enum sim_profile {
     SIM_BROKER,      /* brokers and coordinators that are away or move, answers that are lost */
     SIM_CUTS,        /* processes whose network is away, while the others go on */
     SIM_DISKS,       /* disks that are full, and owners that die meanwhile */
+    SIM_ANEWS,       /* a topic of snapshots that is deleted and made again */
     SIM_OUTBOXES,    /* a publisher with a list of ids, that is killed again and again */
     SIM_HOLES,       /* partition counts and topics that change under the workers */
     SIM_REGISTRY,    /* schemas registered by several at once */
@@ -142,6 +143,7 @@ typedef struct sim_world {
     bool refuses;      /* an append was refused, and may be sent again behind later ones */
     bool hole;         /* a hole was made: partitions have to stop */
     bool count_raised; /* that hole */
+    bool made_anew;    /* the topic of snapshots was, at least once */
 
     /* What is remembered of the facts. */
     sim_event events[SIM_EVENTS_MAX];
@@ -235,6 +237,7 @@ typedef enum sim_kind {
     SIM_CUT,
     SIM_FULL,
     SIM_REPEAT,
+    SIM_ANEW,
     SIM_KINDS
 } sim_kind;
 

@@ -48,6 +48,7 @@ typedef struct kafka_sink {
     stele_mark committed;
     int64_t aggregates;
     int64_t finished;
+    int64_t end; /* what is written comes to be behind it, or the topic was made again */
     chunk building;
     chunk flying; /* submitted, or aborted and to be submitted again */
     bool in_flight;
@@ -214,6 +215,7 @@ static stele_status submit(kafka_sink *self, stele_error *err)
         self->again = in_a_while(self);
         return STELE_OK;
     }
+    stele_transaction_above(self->flying.transaction, self->options.snapshots, self->end);
     stele_status status = stele_fenced_submit(self->options.fenced, self->options.lane,
                                               self->flying.transaction, err);
     self->in_flight = status == STELE_OK;
@@ -244,6 +246,10 @@ static stele_status submit_built(kafka_sink *self, stele_error *err)
 
 static void end_chunk(kafka_sink *self, bool *closed)
 {
+    for (size_t i = 0; i < stele_transaction_count(self->flying.transaction); i++) {
+        int64_t offset = stele_transaction_position(self->flying.transaction, i).offset;
+        if (offset >= self->end) self->end = offset + 1;
+    }
     *closed = self->flying.closing;
     if (*closed) {
         self->committed = self->mark;
@@ -296,6 +302,8 @@ static stele_status answer(kafka_sink *self, const stele_outcome *outcome, bool 
         return fail_too_large(self, outcome, err);
     case STELE_NEXT_ABORT:
     case STELE_NEXT_RETRY:
+        if (outcome->status == STELE_E_HOLE) /* what was written before is gone */
+            return stele_kafka_sink_fail_anew(self->options.snapshots, self->end, err);
         /* Nothing of it is visible, and we still own the partition: the very same records again. */
         self->aborted = outcome->error;
         self->abort_count++;
@@ -353,6 +361,20 @@ static void free_sink(stele_sink *base)
     free(self);
 }
 
+stele_status stele_kafka_sink_fail_anew(stele_partition snapshots, int64_t end, stele_error *err)
+{
+    return stele_fail(err, STELE_E_HOLE, STELE_NEXT_ABORT,
+                      "%s/%d ended at offset %" PRId64
+                      ", and ends before: the topic was deleted and made again, or its broker has "
+                      "lost records; what it held is made again from the events",
+                      snapshots.topic, (int)snapshots.index, end);
+}
+
+int64_t stele_kafka_sink_end(const stele_sink *sink)
+{
+    return ((const kafka_sink *)sink)->end;
+}
+
 stele_sink *stele_kafka_sink_new(const stele_kafka_sink_options *options)
 {
     static const stele_sink_ops ops = {.begin = begin,
@@ -368,5 +390,6 @@ stele_sink *stele_kafka_sink_new(const stele_kafka_sink_options *options)
     self->committed = options->committed;
     self->aggregates = options->aggregates;
     self->finished = options->finished;
+    self->end = options->end;
     return &self->base;
 }

@@ -30,6 +30,7 @@ typedef struct stele_kafka_sink_options {
     stele_mark committed;   /* of the last checkpoint */
     int64_t aggregates;     /* snapshots that are in the topic */
     int64_t finished;       /* and tombstones */
+    int64_t end;            /* of the snapshots' partition, to which no one else writes */
     /** The group's metadata of this moment; NULL: the member is in no group now. */
     stele_log_group *(*take_group)(void *context);
     void *context;
@@ -37,6 +38,15 @@ typedef struct stele_kafka_sink_options {
 
 /** @return caller owns; release with stele_sink_free, after the writer was closed */
 stele_sink *stele_kafka_sink_new(const stele_kafka_sink_options *options);
+
+/**
+ * The snapshots' partition is another one than that which had so many records.
+ * @return STELE_E_HOLE (next = ABORT)
+ */
+stele_status stele_kafka_sink_fail_anew(stele_partition snapshots, int64_t end, stele_error *err);
+
+/** Where what it writes next comes to be, at the earliest; 0: it has never been written to. */
+int64_t stele_kafka_sink_end(const stele_sink *sink);
 
 /** What a writer's failure means for the partition. @return why->status */
 stele_status stele_kafka_sink_fail_dead(const stele_error *why, stele_error *err);

@@ -92,6 +92,7 @@ static inline void stele_sink_close(stele_sink *sink)
  * @return STELE_OK          it is under way, or there is nothing
  *         next = RETRY      it cannot be stored now and is tried again; the text says why
  *         next = ABORT      what is stored is not known: open the partition again
+ *         STELE_E_HOLE      what was stored is no more (next = ABORT), nor is that of the others
  *         STELE_E_FENCED    another owner has opened it
  *         STELE_E_LIMIT     a state is too large (next = STOP); the text names it
  */

@@ -688,6 +688,40 @@ static void who_follows_begins_the_next_when_the_last_is_visible(void **state)
     stele_fenced_close(fenced, WAIT_MS);
 }
 
+static void make_again(stele_log *log, const char *topic)
+{
+    const stele_log_topic_options options = {.name = topic, .partitions = 2};
+    assert_int_equal(stele_log_topic_delete(log, topic, WAIT_MS, NULL), STELE_OK);
+    assert_int_equal(stele_log_topic_create(log, &options, WAIT_MS, NULL), STELE_OK);
+}
+
+static void nothing_is_committed_in_a_topic_that_was_made_again(void **state)
+{
+    stele_log *log = *state;
+    stele_fenced *fenced = opened(log);
+    submit(fenced, with_record("a", "1"));
+    assert_int_equal(outcome_of(fenced).status, STELE_OK);
+    stele_transaction *second = with_record("b", "2");
+    stele_transaction_above(second, (stele_partition){TOPIC, 0}, 1);
+    submit(fenced, second);
+    assert_int_equal(outcome_of(fenced).status, STELE_OK);
+
+    make_again(log, TOPIC);
+    stele_transaction *third = with_record("c", "3");
+    stele_transaction_above(third, (stele_partition){TOPIC, 0}, 3);
+    submit(fenced, third);
+    stele_outcome outcome = outcome_of(fenced);
+
+    assert_int_equal(outcome.status, STELE_E_HOLE);
+    assert_int_equal(outcome.error.next, STELE_NEXT_ABORT);
+    assert_non_null(strstr(outcome.error.text, TOPIC "/0"));
+    assert_committed(log, "");
+    submit(fenced, with_record("d", "4")); /* it lives */
+    assert_int_equal(outcome_of(fenced).status, STELE_OK);
+    assert_committed(log, "4 ");
+    stele_fenced_close(fenced, WAIT_MS);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -716,6 +750,7 @@ int main(void)
         ON_A_LOG(a_commit_that_hangs_is_seen_with_the_next_one),
         cmocka_unit_test(a_log_outlives_a_writer_that_was_abandoned),
         ON_A_LOG(an_idle_writer_hears_that_its_last_commit_hangs),
+        ON_A_LOG(nothing_is_committed_in_a_topic_that_was_made_again),
         ON_A_LOG(an_idle_writer_whose_last_commit_is_seen_lives_on),
     };
     return cmocka_run_group_tests_name("producer/fenced", tests, NULL, NULL);

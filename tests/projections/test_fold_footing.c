@@ -3,6 +3,8 @@
  * worker, or made again with other records at the same offsets. */
 #include "bank.h"
 
+#include "snapshots/topic.h"
+
 enum { WAIT_MS = 20000, ASK_MS = 10000 };
 
 static void delete_topic(bank *of, const char *name)
@@ -155,6 +157,72 @@ static void snapshots_that_were_deleted_while_nothing_happens_are_made_again_too
     bank_free(of);
 }
 
+/* By another program, before the worker looks. */
+static void make_snapshots_anew(bank *of, int32_t partitions)
+{
+    stele_error err;
+    delete_topic(of, BANK_SNAPSHOTS);
+    if (stele_snapshots_ensure(of->log, BANK_SNAPSHOTS, BANK_EVENTS, partitions, ASK_MS, &err) < 0)
+        fail_msg("%s", err.text);
+}
+
+static void turn_until_written(teller *worker)
+{
+    char *replayed = bank_replay(worker->of, &bank_balances);
+    stele_deadline until = stele_deadline_after(stele_clock_system(), WAIT_MS);
+    for (bool written = false; !written;) {
+        char *states = bank_states(worker->of, BANK_SNAPSHOTS);
+        written = strcmp(states, replayed) == 0;
+        free(states);
+        if (stele_deadline_passed(until)) fail_msg("stuck: %s", teller_reason(worker, 0));
+        teller_turn(worker);
+    }
+    free(replayed);
+}
+
+static void snapshots_that_were_made_again_by_another_program_are_written_whole(void **state)
+{
+    (void)state;
+    bank *of = bank_new(2);
+    deposit(of, "a", 5);
+    bank_deposit(of, 0, "c", 1, "x");
+    bank_deposit(of, 1, "d", 1, "x");
+    teller worker =
+        teller_open(of, (teller_options){.snapshot_events = 1000000, .snapshot_interval_ms = 1000});
+    teller_catch_up(&worker);
+    turn_until_offset(&worker, 6);
+
+    make_snapshots_anew(of, 2);
+    deposit(of, "a", 3); /* the others have not changed */
+    turn_until_written(&worker);
+
+    for (int32_t i = 0; i < 2; i++)
+        teller_until(&worker, i, STELE_STATE_RUNNING);
+    teller_close(&worker);
+    bank_run(of, (teller_options){0}); /* all that a checkpoint says is there */
+    assert_written(of);
+    bank_free(of);
+}
+
+static void so_they_are_while_nothing_happens(void **state)
+{
+    (void)state;
+    bank *of = bank_new(2);
+    bank_deposit(of, 1, "d", 1, "x"); /* nothing was ever written of the first partition */
+    teller worker =
+        teller_open(of, (teller_options){.snapshot_events = 1000000, .snapshot_interval_ms = 1000});
+    teller_catch_up(&worker);
+    turn_until_snapshots(&worker);
+
+    make_snapshots_anew(of, 2);
+    stele_manual_clock_advance(&of->time, 30000);
+    turn_until_written(&worker);
+
+    teller_close(&worker);
+    assert_written(of);
+    bank_free(of);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -163,6 +231,8 @@ int main(void)
         cmocka_unit_test(events_that_retention_took_are_no_hole),
         cmocka_unit_test(snapshots_that_were_deleted_are_made_again_from_the_events),
         cmocka_unit_test(snapshots_that_were_deleted_while_nothing_happens_are_made_again_too),
+        cmocka_unit_test(snapshots_that_were_made_again_by_another_program_are_written_whole),
+        cmocka_unit_test(so_they_are_while_nothing_happens),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
