@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "aggregates/standstill.h"
 #include "core/alloc.h"
 #include "core/message.h"
 #include "core/monitor.h"
@@ -14,6 +15,7 @@
 enum {
     PAUSE_MIN_MS = 10, /* before the same owner is asked again */
     PAUSE_MAX_MS = 500,
+    DOUBT_MS = 160, /* who has paused so long asks whether an owner will ever come */
     GRACE_MS = 100, /* for the answer of an owner that has no time left */
     FIELDS_MAX = 16,
     OK = 200,
@@ -46,7 +48,7 @@ typedef struct trip {
     int64_t again_ns;   /* while it waits: when to ask again, whoever the owner is */
     int pause_ms;       /* the last one */
     bool may_be_done;
-    char text[STELE_ERROR_TEXT_MAX];
+    char text[STELE_STANDSTILL_TEXT_MAX + 1];
 
     /* The answer, until the courier takes it. */
     long code;
@@ -65,6 +67,8 @@ struct stele_courier {
     trip *all;
     int64_t look_ns; /* none of them has to be looked at before */
     bool is_ending;
+    stele_asker *asker;             /* owned; NULL: it asks no one … */
+    stele_standstills *standstills; /* … which partitions are stopped; likewise */
 
     /* Under the monitor. */
     stele_monitor monitor;
@@ -202,11 +206,23 @@ static bool find_owner(const trip *each, stele_owner *out)
     return is_known;
 }
 
+/* No owner may ever come, and the partition's worker has said why. @return it has ended */
+static bool end_stopped(trip *each)
+{
+    const stele_courier *courier = each->courier;
+    if (courier->standstills == NULL || each->pause_ms < DOUBT_MS ||
+        !stele_standstills_find(courier->standstills, each->partition, each->text))
+        return false;
+    end_trip(each, STELE_ERRAND_STOPPED, NULL);
+    return true;
+}
+
 /* Until there is a newer owner, and for a while. */
 static void wait(trip *each)
 {
     each->pause_ms = each->pause_ms == 0 ? PAUSE_MIN_MS : 2 * each->pause_ms;
     if (each->pause_ms > PAUSE_MAX_MS) each->pause_ms = PAUSE_MAX_MS;
+    if (end_stopped(each)) return;
     each->again_ns = now_ns(each->courier) + (int64_t)each->pause_ms * 1000000;
     look_by(each, each->again_ns);
 }
@@ -291,7 +307,8 @@ static bool is_final(trip *each)
         /* The writer says "unavailable" of what it has not begun; a server that is closed says
          * other things, and knows nothing. */
         bool is_begun = each->code != UNAVAILABLE || strcmp(code, "unavailable") != 0;
-        if (is_begun) each->may_be_done = true;
+        ends = each->code == UNAVAILABLE && strcmp(code, STELE_STOPPED_CODE) == 0;
+        if (is_begun && !ends) each->may_be_done = true;
         say_detail(each, problem);
     } else {
         ends = true;
@@ -343,7 +360,7 @@ static void look_at(trip *each, int64_t now)
         if (is_newer) each->pause_ms = 0;
         if (is_newer || is_late || now >= each->again_ns)
             go(each);
-        else
+        else if (!end_stopped(each))
             look_by(each, each->again_ns);
         return;
     }
@@ -430,7 +447,7 @@ static void run(void *context)
 
 /* ---- the courier ---- */
 
-/* @locality the table's thread */
+/* @locality the table's thread, or the asker's */
 static void on_change(void *context)
 {
     stele_courier *courier = context;
@@ -438,6 +455,14 @@ static void on_change(void *context)
     courier->changed = true;
     stele_monitor_wake(&courier->monitor);
     stele_monitor_unlock(&courier->monitor);
+}
+
+static void release(stele_courier *courier)
+{
+    stele_standstills_free(courier->standstills);
+    stele_asker_close(courier->asker);
+    stele_monitor_clear(&courier->monitor);
+    free(courier);
 }
 
 stele_status stele_courier_new(const stele_courier_options *options, stele_courier **out,
@@ -450,11 +475,14 @@ stele_status stele_courier_new(const stele_courier_options *options, stele_couri
     courier->sent_end = &courier->sent;
     courier->answered_end = &courier->answered;
     stele_monitor_init(&courier->monitor, options->runtime);
+    if (options->log != NULL) {
+        courier->asker = stele_asker_open(options->log, on_change, courier);
+        courier->standstills = stele_standstills_new(courier->asker);
+    }
     int cause =
         stele_thread_start(options->runtime, &courier->thread, "stele-courier", run, courier);
     if (cause != 0) {
-        stele_monitor_clear(&courier->monitor);
-        free(courier);
+        release(courier);
         return stele_fail_cause(err, STELE_E_UNAVAILABLE, STELE_NEXT_RETRY, cause,
                                 "no thread for calls of partitions that are elsewhere: raise the "
                                 "limit of threads");
@@ -473,8 +501,7 @@ void stele_courier_free(stele_courier *courier)
     stele_monitor_wake(&courier->monitor);
     stele_monitor_unlock(&courier->monitor);
     stele_thread_join(courier->thread);
-    stele_monitor_clear(&courier->monitor);
-    free(courier);
+    release(courier);
 }
 
 void stele_courier_send(stele_courier *courier, const stele_errand *errand)

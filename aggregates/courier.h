@@ -19,6 +19,9 @@ enum {
     STELE_MISDIRECTED = 421 /* "not mine", with the owner that it knows as "owner" */
 };
 
+/** The code of a 503 that will be the same until a person has looked: the partition is stopped. */
+#define STELE_STOPPED_CODE "stopped"
+
 typedef struct stele_courier stele_courier;
 
 typedef struct stele_courier_options {
@@ -26,6 +29,8 @@ typedef struct stele_courier_options {
     stele_owner_table *table; /* borrowed, outlives the courier; it tells no one else */
     stele_agent agent;
     const char *address; /* of this instance; borrowed; "": it has none */
+    stele_log *log;      /* whose status says which partitions are stopped; borrowed; NULL: it is
+                            not asked */
 } stele_courier_options;
 
 /**
@@ -44,6 +49,8 @@ typedef enum stele_errand_end {
     STELE_ERRAND_ANSWERED = 0, /* by the owner */
     STELE_ERRAND_HERE,         /* the partition is this instance's now; nothing was sent, or it is
                                   not known what became of it */
+    STELE_ERRAND_STOPPED,      /* the partition is, and the text says by whom and why: no one will
+                                  answer before a person has looked */
     STELE_ERRAND_LATE,         /* its time is over */
     STELE_ERRAND_ENDED         /* the courier's is */
 } stele_errand_end;

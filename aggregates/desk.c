@@ -11,6 +11,7 @@ struct stele_desk {
     stele_desk_options options;
     stele_monitor monitor;
     stele_desk_state state;
+    stele_error stopped; /* why, while it is STOPPED */
     stele_ticket_list waiting;
     size_t size;         /* bytes of those that wait */
     int64_t earliest_ns; /* none of them has a deadline before it */
@@ -149,7 +150,8 @@ stele_status stele_desk_add(stele_desk *desk, stele_ticket *ticket, stele_error 
 {
     stele_monitor_lock(&desk->monitor);
     size_t waiting = desk->waiting.count;
-    bool fits = waiting < desk->options.count_max &&
+    bool is_stopped = desk->state == STELE_DESK_STOPPED;
+    bool fits = !is_stopped && waiting < desk->options.count_max &&
                 (waiting == 0 || desk->size + ticket->size <= desk->options.size_max);
     if (fits) {
         stele_ticket_list_add(&desk->waiting, ticket);
@@ -157,6 +159,7 @@ stele_status stele_desk_add(stele_desk *desk, stele_ticket *ticket, stele_error 
     }
     stele_monitor_unlock(&desk->monitor);
     if (fits) return STELE_OK;
+    if (is_stopped) return stele_desk_fail_stopped(desk, ticket, err);
     return stele_fail(err, STELE_E_FULL, STELE_NEXT_RETRY,
                       "%zu calls wait for %s/%d already: again in a moment, or raise queue_max of "
                       "the aggregate",
@@ -214,39 +217,74 @@ stele_ticket_list stele_desk_expired(stele_desk *desk)
     return expired;
 }
 
-static const char *explain(stele_desk_state state)
+static const char *explain(stele_desk_state state, bool is_hindered)
 {
     switch (state) {
     case STELE_DESK_TAKING:
-        return "this instance owns it, and has not restored its states yet: again, or with a "
-               "longer time-out";
+        return is_hindered ? "this instance owns it, and cannot restore its states yet"
+                           : "this instance owns it, and has not restored its states yet: again, "
+                             "or with a longer time-out";
     case STELE_DESK_SERVING:
-        return "its owner, this instance, had no time: again, later or with a longer time-out";
+        return is_hindered ? "this instance owns it, and waits"
+                           : "its owner, this instance, had no time: again, later or with a "
+                             "longer time-out";
     case STELE_DESK_ELSEWHERE:
+    case STELE_DESK_STOPPED:
         break;
     }
     return "another instance owns it, or no one yet: call that one, or again with a longer "
            "time-out";
 }
 
-stele_status stele_desk_fail_expired(stele_desk *desk, const stele_ticket *ticket, stele_error *err)
+/* It may be in the log. @param why  with what comes before it; "": nothing is to be said */
+static stele_status fail_tried(const stele_desk *desk, const stele_ticket *ticket, const char *why,
+                               stele_error *err)
 {
-    const char *topic = desk->options.topic;
-    int partition = (int)desk->options.partition;
-    if (ticket->is_tried)
-        return stele_fail(err, STELE_E_TIMED_OUT, STELE_NEXT_RETRY,
-                          "%s/%d: whether command %s was carried out is not known yet: the same "
-                          "call again, with this command id, says it",
-                          topic, partition, ticket->command_id);
+    return stele_fail(err, STELE_E_TIMED_OUT, STELE_NEXT_RETRY,
+                      "%s/%d: whether command %s was carried out is not known yet: the same "
+                      "call again, with this command id, says it%s",
+                      desk->options.topic, (int)desk->options.partition, ticket->command_id, why);
+}
+
+stele_status stele_desk_fail_expired(stele_desk *desk, const stele_ticket *ticket,
+                                     const char *hindrance, stele_error *err)
+{
+    stele_desk_state state = stele_desk_get_state(desk);
+    if (state == STELE_DESK_STOPPED) return stele_desk_fail_stopped(desk, ticket, err);
+    if (ticket->is_tried) return fail_tried(desk, ticket, "", err);
+    bool is_hindered = state != STELE_DESK_ELSEWHERE && hindrance[0] != '\0';
     return stele_fail(err, STELE_E_UNAVAILABLE, STELE_NEXT_RETRY,
-                      "the call was not begun in its time, nothing was appended; of %s/%d: %s",
-                      topic, partition, explain(stele_desk_get_state(desk)));
+                      "the call was not begun in its time, nothing was appended; of %s/%d: %s%s%s",
+                      desk->options.topic, (int)desk->options.partition,
+                      explain(state, is_hindered), is_hindered ? ": " : "",
+                      is_hindered ? hindrance : "");
+}
+
+stele_status stele_desk_fail_stopped(stele_desk *desk, const stele_ticket *ticket, stele_error *err)
+{
+    stele_monitor_lock(&desk->monitor);
+    stele_error why = desk->stopped;
+    stele_monitor_unlock(&desk->monitor);
+    if (ticket->is_tried)
+        return fail_tried(desk, ticket, ", once its partition is stopped no more", err);
+    return stele_fail_cause(err, STELE_E_STOPPED, STELE_NEXT_STOP, why.cause,
+                            "%s/%d is stopped, nothing was appended: %s", desk->options.topic,
+                            (int)desk->options.partition, why.text);
 }
 
 void stele_desk_set_state(stele_desk *desk, stele_desk_state state)
 {
+    assert(state != STELE_DESK_STOPPED);
     stele_monitor_lock(&desk->monitor);
     desk->state = state;
+    stele_monitor_unlock(&desk->monitor);
+}
+
+void stele_desk_stop(stele_desk *desk, const stele_error *why)
+{
+    stele_monitor_lock(&desk->monitor);
+    desk->state = STELE_DESK_STOPPED;
+    desk->stopped = *why;
     stele_monitor_unlock(&desk->monitor);
 }
 

@@ -90,7 +90,8 @@ stele_ticket *stele_ticket_list_take(stele_ticket_list *list);
 typedef enum stele_desk_state {
     STELE_DESK_ELSEWHERE = 0, /* another instance, or no one */
     STELE_DESK_TAKING,        /* this one, when it has restored */
-    STELE_DESK_SERVING        /* this one */
+    STELE_DESK_SERVING,       /* this one */
+    STELE_DESK_STOPPED        /* no one: this one has it, and it needs a person */
 } stele_desk_state;
 
 /** Any thread may use it. */
@@ -113,7 +114,8 @@ STELE_SCOPE(stele_desk, stele_desk_free);
  * Put a ticket behind the others.
  *
  * @param ticket   taken over on success only
- * @return STELE_E_FULL  no room (next = RETRY)
+ * @return STELE_E_FULL     no room (next = RETRY)
+ *         STELE_E_STOPPED  the partition is stopped; the text says why (next = STOP)
  */
 stele_status stele_desk_add(stele_desk *desk, stele_ticket *ticket, stele_error *err);
 
@@ -126,11 +128,22 @@ void stele_desk_return(stele_desk *desk, stele_ticket_list *tickets);
 /** Take out those whose deadline has passed; cheap while there are none. */
 stele_ticket_list stele_desk_expired(stele_desk *desk);
 
-/** Why one of them could not be answered: by who serves the desk, and whether it was tried. */
+/**
+ * Why one of them could not be answered: by who serves the desk, and whether it was tried.
+ *
+ * @param hindrance  what its owner waits for; "": nothing that is known
+ */
 stele_status stele_desk_fail_expired(stele_desk *desk, const stele_ticket *ticket,
+                                     const char *hindrance, stele_error *err);
+
+/** Why one of a desk that is stopped is not answered: by that, and whether it was tried. */
+stele_status stele_desk_fail_stopped(stele_desk *desk, const stele_ticket *ticket,
                                      stele_error *err);
 
+/** Any but STOPPED. */
 void stele_desk_set_state(stele_desk *desk, stele_desk_state state);
+/** From now on it is STOPPED, and takes no ticket. */
+void stele_desk_stop(stele_desk *desk, const stele_error *why);
 stele_desk_state stele_desk_get_state(stele_desk *desk);
 
 /** How many wait. */

@@ -23,7 +23,8 @@ stele_status stele_dispatch_open(stele_log *log, const char *address, stele_disp
     const stele_courier_options options = {.runtime = runtime,
                                            .table = made->table,
                                            .agent = stele_curl_agent_port(made->agent),
-                                           .address = address};
+                                           .address = address,
+                                           .log = log};
     if ((status = stele_courier_new(&options, &made->courier, err)) < 0) return status;
     *out = made;
     made = NULL;

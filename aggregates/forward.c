@@ -123,11 +123,16 @@ static stele_status write_body(const stele_forwarding *of, const stele_ticket *t
 static void fail_late(const carried *self, const stele_errand_outcome *outcome, stele_error *err)
 {
     const stele_ticket *ticket = self->ticket;
+    bool is_stopped = outcome->end == STELE_ERRAND_STOPPED;
     if (ticket->is_tried && ticket->kind != STELE_TICKET_LOAD)
         stele_fail(err, STELE_E_TIMED_OUT, STELE_NEXT_RETRY,
                    "%s/%d: whether command %s was carried out is not known yet: the same call "
                    "again, with this command id, says it; %s",
                    self->of->topic, (int)self->partition, ticket->command_id, outcome->text);
+    else if (is_stopped)
+        stele_fail(err, STELE_E_STOPPED, STELE_NEXT_STOP,
+                   "%s/%d is stopped, nothing was appended: %s", self->of->topic,
+                   (int)self->partition, outcome->text);
     else
         stele_fail(err, STELE_E_UNAVAILABLE, STELE_NEXT_RETRY,
                    "the call was not begun in its time, nothing was appended; of %s/%d: %s",
@@ -149,6 +154,7 @@ static void on_done(void *context, const stele_errand_outcome *outcome)
     case STELE_ERRAND_HERE:
         stele_writer_return(self->of->writer, self->partition, ticket);
         break;
+    case STELE_ERRAND_STOPPED:
     case STELE_ERRAND_LATE:
     case STELE_ERRAND_ENDED:
         fail_late(self, outcome, &failure);

@@ -7,6 +7,7 @@
 #include <jansson.h>
 #include <string.h>
 
+#include "aggregates/courier.h"
 #include "core/alloc.h"
 #include "core/text.h"
 #include "core/uuid.h"
@@ -122,6 +123,7 @@ static meaning meaning_of(long status, const char *code)
     default:
         break;
     }
+    if (strcmp(code, STELE_STOPPED_CODE) == 0) return (meaning){STELE_E_STOPPED, STELE_NEXT_STOP};
     if (strcmp(code, "too_large") == 0) return (meaning){STELE_E_LIMIT, STELE_NEXT_REJECT};
     if (status >= CLIENT && status < SERVER) return (meaning){STELE_E_INVALID, STELE_NEXT_REJECT};
     return (meaning){STELE_E_INTERNAL, STELE_NEXT_REJECT};

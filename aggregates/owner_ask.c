@@ -3,8 +3,11 @@
  */
 #include "aggregates/ownership_inside.h"
 
+#include <inttypes.h>
+
 #include "aggregates/commands_topic.h"
 #include "core/alloc.h"
+#include "core/bug.h"
 #include "kafka/bounded_read.h"
 
 enum {
@@ -105,7 +108,8 @@ stele_status owner_learn_term(owner_task *self, stele_error *err)
         memcpy(all->known, all->reading, (size_t)all->count * sizeof *all->known);
         all->answered = all->asked;
     }
-    self->term = all->known[self->source.index] + 1;
+    bool is_planted = STELE_BUG("terms are told while they are read");
+    self->term = (is_planted ? all->reading : all->known)[self->source.index] + 1;
     return STELE_OK;
 }
 
@@ -257,6 +261,14 @@ static void look_for_others(stele_question *base, stele_asker *asker)
                      &self->asking.error);
 }
 
+static stele_status fail_asking(const owner_task *self, stele_error *err)
+{
+    return stele_fail(err, STELE_E_TIMED_OUT, STELE_NEXT_RETRY,
+                      "the broker has not answered yet where %s/%d ends, which shows whether "
+                      "another instance owns it by now",
+                      self->source.topic, (int)self->source.index);
+}
+
 /* A process that was frozen for longer than its session does not know of it for a moment. No append
  * of its gets past the fence, but a state, or a no that is said because of one, is not appended. */
 stele_status owner_prove(owner_task *self, stele_error *err)
@@ -271,15 +283,20 @@ stele_status owner_prove(owner_task *self, stele_error *err)
     proof *of = self->proof;
     if (!of->is_answered) {
         stele_status status = ask(self, &of->asking, err);
-        if (status < 0) return status;
+        if (status < 0) return err->text[0] == '\0' ? fail_asking(self, err) : status;
         of->is_answered = true;
     }
     if (now_of(self) - of->asked_ns >= holds_ns) { /* too late: it is asked again */
         of->is_answered = false;
         stele_worker_call_again(self->worker);
-        return owner_not_yet(err);
+        return fail_asking(self, err);
     }
-    if (of->end > stele_fold_position(self->fold)) return owner_not_yet(err);
+    int64_t position = stele_fold_position(self->fold);
+    if (of->end > position)
+        return stele_fail(err, STELE_E_TIMED_OUT, STELE_NEXT_RETRY,
+                          "%s/%d ends at offset %" PRId64 ", and its owner has applied what is "
+                          "below %" PRId64 ": it answers when it has all of it",
+                          of->partition.topic, (int)of->partition.index, of->end, position);
     of->is_answered = false;
     self->proven_ns = of->asked_ns;
     return STELE_OK;

@@ -4,6 +4,7 @@
 #include "aggregates/ownership_inside.h"
 
 #include <assert.h>
+#include <inttypes.h>
 
 #include "core/alloc.h"
 #include "core/bug.h"
@@ -74,6 +75,7 @@ stele_status owner_submit(owner_task *self, stele_error *err)
     built->transaction = NULL;
     built->state = BATCH_SUBMITTED;
     built->submitted_ns = stele_clock_monotonic_ns(clock_of(self));
+    built->submitted_at = stele_fold_position(self->fold);
     owner_say(self, "submits");
     if (STELE_BUG("answered before the commit")) tell_committed(self, built);
     for (unit *each = built->first; each != NULL; each = each->next)
@@ -107,7 +109,23 @@ static int64_t last_dead(const owner_task *self, const stele_transaction *transa
     return STELE_OFFSET_NONE;
 }
 
-static void commit(owner_task *self, batch *done, const stele_transaction *transaction)
+/* Someone has deleted the topic and made it again: no state is what its events make. */
+static stele_status check_positions(const owner_task *self, const batch *done, stele_error *err)
+{
+    for (const unit *each = done->first; each != NULL; each = each->next)
+        if (each->as.count > 0 && each->as.offset >= 0 && each->as.offset < done->submitted_at)
+            return stele_fail(err, STELE_E_HOLE, STELE_NEXT_STOP,
+                              "%s/%d: an event was stored at offset %" PRId64
+                              ", and its owner had read up to %" PRId64
+                              " before: the topic was deleted and made again; raise the version "
+                              "of aggregate %s to go on with what is there",
+                              self->source.topic, (int)self->source.index, each->as.offset,
+                              done->submitted_at, self->of->options.aggregate->name);
+    return STELE_OK;
+}
+
+static stele_status commit(owner_task *self, batch *done, const stele_transaction *transaction,
+                           stele_error *err)
 {
     done->state = BATCH_COMMITTED;
     done->goes_on = stele_deadline_after(clock_of(self), VISIBLE_MS);
@@ -116,9 +134,12 @@ static void commit(owner_task *self, batch *done, const stele_transaction *trans
     self->aborted = (stele_error){0};
     owner_say(self, "commits");
     take_positions(done, transaction);
+    stele_status status = check_positions(self, done, err);
+    if (status < 0) return status;
     if (done->steps > 0) owner_inbox_commit(self, done, last_dead(self, transaction));
     if (self->of->options.answers_committed || STELE_BUG("answered before it is visible"))
         tell_committed(self, done);
+    return STELE_OK;
 }
 
 static unit *find_record(const batch *of, size_t record)
@@ -174,10 +195,7 @@ static stele_status take(owner_task *self, const stele_outcome *outcome, stele_e
 {
     batch *of = find_submitted(self);
     assert(of != NULL);
-    if (outcome->status == STELE_OK) {
-        commit(self, of, outcome->transaction);
-        return STELE_OK;
-    }
+    if (outcome->status == STELE_OK) return commit(self, of, outcome->transaction, err);
     switch (outcome->error.next) {
     case STELE_NEXT_REJECT:
         return reject(self, of, outcome, err);
@@ -203,7 +221,10 @@ stele_status owner_collect(owner_task *self, stele_error *err)
 
 stele_status owner_complain(const owner_task *self, stele_error *err)
 {
-    if (self->abort_count < ABORTS_TO_TELL) return STELE_OK;
+    if (self->abort_count < ABORTS_TO_TELL) {
+        if (self->doubt.status < 0) *err = self->doubt;
+        return self->doubt.status;
+    }
     return stele_fail(err, self->aborted.status, STELE_NEXT_RETRY,
                       "events cannot be committed, trying again: %s", self->aborted.text);
 }

@@ -317,11 +317,20 @@ void owner_serve_ticket(owner_task *self, stele_ticket *ticket)
     stele_value_clear(self->of->options.aggregate->state, self->of->state);
 }
 
+/* Do calls wait, and may they be answered? If not, whoever asks is told why. */
+static bool may_answer(owner_task *self)
+{
+    bool waits = stele_desk_count(self->desk) > 0;
+    bool is_proven = waits && owner_prove(self, &self->doubt) == STELE_OK;
+    if (!waits || is_proven) self->doubt = (stele_error){0};
+    self->doubt.next = STELE_NEXT_RETRY; /* whatever it is: nothing is said meanwhile */
+    return is_proven;
+}
+
 /* Commands of the topic are not answered: what comes of them is appended, or not. */
 bool owner_serve(owner_task *self)
 {
-    stele_error unproven;
-    bool answers = stele_desk_count(self->desk) > 0 && owner_prove(self, &unproven) == STELE_OK;
+    bool answers = may_answer(self);
     if (!answers && self->inbox.waiting.first == NULL) return true;
     stele_clock clock = stele_worker_clock(self->worker);
     int64_t end_ns = stele_clock_monotonic_ns(clock) + PIECE_NS;

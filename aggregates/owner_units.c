@@ -172,7 +172,7 @@ static void expire_unit(owner_task *self, unit *of)
     stele_error failure;
     stele_ticket *ticket = of->ticket;
     ticket->is_tried = true; /* or is about to be */
-    stele_desk_fail_expired(self->desk, ticket, &failure);
+    stele_desk_fail_expired(self->desk, ticket, "", &failure);
     owner_tell_refusal(self, ticket, 0, "", &failure);
 }
 

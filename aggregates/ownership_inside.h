@@ -125,6 +125,7 @@ typedef struct batch {
     bool is_sealed;         /* it says how far commands are: nothing is added any more */
     size_t mail_count;      /* commands of the topic in it */
     size_t steps;           /* of the inbox: the last ones that are not older batches' */
+    int64_t submitted_at;   /* the fold's position then: what is appended comes behind it */
     int64_t last_offset;    /* in the events, once it is committed; -1: it has none there */
     bool is_somewhere;      /* the broker has not said where all of it is */
     stele_deadline goes_on; /* once it is committed: the next one waits no longer */
@@ -161,6 +162,7 @@ typedef struct owner_task {
     stele_timers *timers;   /* owned; NULL: it does not serve yet, or no aggregate has one */
     stele_error not_fired;  /* why the last one that was decided on has no events; STELE_OK */
     int64_t timers_said_ns; /* when something was logged of them */
+    stele_error doubt;      /* why calls wait for a proof; STELE_OK: they do not */
 } owner_task;
 
 /* ---- owner_answer.c ---- */
@@ -211,7 +213,7 @@ void owner_give_back(owner_task *self, bool committed_too);
 stele_status owner_submit(owner_task *self, stele_error *err);
 /* Take what has become of transactions. */
 stele_status owner_collect(owner_task *self, stele_error *err);
-/* Why it waits, if aborts keep coming. */
+/* Why it waits, if aborts keep coming, or calls wait for a proof. */
 stele_status owner_complain(const owner_task *self, stele_error *err);
 
 /* ---- owner_serve.c ---- */
@@ -286,7 +288,8 @@ stele_status owner_learn_term(owner_task *self, stele_error *err);
 /* Up to where is the partition visible? @return RETRY: not answered yet */
 stele_status owner_ask_visible(owner_task *self, int64_t *position, stele_error *err);
 /* Was the partition ours a moment ago? If not, the broker is asked.
- * @return STELE_OK  what is applied is all that anyone was told of; RETRY: not known yet */
+ * @return STELE_OK  what is applied is all that anyone was told of; RETRY: not known yet, and why
+ */
 stele_status owner_prove(owner_task *self, stele_error *err);
 /* The same of the dead letters. */
 stele_status owner_ask_dead_visible(owner_task *self, int64_t *position, stele_error *err);

@@ -63,13 +63,26 @@ static stele_desk *find_desk(void *context, int32_t partition)
 
 /* ---- the worker's turn ---- */
 
-static void answer_expired(stele_desk *desk)
+static const stele_result no_result = {.offset = STELE_OFFSET_NONE};
+
+static void answer_expired(const stele_writer *writer, stele_desk *desk, int32_t partition)
 {
     stele_ticket_list expired = stele_desk_expired(desk);
     for (stele_ticket *each; (each = stele_ticket_list_take(&expired)) != NULL;) {
         stele_error failure;
-        stele_desk_fail_expired(desk, each, &failure);
-        stele_ticket_answer(each, &(stele_result){.offset = STELE_OFFSET_NONE}, &failure);
+        stele_desk_fail_expired(desk, each, stele_worker_hindrance(writer->worker, partition),
+                                &failure);
+        stele_ticket_answer(each, &no_result, &failure);
+    }
+}
+
+static void answer_stopped(stele_desk *desk)
+{
+    stele_ticket_list waiting = stele_desk_take(desk, SIZE_MAX);
+    for (stele_ticket *each; (each = stele_ticket_list_take(&waiting)) != NULL;) {
+        stele_error failure;
+        stele_desk_fail_stopped(desk, each, &failure);
+        stele_ticket_answer(each, &no_result, &failure);
     }
 }
 
@@ -78,12 +91,12 @@ static void refuse_to_forward(const stele_writer *writer, int32_t partition, ste
 {
     stele_error failure;
     if (ticket->is_tried)
-        stele_desk_fail_expired(writer->desks[partition], ticket, &failure);
+        stele_desk_fail_expired(writer->desks[partition], ticket, "", &failure);
     else
         stele_fail(&failure, STELE_E_NOT_OWNER, STELE_NEXT_RETRY,
                    "this instance does not own %s/%d, and the call was passed on to it",
                    writer->topic, (int)partition);
-    stele_ticket_answer(ticket, &(stele_result){.offset = STELE_OFFSET_NONE}, &failure);
+    stele_ticket_answer(ticket, &no_result, &failure);
 }
 
 /* @return false: it waits on */
@@ -98,14 +111,29 @@ static bool forward_one(const stele_writer *writer, int32_t partition, stele_tic
 static void forward(const stele_writer *writer, int32_t partition)
 {
     stele_desk *desk = writer->desks[partition];
-    if (writer->setting.forwarder == NULL || stele_desk_get_state(desk) != STELE_DESK_ELSEWHERE)
-        return;
     stele_ticket_list waiting = stele_desk_take(desk, SIZE_MAX);
     stele_ticket_list kept = {0};
     for (stele_ticket *each; (each = stele_ticket_list_take(&waiting)) != NULL;)
         if (kept.first != NULL || !forward_one(writer, partition, each))
             stele_ticket_list_add(&kept, each);
     stele_desk_return(desk, &kept);
+}
+
+/* A partition that is stopped here is served by no one: whoever calls is told why, at once. One
+ * that was, and is given away, is another instance's. */
+static void look_at_desk(const stele_writer *writer, int32_t partition)
+{
+    stele_desk *desk = writer->desks[partition];
+    const stele_error *why = stele_worker_stopped(writer->worker, partition);
+    stele_desk_state state = stele_desk_get_state(desk);
+    if (why != NULL && state != STELE_DESK_STOPPED) stele_desk_stop(desk, why);
+    if (why == NULL && state == STELE_DESK_STOPPED)
+        stele_desk_set_state(desk, STELE_DESK_ELSEWHERE);
+    if (why != NULL)
+        answer_stopped(desk);
+    else if (writer->setting.forwarder != NULL &&
+             (state == STELE_DESK_ELSEWHERE || state == STELE_DESK_STOPPED))
+        forward(writer, partition);
 }
 
 /* @locality the worker's thread */
@@ -116,13 +144,13 @@ static void turn(void *context, stele_worker *worker)
     int32_t count = stele_worker_partition_count(worker);
     if (writer->desk_count < 0 && count > 0) open_desks(writer, count);
     for (int32_t i = 0; i < writer->desk_count; i++)
-        forward(writer, i);
+        look_at_desk(writer, i);
     int64_t now_ns = stele_clock_monotonic_ns(writer_clock(writer));
     if (now_ns - writer->swept_ns < (int64_t)SWEEP_MS * 1000000) return;
     writer->swept_ns = now_ns;
-    answer_expired(writer->lobby);
+    answer_expired(writer, writer->lobby, -1);
     for (int32_t i = 0; i < writer->desk_count; i++)
-        answer_expired(writer->desks[i]);
+        answer_expired(writer, writer->desks[i], i);
 }
 
 /* ---- opening ---- */
@@ -279,8 +307,8 @@ static void answer_all(stele_desk *desk, const stele_error *why)
     stele_ticket_list waiting = stele_desk_take(desk, SIZE_MAX);
     for (stele_ticket *each; (each = stele_ticket_list_take(&waiting)) != NULL;) {
         stele_error failure = *why;
-        if (each->is_tried) stele_desk_fail_expired(desk, each, &failure);
-        stele_ticket_answer(each, &(stele_result){.offset = STELE_OFFSET_NONE}, &failure);
+        if (each->is_tried) stele_desk_fail_expired(desk, each, "", &failure);
+        stele_ticket_answer(each, &no_result, &failure);
     }
 }
 
@@ -306,20 +334,40 @@ static void fail_closed(const stele_writer *writer, stele_error *err)
                writer->aggregate->name);
 }
 
+static void end_calls(stele_writer *writer, const stele_error *why)
+{
+    refuse_calls(writer, why);
+    answer_waiting(writer, why);
+}
+
 stele_status stele_writer_run(stele_writer *writer, const atomic_bool *stop, stele_error *err)
 {
     stele_error failure;
     stele_status status = stele_worker_run(writer->worker, stop, &failure);
+    if (status < 0 && err != NULL) *err = failure;
+    bool is_stopped = status == STELE_E_STOPPED;
+    if (is_stopped && writer->setting.forwarder != NULL) return status;
     stele_error why;
     if (status < 0)
-        stele_fail_cause(&why, STELE_E_UNAVAILABLE, STELE_NEXT_STOP, failure.cause,
-                         "the writer of %s has ended: %s", writer->aggregate->name, failure.text);
+        stele_fail_cause(&why, is_stopped ? STELE_E_STOPPED : STELE_E_UNAVAILABLE, STELE_NEXT_STOP,
+                         failure.cause, "the writer of %s has ended: %s", writer->aggregate->name,
+                         failure.text);
     else
         fail_closed(writer, &why);
-    refuse_calls(writer, &why);
-    answer_waiting(writer, &why);
-    if (status < 0 && err != NULL) *err = failure;
+    end_calls(writer, &why);
     return status;
+}
+
+void stele_writer_pass_on(stele_writer *writer, const atomic_bool *stop)
+{
+    enum { TURN_MS = 100 };
+    stele_error closed;
+    while (!atomic_load(stop)) {
+        turn(writer, writer->worker);
+        stele_worker_rest(writer->worker, TURN_MS);
+    }
+    fail_closed(writer, &closed);
+    end_calls(writer, &closed);
 }
 
 /* @locality the thread of stele_writer_open */

@@ -45,9 +45,14 @@ stele_status stele_writer_new(stele_client *client, const stele_writer_options *
  * Own and serve until `stop` is set, then finish, leave the group and answer every call that waits.
  * Once, for a writer of stele_writer_new.
  *
- * @return as stele_worker_run
+ * @return as stele_worker_run. After STELE_E_STOPPED a writer that has a forwarder takes calls on:
+ * stele_writer_pass_on takes them to those who own the partitions by now
  */
 stele_status stele_writer_run(stele_writer *writer, const atomic_bool *stop, stele_error *err);
+
+/** Own nothing any more, and pass on all calls until `stop` is set; then answer those that wait. In
+ * the thread of stele_writer_run, after that. */
+void stele_writer_pass_on(stele_writer *writer, const atomic_bool *stop);
 
 /**
  * stele_execute_async, of a call that other instances have passed on.

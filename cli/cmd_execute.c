@@ -13,6 +13,7 @@
 #include "aggregates/dispatch.h"
 #include "aggregates/forward_answer.h"
 #include "aggregates/remembered.h"
+#include "aggregates/standstill.h"
 #include "core/alloc.h"
 #include "core/monitor.h"
 #include "core/names.h"
@@ -46,7 +47,7 @@ typedef struct execution {
     bool is_done;
     stele_errand_end end;
     bool may_be_done;
-    char text[STELE_ERROR_TEXT_MAX];
+    char text[STELE_STANDSTILL_TEXT_MAX + 1];
     stele_buffer answer;
     stele_result result;
     stele_error failure; /* of the command */
@@ -160,8 +161,16 @@ static stele_status read_request(const stele_arguments *arguments, execution *x,
 
 /* ---- the owner ---- */
 
-static stele_exit fail_without_owner(const execution *x)
+static stele_exit fail_stopped(const execution *x)
 {
+    return stele_cli_fail(x->cli, STELE_EXIT_FAILED, "%s/%d is stopped, nothing was appended: %s",
+                          x->topic, (int)x->partition, x->text);
+}
+
+static stele_exit fail_without_owner(execution *x, stele_log *log)
+{
+    const stele_partition partition = {x->topic, x->partition};
+    if (stele_standstill_read(log, partition, x->deadline, x->text)) return fail_stopped(x);
     const char *program = x->cli->app->aggregates == NULL ? "PROGRAM" : x->cli->app->name;
     return stele_cli_fail(
         x->cli, STELE_EXIT_FAILED,
@@ -252,6 +261,7 @@ static stele_exit fail_late(const execution *x)
                               "whether it was carried out is not known: %s; the same again with "
                               "--command-id %s says it",
                               x->text, x->command_id);
+    if (x->end == STELE_ERRAND_STOPPED) return fail_stopped(x);
     return stele_cli_fail(x->cli, STELE_EXIT_FAILED,
                           "not in time, and nothing was appended; of %s/%d: %s", x->topic,
                           (int)x->partition, x->text);
@@ -275,7 +285,7 @@ static stele_exit call_owner(execution *x, stele_log *log)
     if (stele_owner_table_await(stele_dispatch_table(dispatch), x->deadline, &err) < 0) {
         code = stele_cli_fail_error(x->cli, &err);
     } else if (!has_owner(x, stele_dispatch_table(dispatch))) {
-        code = fail_without_owner(x);
+        code = fail_without_owner(x, log);
     } else {
         send(x, stele_dispatch_courier(dispatch));
         await_done(x);

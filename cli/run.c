@@ -28,6 +28,7 @@ typedef struct runner {
     const char *name; /* of the projection or the aggregate */
     stele_client *client;
     atomic_bool *stop;
+    atomic_size_t *at_work; /* of the crew */
     size_t memory_max;
     stele_projection projection; /* with what the configuration says of it */
     stele_sql_crew *sql;         /* NULL: it is a fold, or no projection */
@@ -45,6 +46,7 @@ typedef struct crew {
     runner *runners;
     size_t count;
     size_t memory_share;
+    atomic_size_t at_work; /* runners that may own something */
     stele_sql_crew *sql;
     stele_app_server *server; /* NULL: nothing is served */
     stele_dispatch *dispatch; /* NULL: there is no writer */
@@ -168,19 +170,28 @@ static stele_status run_sql(const runner *r, stele_error *err)
                       err);
 }
 
+static void log_end(const runner *r)
+{
+    bool writes = r->writer != NULL;
+    stele_logger_write(
+        r->logger, STELE_LOGGER_ERROR, writes ? "writer ends" : "worker ends",
+        STELE_LOGGER_FIELDS(stele_logger_text(writes ? "aggregate" : "projection", r->name),
+                            stele_logger_text("reason", r->error.text)));
+}
+
+/* Where all that one owned is stopped the others go on, and the calls of a writer go to whoever
+ * owns its partitions by now. The process ends with the last one, or with a thread that died. */
 static void *run_thread(void *argument)
 {
     runner *r = argument;
     r->status = r->writer != NULL ? stele_writer_run(r->writer, r->stop, &r->error)
                 : r->sql != NULL  ? run_sql(r, &r->error)
                                   : run_fold(r, &r->error);
-    /* Where all that it owned is stopped the others go on; a thread that died ends the process. */
-    if (r->status < 0 && r->status != STELE_E_STOPPED) atomic_store(r->stop, true);
-    const char *what = r->writer != NULL ? "aggregate" : "projection";
-    if (r->status < 0)
-        stele_logger_write(r->logger, STELE_LOGGER_ERROR, "worker ends",
-                           STELE_LOGGER_FIELDS(stele_logger_text(what, r->name),
-                                               stele_logger_text("reason", r->error.text)));
+    bool is_stopped = r->status == STELE_E_STOPPED;
+    bool is_last = atomic_fetch_sub(r->at_work, 1) == 1;
+    if (r->status < 0) log_end(r);
+    if (r->status < 0 && (is_last || !is_stopped)) atomic_store(r->stop, true);
+    if (is_stopped && r->writer != NULL) stele_writer_pass_on(r->writer, r->stop);
     atomic_store(&r->ended, true);
     return NULL;
 }
@@ -266,7 +277,9 @@ static stele_status start_all(crew *c, stele_error *err)
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     int code = 0;
+    atomic_store(&c->at_work, c->count);
     for (size_t i = 0; i < c->count && code == 0; i++) {
+        c->runners[i].at_work = &c->at_work;
         code = pthread_create(&c->runners[i].thread, NULL, run_thread, &c->runners[i]);
         c->runners[i].started = code == 0;
     }
@@ -317,6 +330,14 @@ static stele_logger make_logger(const stele_config *config)
     if (stele_config_is(config, "worker", NULL, "log_format", "json"))
         logger.format = STELE_LOGGER_JSON;
     return logger;
+}
+
+void stele_run_log_signal(const stele_client *client, int number, int sender)
+{
+    stele_logger logger = make_logger(stele_client_config(client));
+    stele_logger_write(&logger, STELE_LOGGER_INFO, "ended by a signal",
+                       STELE_LOGGER_FIELDS(stele_logger_text("signal", strsignal(number)),
+                                           stele_logger_int("sender", sender)));
 }
 
 stele_status stele_run_workers(stele_client *client, const stele_app *app, atomic_bool *stop,

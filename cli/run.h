@@ -14,6 +14,9 @@
  * decides? */
 bool stele_app_runs(const stele_app *app, const stele_config *config);
 
+/** Who has asked the program to end, for whoever wonders in its log. */
+void stele_run_log_signal(const stele_client *client, int number, int sender);
+
 /**
  * Run them all until they have ended.
  *

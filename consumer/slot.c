@@ -349,6 +349,15 @@ static const char *reason_to_wait(const slot_host *host, const slot *self)
     return NULL;
 }
 
+const char *slot_hindrance(const slot_host *host, const slot *self)
+{
+    for (int i = 0; i < SLOT_CALLS; i++)
+        if (self->waits[i].why.status < 0) return self->waits[i].why.text;
+    const char *reason;
+    slot_state(host, self, &reason);
+    return reason;
+}
+
 stele_partition_state slot_state(const slot_host *host, const slot *self, const char **reason)
 {
     *reason = self->ended.text;

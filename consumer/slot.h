@@ -134,6 +134,9 @@ void slots_release(slot_host *host, slot *const *slots, size_t count, bool lost)
 /** How far it is now. */
 stele_progress slot_progress(const slot *self);
 
+/** What it waits for now; "": nothing. Valid until the next call. */
+const char *slot_hindrance(const slot_host *host, const slot *self);
+
 /** What to say of it. @param reason  "" where there is nothing to say; valid until the next call */
 stele_partition_state slot_state(const slot_host *host, const slot *self, const char **reason);
 

@@ -141,8 +141,7 @@ static void set_reader(stele_worker *worker, stele_log_reader *reader)
     stele_monitor_unlock(&worker->bell);
 }
 
-/* Where nothing can be read meanwhile. */
-static void await_bell(stele_worker *worker, int timeout_ms)
+void stele_worker_rest(stele_worker *worker, int timeout_ms)
 {
     stele_deadline until = stele_deadline_after(stele_log_clock(worker->host.log), timeout_ms);
     stele_monitor_lock(&worker->bell);
@@ -173,7 +172,7 @@ static void drain(stele_worker *worker, bool lost)
             left = left || (each->draining && each->phase == SLOT_RUNNING);
         }
         if (left && !worker->host.at_once)
-            await_bell(worker, stele_deadline_remaining_ms(deadline, DRAIN_LOOK_MS));
+            stele_worker_rest(worker, stele_deadline_remaining_ms(deadline, DRAIN_LOOK_MS));
         worker->host.at_once = false;
     }
 }
@@ -504,7 +503,7 @@ static stele_status read_batch(stele_worker *worker, int timeout_ms, stele_error
 {
     stele_batch batch;
     if (worker->host.reader == NULL) { /* nor is there a member: only time can pass */
-        await_bell(worker, timeout_ms);
+        stele_worker_rest(worker, timeout_ms);
         return STELE_OK;
     }
     stele_status status = stele_log_reader_next(worker->host.reader, timeout_ms, &batch, err);
@@ -676,6 +675,18 @@ bool stele_worker_state(const stele_worker *worker, int32_t partition, stele_par
     *state = slot_state(&worker->host, of, &why);
     if (reason != NULL) *reason = why;
     return true;
+}
+
+const stele_error *stele_worker_stopped(const stele_worker *worker, int32_t partition)
+{
+    const slot *of = slot_at(worker, partition);
+    return of == NULL || of->phase != SLOT_STOPPED ? NULL : &of->ended;
+}
+
+const char *stele_worker_hindrance(const stele_worker *worker, int32_t partition)
+{
+    const slot *of = slot_at(worker, partition);
+    return of == NULL || of->phase == SLOT_FREE ? "" : slot_hindrance(&worker->host, of);
 }
 
 stele_progress stele_worker_progress(const stele_worker *worker, int32_t partition)

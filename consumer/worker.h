@@ -97,6 +97,17 @@ void stele_worker_close(stele_worker *worker);
 bool stele_worker_state(const stele_worker *worker, int32_t partition, stele_partition_state *state,
                         const char **reason);
 
+/** Why a partition is stopped. Borrowed, until the next step. @return NULL: it is not, or not owned
+ */
+const stele_error *stele_worker_stopped(const stele_worker *worker, int32_t partition);
+
+/** What a partition waits for now, however short a time it has; "": for nothing, or it is not
+ * owned. Borrowed, until the next step. */
+const char *stele_worker_hindrance(const stele_worker *worker, int32_t partition);
+
+/** Wait, in the worker's thread and beside its loop, until it is woken or the time is over. */
+void stele_worker_rest(stele_worker *worker, int timeout_ms);
+
 /** How far a partition is; position -1 if it is not owned or not restored. */
 stele_progress stele_worker_progress(const stele_worker *worker, int32_t partition);
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "aggregates/aggregate.h"
+#include "aggregates/courier.h"
 #include "core/alloc.h"
 #include "core/text.h"
 #include "core/uuid.h"
@@ -85,6 +86,8 @@ static meaning meaning_of(const stele_error *err)
     case STELE_E_NOT_OWNER:
     case STELE_E_FENCED:
         return (meaning){503, "unavailable"};
+    case STELE_E_STOPPED:
+        return (meaning){503, STELE_STOPPED_CODE};
     default:
         return (meaning){500, "internal_server_error"};
     }
@@ -93,7 +96,9 @@ static meaning meaning_of(const stele_error *err)
 static void reply_meaning(stele_http_reply *reply, meaning means, const stele_error *err)
 {
     stele_http_problem(reply, means.status, means.code, "%s", err->text);
-    if (means.status == 429 || means.status == 503) reply->retry_after_s = 1;
+    bool is_passing = means.status == 429 || means.status == 503;
+    /* What is stopped needs a person first. */
+    if (is_passing && err->status != STELE_E_STOPPED) reply->retry_after_s = 1;
 }
 
 void stele_aggregate_api_failure(stele_http_reply *reply, const stele_error *err)

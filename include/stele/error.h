@@ -28,7 +28,7 @@ typedef enum stele_status {
     STELE_E_HOLE = -12, /* the log does not hold what is needed: going on would skip events */
     STELE_E_INTERRUPTED = -13, /* a signal or a stop request came first */
     STELE_E_INTERNAL = -14,  /* a bug in Stele or in a library below it                          */
-    STELE_E_STOPPED = -15,   /* every partition that a worker owns is stopped                    */
+    STELE_E_STOPPED = -15,   /* a partition, or all of a worker's, is stopped: it needs a person */
     STELE_E_FORBIDDEN = -16, /* this user, or anyone, lacks a right that the text names */
     STELE_E_REJECTED = -17 /* a decide function rejected the command; it has a code and a reason */
 } stele_status;

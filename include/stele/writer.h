@@ -105,6 +105,8 @@ typedef void stele_executed(void *context, const stele_result *result, const ste
  *                          does not fit (next = REJECT)
  *         STELE_E_LIMIT    larger than it may be (next = REJECT)
  *         STELE_E_FULL     too many calls wait: again in a moment (next = RETRY)
+ *         STELE_E_STOPPED  the aggregate's partition is stopped, or all of them are: the text says
+ *                          why, and the way out (next = STOP)
  *         STELE_E_UNAVAILABLE  the writer has ended (next = STOP); the text says why
  */
 STELE_API stele_status stele_execute_async(stele_writer *writer, const stele_call *call,
@@ -119,9 +121,10 @@ STELE_API stele_status stele_execute_async(stele_writer *writer, const stele_cal
  *                           was appended (next = REJECT)
  *         STELE_E_CONFLICT  the aggregate is at another version: result->version (next = REJECT)
  *         STELE_E_INVALID, STELE_E_LIMIT  the decide function failed, a handler refused an event,
- * or an event is too large; nothing was appended (next = REJECT) STELE_E_UNAVAILABLE  no one could
- * take it in time; nothing was appended (next = RETRY) STELE_E_TIMED_OUT    whether it was carried
- * out is not known: the same call with the same command_id says it (next = RETRY)
+ *                              or an event is too large; nothing was appended (next = REJECT)
+ *         STELE_E_UNAVAILABLE  no one could take it in time; nothing was appended (next = RETRY)
+ *         STELE_E_TIMED_OUT    whether it was carried out is not known: the same call with the same
+ *                              command_id says it (next = RETRY)
  */
 STELE_API stele_status stele_execute(stele_writer *writer, const stele_call *call,
                                      stele_result *result, stele_error *err);
@@ -135,7 +138,7 @@ STELE_API stele_status stele_execute(stele_writer *writer, const stele_call *cal
  *                    of an aggregate without events as `init` makes it, of a finished one all zero.
  *                    Release it with stele_value_clear
  * @param version     count of its events; 0: it has none
- * @return STELE_E_INVALID, STELE_E_FULL, STELE_E_UNAVAILABLE  as stele_execute
+ * @return STELE_E_INVALID, STELE_E_FULL, STELE_E_STOPPED, STELE_E_UNAVAILABLE  as stele_execute
  */
 STELE_API stele_status stele_writer_load(stele_writer *writer, stele_bytes aggregate_id,
                                          int timeout_ms, void *state, int64_t *version,

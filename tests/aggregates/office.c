@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "core/alloc.h"
+#include "kafka/partitioner.h"
 #include "tests/support/test.h"
 
 enum { SEEDS = 12, STEP_MS = 5, ASK_MS = 10000 };
@@ -188,6 +189,14 @@ static void on_done(void *context, const stele_result *result, const stele_error
     self->is_done = true;
 }
 
+void office_try(instance *self, office_call *call, const stele_call *what)
+{
+    stele_error failure;
+    *call = (office_call){0};
+    if (stele_execute_async(self->writer, what, on_done, call, &failure) < 0)
+        on_done(call, &(stele_result){0}, &failure);
+}
+
 void office_begin(instance *self, office_call *call, const stele_call *what)
 {
     *call = (office_call){0};
@@ -216,6 +225,20 @@ int64_t office_load(instance *self, const char *id, int64_t *version)
 }
 
 /* ---- the log ---- */
+
+void office_spoil(office *of, const char *id)
+{
+    stele_error err;
+    stele_log_producer *producer;
+    must(of, "producer",
+         stele_log_producer_open(of->log, &(stele_log_producer_options){0}, &producer, &err), &err);
+    const stele_log_entry nothing = {
+        .partition = {EVENTS, stele_log_partition_of(stele_text(id), OFFICE_PARTITIONS)},
+        .key = stele_text(id)};
+    must(of, "put", stele_log_producer_put(producer, &nothing, &err), &err);
+    must(of, "flush", stele_log_producer_flush(producer, ASK_MS, &err), &err);
+    stele_log_producer_close(producer);
+}
 
 ledger office_read(office *of, const char *id)
 {

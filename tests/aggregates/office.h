@@ -82,12 +82,17 @@ stele_status office_book(instance *self, const char *id, int64_t cents, int64_t 
                          const char *command_id, stele_result *result, stele_error *err);
 /** The same without waiting; of `cents` 0: append Opened by `owner`. */
 void office_begin(instance *self, office_call *call, const stele_call *what);
+/** As office_begin; a call that is not taken is answered. */
+void office_try(instance *self, office_call *call, const stele_call *what);
 stele_call office_booking(const char *id, test_commands_book *command);
 /** Until it is answered. */
 void office_await(const office *of, const office_call *call);
 
 /** What the events topic holds for an aggregate. */
 ledger office_read(office *of, const char *id);
+
+/** Put what is no event among the events of an aggregate's partition: whoever owns it stops. */
+void office_spoil(office *of, const char *id);
 
 /** The state as its owner has it. */
 int64_t office_load(instance *self, const char *id, int64_t *version);

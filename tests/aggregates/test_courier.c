@@ -3,6 +3,7 @@
  * of all instances. */
 #include "aggregates/courier.h"
 
+#include "consumer/status.h"
 #include "core/alloc.h"
 #include "core/names.h"
 #include "kafka/memory_log.h"
@@ -88,7 +89,7 @@ static void must(const stage *s, stele_status status, const stele_error *err)
     if (status < 0) office_fail(s->of, __FILE__, __LINE__, "failed:", err->text);
 }
 
-static void open_stage(stage *s, office *of)
+static void open_stage_with(stage *s, office *of, stele_log *log)
 {
     stele_error err;
     *s = (stage){.of = of};
@@ -96,9 +97,17 @@ static void open_stage(stage *s, office *of)
     must(s, stele_log_producer_open(of->log, &(stele_log_producer_options){0}, &s->producer, &err),
          &err);
     must(s, stele_owner_table_open(of->log, &s->table, &err), &err);
-    const stele_courier_options options = {
-        .runtime = of->runtime, .table = s->table, .agent = {&agent, s}, .address = "own:1"};
+    const stele_courier_options options = {.runtime = of->runtime,
+                                           .table = s->table,
+                                           .agent = {&agent, s},
+                                           .address = "own:1",
+                                           .log = log};
     must(s, stele_courier_new(&options, &s->courier, &err), &err);
+}
+
+static void open_stage(stage *s, office *of)
+{
+    open_stage_with(s, of, NULL);
 }
 
 static void close_stage(stage *s)
@@ -410,6 +419,45 @@ static void whatever_is_on_its_way_comes_back_at_the_end(void **state)
     office_play(end_early, 0);
 }
 
+static void hear_that_it_is_stopped(office *of)
+{
+    stage s;
+    open_stage_with(&s, of, of->log);
+    stele_status_board *board =
+        stele_status_board_open(of->log, &(stele_status_board_options){.name = "account.writer",
+                                                                       .topic = EVENTS,
+                                                                       .instance = "bank-1",
+                                                                       .stall_timeout_ms = 30000});
+    stele_status_board_set(board, 0, STELE_STATE_STOPPED, "not this one", 0, 0);
+    stele_status_board_set(board, PARTITION, STELE_STATE_RESTORING, "", 0, 0);
+    send(&s, 60000);
+    office_sleep(of, 10000);
+    OFFICE_CHECK(of, !s.is_done);
+
+    stele_status_board_set(board, PARTITION, STELE_STATE_STOPPED, "a hole: bring it back", 0, 0);
+    int64_t before_ns = stele_fibers_now_ns(of->fibers);
+    await_done(&s);
+
+    OFFICE_CHECK(of, stele_fibers_now_ns(of->fibers) - before_ns < 10 * INT64_C(1000000000));
+    OFFICE_CHECK(of, s.end == STELE_ERRAND_STOPPED && !s.may_be_done);
+    OFFICE_CHECK(of, strcmp(s.text, "bank-1 has stopped it: a hole: bring it back") == 0);
+
+    s.is_done = false; /* its record names an owner that says so itself */
+    own(&s, 1, "one:1");
+    send(&s, 60000);
+    answer(await_request(&s, 1), 503, "{\"code\":\"stopped\",\"detail\":\"a hole\"}");
+    await_done(&s);
+    OFFICE_CHECK(of, s.end == STELE_ERRAND_ANSWERED && s.code == 503);
+    stele_status_board_close(board);
+    close_stage(&s);
+}
+
+static void a_partition_that_is_stopped_is_not_waited_for(void **state)
+{
+    (void)state;
+    office_play(hear_that_it_is_stopped, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -418,6 +466,7 @@ int main(void)
         cmocka_unit_test(a_silent_owner_is_left_when_there_is_a_newer_one),
         cmocka_unit_test(who_is_not_the_owner_says_who_is),
         cmocka_unit_test(without_an_owner_it_waits_for_one),
+        cmocka_unit_test(a_partition_that_is_stopped_is_not_waited_for),
         cmocka_unit_test(when_its_time_is_over_it_says_whether_it_may_be_done),
         cmocka_unit_test(what_is_this_instances_by_now_comes_back),
         cmocka_unit_test(whatever_is_on_its_way_comes_back_at_the_end),

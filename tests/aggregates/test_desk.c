@@ -184,6 +184,7 @@ static void who_waits_too_long_is_taken_out(void **state)
 typedef struct expiry {
     stele_desk_state state;
     bool is_tried;
+    const char *hindrance;
     stele_status status;
     const char *text;
 } expiry;
@@ -192,10 +193,14 @@ static void the_reason_says_who_serves_and_whether_it_may_be_in_the_log(void **s
 {
     (void)state;
     const expiry cases[] = {
-        {STELE_DESK_ELSEWHERE, false, STELE_E_UNAVAILABLE, "another instance owns it"},
-        {STELE_DESK_TAKING, false, STELE_E_UNAVAILABLE, "has not restored its states yet"},
-        {STELE_DESK_SERVING, false, STELE_E_UNAVAILABLE, "had no time"},
-        {STELE_DESK_ELSEWHERE, true, STELE_E_TIMED_OUT, "whether command a was carried out"},
+        {STELE_DESK_ELSEWHERE, false, "", STELE_E_UNAVAILABLE, "another instance owns it"},
+        {STELE_DESK_ELSEWHERE, false, "no broker", STELE_E_UNAVAILABLE, "call that one, or again"},
+        {STELE_DESK_TAKING, false, "", STELE_E_UNAVAILABLE, "has not restored its states yet"},
+        {STELE_DESK_TAKING, false, "no broker", STELE_E_UNAVAILABLE,
+         "cannot restore its states yet: no broker"},
+        {STELE_DESK_SERVING, false, "", STELE_E_UNAVAILABLE, "had no time"},
+        {STELE_DESK_SERVING, false, "no broker", STELE_E_UNAVAILABLE, "and waits: no broker"},
+        {STELE_DESK_ELSEWHERE, true, "", STELE_E_TIMED_OUT, "whether command a was carried out"},
     };
     stele_desk *desk = desk_of(10, 100000);
     stele_ticket *late = ticket("a", 0);
@@ -204,13 +209,40 @@ static void the_reason_says_who_serves_and_whether_it_may_be_in_the_log(void **s
         late->is_tried = cases[i].is_tried;
         stele_desk_set_state(desk, cases[i].state);
 
-        assert_int_equal(stele_desk_fail_expired(desk, late, &err), cases[i].status);
+        assert_int_equal(stele_desk_fail_expired(desk, late, cases[i].hindrance, &err),
+                         cases[i].status);
 
         assert_int_equal(stele_desk_get_state(desk), cases[i].state);
         assert_int_equal(err.next, STELE_NEXT_RETRY);
         if (strstr(err.text, cases[i].text) == NULL) fail_msg("%s", err.text);
     }
     stele_ticket_answer(late, &(stele_result){0}, NULL);
+    stele_desk_free(desk);
+}
+
+static void a_desk_that_is_stopped_takes_no_call_and_says_why(void **state)
+{
+    (void)state;
+    stele_desk *desk = desk_of(10, 100000);
+    stele_error why, err;
+    stele_fail(&why, STELE_E_HOLE, STELE_NEXT_STOP, "records are missing: bring them back");
+    add(desk, "a");
+
+    stele_desk_stop(desk, &why);
+
+    stele_ticket *second = ticket("b", 1000);
+    assert_int_equal(stele_desk_add(desk, second, &err), STELE_E_STOPPED);
+    assert_int_equal(err.next, STELE_NEXT_STOP);
+    assert_string_equal(err.text, "account.events/3 is stopped, nothing was appended: records are "
+                                  "missing: bring them back");
+    second->is_tried = true;
+    assert_int_equal(stele_desk_fail_stopped(desk, second, &err), STELE_E_TIMED_OUT);
+    assert_non_null(strstr(err.text, "whether command b was carried out is not known yet"));
+    assert_waiting(desk, "a"); /* what waits is there to be answered */
+
+    stele_desk_set_state(desk, STELE_DESK_TAKING);
+    assert_int_equal(stele_desk_add(desk, second, &err), STELE_OK);
+    assert_waiting(desk, "b");
     stele_desk_free(desk);
 }
 
@@ -223,6 +255,7 @@ int main(void)
         cmocka_unit_test(a_full_desk_takes_no_more),
         cmocka_unit_test(a_desk_is_full_by_bytes_too_but_one_call_always_fits),
         cmocka_unit_test(who_waits_too_long_is_taken_out),
+        cmocka_unit_test(a_desk_that_is_stopped_takes_no_call_and_says_why),
         cmocka_unit_test(the_reason_says_who_serves_and_whether_it_may_be_in_the_log),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -63,6 +63,7 @@ static void a_failure_has_its_status(void **state)
         {422, "insufficient_funds", STELE_E_REJECTED, STELE_NEXT_REJECT},
         {429, "too_many_requests", STELE_E_FULL, STELE_NEXT_RETRY},
         {500, "internal_server_error", STELE_E_INTERNAL, STELE_NEXT_REJECT},
+        {503, "stopped", STELE_E_STOPPED, STELE_NEXT_STOP},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         stele_result result;

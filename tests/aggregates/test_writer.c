@@ -553,6 +553,81 @@ static void a_partition_that_is_handed_over_finishes_what_it_has_begun(void **st
     office_play(play_handover, 0);
 }
 
+/* ---- what is stopped ---- */
+
+static void await_stopped(instance *self, const char *id)
+{
+    office *of = self->of;
+    stele_deadline by = stele_deadline_after(stele_runtime_clock(of->runtime), OFFICE_WAIT_MS);
+    int32_t partition = stele_writer_partition_of(self->writer, stele_text(id));
+    while (stele_writer_desk_state(self->writer, partition) != STELE_DESK_STOPPED) {
+        OFFICE_CHECK(of, !stele_deadline_passed(by));
+        office_sleep(of, 1);
+    }
+}
+
+static void play_stop(office *of)
+{
+    stele_result result;
+    stele_error err;
+    instance *bank = office_start(of);
+    OFFICE_EQUAL(of, office_book(bank, "a", 1, STELE_EXPECT_ANY, NULL, &result, &err), 0);
+    OFFICE_EQUAL(of, office_book(bank, "d", 1, STELE_EXPECT_ANY, NULL, &result, &err), 0);
+
+    office_spoil(of, "a");
+    await_stopped(bank, "a");
+
+    int64_t before_ns = stele_fibers_now_ns(of->fibers);
+    OFFICE_EQUAL(of, office_book(bank, "a", 1, STELE_EXPECT_ANY, NULL, &result, &err),
+                 STELE_E_STOPPED);
+    OFFICE_CHECK(of, stele_fibers_now_ns(of->fibers) - before_ns < 1000000000);
+    OFFICE_EQUAL(of, err.next, STELE_NEXT_STOP);
+    OFFICE_CHECK(of, strstr(err.text, "is stopped, nothing was appended: account.events/") != NULL);
+    OFFICE_CHECK(of, strstr(err.text, "no value") != NULL);
+    OFFICE_EQUAL(of, office_book(bank, "d", 1, STELE_EXPECT_ANY, NULL, &result, &err), 0);
+    office_close(bank);
+}
+
+static void a_partition_that_is_stopped_answers_at_once_with_its_reason(void **state)
+{
+    (void)state;
+    office_play(play_stop, 0);
+}
+
+static void play_stop_while_calls_wait(office *of)
+{
+    enum { WAITING = 20 };
+    stele_result result;
+    stele_error err;
+    office_call calls[WAITING];
+    test_commands_book command = {.cents = 1, .times = 1};
+    stele_call call = office_booking("a", &command);
+    instance *bank = office_start(of);
+    OFFICE_EQUAL(of, office_book(bank, "a", 1, STELE_EXPECT_ANY, NULL, &result, &err), 0);
+    office_spoil(of, "a");
+    for (int i = 0; i < WAITING; i++) {
+        office_try(bank, &calls[i], &call);
+        office_sleep(of, 1);
+    }
+    int done = 1;
+    for (int i = 0; i < WAITING; i++) {
+        office_await(of, &calls[i]);
+        done += calls[i].status == STELE_OK;
+        OFFICE_CHECK(of, calls[i].status == STELE_OK || calls[i].status == STELE_E_STOPPED ||
+                             calls[i].status == STELE_E_TIMED_OUT);
+    }
+    OFFICE_EQUAL(of, office_book(bank, "a", 1, STELE_EXPECT_ANY, NULL, &result, &err),
+                 STELE_E_STOPPED);
+    OFFICE_CHECK(of, done <= WAITING);
+    office_close(bank);
+}
+
+static void calls_that_wait_when_it_stops_are_answered(void **state)
+{
+    (void)state;
+    office_play(play_stop_while_calls_wait, 0);
+}
+
 /* ---- waiting ---- */
 
 static void play_waiting(office *of)
@@ -655,6 +730,8 @@ int main(void)
         cmocka_unit_test(an_owner_that_wakes_up_late_adds_nothing),
         cmocka_unit_test(an_owner_that_wakes_up_late_tells_nothing_old),
         cmocka_unit_test(a_partition_that_is_handed_over_finishes_what_it_has_begun),
+        cmocka_unit_test(a_partition_that_is_stopped_answers_at_once_with_its_reason),
+        cmocka_unit_test(calls_that_wait_when_it_stops_are_answered),
         cmocka_unit_test(calls_wait_for_their_owner_up_to_their_time),
         cmocka_unit_test(a_close_answers_every_call),
         cmocka_unit_test(who_is_answered_at_the_commit_reads_what_it_wrote),

@@ -45,7 +45,8 @@ static void must(stele_status status, const stele_error *err)
 static void run_writer(void *context)
 {
     instance *self = context;
-    stele_writer_run(self->writer, &self->stop, NULL);
+    if (stele_writer_run(self->writer, &self->stop, NULL) == STELE_E_STOPPED)
+        stele_writer_pass_on(self->writer, &self->stop);
 }
 
 static void serve(instance *self)
@@ -327,12 +328,98 @@ static void callers_see_the_end_of_an_owner_as_latency(void **state)
     assert_int_equal(cents, 2 * CALLERS * CALLS);
 }
 
+/* ---- what is stopped ---- */
+
+/* What is no event, for each partition of an instance, or for its first one. */
+static int spoil(stage *s, const instance *of, bool all)
+{
+    stele_log_producer *producer;
+    stele_error err;
+    int count = 0;
+    must(stele_log_producer_open(s->log, &(stele_log_producer_options){0}, &producer, &err), &err);
+    for (int32_t i = 0; i < PARTITIONS && (all || count == 0); i++) {
+        if (stele_writer_desk_state(of->writer, i) != STELE_DESK_SERVING) continue;
+        const stele_log_entry nothing = {.partition = {EVENTS, i}, .key = stele_text("a")};
+        must(stele_log_producer_put(producer, &nothing, &err), &err);
+        count++;
+    }
+    must(stele_log_producer_flush(producer, ASK_MS, &err), &err);
+    stele_log_producer_close(producer);
+    return count;
+}
+
+/* How many accounts are refused, each at once and for the same reason, whoever is asked. */
+static int count_stopped(const stage *s)
+{
+    int count = 0;
+    for (int i = 0; i < ACCOUNTS; i++) {
+        char id[16];
+        stele_error errs[2];
+        stele_status found[2];
+        account_id(i, id);
+        for (int j = 0; j < 2; j++) {
+            stele_deadline soon = stele_deadline_after(stele_clock_system(), ASK_MS);
+            found[j] = book(s->instances[j], id, 5, 0, NULL, NULL, &errs[j]);
+            assert_false(stele_deadline_passed(soon));
+            if (found[j] < 0 && strstr(errs[j].text, "no value") == NULL)
+                fail_msg("%s", errs[j].text);
+            assert_true(found[j] == STELE_OK || found[j] == STELE_E_STOPPED);
+        }
+        assert_int_equal(found[0], found[1]);
+        count += found[0] == STELE_E_STOPPED;
+    }
+    return count;
+}
+
+static void await_stopped(const stage *s, int count)
+{
+    stele_deadline by = stele_deadline_after(stele_clock_system(), WAIT_MS);
+    int found;
+    do {
+        assert_false(stele_deadline_passed(by));
+        stele_sleep_ms(stele_runtime_system(), 20);
+        found = 0;
+        for (int i = 0; i < 2; i++)
+            for (int32_t k = 0; k < PARTITIONS; k++)
+                found += stele_writer_desk_state(s->instances[i]->writer, k) == STELE_DESK_STOPPED;
+    } while (found < count);
+}
+
+static void whoever_is_asked_says_at_once_why_a_partition_is_stopped(void **state)
+{
+    (void)state;
+    STELE_AUTO_VALUE(stage) s = {0};
+    stage_open(&s);
+    spoil(&s, s.instances[0], false);
+    await_stopped(&s, 1);
+
+    assert_in_range(count_stopped(&s), 1, ACCOUNTS - 1);
+}
+
+static void an_instance_whose_partitions_are_all_stopped_passes_on_what_others_serve(void **state)
+{
+    (void)state;
+    STELE_AUTO_VALUE(stage) s = {0};
+    stage_open(&s);
+    int spoilt = spoil(&s, s.instances[0], true);
+    stele_deadline by = stele_deadline_after(stele_clock_system(), WAIT_MS);
+    while (owned_by(s.instances[0]) > 0) { /* it leaves the group; the other one takes them */
+        assert_false(stele_deadline_passed(by));
+        stele_sleep_ms(stele_runtime_system(), 5);
+    }
+    await_stopped(&s, spoilt);
+
+    assert_in_range(count_stopped(&s), 1, ACCOUNTS - 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_call_in_the_wrong_instance_is_the_owners),
         cmocka_unit_test(a_refusal_is_what_the_owner_says),
         cmocka_unit_test(events_and_states_go_the_same_way),
+        cmocka_unit_test(whoever_is_asked_says_at_once_why_a_partition_is_stopped),
+        cmocka_unit_test(an_instance_whose_partitions_are_all_stopped_passes_on_what_others_serve),
         cmocka_unit_test(callers_see_the_end_of_an_owner_as_latency),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
