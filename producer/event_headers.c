@@ -65,18 +65,26 @@ static stele_status check_text(const char *name, const char *text, stele_error *
                       "%s: 1 to %d bytes of UTF-8 without control characters", name, OPTION_MAX);
 }
 
-/* W3C Trace Context, 3.2.2: version-traceid-parentid-flags in lower-case hexadecimal. */
-static stele_status check_traceparent(const char *text, stele_error *err)
+/* version-traceid-parentid-flags in lower-case hexadecimal (3.2.2). Of what was made for a newer
+ * version the beginning is as here (3.2.4). */
+bool stele_traceparent_is_valid(const char *text)
 {
     static const char form[] = "hh-hhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhh-hhhhhhhhhhhhhhhh-hh";
-    if (text == NULL) return STELE_OK;
-    size_t at = 0;
-    while (at < sizeof form - 1 && text[at] != '\0') {
-        bool is_hex = strchr("0123456789abcdef", text[at]) != NULL;
-        if (form[at] == 'h' ? !is_hex : text[at] != '-') break;
-        at++;
+    size_t size = sizeof form - 1;
+    if (strnlen(text, OPTION_MAX + 1) > OPTION_MAX) return false;
+    for (size_t i = 0; i < size; i++) {
+        bool is_hex = text[i] != '\0' && strchr("0123456789abcdef", text[i]) != NULL;
+        if (form[i] == 'h' ? !is_hex : text[i] != '-') return false;
     }
-    if (at == sizeof form - 1 && text[at] == '\0') return STELE_OK;
+    bool is_first = strncmp(text, "00", 2) == 0;
+    return strncmp(text, "ff", 2) != 0 && (text[size] == '\0' || (!is_first && text[size] == '-'));
+}
+
+static stele_status check_traceparent(const char *text, stele_error *err)
+{
+    if (text == NULL) return STELE_OK;
+    stele_status status = check_text("traceparent", text, err);
+    if (status < 0 || stele_traceparent_is_valid(text)) return status;
     return stele_fail(err, STELE_E_INVALID, STELE_NEXT_REJECT,
                       "traceparent %s: not as in 00-<32 hex>-<16 hex>-<2 hex> (W3C Trace Context)",
                       stele_quote(stele_text(text)).text);

@@ -39,6 +39,9 @@ void stele_written_headers_make(const stele_written_event *event, stele_written_
 /** Can these options be headers? @return STELE_E_INVALID (next = REJECT) */
 stele_status stele_publish_options_check(const stele_publish_options *options, stele_error *err);
 
+/** Is it a traceparent of W3C Trace Context? */
+bool stele_traceparent_is_valid(const char *text);
+
 /** Can an aggregate have this id? @return STELE_E_INVALID (next = REJECT) */
 stele_status stele_aggregate_id_check(stele_bytes id, stele_error *err);
 

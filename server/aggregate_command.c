@@ -11,8 +11,10 @@
 
 #include "aggregates/aggregate.h"
 #include "aggregates/decision.h"
+#include "aggregates/remembered.h"
 #include "core/alloc.h"
 #include "core/text.h"
+#include "producer/event_headers.h"
 #include "server/http_problem.h"
 
 enum { BAD_REQUEST = 400, NOT_FOUND = 404, WRONG_TYPE = 415 };
@@ -26,6 +28,12 @@ void stele_aggregate_command_clear(stele_aggregate_command *command)
 }
 
 /* ---- header fields ---- */
+
+static bool bad_text(stele_http_reply *reply, const char *name, const char *why)
+{
+    stele_http_problem(reply, BAD_REQUEST, "bad_request", "%s: %s", name, why);
+    return false;
+}
 
 static bool bad_field(stele_http_reply *reply, const char *name, const char *value, const char *why)
 {
@@ -70,47 +78,30 @@ static bool read_expectation(const stele_http_request *request, stele_call *call
     return true;
 }
 
-static bool is_id(stele_bytes text)
-{
-    return text.size > 0 && text.size <= STELE_COMMAND_ID_MAX && stele_utf8_is_valid(text);
-}
-
 static bool read_ids(const stele_http_request *request, stele_aggregate_command *out,
                      stele_http_reply *reply)
 {
     const char *key = stele_http_request_field(request, "Idempotency-Key");
     const char *correlation = stele_http_request_field(request, "Stele-Correlation-Id");
+    stele_error err = {0};
     if (key != NULL) {
         stele_bytes id = unquoted(key);
-        if (!is_id(id))
-            return bad_field(reply, "Idempotency-Key", key, "expected 1 to 128 bytes of UTF-8");
+        if (stele_command_id_check(id, &err) < 0)
+            return bad_text(reply, "Idempotency-Key", err.text);
         out->command_id = stele_strndup((const char *)id.data, id.size);
         out->call.command_id = out->command_id;
     }
-    if (correlation != NULL && !is_id(stele_text(correlation)))
-        return bad_field(reply, "Stele-Correlation-Id", correlation,
-                         "expected 1 to 128 bytes of UTF-8");
+    const stele_publish_options texts = {.correlation_id = correlation};
+    if (stele_publish_options_check(&texts, &err) < 0)
+        return bad_text(reply, "Stele-Correlation-Id", err.text);
     out->call.correlation_id = correlation;
     return true;
-}
-
-/* Of what was made for a newer version the beginning is as here (W3C Trace Context, 3.2.4). */
-static bool is_traceparent(const char *text)
-{
-    static const char shape[] = "xx-xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx-xxxxxxxxxxxxxxxx-xx";
-    size_t size = sizeof shape - 1;
-    for (size_t i = 0; i < size; i++) {
-        bool is_hex = text[i] != '\0' && strchr("0123456789abcdef", text[i]) != NULL;
-        if (shape[i] == 'x' ? !is_hex : text[i] != '-') return false;
-    }
-    bool is_first = strncmp(text, "00", 2) == 0;
-    return strncmp(text, "ff", 2) != 0 && (text[size] == '\0' || (!is_first && text[size] == '-'));
 }
 
 static void read_trace(const stele_http_request *request, stele_call *call)
 {
     const char *trace = stele_http_request_field(request, "traceparent");
-    if (trace != NULL && is_traceparent(trace)) call->traceparent = trace;
+    if (trace != NULL && stele_traceparent_is_valid(trace)) call->traceparent = trace;
 }
 
 /* ---- the body ---- */

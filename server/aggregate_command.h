@@ -11,8 +11,6 @@
 #include "server/http_reply.h"
 #include "server/http_request.h"
 
-enum { STELE_COMMAND_ID_MAX = 128 }; /* bytes of an id of a command, and of a correlation */
-
 /** Owns what the call points to, but for what is the request's or the aggregate's. */
 typedef struct stele_aggregate_command {
     stele_call call;

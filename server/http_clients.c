@@ -13,7 +13,7 @@
 #include "server/http_inside.h"
 
 enum { ACCEPTED_AT_ONCE = 64, REFUSED_MAX = 64, LINGER_MS = 2000, PAUSE_MS = 100 };
-enum { LOG_EVERY_S = 10, TOO_MANY = 429, UNAVAILABLE = 503 };
+enum { TOO_MANY = 429, UNAVAILABLE = 503 };
 
 static int64_t now_ns(void)
 {
@@ -160,15 +160,11 @@ static bool make_room(stele_http_server *server, const stele_http_peer *peer)
 
 static void log_refused(stele_http_server *server, const char *why)
 {
-    int64_t now = now_ns();
-    server->unlogged++;
-    if (server->logged_ns != 0 && now - server->logged_ns < LOG_EVERY_S * (int64_t)1000000000)
-        return;
+    size_t count = server->refused.unlogged + 1;
+    if (!stele_http_failures_count(&server->refused)) return;
     stele_logger_write(server->options.logger, STELE_LOGGER_WARN, "connections are refused",
                        STELE_LOGGER_FIELDS(stele_logger_text("reason", why),
-                                           stele_logger_int("count", (int64_t)server->unlogged)));
-    server->logged_ns = now;
-    server->unlogged = 0;
+                                           stele_logger_int("count", (int64_t)count)));
 }
 
 /* @return NULL: there is room; else why not */

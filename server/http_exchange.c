@@ -26,11 +26,10 @@ static void refuse(stele_http_server *server, stele_http_client *client,
                    const stele_http_refusal *refusal, unsigned allowed, const char *content_type)
 {
     STELE_AUTO_VALUE(stele_http_reply) answer = {0};
-    if (server->options.refuse != NULL) {
+    if (server->options.refuse != NULL)
         server->options.refuse(&answer, refusal);
-    } else {
-        stele_http_reply_error(&answer, (int)refusal->code, "%s", refusal->text);
-    }
+    else
+        stele_http_reply_refuse(&answer, refusal);
     answer.allowed = allowed;
     if (refusal->code == UNAVAILABLE || refusal->code == TOO_MANY) answer.retry_after_s = 1;
     reply(server, client, &answer, content_type);
@@ -47,15 +46,33 @@ void stele_http_deny(stele_http_server *server, stele_http_client *client, unsig
 
 /* ---- with a handler ---- */
 
-/* Failures of this side only: those of clients are theirs. */
-static void log_failure(const stele_http_server *server, const stele_http_asked *asked,
+bool stele_http_failures_count(stele_http_failures *of)
+{
+    int64_t now_ns = stele_clock_monotonic_ns(stele_clock_system());
+    const int64_t every_ns = (int64_t)STELE_HTTP_LOG_EVERY_S * 1000000000;
+    of->unlogged++;
+    if (of->logged_ns != 0 && now_ns - of->logged_ns < every_ns) return false;
+    of->logged_ns = now_ns;
+    of->unlogged = 0;
+    return true;
+}
+
+/* Failures of this side only: those of clients are theirs. Of each status one, and how many there
+ * were. */
+static void log_failure(stele_http_server *server, const stele_http_asked *asked,
                         const stele_http_reply *answer)
 {
     if (answer->code < 500) return;
+    size_t index = answer->code - 500;
+    if (index >= STELE_HTTP_FAILURE_CODES) index = 0;
+    stele_http_failures *of = &server->failed[index];
+    size_t count = of->unlogged + 1;
+    if (!stele_http_failures_count(of)) return;
     stele_logger_write(server->options.logger, STELE_LOGGER_WARN, "request failed",
                        STELE_LOGGER_FIELDS(stele_logger_text("method", asked->head.method),
                                            stele_logger_text("target", asked->head.target),
-                                           stele_logger_text("answer", answer->body)));
+                                           stele_logger_text("answer", answer->body),
+                                           stele_logger_int("count", (int64_t)count)));
 }
 
 /* @return the client; NULL: it is closed */
@@ -111,7 +128,7 @@ static void answer(stele_http_server *server, stele_http_client *client)
     unsigned allowed = 0;
     stele_error err = {0};
     if (!stele_http_method_parse(head->method, &method)) {
-        stele_http_refuse(&refusal, NOT_ALLOWED, "HTTP 405 Method Not Allowed");
+        stele_http_refuse(&refusal, NOT_ALLOWED, "%s", "");
         allowed = STELE_HTTP_GET | STELE_HTTP_POST | STELE_HTTP_PUT | STELE_HTTP_DELETE;
     } else if (stele_http_request_parse(method, head->target, &request, &err) < 0) {
         stele_http_refuse(&refusal, err.status == STELE_E_LIMIT ? NOT_FOUND : BAD_REQUEST, "%s",

@@ -28,8 +28,8 @@ enum {
 /** Why a request is refused. The connection is closed behind it: where the next request would begin
  * is not known. */
 typedef struct stele_http_refusal {
-    unsigned code; /* HTTP status */
-    char text[160];
+    unsigned code;  /* HTTP status */
+    char text[160]; /* ""; the status says it all */
 } stele_http_refusal;
 
 /** Fill a refusal. @return false, so that refusing is one line */

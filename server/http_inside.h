@@ -48,6 +48,17 @@ typedef struct stele_http_asked {
     struct stele_http_asked *next;
 } stele_http_asked;
 
+/** Failures of one kind, of which one line is logged in a while: clients may cause any number. */
+typedef struct stele_http_failures {
+    int64_t logged_ns; /* the last line; 0: none yet */
+    size_t unlogged;   /* since then */
+} stele_http_failures;
+
+enum { STELE_HTTP_LOG_EVERY_S = 10, STELE_HTTP_FAILURE_CODES = 6 /* 500 to 505 */ };
+
+/** @return may a line be logged now? Counts the failure in any case */
+bool stele_http_failures_count(stele_http_failures *of);
+
 struct stele_http_server {
     stele_http_server_options options; /* defaults filled in */
     stele_listener listener;
@@ -59,12 +70,12 @@ struct stele_http_server {
     stele_http_client *doomed; /* closed; freed at the end of a turn, as events may still name it */
     size_t count;              /* connections, those that were refused apart */
     size_t refused_count;
-    size_t busy_count; /* with a worker or being written */
-    size_t body_size;  /* bytes of bodies in memory */
-    int64_t look_ns;   /* when to look at the stages' ends again */
-    int64_t accept_ns; /* when to accept again; 0: now */
-    int64_t logged_ns; /* when a refused connection was logged last */
-    size_t unlogged;   /* refused since then */
+    size_t busy_count;           /* with a worker or being written */
+    size_t body_size;            /* bytes of bodies in memory */
+    int64_t look_ns;             /* when to look at the stages' ends again */
+    int64_t accept_ns;           /* when to accept again; 0: now */
+    stele_http_failures refused; /* connections */
+    stele_http_failures failed[STELE_HTTP_FAILURE_CODES]; /* requests */
 
     stele_http_mailbox *mailbox; /* its lock is for the rest */
     bool is_stopping;

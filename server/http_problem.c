@@ -40,11 +40,20 @@ void stele_http_problem_add(stele_http_reply *reply, const char *name, json_t *v
     if (reply->body == NULL) stele_out_of_memory(0);
 }
 
+/* Of what the status says; the reader would like to know what to do. */
+static const char *explain(unsigned code)
+{
+    if (code == 404) return "there is nothing at this path: /openapi.json says what there is";
+    if (code == 405) return "this path does not take the method: Allow has those that it takes";
+    return stele_http_phrase(code);
+}
+
 void stele_http_problem_refuse(stele_http_reply *reply, const stele_http_refusal *refusal)
 {
     char code[64];
     snprintf(code, sizeof code, "%s", stele_http_phrase(refusal->code));
     for (char *at = code; *at != '\0'; at++)
         *at = *at == ' ' ? '_' : (char)tolower((unsigned char)*at);
-    stele_http_problem(reply, refusal->code, code, "%s", refusal->text);
+    stele_http_problem(reply, refusal->code, code, "%s",
+                       refusal->text[0] != '\0' ? refusal->text : explain(refusal->code));
 }

@@ -62,6 +62,15 @@ void stele_http_reply_error(stele_http_reply *reply, int error_code, const char 
     reply->code = (unsigned)(error_code >= 1000 ? error_code / 100 : error_code);
 }
 
+void stele_http_reply_refuse(stele_http_reply *reply, const stele_http_refusal *refusal)
+{
+    if (refusal->text[0] == '\0')
+        stele_http_reply_error(reply, (int)refusal->code, "HTTP %u %s", refusal->code,
+                               stele_http_phrase(refusal->code));
+    else
+        stele_http_reply_error(reply, (int)refusal->code, "%s", refusal->text);
+}
+
 const char *stele_http_phrase(unsigned code)
 {
     static const struct {

@@ -9,6 +9,7 @@
 #include <stele/error.h>
 
 #include "core/scope.h"
+#include "server/http_head.h"
 
 STELE_SCOPE(json_t, json_decref);
 
@@ -42,6 +43,9 @@ void stele_http_reply_field(stele_http_reply *reply, const char *name, const cha
 /** {"error_code": …, "message": …}; the HTTP status is `error_code`, or its first three digits. */
 void stele_http_reply_error(stele_http_reply *reply, int error_code, const char *format, ...)
     STELE_PRINTF(3, 4);
+
+/** The same, of a request that is refused. */
+void stele_http_reply_refuse(stele_http_reply *reply, const stele_http_refusal *refusal);
 
 /** How it goes out. */
 typedef struct stele_http_sending {

@@ -42,11 +42,11 @@ const stele_http_route *stele_http_route_find(const stele_http_api *apis, size_t
         }
     }
     if (*allowed != 0) {
-        stele_http_refuse(refusal, NOT_ALLOWED, "HTTP 405 Method Not Allowed");
+        stele_http_refuse(refusal, NOT_ALLOWED, "%s", "");
     } else if (has_empty_segment(request)) {
-        stele_http_refuse(refusal, NOT_FOUND, "HTTP 404 Not Found: the path has an empty segment");
+        stele_http_refuse(refusal, NOT_FOUND, "the path has an empty segment");
     } else {
-        stele_http_refuse(refusal, NOT_FOUND, "HTTP 404 Not Found");
+        stele_http_refuse(refusal, NOT_FOUND, "%s", "");
     }
     return NULL;
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "aggregates/aggregate.h"
+#include "aggregates/remembered.h"
 #include "core/alloc.h"
 #include "core/text.h"
 #include "server/aggregate_command.h"

@@ -350,7 +350,13 @@ static void what_cannot_be_published_is_refused_and_the_rest_goes_on(void **stat
                                              {.causation_id = "a\nb"},
                                              {.traceparent = "00-xyz"},
                                              {.traceparent = "00-0AF7651916cd43dd8448eb211c80319c-"
-                                                             "b7ad6b7169203331-01"}};
+                                                             "b7ad6b7169203331-01"},
+                                             {.traceparent = "00-0af7651916cd43dd8448eb211c80319c-"
+                                                             "b7ad6b7169203331-01-more"},
+                                             {.traceparent = "ff-0af7651916cd43dd8448eb211c80319c-"
+                                                             "b7ad6b7169203331-01"},
+                                             {.traceparent = "01-0af7651916cd43dd8448eb211c80319c-"
+                                                             "b7ad6b7169203331-01-\n"}};
     for (size_t i = 0; i < sizeof options / sizeof options[0]; i++) {
         stele_error err;
         assert_int_equal(try_publish(own, "a", 0, &options[i], &err), STELE_E_INVALID);

@@ -281,6 +281,7 @@ static void each_failure_has_its_status_and_its_code(void **state)
         {STELE_E_FULL, STELE_NEXT_RETRY, 429, "too_many_requests", 1},
         {STELE_E_UNAVAILABLE, STELE_NEXT_RETRY, 503, "unavailable", 1},
         {STELE_E_UNAVAILABLE, STELE_NEXT_STOP, 503, "unavailable", 1},
+        {STELE_E_STOPPED, STELE_NEXT_STOP, 503, "stopped", 0}, /* it needs a person first */
         {STELE_E_TIMED_OUT, STELE_NEXT_RETRY, 504, "timed_out", 0},
         {STELE_E_INTERNAL, STELE_NEXT_REJECT, 500, "internal_server_error", 0},
         {STELE_E_HOLE, STELE_NEXT_STOP, 500, "internal_server_error", 0},
@@ -440,8 +441,11 @@ static void what_is_not_there_is_not_asked_for(void **state)
         {POST, "/aggregates/account/1/commands/Rob", CENTS, 404,
          PROBLEM(404, "Not Found", "unknown_command")},
         {POST, "/aggregates/account/1/commands", CENTS, 404,
-         PROBLEM(404, "Not Found", "not_found")},
-        {GET, BOOK, NULL, 405, PROBLEM(405, "Method Not Allowed", "method_not_allowed")},
+         "{\"status\":404,\"title\":\"Not Found\",\"code\":\"not_found\",\"detail\":\"there is "
+         "nothing at this path: /openapi.json says what there is\"}"},
+        {GET, BOOK, NULL, 405,
+         "{\"status\":405,\"title\":\"Method Not Allowed\",\"code\":\"method_not_allowed\","
+         "\"detail\":\"this path does not take the method: Allow has those that it takes\"}"},
         {POST, BOOK "?dry=1", CENTS, 400, PROBLEM(400, "Bad Request", "bad_request")},
         {POST, BOOK, "{", 400, PROBLEM(400, "Bad Request", "invalid")},
         {GET, "/aggregates/order/1", NULL, 404, PROBLEM(404, "Not Found", "unknown_aggregate")},

@@ -7,6 +7,7 @@
 
 #include "core/alloc.h"
 #include "tests/aggregates/account.h"
+#include "aggregates/remembered.h"
 #include "tests/support/test.h"
 
 #define TARGET "/aggregates/account/a%2F1/commands/"
@@ -135,6 +136,7 @@ static void ids_of_commands_may_be_quoted(void **state)
         {"", NULL},
         {"\"\"", NULL},
         {"\xff", NULL},
+        {"one\ttwo", NULL},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         STELE_AUTO_VALUE(exchange) e = {0};

@@ -51,7 +51,7 @@ static void check(stele_registry *registry, const exchange *expected)
     const stele_http_route *route =
         stele_http_route_find(&api, 1, &request, &found, &refusal, &allowed);
     if (route == NULL)
-        stele_http_reply_error(&reply, (int)refusal.code, "%s", refusal.text);
+        stele_http_reply_refuse(&reply, &refusal);
     else
         route->handler(api.context, &request, &reply);
 
