@@ -143,7 +143,7 @@ stele_exit stele_cmd_audit(stele_cli *cli, const stele_arguments *arguments)
     stele_meter_clear(&p.meter);
     if (status == STELE_E_NOT_FOUND && counts.partitions == 0)
         return stele_cli_fail_topic(cli, name, &err);
-    print_summary(&p, &counts);
+    if (status == STELE_OK || counts.events > 0) print_summary(&p, &counts);
     if (status < 0) return stele_cli_fail_error(cli, &err);
     return count_findings(&counts) > 0 ? STELE_EXIT_FOUND : STELE_EXIT_DONE;
 }

@@ -41,16 +41,23 @@ typedef struct stele_cli_command {
     stele_exit (*run)(stele_cli *cli, const stele_arguments *arguments);
 } stele_cli_command;
 
+/** The signal that asked a command to end. */
+typedef struct stele_cli_signal {
+    atomic_int number; /* 0: none came */
+    atomic_int sender; /* its process; 0: not known, as of a terminal's */
+} stele_cli_signal;
+
 /** One run of the program. */
 struct stele_cli {
     const stele_app *app;
     const stele_cli_command *command;
     const stele_arguments *arguments;
     FILE *in, *out, *err;
-    bool json;            /* --json: one object per line */
-    bool terminal;        /* messages go to a terminal: progress may be drawn */
-    int timeout_ms;       /* --timeout, for commands that run once */
-    atomic_bool *stop;    /* set by SIGINT and SIGTERM */
+    bool json;         /* --json: one object per line */
+    bool terminal;     /* messages go to a terminal: progress may be drawn */
+    int timeout_ms;    /* --timeout, for commands that run once */
+    atomic_bool *stop; /* set by SIGINT and SIGTERM */
+    const stele_cli_signal *signal;
     atomic_bool *ended;   /* set by a command that was stopped and has done all that counts: it may
                              still free for longer than its second, and exits with 0 */
     stele_client *client; /* opened by the first stele_cli_client */

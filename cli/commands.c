@@ -268,11 +268,14 @@ const stele_cli_command stele_commands[] = {
      .operands = "",
      .operand_min = 0,
      .operand_max = 0,
-     .summary = "run the workers of the application's projections",
-     .details = "Ends on SIGTERM or SIGINT, after a last snapshot; a second signal ends it at "
-                "once. Exits with\n"
-                "1 if all that it owns is stopped. While a broker, a registry or a topic is away "
-                "it waits.",
+     .summary = "run the application's projections and aggregates",
+     .details = "A worker for each projection, and a writer for each aggregate that decides: with "
+                "http.listen\n"
+                "it serves them. Ends on SIGTERM or SIGINT, after a last snapshot; a second signal "
+                "ends it at once.\n"
+                "Exits with 1 if all that it owns is stopped. While a broker, a registry or a "
+                "topic is away it\n"
+                "waits.",
      .example = "shop run -c worker.ini -o worker.threads=4",
      .configuration = true,
      .drains = true,

@@ -20,17 +20,21 @@
 /* The mutable globals of the tree: what the signal handlers may touch. */
 static atomic_bool stop_requested;
 static atomic_bool work_ended;
+static stele_cli_signal stop_signal;
 
 /* The first one asks for an orderly stop; the second one ends the process at once. */
-static void on_signal(int number)
+static void on_signal(int number, siginfo_t *from, void *context)
 {
+    (void)context;
     if (atomic_exchange(&stop_requested, true)) _exit(128 + number);
+    atomic_store(&stop_signal.sender, from->si_code <= 0 ? (int)from->si_pid : 0);
+    atomic_store(&stop_signal.number, number);
 }
 
 /* The same for a command that has a second for it. */
-static void on_signal_soon(int number)
+static void on_signal_soon(int number, siginfo_t *from, void *context)
 {
-    on_signal(number);
+    on_signal(number, from, context);
     alarm(1);
 }
 
@@ -48,7 +52,8 @@ static void on_second_passed(int number)
 
 static void handle_signals(const stele_cli_command *command)
 {
-    struct sigaction action = {.sa_handler = command->drains ? on_signal : on_signal_soon};
+    struct sigaction action = {.sa_sigaction = command->drains ? on_signal : on_signal_soon,
+                               .sa_flags = SA_SIGINFO};
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
@@ -245,6 +250,7 @@ int stele_main(int argc, char **argv, const stele_app *app)
                      .err = stderr,
                      .terminal = isatty(STDERR_FILENO) == 1,
                      .stop = &stop_requested,
+                     .signal = &stop_signal,
                      .ended = &work_ended};
     int count = argc > 0 ? argc - 1 : 0;
     char *const *words = argv + 1;
