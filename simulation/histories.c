@@ -453,6 +453,8 @@ static stele_status take_owners(void *context, const stele_batch *batch, stele_e
         stele_bytes topic;
         int32_t partition;
         stele_owner owner;
+        /* Of what was written to be aborted, and hung, a blank may be seen. */
+        if (record->value.data == NULL) continue;
         if (!stele_owner_key_parse(record->key, &topic, &partition) ||
             partition >= SIM_PARTITIONS || !stele_owner_read(record->value, &owner))
             sim_fail("wrong-state", "the record of an owner cannot be read");
