@@ -7,7 +7,7 @@ enum {
     REST_MS = 120000, /* after the last fault everything has come to rest by then */
     LOOK_MS = 200,
     NOTICED_MS =
-        40000,      /* a topic that is gone is missed by then, also by those who write nothing */
+        100000,     /* a topic that is gone is missed by then, also by those who write nothing */
     AFTERMATH = 12, /* troubles after the last event was published */
     OTHERS = 600    /* events of a topic that was made again: more than any seed of holes has */
 };
