@@ -86,13 +86,13 @@ def check(store, path):
     return sum(flights.values())
 
 
-def play(stele, store, path, rounds, random):
+def play(stele, path, rounds, longest, random):
     workers = [stele.worker(f"w{i}-0") for i in range(3)]
     publisher = stele.start("publish", "flight", "--schema", os.path.join(FOLDER, "flight.avsc"), "--key", "tailnum",
                             "--timeout", "120", path, log="publish.log")
     for number in range(1, rounds + 1):
         victim = random.randrange(len(workers))
-        delay = random.uniform(0.2, 3.0)
+        delay = random.uniform(0.2, longest)
         try:
             workers[victim].wait(timeout=delay)  # the random moment; a worker that ends by itself is a fault
             raise AssertionError("a worker ended by itself")
@@ -124,7 +124,7 @@ def main():
             f"projection.carriers.commit_rows={1000 if arguments.all else 20}"])
         with harness.played_on(broker, stele):
             stele.call("topics", "create", "flight", "--partitions", str(PARTITIONS))
-            workers = play(stele, store, path, arguments.rounds, random)
+            workers = play(stele, path, arguments.rounds, 10.0 if arguments.all else 3.0, random)
             say(f"{check(store, path)} flights are rows once each, and the totals of all carriers are the file's")
             for worker in workers:
                 code = end(worker, signal.SIGTERM)
