@@ -7,6 +7,7 @@
 #include "core/monitor.h"
 #include "producer/fenced.h"
 #include "projections/fold.h"
+#include "projections/footing.h"
 #include "projections/states.h"
 #include "snapshots/count.h"
 #include "snapshots/last_event.h"
@@ -122,8 +123,6 @@ typedef struct fold_taking {
     bool owes_offset;
 } fold_taking;
 
-typedef struct fold_footing fold_footing;
-
 typedef struct fold_task {
     stele_task base;
     stele_fold *fold;
@@ -141,11 +140,11 @@ typedef struct fold_task {
     int64_t verify_from; /* reading begins here until the checkpoint's last event was compared */
     bool unverified;
 
-    fold_footing *footing; /* the question whether it stands on what it stood on; NULL: none yet */
-    stele_mark witness;    /* a record that must still be there: its offset and hash */
-    bool is_sure;          /* it was, when it was looked at for this cycle */
-    int64_t asks_at_ns;    /* no question before it */
-    int generation;        /* of the snapshots topic that it was restored from */
+    stele_footing *footing; /* the question whether it stands on what it stood on; NULL: none yet */
+    stele_mark witness;     /* a record that must still be there: its offset and hash */
+    bool is_sure;           /* it was, when it was looked at for this cycle */
+    int64_t asks_at_ns;     /* no question before it */
+    int generation;         /* of the snapshots topic that it was restored from */
 
     stele_mailbox *box; /* in which others ask for states; NULL: not now */
 

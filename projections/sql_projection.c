@@ -10,6 +10,7 @@
 #include "core/alloc.h"
 #include "core/bug.h"
 #include "kafka/partitioner.h"
+#include "projections/footing.h"
 #include "snapshots/count.h"
 #include "snapshots/format.h"
 #include "snapshots/last_event.h"
@@ -19,7 +20,10 @@ enum {
     COMMIT_ROWS = 10000,
     COMMIT_INTERVAL_MS = 100,
     ASK_MS = 1000,
-    PAUSE_MIN_MS = 50, /* between two attempts of what failed and may pass */
+    FOOTING_MS = 10000, /* how often a partition looks whether its last event is still there */
+    FOLLOW_MS = 200,    /* how often the group's offset follows at most, */
+    REPEAT_MS = 10000,  /* and at least: whether it was taken is not told */
+    PAUSE_MIN_MS = 50,  /* between two attempts of what failed and may pass */
     PAUSE_MAX_MS = 2000
 };
 #define PARCEL_SIZE_MAX ((size_t)16 << 20)
@@ -57,6 +61,9 @@ typedef struct sql_task {
     stele_mark stored; /* in the database */
     int64_t done;      /* all below is stored; what is told */
     int64_t followed;  /* the group's offset */
+    int64_t followed_ns;
+    stele_footing *footing; /* NULL: not asked yet */
+    int64_t looked_ns;
     int64_t applied;
 
     /* Requests. */
@@ -290,6 +297,7 @@ static stele_status prepare(stele_task *base, int64_t *start, stele_error *err)
         task->verify_from = resume.read_from;
         task->unverified =
             resume.read_from < resume.position && !STELE_BUG("topic made anew is not noticed");
+        task->looked_ns = now_of(task);
         task->is_ready = true;
     }
     *start = task->unverified ? task->verify_from : task->done;
@@ -492,12 +500,40 @@ static void hold(sql_task *task)
 }
 
 /* For Kafka's own tools: whether it is taken does not matter. */
-static void follow(sql_task *task)
+static void follow(sql_task *task, bool urgent)
 {
     stele_log_member *member = stele_worker_member(task->worker);
-    if (task->done == task->followed || member == NULL) return;
-    if (stele_log_member_commit(member, task->source, task->done, NULL) == STELE_OK)
-        task->followed = task->done;
+    int64_t waited_ms = (now_of(task) - task->followed_ns) / 1000000;
+    bool is_new = task->done != task->followed;
+    if (member == NULL || waited_ms < (is_new && !urgent ? FOLLOW_MS : is_new ? 0 : REPEAT_MS))
+        return;
+    if (stele_log_member_commit(member, task->source, task->done, NULL) < 0) return;
+    task->followed = task->done;
+    task->followed_ns = now_of(task);
+}
+
+/* The topic may have been deleted and made again while it was read, with other events at the same
+ * offsets; or the registry. */
+static stele_status check_footing(sql_task *task, stele_error *err)
+{
+    stele_asker *asker = stele_worker_asker(task->worker);
+    const stele_sql_program *program = task->self->options.program;
+    stele_error answer;
+    if (STELE_BUG("topic made anew is not noticed")) return STELE_OK;
+    if (now_of(task) - task->looked_ns >= (int64_t)FOOTING_MS * 1000000) {
+        if (task->footing == NULL)
+            task->footing = stele_footing_new(&(stele_footing_options){
+                .registry = stele_sql_program_options_of(program)->registry,
+                .source = task->source,
+                .group = stele_sql_program_group(program)});
+        stele_footing_ask(task->footing, asker, &task->stored, 0);
+        task->looked_ns = now_of(task);
+    }
+    if (task->footing == NULL || !stele_footing_take(task->footing, asker, &answer) ||
+        answer.status == STELE_OK || answer.next == STELE_NEXT_RETRY)
+        return STELE_OK;
+    *err = answer;
+    return answer.status;
 }
 
 static stele_status move_on(sql_task *task, bool urgent, stele_error *err)
@@ -547,9 +583,12 @@ static stele_status tick(stele_task *base, stele_error *err)
     sql_task *task = (sql_task *)base;
     stele_error own;
     if (task->unverified) return STELE_OK;
-    stele_status status = move_on(task, false, err == NULL ? &own : err);
+    if (err == NULL) err = &own;
+    stele_status status = check_footing(task, err);
+    if (status < 0) return status;
+    status = move_on(task, false, err);
     hold(task);
-    follow(task);
+    follow(task, false);
     return status;
 }
 
@@ -562,7 +601,7 @@ static stele_status drain(stele_task *base, stele_error *err)
     stele_status status = move_on(task, true, err == NULL ? &own : err);
     if (status < 0) return status;
     if (!is_stored(task)) return not_yet(err);
-    if (atomic_load(stele_worker_stop(task->worker))) follow(task);
+    if (atomic_load(stele_worker_stop(task->worker))) follow(task, true);
     return STELE_OK;
 }
 
@@ -576,6 +615,8 @@ static void end(stele_task *base, bool lost)
     if (task->bounds != NULL)
         stele_asker_forget(stele_worker_asker(task->worker), &task->bounds->base);
     task->bounds = NULL;
+    stele_footing_forget(task->footing, stele_worker_asker(task->worker));
+    task->footing = NULL;
 }
 
 static void close_task(stele_task *base, stele_deadline by)

@@ -186,6 +186,20 @@ static void events_become_rows(void **state)
     STELE_AUTO(char) rows = rows_of(own);
     assert_string_equal(rows, BANK_EVENTS "/0/0 ann 5 first\n" BANK_EVENTS
                                           "/0/2 bob Bob\n" BANK_EVENTS "/0/4 ann -3 \n");
+    rig_free(own);
+}
+
+static void the_offset_of_the_group_follows(void **state)
+{
+    (void)state;
+    rig *own = rig_new(1);
+    load(own, balances_sql, false);
+    begin_work(own);
+    add_deposits(own, "ann", 5);
+    stele_deadline until = stele_deadline_after(stele_clock_system(), ASK_MS);
+    while (bank_group_offset(own->bank, 0) != 5 && !stele_deadline_passed(until))
+        teller_turn(&own->worker);
+
     assert_int_equal(bank_group_offset(own->bank, 0), 5);
     rig_free(own);
 }
@@ -409,6 +423,25 @@ static void a_log_with_other_events_stops(void **state)
     rig_free(own);
 }
 
+static void a_log_that_is_made_again_while_it_is_read_stops(void **state)
+{
+    (void)state;
+    rig *own = rig_new(1);
+    load(own, balances_sql, false);
+    begin_work(own);
+    add_deposits(own, "ann", 3);
+    teller_catch_up(&own->worker);
+    assert_int_equal(stele_log_topic_delete(own->bank->log, BANK_EVENTS, ASK_MS, NULL), STELE_OK);
+    stele_log_topic_options topic = {.name = BANK_EVENTS, .partitions = 1};
+    assert_int_equal(stele_log_topic_create(own->bank->log, &topic, ASK_MS, NULL), STELE_OK);
+    add_deposits(own, "bob", 3);
+
+    teller_until(&own->worker, 0, STELE_STATE_STOPPED);
+
+    assert_non_null(strstr(teller_reason(&own->worker, 0), "the log was cut or made again"));
+    rig_free(own);
+}
+
 static void another_count_of_partitions_stops_all(void **state)
 {
     (void)state;
@@ -560,6 +593,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(events_become_rows),
+        cmocka_unit_test(the_offset_of_the_group_follows),
         cmocka_unit_test(a_worker_goes_on_where_the_last_one_ended),
         cmocka_unit_test(transactions_have_a_bounded_size),
         cmocka_unit_test(the_journal_has_every_event),
@@ -572,6 +606,7 @@ int main(void)
         cmocka_unit_test(what_is_no_event_stops_its_partition),
         cmocka_unit_test(a_log_that_ends_before_the_position_stops),
         cmocka_unit_test(a_log_with_other_events_stops),
+        cmocka_unit_test(a_log_that_is_made_again_while_it_is_read_stops),
         cmocka_unit_test(another_count_of_partitions_stops_all),
         cmocka_unit_test(a_mistake_in_the_file_is_found_before_it_runs),
         cmocka_unit_test(a_type_of_a_topic_that_no_one_has_published_to_is_waited_for),
