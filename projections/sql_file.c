@@ -22,6 +22,7 @@ typedef struct parser {
     bool has_version, has_setup, has_teardown;
     stele_buffer script; /* of the section */
     int script_line;
+    size_t whole; /* of the script: tokens that are complete end here */
     stele_error *err;
 } parser;
 
@@ -283,6 +284,7 @@ static stele_status end_section(parser *p)
     }
     stele_buffer_reset(&p->script);
     p->script_line = p->line + 1;
+    p->whole = 0;
     return status;
 }
 
@@ -411,12 +413,11 @@ static stele_status take_comment(parser *p, stele_bytes text, bool *is_directive
 
 /* Is the end of the script so far within a text in quotes or a comment, where a line is no
  * directive? */
-static bool is_within(const parser *p)
+static bool is_within(parser *p)
 {
-    lexer l = {.text = stele_buffer_view(&p->script)};
+    lexer l = {.text = stele_buffer_view(&p->script), .at = p->whole};
     token kind;
-    size_t begin;
-    while (next_token(&l, &kind, &begin))
+    while (next_token(&l, &kind, &p->whole))
         if (kind == TOKEN_END) return false;
     return true;
 }
@@ -475,7 +476,8 @@ stele_status stele_sql_file_parse(const char *path, stele_bytes text, stele_sql_
     file->teardown.text = stele_strdup("");
     parser p = {.file = file, .text = text, .line = 1, .script_line = 1, .err = err};
     stele_status status = STELE_OK;
-    if (!stele_utf8_is_valid(text)) status = fail_line(&p, 1, "the file is not UTF-8");
+    if (!stele_utf8_is_valid(text) || memchr(text.data, '\0', text.size) != NULL)
+        status = fail_line(&p, 1, "the file is not text in UTF-8");
     if (status == STELE_OK) status = take_all(&p);
     if (status == STELE_OK) status = check_whole(&p);
     stele_buffer_clear(&p.script);

@@ -146,7 +146,7 @@ static void what_is_wrong_is_named_with_its_line(void **state)
         {HEAD "-- setup of the tables\n", "t.sql:2: nothing may follow on this line"},
         {HEAD "-- on a.B\nSELECT 1;\nSELECT 'x;\n", "t.sql:4: a text or a comment begins here"},
         {HEAD "-- on a.B\n/* SELECT 1;\n", "t.sql:3: a text or a comment begins here"},
-        {HEAD "-- on a.B\nSELECT '\xff';\n", "t.sql:1: the file is not UTF-8"},
+        {HEAD "-- on a.B\nSELECT '\xff';\n", "t.sql:1: the file is not text in UTF-8"},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         stele_sql_file *file = NULL;
