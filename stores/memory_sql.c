@@ -6,6 +6,7 @@
 #include "core/alloc.h"
 #include "core/bug.h"
 #include "core/monitor.h"
+#include "core/names.h"
 
 typedef struct place_row {
     char *group;
@@ -251,12 +252,6 @@ static stele_status set_up(stele_sql_store *base, const stele_sql_setup *setup, 
     return leave(self, fault, status, err);
 }
 
-static bool is_of(const place_row *row, const char *projection)
-{
-    size_t size = strlen(projection);
-    return strncmp(row->group, projection, size) == 0 && strncmp(row->group + size, ".v", 2) == 0;
-}
-
 static stele_status tear_down(stele_sql_store *base, const stele_sql_setup *teardown, size_t *at,
                               stele_error *err)
 {
@@ -267,11 +262,12 @@ static stele_status tear_down(stele_sql_store *base, const stele_sql_setup *tear
     stele_status status = enter(self, &fault, err);
     project *there = status < 0 ? NULL : find_project(database, teardown->projection);
     if (there != NULL) {
+        STELE_AUTO(char) group = stele_projection_group(there->name, there->version);
         free(there->name);
         *there = database->projects[--database->project_count];
         for (size_t i = database->place_count; i-- > 0;) {
             place_row *row = &database->places[i];
-            if (!is_of(row, teardown->projection)) continue;
+            if (strcmp(row->group, group) != 0) continue;
             free(row->group);
             free(row->topic);
             *row = database->places[--database->place_count];
@@ -316,7 +312,8 @@ static int32_t find_count(const stele_memory_database *database, const stele_sql
 {
     for (size_t i = 0; i < database->place_count; i++) {
         const place_row *row = &database->places[i];
-        if (strcmp(row->group, place->group) == 0 && strcmp(row->topic, place->source.topic) == 0)
+        if (row->claim.mark.position >= 0 && strcmp(row->group, place->group) == 0 &&
+            strcmp(row->topic, place->source.topic) == 0)
             return row->claim.partitions;
     }
     return 0;
@@ -340,14 +337,16 @@ static stele_status claim(stele_sql_store *base, const stele_sql_place *place, i
         database->places = stele_realloc_array(database->places, ++database->place_count,
                                                sizeof *database->places);
         place_row *made = &database->places[at];
-        *made = (place_row){
-            .group = stele_strdup(place->group),
-            .topic = stele_strdup(place->source.topic),
-            .index = place->source.index,
-            .claim = {.mark = {.position = -1, .last_offset = -1}, .partitions = partitions}};
-        snprintf(made->claim.genesis, sizeof made->claim.genesis, "%s", genesis);
+        *made = (place_row){.group = stele_strdup(place->group),
+                            .topic = stele_strdup(place->source.topic),
+                            .index = place->source.index,
+                            .claim = {.mark = {.position = -1, .last_offset = -1}}};
     }
     place_row *row = &database->places[at];
+    if (row->claim.mark.position < 0) {
+        row->claim.partitions = partitions;
+        snprintf(row->claim.genesis, sizeof row->claim.genesis, "%s", genesis);
+    }
     row->claim.term++;
     stele_sql_claim found = row->claim;
     status = leave(self, fault, STELE_OK, err);

@@ -59,7 +59,7 @@ typedef struct stele_sql_setup {
 typedef struct stele_sql_claim {
     int64_t term;
     stele_mark mark;    /* position -1: nothing was stored yet */
-    int32_t partitions; /* of the source, when its first partition was claimed: where it is another
+    int32_t partitions; /* of the source, when something of it was stored first: where it is another
                            count than the caller's, this one is not claimed */
     char genesis[37];   /* of the registry, likewise */
 } stele_sql_claim;
@@ -151,7 +151,7 @@ static inline stele_status stele_sql_store_prepare(stele_sql_store *store, const
 /**
  * Become the owner of a partition: its term is raised, so that whoever had it commits nothing more.
  *
- * @param partitions, genesis  are kept where it is the first claim
+ * @param partitions, genesis  are kept with what is stored first
  */
 static inline stele_status stele_sql_store_claim(stele_sql_store *store,
                                                  const stele_sql_place *place, int32_t partitions,

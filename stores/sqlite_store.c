@@ -30,22 +30,24 @@ static const char *const own_texts[OWN_STATEMENTS] = {
     [OWN_BEGIN] = "BEGIN IMMEDIATE",
     [OWN_COMMIT] = "COMMIT",
     [OWN_ROLLBACK] = "ROLLBACK",
-    [OWN_MOVE] = "UPDATE stele_positions SET next = ?1, last_offset = ?2, last_hash = ?3"
+    [OWN_MOVE] = "UPDATE main.stele_positions SET next = ?1, last_offset = ?2, last_hash = ?3"
                  " WHERE projection = ?4 AND topic = ?5 AND part = ?6 AND next = ?7 AND term = ?8",
-    [OWN_CLAIM] = "UPDATE stele_positions SET term = term + 1"
+    [OWN_CLAIM] = "UPDATE main.stele_positions SET term = term + 1"
                   " WHERE projection = ?1 AND topic = ?2 AND part = ?3",
     [OWN_WHERE] = "SELECT term, next, last_offset, last_hash, partitions, genesis"
-                  " FROM stele_positions WHERE projection = ?1 AND topic = ?2 AND part = ?3",
-    [OWN_ADD] = "INSERT OR IGNORE INTO stele_positions VALUES (?1, ?2, ?3, ?4, ?5, 0, -1, -1, 0)",
-    [OWN_COUNT] = "SELECT partitions FROM stele_positions"
-                  " WHERE projection = ?1 AND topic = ?2 LIMIT 1",
+                  " FROM main.stele_positions WHERE projection = ?1 AND topic = ?2 AND part = ?3",
+    [OWN_ADD] = "INSERT INTO main.stele_positions VALUES (?1, ?2, ?3, ?4, ?5, 0, -1, -1, 0)"
+                " ON CONFLICT (projection, topic, part) DO UPDATE SET"
+                " partitions = excluded.partitions, genesis = excluded.genesis WHERE next < 0",
+    [OWN_COUNT] = "SELECT partitions FROM main.stele_positions"
+                  " WHERE projection = ?1 AND topic = ?2 AND next >= 0 LIMIT 1",
 };
 
 static const char own_tables[] =
-    "CREATE TABLE IF NOT EXISTS stele_projections ("
+    "CREATE TABLE IF NOT EXISTS main.stele_projections ("
     " projection TEXT PRIMARY KEY, version INTEGER NOT NULL, setup INTEGER NOT NULL)"
     " WITHOUT ROWID;"
-    "CREATE TABLE IF NOT EXISTS stele_positions ("
+    "CREATE TABLE IF NOT EXISTS main.stele_positions ("
     " projection TEXT, topic TEXT, part INTEGER, partitions INTEGER NOT NULL,"
     " genesis TEXT NOT NULL, term INTEGER NOT NULL, next INTEGER NOT NULL,"
     " last_offset INTEGER NOT NULL, last_hash INTEGER NOT NULL,"
@@ -58,7 +60,8 @@ typedef struct sqlite_store {
     sqlite3_stmt *own[OWN_STATEMENTS];
     sqlite3_stmt **statements;
     size_t statement_count;
-    bool is_foreign; /* what is prepared now comes from the user */
+    bool was_open;
+    bool is_foreign; /* what is prepared or run now comes from the user */
 } sqlite_store;
 
 static const stele_sql_store_ops sqlite_ops;
@@ -119,6 +122,15 @@ static stele_status run(sqlite_store *self, sqlite3_stmt *statement, stele_error
     } while (code == SQLITE_ROW);
     stele_status status = code == SQLITE_DONE ? STELE_OK : fail(self, err);
     sqlite3_reset(statement);
+    return status;
+}
+
+/* A statement of a file; SQLite may prepare it again, when tables have changed. */
+static stele_status run_foreign(sqlite_store *self, sqlite3_stmt *statement, stele_error *err)
+{
+    self->is_foreign = true;
+    stele_status status = run(self, statement, err);
+    self->is_foreign = false;
     return status;
 }
 
@@ -206,7 +218,7 @@ static bool is_own_table(const char *name)
 static int authorize(void *context, int action, const char *first, const char *second,
                      const char *database, const char *trigger)
 {
-    (void)second, (void)database, (void)trigger;
+    (void)database, (void)trigger;
     const sqlite_store *self = context;
     if (!self->is_foreign) return SQLITE_OK;
     switch (action) {
@@ -221,10 +233,36 @@ static int authorize(void *context, int action, const char *first, const char *s
     case SQLITE_DELETE:
     case SQLITE_DROP_TABLE:
     case SQLITE_ALTER_TABLE:
+    case SQLITE_CREATE_INDEX:
+    case SQLITE_CREATE_TRIGGER:
+    case SQLITE_CREATE_TEMP_TRIGGER:
+    case SQLITE_CREATE_TEMP_TABLE:
+    case SQLITE_CREATE_TEMP_VIEW:
         return is_own_table(first) || is_own_table(second) ? SQLITE_DENY : SQLITE_OK;
     default:
         return SQLITE_OK;
     }
+}
+
+/* A database that cannot have a write-ahead log, such as one in memory, says which it has. */
+static stele_status set_journal(sqlite_store *self, stele_error *err)
+{
+    sqlite3_stmt *statement;
+    if (sqlite3_prepare_v2(self->db, "PRAGMA journal_mode = WAL", -1, &statement, NULL) !=
+        SQLITE_OK)
+        return fail(self, err);
+    int code = sqlite3_step(statement);
+    const char *mode = code == SQLITE_ROW ? (const char *)sqlite3_column_text(statement, 0) : NULL;
+    stele_status status = STELE_OK;
+    if (mode == NULL)
+        status = fail(self, err);
+    else if (strcmp(mode, "wal") != 0)
+        status = stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
+                            "%s has no write-ahead log (its mode is %s): name a file on a local "
+                            "disk",
+                            self->path, mode);
+    sqlite3_finalize(statement);
+    return status;
 }
 
 static stele_status connect_file(sqlite_store *self, stele_error *err)
@@ -234,14 +272,16 @@ static stele_status connect_file(sqlite_store *self, stele_error *err)
     if (self->db == NULL) stele_out_of_memory(0);
     sqlite3_extended_result_codes(self->db, 1);
     if (code != SQLITE_OK)
-        return stele_fail_cause(err, STELE_E_NOT_FOUND, STELE_NEXT_STOP, code,
+        return stele_fail_cause(err, STELE_E_NOT_FOUND,
+                                self->was_open ? STELE_NEXT_RETRY : STELE_NEXT_STOP, code,
                                 "%s cannot be made or opened: %s; does its folder exist, and may "
                                 "this user write there?",
                                 self->path, sqlite3_errmsg(self->db));
     sqlite3_busy_timeout(self->db, BUSY_MS);
     sqlite3_set_authorizer(self->db, authorize, self);
-    code = sqlite3_exec(self->db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL", NULL,
-                        NULL, NULL);
+    stele_status status = set_journal(self, err);
+    if (status < 0) return status;
+    code = sqlite3_exec(self->db, "PRAGMA synchronous = NORMAL", NULL, NULL, NULL);
     if (code == SQLITE_OK) code = sqlite3_exec(self->db, own_tables, NULL, NULL, NULL);
     return code == SQLITE_OK ? STELE_OK : fail(self, err);
 }
@@ -254,6 +294,7 @@ static stele_status open_store(stele_sql_store *base, stele_error *err)
         if (sqlite3_prepare_v3(self->db, own_texts[i], -1, SQLITE_PREPARE_PERSISTENT, &self->own[i],
                                NULL) != SQLITE_OK)
             status = fail(self, err);
+    self->was_open = self->was_open || status == STELE_OK;
     if (status < 0) close_store(base);
     return status;
 }
@@ -304,8 +345,9 @@ static stele_status run_script(sqlite_store *self, const char *script, size_t *a
         sqlite3_stmt *statement = NULL;
         const char *begin = rest;
         stele_status status = compile(self, script, begin, &statement, &rest, at, err);
-        if (status == STELE_OK && statement != NULL && (status = run(self, statement, err)) < 0 &&
-            err != NULL && err->next == STELE_NEXT_STOP)
+        if (status == STELE_OK && statement != NULL &&
+            (status = run_foreign(self, statement, err)) < 0 && err != NULL &&
+            err->next == STELE_NEXT_STOP)
             *at = find_mistake(self, script, begin);
         sqlite3_finalize(statement);
         if (status < 0) return status;
@@ -318,9 +360,9 @@ static stele_status find_projection(sqlite_store *self, const char *projection, 
                                     int64_t *setup, stele_error *err)
 {
     sqlite3_stmt *statement;
-    if (sqlite3_prepare_v2(self->db,
-                           "SELECT version, setup FROM stele_projections WHERE projection = ?1", -1,
-                           &statement, NULL) != SQLITE_OK)
+    if (sqlite3_prepare_v2(
+            self->db, "SELECT version, setup FROM main.stele_projections WHERE projection = ?1", -1,
+            &statement, NULL) != SQLITE_OK)
         return fail(self, err);
     sqlite3_bind_text(statement, 1, projection, -1, SQLITE_STATIC);
     int code = sqlite3_step(statement);
@@ -340,7 +382,8 @@ static stele_status run_with(sqlite_store *self, const char *text, const stele_s
     sqlite3_bind_text(statement, 1, of->projection, -1, SQLITE_STATIC);
     if (sqlite3_bind_parameter_count(statement) > 1) {
         sqlite3_bind_int(statement, 2, of->version);
-        sqlite3_bind_int64(statement, 3, stele_sql_script_hash(of->script));
+        if (sqlite3_bind_parameter_count(statement) > 2)
+            sqlite3_bind_int64(statement, 3, stele_sql_script_hash(of->script));
     }
     stele_status status = run(self, statement, err);
     sqlite3_finalize(statement);
@@ -365,7 +408,8 @@ static stele_status set_up(stele_sql_store *base, const stele_sql_setup *setup, 
     }
     status = run_script(self, setup->script, at, err);
     if (status == STELE_OK)
-        status = run_with(self, "INSERT INTO stele_projections VALUES (?1, ?2, ?3)", setup, err);
+        status =
+            run_with(self, "INSERT INTO main.stele_projections VALUES (?1, ?2, ?3)", setup, err);
     return status < 0 ? undo(self, status) : commit(base, err);
 }
 
@@ -382,13 +426,12 @@ static stele_status tear_down(stele_sql_store *base, const stele_sql_setup *tear
     if (version == 0) return undo(self, STELE_OK);
     status = run_script(self, teardown->script, at, err);
     if (status == STELE_OK)
-        status =
-            run_with(self, "DELETE FROM stele_projections WHERE projection = ?1", teardown, err);
-    if (status == STELE_OK)
-        status = run_with(self,
-                          "DELETE FROM stele_positions"
-                          " WHERE substr(projection, 1, length(?1) + 2) = ?1 || '.v'",
+        status = run_with(self, "DELETE FROM main.stele_projections WHERE projection = ?1",
                           teardown, err);
+    if (status == STELE_OK)
+        status =
+            run_with(self, "DELETE FROM main.stele_positions WHERE projection = ?1 || '.v' || ?2",
+                     &(stele_sql_setup){teardown->projection, version, teardown->script}, err);
     return status < 0 ? undo(self, status) : commit(base, err);
 }
 
@@ -521,36 +564,38 @@ static const void *data_of(const stele_sql_value *value)
     return value->as.bytes.data == NULL ? (const void *)"" : value->as.bytes.data;
 }
 
-static void bind_value(sqlite3_stmt *statement, int number, const stele_sql_value *value)
+/* @return SQLite's code */
+static int bind_value(sqlite3_stmt *statement, int number, const stele_sql_value *value)
 {
     switch (value->kind) {
-    case STELE_SQL_NULL:
-        sqlite3_bind_null(statement, number);
-        break;
     case STELE_SQL_BOOLEAN:
     case STELE_SQL_INTEGER:
-        sqlite3_bind_int64(statement, number, value->as.integer);
-        break;
+        return sqlite3_bind_int64(statement, number, value->as.integer);
     case STELE_SQL_REAL:
-        sqlite3_bind_double(statement, number, value->as.real);
-        break;
+        return sqlite3_bind_double(statement, number, value->as.real);
     case STELE_SQL_TEXT:
-        sqlite3_bind_text64(statement, number, data_of(value), value->as.bytes.size, SQLITE_STATIC,
-                            SQLITE_UTF8);
-        break;
+        return sqlite3_bind_text64(statement, number, data_of(value), value->as.bytes.size,
+                                   SQLITE_STATIC, SQLITE_UTF8);
     case STELE_SQL_BYTES:
-        sqlite3_bind_blob64(statement, number, data_of(value), value->as.bytes.size, SQLITE_STATIC);
+        return sqlite3_bind_blob64(statement, number, data_of(value), value->as.bytes.size,
+                                   SQLITE_STATIC);
+    case STELE_SQL_NULL:
         break;
     }
+    return sqlite3_bind_null(statement, number);
 }
 
 static stele_status execute(stele_sql_store *base, size_t statement, const stele_sql_value *values,
                             size_t count, stele_error *err)
 {
     sqlite_store *self = (sqlite_store *)base;
-    for (size_t i = 0; i < count; i++)
-        bind_value(self->statements[statement], (int)i + 1, &values[i]);
-    return run(self, self->statements[statement], err);
+    for (size_t i = 0; i < count; i++) {
+        int code = bind_value(self->statements[statement], (int)i + 1, &values[i]);
+        if (code != SQLITE_OK)
+            return stele_fail_cause(err, STELE_E_INVALID, STELE_NEXT_STOP, code,
+                                    "the value of parameter %zu: %s", i + 1, sqlite3_errstr(code));
+    }
+    return run_foreign(self, self->statements[statement], err);
 }
 
 static const stele_sql_store_ops sqlite_ops = {.open = open_store,

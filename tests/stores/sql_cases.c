@@ -201,7 +201,7 @@ static void another_count_of_partitions_is_told_and_not_claimed(void **state)
     scene *own = *state;
     stele_sql_place neighbour = {"sums.v1", {"account.events", 4}};
     stele_sql_claim there;
-    claim_place(own->store);
+    store_row(own, claim_place(own->store).term, -1, 5);
 
     assert_int_equal(stele_sql_store_claim(own->store, &neighbour, 5, "genesis", &there, NULL),
                      STELE_OK);
@@ -211,6 +211,19 @@ static void another_count_of_partitions_is_told_and_not_claimed(void **state)
                      STELE_OK);
     assert_int_equal(there.partitions, 4);
     assert_int_equal(claim_place(own->store).partitions, 4);
+}
+
+static void a_claim_that_stored_nothing_decides_nothing(void **state)
+{
+    scene *own = *state;
+    stele_sql_claim there;
+    claim_place(own->store);
+
+    assert_int_equal(stele_sql_store_claim(own->store, &place, 6, "another", &there, NULL),
+                     STELE_OK);
+
+    assert_int_equal(there.partitions, 6);
+    assert_string_equal(there.genesis, "another");
 }
 
 static void a_setup_is_run_once(void **state)
@@ -249,13 +262,24 @@ static void a_teardown_forgets_the_projection(void **state)
     scene *own = *state;
     size_t at = 0;
     stele_sql_setup teardown = {"sums", 1, "DROP TABLE r;"};
+    stele_sql_place neighbour = {"sums.vip.v1", {"account.events", 1}};
+    stele_sql_claim there;
+    stele_mark mark = {.position = 3, .last_offset = 2};
     stele_sql_claim found = claim_place(own->store);
     store_row(own, found.term, -1, 5);
+    assert_int_equal(stele_sql_store_claim(own->store, &neighbour, 4, "genesis", &there, NULL),
+                     STELE_OK);
+    assert_int_equal(stele_sql_store_begin(own->store, &neighbour, there.term, -1, &mark, NULL),
+                     STELE_OK);
+    assert_int_equal(stele_sql_store_commit(own->store, NULL), STELE_OK);
 
     assert_int_equal(stele_sql_store_teardown(own->store, &teardown, &at, NULL), STELE_OK);
     assert_int_equal(stele_sql_store_teardown(own->store, &teardown, &at, NULL), STELE_OK);
 
     assert_int_equal(begin_at(own->store, found.term, 5, 6), STELE_E_FENCED);
+    assert_int_equal(stele_sql_store_claim(own->store, &neighbour, 4, "genesis", &there, NULL),
+                     STELE_OK);
+    assert_int_equal(there.mark.position, 3); /* another projection's, whose name begins so */
     assert_int_equal(stele_sql_store_setup(own->store, &setup, &at, NULL), STELE_OK);
     assert_int_equal(claim_place(own->store).mark.position, -1);
 }
@@ -276,6 +300,7 @@ int sql_cases_run(sql_stage (*begin)(void), void (*end)(void *self))
         CASE(a_partition_that_no_one_has_claimed_is_fenced),
         CASE(partitions_stand_for_themselves),
         CASE(another_count_of_partitions_is_told_and_not_claimed),
+        CASE(a_claim_that_stored_nothing_decides_nothing),
         CASE(a_setup_is_run_once),
         CASE(another_setup_is_refused),
         CASE(a_teardown_forgets_the_projection),

@@ -185,12 +185,15 @@ static void a_mistake_is_found_where_it_is(void **state)
         {"ATTACH 'x' AS y", 0, "may not begin or end transactions"},
         {"UPDATE stele_positions SET next = 0", 0, "Stele's own tables"},
         {"DELETE FROM Stele_Projections", 0, "Stele's own tables"},
+        {"CREATE TRIGGER t BEFORE UPDATE ON stele_positions BEGIN SELECT RAISE(IGNORE); END", 0,
+         "Stele's own tables"},
+        {"CREATE TEMP TABLE stele_positions (x)", 0, "Stele's own tables"},
         {"SELECT 1; SELECT 2", 0, "not one statement"},
     };
     set_up(own, "CREATE TABLE r (a)");
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         stele_error err = {0};
-        size_t statement, at = 0;
+        size_t statement, at = 0; /* where it is not told */
         assert_int_equal(
             stele_sql_store_prepare(own->store, cases[i].text, 0, &statement, &at, &err),
             STELE_E_INVALID);
@@ -336,6 +339,15 @@ static void what_is_no_database_is_named(void **state)
     temporary_clear(&file);
 }
 
+static void a_database_in_memory_is_none(void **state)
+{
+    (void)state;
+    stele_error err;
+    STELE_AUTO(stele_sql_store) store = stele_sqlite_store_new(":memory:");
+    assert_int_equal(stele_sql_store_open(store, &err), STELE_E_INVALID);
+    assert_non_null(strstr(err.text, "no write-ahead log (its mode is memory)"));
+}
+
 static void urls_name_a_kind_of_database(void **state)
 {
     (void)state;
@@ -365,6 +377,7 @@ int main(void)
         CASE(a_file_that_is_replaced_is_opened_again),
         cmocka_unit_test(a_folder_that_is_not_there_is_named),
         cmocka_unit_test(what_is_no_database_is_named),
+        cmocka_unit_test(a_database_in_memory_is_none),
         cmocka_unit_test(urls_name_a_kind_of_database),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
