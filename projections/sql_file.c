@@ -131,7 +131,24 @@ static bool skip_comment(lexer *l)
     return false;
 }
 
-typedef enum token { TOKEN_END = 0, TOKEN_TEXT, TOKEN_PARAMETER, TOKEN_SEMICOLON } token;
+typedef enum token {
+    TOKEN_END = 0,
+    TOKEN_TEXT,
+    TOKEN_PARAMETER,
+    TOKEN_FOREIGN, /* a parameter as a database has them */
+    TOKEN_SEMICOLON
+} token;
+
+/* ?, ?1, @name, $name, :1: numbered by the database among ours, they would get another's value. */
+static bool is_foreign(const lexer *l)
+{
+    uint8_t c = peek(l, 0);
+    uint8_t before = l->at > 0 ? l->text.data[l->at - 1] : 0;
+    bool within_word = is_letter(before) || isdigit(before) || before == '$';
+    if (c == '$') return !within_word;
+    return c == '?' || (c == '@' && is_letter(peek(l, 1))) ||
+           (c == ':' && isdigit(peek(l, 1)) && before != ':');
+}
 
 /* The next token; `begin` is where it begins. @return false: a text or comment does not end */
 static bool next_token(lexer *l, token *out, size_t *begin)
@@ -146,13 +163,15 @@ static bool next_token(lexer *l, token *out, size_t *begin)
     if (c == '\'' || c == '"' || c == '`') return skip_quoted(l, c);
     if (c == '[') return skip_quoted(l, ']');
     if ((c == '-' && peek(l, 1) == '-') || (c == '/' && peek(l, 1) == '*')) return skip_comment(l);
+    if (is_foreign(l)) *out = TOKEN_FOREIGN;
     l->at++;
     if (c == ';') *out = TOKEN_SEMICOLON;
     if (c == ':' && peek(l, 0) == ':') { /* a cast */
         l->at++;
         return true;
     }
-    if (c != ':' || !(is_letter(peek(l, 0)) || peek(l, 0) == '$')) return true;
+    if (*out != TOKEN_TEXT || c != ':' || !(is_letter(peek(l, 0)) || peek(l, 0) == '$'))
+        return true;
     *out = TOKEN_PARAMETER;
     do {
         l->at++;
@@ -232,6 +251,7 @@ static stele_status split_statements(parser *p, stele_sql_block *block)
     bool ends;
     while ((ends = next_token(&l, &kind, &begin)) && kind != TOKEN_END) {
         stele_bytes text = stele_bytes_of(l.text.data + begin, l.at - begin);
+        if (kind == TOKEN_FOREIGN) break;
         if (kind == TOKEN_SEMICOLON)
             finish_statement(&d, block);
         else
@@ -240,6 +260,8 @@ static stele_status split_statements(parser *p, stele_sql_block *block)
     }
     finish_statement(&d, block);
     stele_buffer_clear(&d.text);
+    if (ends && kind == TOKEN_FOREIGN)
+        return fail_line(p, line, "parameters are written :field, and nothing else is one");
     return ends ? STELE_OK : fail_line(p, line, "a text or a comment begins here and does not end");
 }
 
@@ -379,20 +401,44 @@ static stele_status take_name(parser *p, stele_bytes text)
 
 /* ---- directives ---- */
 
-/* A comment that may have been meant as a directive: a single word that is nearly one. */
-static stele_status check_comment(const parser *p, stele_bytes word, stele_bytes rest)
+/* Is it what follows `on`: a type with its namespace, or *, with nothing or `each` behind it? */
+static bool looks_like_type(stele_bytes rest)
 {
-    static const char *const words[] = {"projection:", "version:", "source:", "setup", "teardown"};
-    stele_suggestion near = {.word = word};
-    bool is_head = word.size > 0 && word.data[word.size - 1] == ':';
-    if (!is_head && rest.size > 0) return STELE_OK;
-    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
-        stele_suggestion_offer(&near, words[i]);
-    if (near.best == NULL) return STELE_OK;
+    stele_bytes type = next_word(&rest);
+    stele_bytes each = next_word(&rest);
+    bool is_type = is_word(type, "*") || (is_dotted(type) && memchr(type.data, '.', type.size));
+    return is_type && (each.size == 0 || is_word(each, "each"));
+}
+
+static stele_status fail_comment(const parser *p, stele_bytes word, const char *meant)
+{
     return stele_fail(p->err, STELE_E_INVALID, STELE_NEXT_STOP,
                       "%s:%d: %s is no word of a SQL projection; did you mean `-- %s`? If it is a "
                       "comment, begin it with another word",
-                      p->file->path, p->line, stele_quote(word).text, near.best);
+                      p->file->path, p->line, stele_quote(word).text, meant);
+}
+
+/* A comment that may have been meant as a directive: what is nearly one, and has its form. */
+static stele_status check_comment(const parser *p, stele_bytes word, stele_bytes rest)
+{
+    static const char *const heads[] = {"projection:", "version:", "source:"};
+    static const char *const scripts[] = {"setup", "teardown"};
+    STELE_AUTO(char) lower = copy(word);
+    for (char *c = lower; *c != '\0'; c++)
+        *c = (char)tolower((unsigned char)*c);
+    stele_bytes behind = rest;
+    next_word(&behind);
+    bool is_head = word.size > 0 && word.data[word.size - 1] == ':';
+    stele_suggestion near = {.word = stele_text(lower)};
+    if (word.size <= 4 && lower[0] == 'o' && looks_like_type(rest))
+        return fail_comment(p, word, "on");
+    for (size_t i = 0; i < sizeof heads / sizeof heads[0]; i++)
+        if (is_head || (rest.size > 0 && behind.size == 0 &&
+                        strncmp(lower, heads[i], strlen(heads[i]) - 1) == 0))
+            stele_suggestion_offer(&near, heads[i]);
+    for (size_t i = 0; rest.size == 0 && i < sizeof scripts / sizeof scripts[0]; i++)
+        stele_suggestion_offer(&near, scripts[i]);
+    return near.best == NULL ? STELE_OK : fail_comment(p, word, near.best);
 }
 
 /* @param is_directive  the line is one, and not for the database */

@@ -83,6 +83,18 @@ static void what_is_in_quotes_or_comments_is_no_parameter(void **state)
                                     "`:x`, [:y], /* :z; */ ?1::text, -- :w;\n  1)");
 }
 
+static void comments_are_comments(void **state)
+{
+    (void)state;
+    STELE_AUTO(stele_sql_file)
+    file = parse(HEAD "-- One row for each. Only of those that are paid.\n-- on a.B\n"
+                      "-- of a.C we know nothing\n-- the version is that of the table\n"
+                      "-- or a.B and a.C\nSELECT a$b, '?', '$x'; -- once a.B\n");
+
+    assert_int_equal(file->block_count, 1);
+    assert_string_equal(file->blocks[0].statements[0].text, "SELECT a$b, '?', '$x'");
+}
+
 static void a_directive_in_a_text_is_a_part_of_it(void **state)
 {
     (void)state;
@@ -142,6 +154,19 @@ static void what_is_wrong_is_named_with_its_line(void **state)
         {HEAD "-- on a.B each items\n-- on a.C\n", "t.sql:2: this block has no statement"},
         {HEAD "-- setpu\nCREATE TABLE t (x);\n", "did you mean `-- setup`"},
         {HEAD "-- sorce: b.events\n", "did you mean `-- source:`"},
+        {HEAD "-- On a.B\n",
+         "t.sql:2: \"On\" is no word of a SQL projection; did you mean `-- on`"},
+        {HEAD "-- ON *\n", "did you mean `-- on`"},
+        {HEAD "-- on: a.B each items\n", "did you mean `-- on`"},
+        {HEAD "-- onn a.B\n", "did you mean `-- on`"},
+        {HEAD "-- version 2\n", "did you mean `-- version:`"},
+        {HEAD "-- Source a.events\n", "did you mean `-- source:`"},
+        {HEAD "-- SETUP\n", "did you mean `-- setup`"},
+        {HEAD "-- on a.B\nSELECT :a,\n  $key;\n", "t.sql:4: parameters are written :field"},
+        {HEAD "-- on a.B\nSELECT ?;\n", "t.sql:3: parameters are written :field"},
+        {HEAD "-- on a.B\nSELECT ?1;\n", "t.sql:3: parameters are written :field"},
+        {HEAD "-- on a.B\nSELECT @a;\n", "t.sql:3: parameters are written :field"},
+        {HEAD "-- on a.B\nSELECT :1;\n", "t.sql:3: parameters are written :field"},
         {HEAD "-- setup\n-- setup\n", "t.sql:3: there is one such block already"},
         {HEAD "-- setup of the tables\n", "t.sql:2: nothing may follow on this line"},
         {HEAD "-- on a.B\nSELECT 1;\nSELECT 'x;\n", "t.sql:4: a text or a comment begins here"},
@@ -175,6 +200,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_file_is_taken_apart),
         cmocka_unit_test(what_is_in_quotes_or_comments_is_no_parameter),
+        cmocka_unit_test(comments_are_comments),
         cmocka_unit_test(a_directive_in_a_text_is_a_part_of_it),
         cmocka_unit_test(lines_may_end_as_on_windows),
         cmocka_unit_test(what_a_file_leaves_out_has_a_default),
