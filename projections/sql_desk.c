@@ -366,6 +366,10 @@ static void run(void *context)
         stele_sql_request *request = desk->first;
         desk->first = request->next;
         if (desk->first == NULL) desk->last = &desk->first;
+        if (request->is_forgotten) { /* a claim would take the partition from its new owner */
+            request_free(request);
+            continue;
+        }
         stele_monitor_unlock(&desk->monitor);
         carry_out(desk, request);
         stele_monitor_lock(&desk->monitor);

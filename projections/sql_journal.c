@@ -16,7 +16,7 @@ static const char journal[] =
     "    time TEXT,\n"
     "    data TEXT NOT NULL\n"
     ");\n"
-    "CREATE UNIQUE INDEX events_by_aggregate ON events (aggregate_id, version);\n"
+    "CREATE INDEX events_by_aggregate ON events (aggregate_id, version);\n"
     "CREATE INDEX events_by_time ON events (time);\n"
     "CREATE INDEX events_by_type ON events (type);\n"
     "-- on *\n"

@@ -167,7 +167,7 @@ static stele_status check_versions(const stele_sql_program *program, const stele
             status =
                 stele_fail(err, STELE_E_INCOMPATIBLE, STELE_NEXT_STOP,
                            "%s:%d: events of version %d of %s cannot be read as the latest "
-                           "one: %s",
+                           "one; register one that can read them: %s",
                            program->file->path, block->line, (int)versions[i], subject, why.text);
         stele_plan_free(plan);
         stele_schema_free(schema);
@@ -212,6 +212,27 @@ static size_t type_index(const stele_sql_source *source, const char *name)
     return SIZE_MAX;
 }
 
+/* A subject of that name came between two questions, or it holds another record. */
+static stele_status fail_named(const stele_sql_program *program, const stele_sql_block *block,
+                               int timeout_ms, stele_error *err)
+{
+    const char *path = program->file->path;
+    for (size_t i = 0; i < program->source_count; i++) {
+        STELE_AUTO(char) subject = stele_registry_subject(program->sources[i].topic, block->type);
+        stele_schema *schema = NULL;
+        if (find_version(program->options.registry, subject, 0, timeout_ms, &schema, NULL) < 0)
+            continue;
+        STELE_AUTO(char) name = stele_strdup(stele_schema_name(schema));
+        stele_schema_free(schema);
+        if (strcmp(name, block->type) != 0)
+            return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
+                              "%s:%d: the subject %s holds a schema of %s, not of %s", path,
+                              block->line, subject, name, block->type);
+    }
+    return stele_fail(err, STELE_E_NOT_FOUND, STELE_NEXT_RETRY,
+                      "%s:%d: %s was registered this moment", path, block->line, block->type);
+}
+
 static stele_status fail_type(const stele_sql_program *program, const stele_sql_block *block,
                               int timeout_ms, stele_error *err)
 {
@@ -232,10 +253,8 @@ static stele_status fail_type(const stele_sql_program *program, const stele_sql_
         }
     }
     const char *path = program->file->path, *topic = program->file->topics[0];
-    if (came) /* between the two questions */
-        status = stele_fail(err, STELE_E_NOT_FOUND, STELE_NEXT_RETRY,
-                            "%s:%d: %s was registered for %s this moment", path, block->line,
-                            block->type, topic);
+    if (came)
+        status = fail_named(program, block, timeout_ms, err);
     else if (!has_any) /* no one has published yet: there is nothing to be wrong about */
         status = stele_fail(err, STELE_E_NOT_FOUND, STELE_NEXT_RETRY,
                             "%s:%d: waiting for a schema of %s: none is registered for %s yet",
@@ -253,34 +272,50 @@ static stele_status fail_type(const stele_sql_program *program, const stele_sql_
     return status;
 }
 
-/* The type in each source that has it. */
+static void add_type(stele_sql_source *source, const stele_type *type)
+{
+    size_t count = 0;
+    while (source->types[count] != NULL)
+        count++;
+    source->types = stele_realloc_array(source->types, count + 2, sizeof *source->types);
+    source->ignored = stele_realloc_array(source->ignored, count + 2, sizeof *source->ignored);
+    source->types[count] = type;
+    source->types[count + 1] = NULL;
+    source->ignored[count] = true;
+}
+
+/* Add the type to the sources that do not have it. @param topic  that has it, or NULL: each source
+ * that has it itself @param is_there  set where one has */
+static stele_status add_where_missing(stele_sql_program *program, const stele_sql_block *block,
+                                      const char **topic, int timeout_ms, stele_error *err)
+{
+    const char *of = *topic;
+    for (size_t i = 0; i < program->source_count; i++) {
+        stele_sql_source *source = &program->sources[i];
+        stele_type *type = NULL;
+        stele_status status = STELE_OK;
+        if (type_index(source, block->type) == SIZE_MAX)
+            status =
+                find_type(program, block, of == NULL ? source->topic : of, timeout_ms, &type, err);
+        if (status < 0) return status;
+        if (type != NULL) add_type(source, type);
+        size_t at = type_index(source, block->type);
+        if (at == SIZE_MAX) continue;
+        *topic = source->topic;
+        if (block->statement_count > 0) source->ignored[at] = false;
+    }
+    return STELE_OK;
+}
+
+/* The type in all sources: one that has it now stands for those that may have it later. */
 static stele_status find_in_sources(stele_sql_program *program, const stele_sql_block *block,
                                     int timeout_ms, stele_error *err)
 {
-    bool is_there = false;
-    for (size_t i = 0; i < program->source_count; i++) {
-        stele_sql_source *source = &program->sources[i];
-        size_t count = 0;
-        while (source->types[count] != NULL)
-            count++;
-        size_t at = type_index(source, block->type);
-        if (at == SIZE_MAX) {
-            stele_type *type = NULL;
-            stele_status status = find_type(program, block, source->topic, timeout_ms, &type, err);
-            if (status < 0) return status;
-            if (type == NULL) continue;
-            at = count;
-            source->types = stele_realloc_array(source->types, count + 2, sizeof *source->types);
-            source->ignored =
-                stele_realloc_array(source->ignored, count + 2, sizeof *source->ignored);
-            source->types[count] = type;
-            source->types[count + 1] = NULL;
-            source->ignored[count] = true;
-        }
-        is_there = true;
-        if (block->statement_count > 0) source->ignored[at] = false;
-    }
-    return is_there ? STELE_OK : fail_type(program, block, timeout_ms, err);
+    const char *topic = NULL;
+    stele_status status = add_where_missing(program, block, &topic, timeout_ms, err);
+    if (status < 0) return status;
+    if (topic == NULL) return fail_type(program, block, timeout_ms, err);
+    return add_where_missing(program, block, &topic, timeout_ms, err);
 }
 
 /* ---- uses ---- */

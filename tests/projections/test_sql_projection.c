@@ -500,6 +500,21 @@ static void a_type_of_a_topic_that_no_one_has_published_to_is_waited_for(void **
     rig_free(own);
 }
 
+static void a_type_of_one_source_is_known_in_all(void **state)
+{
+    (void)state;
+    rig *own = rig_new(1);
+    load(own, "-- source: account.events, other.events\n-- on test.Named\nSELECT :owner\n", false);
+    for (size_t i = 0; i < 2; i++) {
+        const stele_sql_source *source = stele_sql_program_source(own->program, i);
+        assert_string_equal(source->types[0]->name, "test.Named");
+        assert_null(source->types[1]);
+        assert_false(source->ignored[0]);
+        assert_int_equal(source->use_count, 1);
+    }
+    rig_free(own);
+}
+
 static void older_events_have_the_defaults_of_newer_fields(void **state)
 {
     (void)state;
@@ -569,7 +584,7 @@ static void a_statement_that_the_database_refuses_is_found_at_load(void **state)
         {"-- source: account.events\n-- on test.Named\nSELECT :owner,\n  FROM x\n",
          ":4: near \"FROM\": syntax error"},
         {"-- source: account.events\n-- on test.Named\nSELECT @owner\n",
-         ":3: the parameter @owner is none: parameters are written :field"},
+         ":3: parameters are written :field"},
         {"-- source: account.events\n-- on test.Named\nROLLBACK\n",
          ":3: a statement may not begin or end transactions"},
     };
@@ -610,6 +625,7 @@ int main(void)
         cmocka_unit_test(another_count_of_partitions_stops_all),
         cmocka_unit_test(a_mistake_in_the_file_is_found_before_it_runs),
         cmocka_unit_test(a_type_of_a_topic_that_no_one_has_published_to_is_waited_for),
+        cmocka_unit_test(a_type_of_one_source_is_known_in_all),
         cmocka_unit_test(older_events_have_the_defaults_of_newer_fields),
 #ifdef STELE_SQLITE
         cmocka_unit_test(a_row_that_is_refused_stops_with_file_line_and_position),
