@@ -106,8 +106,9 @@ static stele_status delete_snapshots(stele_cli *cli, const char *topic, const ch
     return status;
 }
 
-/* What SQL projections of the configuration have made of it: tables and positions. */
-static stele_status dismiss_sql(stele_cli *cli, const char *topic, stele_error *err)
+/* What SQL projections of the configuration have made of it: tables and positions.
+ * @param only_look  at their files, before anything is deleted */
+static stele_status dismiss_sql(stele_cli *cli, const char *topic, bool only_look, stele_error *err)
 {
     const stele_config *config = stele_client_config(cli->client);
     stele_status status = STELE_OK;
@@ -118,7 +119,7 @@ static stele_status dismiss_sql(stele_cli *cli, const char *topic, stele_error *
         char **source = stele_sql_program_file(program)->topics;
         while (*source != NULL && strcmp(*source, topic) != 0)
             source++;
-        if (*source == NULL) continue;
+        if (*source == NULL || only_look || !stele_sql_has_store(config, name)) continue;
         status = stele_sql_dismiss(cli->client, name, err);
         if (status == STELE_OK) stele_cli_print(cli->err, "took %s out of its database", name);
     }
@@ -143,9 +144,10 @@ stele_exit stele_cmd_topics_delete(stele_cli *cli, const stele_arguments *argume
                               "%s: stop the workers that read %s, and wait 15 s if they were "
                               "killed; or use --force",
                               rows.living, topic);
-    if (delete_topic(cli, topic, rows.count > 0, &err) < 0 ||
+    if (dismiss_sql(cli, topic, true, &err) < 0 ||
+        delete_topic(cli, topic, rows.count > 0, &err) < 0 ||
         delete_snapshots(cli, topic, stele_arguments_operand(arguments, 0), &rows, &err) < 0 ||
-        dismiss_sql(cli, topic, &err) < 0)
+        dismiss_sql(cli, topic, false, &err) < 0)
         return stele_cli_fail_error(cli, &err);
     return stele_status_rows_drop(cli, &rows);
 }

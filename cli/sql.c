@@ -4,6 +4,7 @@
 #include "cli/sql.h"
 
 #include <pthread.h>
+#include <unistd.h>
 
 #include "core/alloc.h"
 #include "core/deadline.h"
@@ -283,6 +284,13 @@ stele_status stele_sql_read(const stele_config *config, const char *name, stele_
 {
     stele_sql_program_options options = options_of(config, name);
     return stele_sql_program_open(&options, out, err);
+}
+
+bool stele_sql_has_store(const stele_config *config, const char *name)
+{
+    static const char file[] = "sqlite:";
+    STELE_AUTO(char) url = url_of(config, name);
+    return strncmp(url, file, sizeof file - 1) != 0 || access(url + sizeof file - 1, F_OK) == 0;
 }
 
 stele_status stele_sql_dismiss(stele_client *client, const char *name, stele_error *err)

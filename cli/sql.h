@@ -60,6 +60,9 @@ const char *stele_sql_crew_name(const stele_sql_crew *crew, size_t index);
 stele_status stele_sql_read(const stele_config *config, const char *name, stele_sql_program **out,
                             stele_error *err);
 
+/** Is its database there? A file that is not there is not made. */
+bool stele_sql_has_store(const stele_config *config, const char *name);
+
 /** Take a projection out of its database: its teardown, and its positions. */
 stele_status stele_sql_dismiss(stele_client *client, const char *name, stele_error *err);
 
