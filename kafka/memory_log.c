@@ -139,20 +139,22 @@ void stele_log_memory_doubt_commit(stele_log *base, stele_log_memory_doubt outco
     stele_monitor_unlock(&log->monitor);
 }
 
-void stele_log_memory_lose_markers(stele_log *base)
+void stele_log_memory_lose_some_markers(stele_log *base, uint64_t which)
 {
     memory_log *log = (memory_log *)base;
     stele_monitor_lock(&log->monitor);
-    log->lose_markers = true;
+    log->lost_markers = which;
     stele_monitor_unlock(&log->monitor);
 }
 
-void stele_log_memory_lose_half_the_markers(stele_log *base)
+void stele_log_memory_lose_markers(stele_log *log)
 {
-    memory_log *log = (memory_log *)base;
-    stele_monitor_lock(&log->monitor);
-    log->lose_markers = log->spare_group = true;
-    stele_monitor_unlock(&log->monitor);
+    stele_log_memory_lose_some_markers(log, UINT64_MAX);
+}
+
+void stele_log_memory_lose_half_the_markers(stele_log *log)
+{
+    stele_log_memory_lose_some_markers(log, UINT64_MAX & ~STELE_LOG_MEMORY_GROUP);
 }
 
 void stele_log_memory_forget_faults(stele_log *base)
@@ -160,7 +162,7 @@ void stele_log_memory_forget_faults(stele_log *base)
     memory_log *log = (memory_log *)base;
     stele_monitor_lock(&log->monitor);
     log->doubt = 0;
-    log->lose_markers = log->spare_group = false;
+    log->lost_markers = 0;
     log->appends_to_fault = 0;
     stele_monitor_unlock(&log->monitor);
 }

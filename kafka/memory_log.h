@@ -95,6 +95,16 @@ void stele_log_memory_lose_markers(stele_log *log);
 /** Likewise, but the group gets the end of its offsets: half of the end is lost. Once. */
 void stele_log_memory_lose_half_the_markers(stele_log *log);
 
+#define STELE_LOG_MEMORY_GROUP (UINT64_C(1) << 63)
+
+/**
+ * Likewise, but only some do not hear of it. Once.
+ *
+ * @param which  bits of the partitions that the transaction has come to, in turn, and
+ *               STELE_LOG_MEMORY_GROUP
+ */
+void stele_log_memory_lose_some_markers(stele_log *log, uint64_t which);
+
 /** What was ordered to come once and has not come is not to come. */
 void stele_log_memory_forget_faults(stele_log *log);
 

@@ -58,7 +58,7 @@ void stele_log_memory_client_sleep(stele_log *base, int owner, bool asleep)
 bool stele_log_memory_has_fault(stele_log *base)
 {
     const memory_log *log = (const memory_log *)base;
-    return log->lose_markers || log->doubt != 0 || log->appends_to_fault != 0;
+    return log->lost_markers != 0 || log->doubt != 0 || log->appends_to_fault != 0;
 }
 
 const char *stele_log_memory_transactional_id(const stele_log_producer *base)

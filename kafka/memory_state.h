@@ -260,8 +260,7 @@ struct memory_log {
     char *full_topic;             /* whose disk is full; NULL: none */
     bool closed;                  /* it is about to be released, and waits for its producers only */
     stele_log_memory_doubt doubt; /* 0: none */
-    bool lose_markers;            /* of the next transaction that ends, … */
-    bool spare_group;             /* … but the group gets it */
+    uint64_t lost_markers;        /* of the next transaction that ends: STELE_LOG_MEMORY_… */
     bool refuses_readers;
     bool refuses_appends;
     uint64_t appends_to_fault; /* 0: none */

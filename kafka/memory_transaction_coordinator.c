@@ -15,13 +15,21 @@ int64_t stele_memory_open(memory_log *log, memory_transactional *transactional)
     return transactional->open;
 }
 
-static void write_markers(memory_log *log, memory_transactional *transactional, bool committed)
+static bool is_lost(uint64_t lost, size_t place)
+{
+    return place < 63 && (lost >> place & 1) != 0;
+}
+
+/* @param lost  bits of the partitions that do not get one */
+static void write_markers(memory_log *log, memory_transactional *transactional, bool committed,
+                          uint64_t lost)
 {
     int64_t now_ms = stele_memory_now_ms(log);
     for (size_t i = 0; i < transactional->touched.count; i++) {
         memory_partition *partition =
             stele_memory_find_partition(log, transactional->touched.items[i]);
-        if (partition != NULL) stele_memory_mark(partition, transactional->open, committed, now_ms);
+        if (partition != NULL && !is_lost(lost, i))
+            stele_memory_mark(partition, transactional->open, committed, now_ms);
     }
     stele_memory_partitions_clear(&transactional->touched);
 }
@@ -54,11 +62,10 @@ static bool has_room_for_markers(const memory_log *log, const memory_transaction
     return true;
 }
 
-static void lose_markers(memory_log *log, memory_transactional *transactional)
+/* The transaction has ended, and whoever has not heard of it goes on to hold it open. */
+static void hang(memory_transactional *transactional)
 {
-    log->lose_markers = log->spare_group = false;
     transactional->hung = transactional->open;
-    stele_memory_partitions_clear(&transactional->touched);
     for (size_t i = 0; i < transactional->pending_count; i++)
         transactional->pending[i].hangs = true;
 }
@@ -67,18 +74,16 @@ void stele_memory_end_transaction(memory_log *log, memory_transactional *transac
                                   bool committed)
 {
     if (transactional->open == 0 || transactional->ending) return;
-    if (!log->lose_markers && !has_room_for_markers(log, transactional)) {
+    uint64_t lost = log->lost_markers;
+    if (lost == 0 && !has_room_for_markers(log, transactional)) {
         transactional->ending = true;
         transactional->commits = committed;
         return;
     }
-    if (log->lose_markers) {
-        if (log->spare_group) end_offsets(log, transactional, committed);
-        lose_markers(log, transactional);
-    } else {
-        write_markers(log, transactional, committed);
-        end_offsets(log, transactional, committed);
-    }
+    log->lost_markers = 0;
+    write_markers(log, transactional, committed, lost);
+    if ((lost & STELE_LOG_MEMORY_GROUP) == 0) end_offsets(log, transactional, committed);
+    if (lost != 0) hang(transactional);
     transactional->open = 0;
     stele_memory_changed(log);
 }
