@@ -312,6 +312,13 @@ static stele_status put_records(stele_fenced *fenced, stele_transaction *transac
         stele_log_entry entry = stele_transaction_entry(transaction, i);
         stele_status status = put(fenced, &entry, by, err);
         if (status == STELE_OK) continue;
+        /* One before it may be what the broker refuses: its delivery says so. */
+        if (err->next == STELE_NEXT_ABORT) stele_log_producer_poll(fenced->producer, 0, NULL);
+        if (err->next == STELE_NEXT_ABORT && fenced->record_failed &&
+            fenced->failed_error.next == STELE_NEXT_REJECT) {
+            *err = fenced->failed_error;
+            return err->status;
+        }
         fenced->record_failed = true;
         fenced->failed_index = i;
         return status;
