@@ -2,21 +2,30 @@
  * Creation and check of the topics of commands. */
 #include "aggregates/commands_topic.h"
 
+#include <string.h>
+
 #include "core/alloc.h"
 #include "core/names.h"
 #include "core/text.h"
 #include "kafka/topic_spec.h"
 
-bool stele_dead_position_parse(stele_bytes position, stele_bytes *topic, int64_t *offset)
+bool stele_dead_position_parse(stele_bytes position, const char *topic, int32_t *partition,
+                               int64_t *offset)
 {
-    size_t at = position.size;
-    while (at > 0 && position.data[at - 1] != '/')
-        at--;
-    if (at < 2) return false;
-    if (stele_parse_int64(stele_bytes_of(position.data + at, position.size - at), 0, INT64_MAX,
-                          offset, NULL) < 0)
+    size_t prefix = strlen(topic);
+    if (position.size <= prefix + 1 || memcmp(position.data, topic, prefix) != 0 ||
+        position.data[prefix] != '/')
         return false;
-    *topic = stele_bytes_of(position.data, at - 1);
+    stele_bytes rest = stele_bytes_of(position.data + prefix + 1, position.size - prefix - 1);
+    const uint8_t *slash = memchr(rest.data, '/', rest.size);
+    if (slash == NULL) return false;
+    size_t digits = (size_t)(slash - rest.data);
+    int64_t index;
+    if (stele_parse_int64(stele_bytes_of(rest.data, digits), 0, INT32_MAX, &index, NULL) < 0 ||
+        stele_parse_int64(stele_bytes_of(slash + 1, rest.size - digits - 1), 0, INT64_MAX, offset,
+                          NULL) < 0)
+        return false;
+    *partition = (int32_t)index;
     return true;
 }
 
@@ -40,20 +49,30 @@ static stele_status ensure(stele_log *log, const char *topic, const char *events
     if (status < 0 || found.partitions == like->partitions) return status;
     return stele_fail(err, STELE_E_CONFLICT, STELE_NEXT_STOP,
                       "%s has %d partitions and %s has %d: they must be equal, for the owner of a "
-                      "partition of events reads the commands of the same number; make %s again "
-                      "when what is in it is done",
+                      "partition of events reads the commands of the same number; delete %s when "
+                      "what is in it is done, and a writer makes it again",
                       topic, (int)found.partitions, events, (int)like->partitions, topic);
 }
 
-stele_status stele_commands_topics_ensure(stele_log *log, const char *aggregate, int timeout_ms,
-                                          stele_error *err)
+static stele_status ensure_like_events(stele_log *log, const char *topic, const char *aggregate,
+                                       int timeout_ms, stele_error *err)
 {
     STELE_AUTO(char) events = stele_events_topic(aggregate);
-    STELE_AUTO(char) commands = stele_commands_topic(aggregate);
-    STELE_AUTO(char) dead = stele_commands_dead_topic(aggregate);
     stele_log_topic like;
     stele_status status = stele_log_topic_describe(log, events, timeout_ms, &like, err);
-    if (status == STELE_OK) status = ensure(log, commands, events, &like, timeout_ms, err);
-    if (status == STELE_OK) status = ensure(log, dead, events, &like, timeout_ms, err);
-    return status;
+    return status < 0 ? status : ensure(log, topic, events, &like, timeout_ms, err);
+}
+
+stele_status stele_commands_ensure(stele_log *log, const char *aggregate, int timeout_ms,
+                                   stele_error *err)
+{
+    STELE_AUTO(char) commands = stele_commands_topic(aggregate);
+    return ensure_like_events(log, commands, aggregate, timeout_ms, err);
+}
+
+stele_status stele_commands_dead_ensure(stele_log *log, const char *aggregate, int timeout_ms,
+                                        stele_error *err)
+{
+    STELE_AUTO(char) dead = stele_commands_dead_topic(aggregate);
+    return ensure_like_events(log, dead, aggregate, timeout_ms, err);
 }

@@ -13,22 +13,28 @@
 #define STELE_COMMAND_EXPECTED_VERSION "stele_expected_version"
 
 /* What a dead letter has beside the headers of its command. */
+#define STELE_DEAD_PREFIX   "stele_dead_"
 #define STELE_DEAD_CODE     "stele_dead_code"
 #define STELE_DEAD_REASON   "stele_dead_reason"
 #define STELE_DEAD_POSITION "stele_dead_position" /* "<topic>/<partition>/<offset>" */
 #define STELE_DEAD_TIME     "stele_dead_time"
+#define STELE_DEAD_LEFT_OUT "stele_dead_value_left_out" /* how much; of one that is too large */
 
-/** @param topic  view of "<topic>/<partition>" @return false: it is none */
-bool stele_dead_position_parse(stele_bytes position, stele_bytes *topic, int64_t *offset);
+/** Where the command of a dead letter was. @param topic  of the commands @return false: it is no
+ * position in that topic */
+bool stele_dead_position_parse(stele_bytes position, const char *topic, int32_t *partition,
+                               int64_t *offset);
 
 /**
- * Make both topics, where they are not there, with the partition count and the replication of the
+ * Make the topic, where it is not there, with the partition count and the replication of the
  * events, and check what is there.
  *
- * @return STELE_E_CONFLICT      one has another partition count than the events (next = STOP)
+ * @return STELE_E_CONFLICT      it has another partition count than the events (next = STOP)
  *         STELE_E_INCOMPATIBLE  a setting under which commands would be lost (next = STOP)
  */
-stele_status stele_commands_topics_ensure(stele_log *log, const char *aggregate, int timeout_ms,
-                                          stele_error *err);
+stele_status stele_commands_ensure(stele_log *log, const char *aggregate, int timeout_ms,
+                                   stele_error *err);
+stele_status stele_commands_dead_ensure(stele_log *log, const char *aggregate, int timeout_ms,
+                                        stele_error *err);
 
 #endif

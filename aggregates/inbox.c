@@ -84,34 +84,43 @@ bool stele_inbox_has(const int64_t *sorted, size_t count, int64_t offset)
     return low < count && sorted[low] == offset;
 }
 
-/* What lies between two steps was found to be taken when they were. */
-bool stele_inbox_was_taken(const stele_inbox *inbox, int64_t offset, const int64_t *found,
-                           size_t found_count)
+/* A dead letter that is there comes first, for the record that goes with it may be what was lost.
+ * What lies between two steps was found to be taken when they were. */
+stele_inbox_verdict stele_inbox_judge(const stele_inbox *inbox, int64_t offset,
+                                      const int64_t *found, size_t found_count)
 {
-    if (offset >= inbox->next) return false;
+    if (stele_inbox_has(found, found_count, offset)) return STELE_INBOX_TAKEN;
+    if (offset >= inbox->next) return STELE_INBOX_OPEN;
     for (size_t i = 0; i < inbox->count; i++) {
         const stele_inbox_step *step = &inbox->steps[i];
         if (offset < step->from || offset >= step->next) continue;
-        if (stele_inbox_has(found, found_count, offset)) return true;
-        return !step->is_lost && !stele_inbox_has(step->dead, step->dead_count, offset);
+        if (step->is_lost) return STELE_INBOX_OPEN;
+        bool is_dead = stele_inbox_has(step->dead, step->dead_count, offset);
+        return is_dead ? STELE_INBOX_REFUSED : STELE_INBOX_TAKEN;
     }
-    return true;
+    return STELE_INBOX_TAKEN;
 }
 
 /* ---- the record ---- */
+
+static void write_witness(const stele_inbox_step *step, stele_buffer *out)
+{
+    char event[STELE_UUID_TEXT_SIZE + 1];
+    stele_uuid_format(&step->event, event);
+    stele_buffer_format(out, ",\"aggregate\":");
+    stele_show_json(out, stele_buffer_view(&step->witness));
+    /* What was lost is never there, whatever comes after it. */
+    stele_buffer_format(out, ",\"version\":%" PRId64 ",\"event\":\"%s\"",
+                        step->is_lost ? INT64_MAX : step->version, event);
+    if (step->ends && !step->is_lost) stele_buffer_format(out, ",\"ends\":true");
+}
 
 /* @param from  what is before it is not of interest any more */
 static void write_step(const stele_inbox_step *step, int64_t from, stele_buffer *out)
 {
     if (from < step->from) from = step->from;
     stele_buffer_format(out, "{\"from\":%" PRId64 ",\"next\":%" PRId64, from, step->next);
-    if (step->witness.size > 0) {
-        stele_buffer_format(out, ",\"aggregate\":");
-        stele_show_json(out, stele_buffer_view(&step->witness));
-        /* What was lost is never there, whatever comes after it. */
-        stele_buffer_format(out, ",\"version\":%" PRId64,
-                            step->is_lost ? INT64_MAX : step->version);
-    }
+    if (step->witness.size > 0) write_witness(step, out);
     bool has_dead = false;
     for (size_t i = 0; i < step->dead_count; i++) {
         if (step->dead[i] < from) continue;
@@ -148,6 +157,19 @@ static bool read_number(const json_t *of, const char *name, int64_t *out)
     return json_is_integer(value) && *out >= 0;
 }
 
+static bool read_witness(const json_t *of, const json_t *witness, stele_inbox_step *out)
+{
+    const json_t *event = json_object_get(of, "event");
+    if (!json_is_string(witness) || !read_number(of, "version", &out->version) ||
+        !json_is_string(event) ||
+        stele_uuid_parse(stele_text(json_string_value(event)), &out->event, NULL) < 0)
+        return false;
+    const stele_bytes id = stele_bytes_of(json_string_value(witness), json_string_length(witness));
+    stele_buffer_append(&out->witness, id);
+    out->ends = json_is_true(json_object_get(of, "ends"));
+    return true;
+}
+
 static bool read_step(const json_t *of, stele_inbox *out)
 {
     int64_t from, next;
@@ -156,12 +178,7 @@ static bool read_step(const json_t *of, stele_inbox *out)
     stele_inbox_step *step = stele_inbox_add(out, from);
     step->next = next;
     const json_t *witness = json_object_get(of, "aggregate");
-    if (witness != NULL) {
-        if (!json_is_string(witness) || !read_number(of, "version", &step->version)) return false;
-        const stele_bytes id =
-            stele_bytes_of(json_string_value(witness), json_string_length(witness));
-        stele_buffer_append(&step->witness, id);
-    }
+    if (witness != NULL && !read_witness(of, witness, step)) return false;
     const json_t *dead = json_object_get(of, "dead");
     for (size_t i = 0; i < json_array_size(dead); i++)
         stele_inbox_add_dead(step, json_integer_value(json_array_get(dead, i)));

@@ -5,9 +5,9 @@
  * A position alone is not enough. The transaction that moves it may be told to the partition where
  * it stands, and not to that of the events: a broker that crashes can lose a marker (producer/
  * fenced.h), and then the next owner ends what hangs by an abort. So the record says for each step
- * that was not visible everywhere yet what is to be there if it was taken: the version of an
- * aggregate, and dead letters. A step of which that is not there is taken again. It knows neither
- * Kafka nor commands. */
+ * that was not visible everywhere yet what is to be there if it was taken: an event, by its id and
+ * the version of its aggregate, and dead letters. A step of which that is not there is taken again.
+ * It knows neither Kafka nor commands. */
 #ifndef STELE_AGGREGATES_INBOX_H
 #define STELE_AGGREGATES_INBOX_H
 
@@ -17,6 +17,7 @@
 #include <stele/buffer.h>
 #include <stele/bytes.h>
 #include "core/scope.h"
+#include "core/uuid.h"
 
 /** Commands that were taken in one transaction. */
 typedef struct stele_inbox_step {
@@ -24,7 +25,9 @@ typedef struct stele_inbox_step {
     int64_t next;         /* behind the last one */
     stele_buffer witness; /* id of an aggregate that got events in the transaction; empty: none did
                              … */
-    int64_t version;      /* … and the version that it has since */
+    int64_t version;      /* … the version that the last of them made … */
+    stele_uuid event;     /* … and the id of the first one of that command */
+    bool ends;            /* they ended its life: it may be gone since */
     int64_t *dead;        /* those that became dead letters, ascending; owned */
     size_t dead_count;
     bool is_lost;      /* of one that was restored: its transaction was aborted; not written down */
@@ -71,13 +74,21 @@ int64_t stele_inbox_from(const stele_inbox *inbox);
 /** Is it one of them? */
 bool stele_inbox_has(const int64_t *sorted, size_t count, int64_t offset);
 
+/** What is known of a command. */
+typedef enum stele_inbox_verdict {
+    STELE_INBOX_OPEN = 0, /* it was not taken, or what came of it was aborted */
+    STELE_INBOX_TAKEN,
+    STELE_INBOX_REFUSED /* it was taken and refused; its dead letter is not there */
+} stele_inbox_verdict;
+
 /**
  * Was a command taken, by what is there?
  *
  * @param inbox  as it was restored, with `is_lost` of its steps
- * @param found  offsets of commands whose dead letters are there, ascending
+ * @param found  offsets of commands whose dead letters are there, ascending; also of those that
+ *               the record knows nothing of, as it may be older than they are
  */
-bool stele_inbox_was_taken(const stele_inbox *inbox, int64_t offset, const int64_t *found,
-                           size_t found_count);
+stele_inbox_verdict stele_inbox_judge(const stele_inbox *inbox, int64_t offset,
+                                      const int64_t *found, size_t found_count);
 
 #endif

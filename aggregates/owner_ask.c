@@ -11,10 +11,11 @@
 #include "kafka/bounded_read.h"
 
 enum {
-    ASK_MS = 1000,   /* one question to the broker */
-    READ_MS = 5000,  /* all of the owners' topic */
-    PAUSE_MS = 500,  /* before a question that failed is asked again */
-    PROVEN_MS = 1500 /* so long a proof holds: less than a member may be silent for */
+    ASK_MS = 1000,    /* one question to the broker */
+    READ_MS = 5000,   /* all of the owners' topic */
+    PAUSE_MS = 500,   /* before a question that failed is asked again */
+    FOUND_MAX = 8192, /* dead letters of which nothing was written down: one transaction's */
+    PROVEN_MS = 1500  /* so long a proof holds: less than a member may be silent for */
 };
 
 /* A question and when it may be asked again. */
@@ -148,35 +149,58 @@ stele_status owner_ask_dead_visible(owner_task *self, int64_t *position, stele_e
     return ask_visible(self, &self->inbox.visible, self->inbox.dead, position, err);
 }
 
+stele_status owner_ask_record_visible(owner_task *self, int64_t *position, stele_error *err)
+{
+    const char *snapshots = stele_fold_snapshots(self->of->options.fold);
+    return ask_visible(self, &self->inbox.record_seen,
+                       (stele_partition){snapshots, self->source.index}, position, err);
+}
+
 /* ---- commands ---- */
 
 struct inbox_look {
     asking asking;
     stele_partition commands;
     stele_partition dead;
-    int64_t dead_from;
+    const char *aggregate;
+    const char *group;
+    bool has_record;   /* if not, the group says how far commands are */
+    int64_t next;      /* of these and later ones nothing was written down */
+    int64_t dead_from; /* all before it is of no interest */
     inbox_found found;
     size_t wanted_count;
-    int64_t
-        offsets[]; /* of the dead letters that are looked for, and then as many of those found */
+    int64_t offsets[]; /* of the dead letters that are looked for, and then of those found */
 };
 
+/* In its place, once. */
+static void add_found(inbox_look *self, int64_t offset)
+{
+    int64_t *found = self->offsets + self->wanted_count;
+    size_t at = self->found.found_count;
+    while (at > 0 && found[at - 1] > offset)
+        at--;
+    if ((at > 0 && found[at - 1] == offset) ||
+        self->found.found_count == self->wanted_count + FOUND_MAX)
+        return;
+    memmove(&found[at + 1], &found[at], (self->found.found_count - at) * sizeof *found);
+    found[at] = offset;
+    self->found.found_count++;
+}
+
+/* Also of what the record does not know: the record of their transaction may be what was lost. */
 static int take_dead(void *context, const stele_batch *records, stele_error *err)
 {
     (void)err;
     inbox_look *self = context;
-    int64_t *found = self->offsets + self->wanted_count;
     for (size_t i = 0; i < records->count; i++) {
-        stele_bytes position, topic;
+        stele_bytes position;
+        stele_partition of;
         int64_t offset;
-        if (!stele_log_batch_header(records, &records->records[i], STELE_DEAD_POSITION,
-                                    &position) ||
-            !stele_dead_position_parse(position, &topic, &offset) ||
-            !stele_inbox_has(self->offsets, self->wanted_count, offset))
-            continue;
-        size_t count = self->found.found_count;
-        if (count == self->wanted_count || (count > 0 && found[count - 1] >= offset)) continue;
-        found[self->found.found_count++] = offset;
+        if (stele_log_batch_header(records, &records->records[i], STELE_DEAD_POSITION, &position) &&
+            stele_dead_position_parse(position, self->commands.topic, &of.index, &offset) &&
+            of.index == self->commands.index &&
+            (offset >= self->next || stele_inbox_has(self->offsets, self->wanted_count, offset)))
+            add_found(self, offset);
     }
     return STELE_OK;
 }
@@ -188,16 +212,25 @@ static void look_at_inbox(stele_question *base, stele_asker *asker)
     stele_log *log = stele_asker_log(asker);
     stele_error *err = &self->asking.error;
     *err = (stele_error){0};
-    self->found = (inbox_found){0};
-    int64_t start;
+    self->found = (inbox_found){.group_offset = STELE_OFFSET_NONE};
+    int64_t end;
+    if (stele_commands_ensure(log, self->aggregate, ASK_MS, err) < 0) {
+        err->next = STELE_NEXT_RETRY; /* calls are served meanwhile */
+        return;
+    }
+    *err = (stele_error){0}; /* of a question within */
     if (stele_log_bounds(log, self->commands, STELE_READ_UNCOMMITTED, ASK_MS, &self->found.start,
                          &self->found.end, err) < 0 ||
-        stele_log_bounds(log, self->dead, STELE_READ_COMMITTED, ASK_MS, &start,
-                         &self->found.dead_end, err) < 0 ||
-        self->wanted_count == 0)
+        stele_log_bounds(log, self->dead, STELE_READ_COMMITTED, ASK_MS, &self->found.dead_start,
+                         &end, err) < 0)
         return;
-    int64_t from = self->dead_from > start ? self->dead_from : start;
-    if (from >= self->found.dead_end) return;
+    if (!self->has_record && stele_log_group_offset(log, self->group, self->commands, ASK_MS,
+                                                    &self->found.group_offset, err) < 0)
+        return;
+    if (self->found.group_offset >= 0) self->next = self->found.group_offset;
+    int64_t from =
+        self->dead_from > self->found.dead_start ? self->dead_from : self->found.dead_start;
+    if (from >= end) return;
     stele_bounded_read_start at = {self->dead, from};
     stele_bounded_read(log,
                        &(stele_bounded_read_options){
@@ -210,15 +243,20 @@ static void look_at_inbox(stele_question *base, stele_asker *asker)
                        err);
 }
 
-static inbox_look *make_look(const owner_task *self, const stele_inbox *restored)
+static inbox_look *make_look(const owner_task *self)
 {
+    const stele_inbox *restored = &self->inbox.restored;
     size_t count = 0;
     for (size_t i = 0; i < restored->count; i++)
         count += restored->steps[i].dead_count;
-    inbox_look *made = stele_alloc(sizeof *made + 2 * count * sizeof(int64_t));
+    inbox_look *made = stele_alloc(sizeof *made + (2 * count + FOUND_MAX) * sizeof(int64_t));
     made->asking.base.ask = look_at_inbox;
     made->commands = self->inbox.commands;
     made->dead = self->inbox.dead;
+    made->aggregate = self->of->options.aggregate->name;
+    made->group = stele_fold_group(self->of->options.fold);
+    made->has_record = self->inbox.has_record;
+    made->next = restored->next;
     made->dead_from = restored->dead_from;
     for (size_t i = 0; i < restored->count; i++)
         for (size_t j = 0; j < restored->steps[i].dead_count; j++)
@@ -226,11 +264,10 @@ static inbox_look *make_look(const owner_task *self, const stele_inbox *restored
     return made;
 }
 
-stele_status owner_ask_inbox(owner_task *self, const stele_inbox *restored, inbox_found *out,
-                             stele_error *err)
+stele_status owner_ask_inbox(owner_task *self, inbox_found *out, stele_error *err)
 {
     inbox_look **of = &self->inbox.look;
-    if (*of == NULL) *of = make_look(self, restored);
+    if (*of == NULL) *of = make_look(self);
     stele_status status = ask(self, &(*of)->asking, err);
     if (status < 0) return status;
     *out = (*of)->found;
@@ -313,6 +350,8 @@ void owner_forget_questions(owner_task *self)
         stele_asker_forget(stele_worker_asker(self->worker), &self->inbox.visible->asking.base);
     if (self->inbox.look != NULL)
         stele_asker_forget(stele_worker_asker(self->worker), &self->inbox.look->asking.base);
-    self->visible = self->inbox.visible = NULL;
+    if (self->inbox.record_seen != NULL)
+        stele_asker_forget(stele_worker_asker(self->worker), &self->inbox.record_seen->asking.base);
+    self->visible = self->inbox.visible = self->inbox.record_seen = NULL;
     self->inbox.look = NULL;
 }

@@ -98,17 +98,6 @@ static void take_positions(batch *done, const stele_transaction *transaction)
     }
 }
 
-/* Where the last dead letter of it is. */
-static int64_t last_dead(const owner_task *self, const stele_transaction *transaction)
-{
-    const char *topic = self->inbox.commands.topic == NULL ? NULL : self->inbox.dead.topic;
-    for (size_t i = stele_transaction_count(transaction); topic != NULL && i-- > 0;) {
-        stele_position at = stele_transaction_position(transaction, i);
-        if (strcmp(at.partition.topic, topic) == 0) return at.offset;
-    }
-    return STELE_OFFSET_NONE;
-}
-
 /* Someone has deleted the topic and made it again: no state is what its events make. */
 static stele_status check_positions(const owner_task *self, const batch *done, stele_error *err)
 {
@@ -136,7 +125,7 @@ static stele_status commit(owner_task *self, batch *done, const stele_transactio
     take_positions(done, transaction);
     stele_status status = check_positions(self, done, err);
     if (status < 0) return status;
-    if (done->steps > 0) owner_inbox_commit(self, done, last_dead(self, transaction));
+    if (done->is_sealed) owner_inbox_commit(self, done, transaction);
     if (self->of->options.answers_committed || STELE_BUG("answered before it is visible"))
         tell_committed(self, done);
     return STELE_OK;
@@ -145,10 +134,22 @@ static stele_status commit(owner_task *self, batch *done, const stele_transactio
 static unit *find_record(const batch *of, size_t record)
 {
     unit *each = of->first;
-    while (each != NULL &&
-           (record < each->first_record || record - each->first_record >= each->as.count))
+    while (each != NULL && (record < each->first_record ||
+                            record - each->first_record >= (each->is_buried ? 1 : each->as.count)))
         each = each->next;
     return each;
+}
+
+/* Its events are too large: a dead letter, then. Or that is, and goes without its value; and
+ * without its key and headers, if they are what is. */
+static void reject_mail(mail *of, bool is_buried, const stele_error *why)
+{
+    if (is_buried) {
+        of->left_out++;
+        return;
+    }
+    of->failure = stele_alloc(sizeof *why);
+    *of->failure = *why;
 }
 
 /* One record is refused by the broker for what is in it: its unit fails, the others are decided
@@ -162,10 +163,9 @@ static stele_status reject(owner_task *self, batch *failed, const stele_outcome 
         return outcome->status;
     }
     mail *command = owner_mail_of(of->ticket);
-    if (command != NULL) { /* a dead letter, then */
-        command->failure = stele_alloc(sizeof outcome->error);
-        *command->failure = outcome->error;
-    } else if (of->ticket->done != NULL)
+    if (command != NULL)
+        reject_mail(command, of->is_buried, &outcome->error);
+    else if (of->ticket->done != NULL)
         owner_tell_refusal(self, of->ticket, of->as.version - of->as.count, "", &outcome->error);
     owner_give_back(self, false);
     return STELE_OK;

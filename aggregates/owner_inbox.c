@@ -8,6 +8,7 @@
 
 #include "aggregates/commands_topic.h"
 #include "core/alloc.h"
+#include "core/bug.h"
 #include "core/names.h"
 
 enum {
@@ -54,24 +55,42 @@ void owner_inbox_clear(owner_task *self)
 
 /* ---- restoring ---- */
 
+/* Is the event there that a step was to add? Another one may have its version since. */
+static bool is_there(const owner_task *self, const stele_inbox_step *step)
+{
+    if (step->witness.size == 0 || STELE_BUG("what was aborted counts as carried out")) return true;
+    stele_entry *entry = owner_find_entry(self, stele_buffer_view(&step->witness));
+    if (entry == NULL) return step->ends;
+    if (entry->version < step->version) return false;
+    const stele_remembered *of = stele_states_companion(self->states, entry);
+    const stele_remembered_command *made_it = stele_remembered_at(of, step->version);
+    return made_it == NULL ||
+           memcmp(made_it->first_id.bytes, step->event.bytes, sizeof step->event.bytes) == 0;
+}
+
 /* By the states as they are restored, before anything else is decided: were the events of a step
  * aborted, the next ones take their versions. */
 stele_status owner_inbox_begin(owner_task *self, stele_error *err)
 {
     owner_inbox *inbox = &self->inbox;
     stele_bytes written = stele_fold_commands(self->fold);
-    if (inbox->commands.topic == NULL || written.data == NULL) return STELE_OK;
+    if (inbox->commands.topic == NULL || written.data == NULL ||
+        STELE_BUG("commands go by the group's offset"))
+        return STELE_OK;
     if (!stele_inbox_read(written, &inbox->restored))
         return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
                           "how far the commands of %s/%d are carried out was written down by a "
                           "newer version of Stele: run that one",
                           inbox->commands.topic, (int)inbox->commands.index);
     inbox->has_record = true;
-    for (size_t i = 0; i < inbox->restored.count; i++) {
-        stele_inbox_step *step = &inbox->restored.steps[i];
-        const stele_entry *entry = owner_find_entry(self, stele_buffer_view(&step->witness));
-        step->is_lost = step->witness.size > 0 && (entry == NULL || entry->version < step->version);
-    }
+    for (size_t i = 0; i < inbox->restored.count; i++)
+        inbox->restored.steps[i].is_lost = !is_there(self, &inbox->restored.steps[i]);
+    /* Whatever is appended from now on goes with a record that has them still: what they rest on
+     * may change. */
+    inbox->at.next = stele_inbox_from(&inbox->restored);
+    inbox->at.dead_from = inbox->restored.dead_from;
+    inbox->past = inbox->restored.next;
+    inbox->owes = inbox->restored.count > 0;
     return STELE_OK;
 }
 
@@ -80,31 +99,48 @@ static void warn(const owner_task *self, int64_t position, const char *message, 
     stele_worker_warn(self->worker, self->source.index, position, message, reason);
 }
 
-/* What the owner before had taken and what may not be there is read again. */
+static void take_found(owner_inbox *inbox, const inbox_found *there)
+{
+    inbox->found = stele_alloc_array(there->found_count + 1, sizeof(int64_t));
+    inbox->found_count = STELE_BUG("dead letters are not looked for") ? 0 : there->found_count;
+    inbox->past = inbox->restored.next;
+    if (there->found_count == 0) return;
+    memcpy(inbox->found, there->found, there->found_count * sizeof(int64_t));
+    int64_t behind = there->found[there->found_count - 1] + 1;
+    if (behind > inbox->past) inbox->past = behind;
+}
+
+/* What the owner before had taken and what may not be there is read again. Where there is no
+ * record no command was taken by it: the topic of the snapshots is new, as after the aggregate's
+ * version was raised, and the group has the offset. */
 static stele_status restore(owner_task *self, stele_error *err)
 {
     owner_inbox *inbox = &self->inbox;
     inbox_found there;
-    stele_status status = owner_ask_inbox(self, &inbox->restored, &there, err);
-    if (status < 0) return status;
+    stele_status status = owner_ask_inbox(self, &there, err);
+    if (status < 0 && err->text[0] != '\0') inbox->waits = *err;
+    if (status < 0 && inbox->waits.status < 0) *err = inbox->waits; /* while it is asked again */
+    if (status < 0) return err->status;
+    inbox->waits = (stele_error){0};
+    if (there.group_offset >= 0) inbox->restored.next = there.group_offset;
     int64_t from = stele_inbox_from(&inbox->restored);
-    if (from > there.end) {
+    if (inbox->restored.next > there.end) {
         warn(self, from, "commands topic made anew",
              "it ends before the last command that was carried out: it is read from its beginning");
         stele_inbox_clear(&inbox->restored);
         from = there.start;
-    } else if (inbox->has_record && from < there.start) {
+        there.found_count = 0;
+    } else if (from > 0 && from < there.start) {
         warn(self, from, "commands are gone",
              "they were deleted before they were carried out: raise retention.ms of the topic");
     }
-    inbox->found = stele_alloc_array(there.found_count + 1, sizeof(int64_t));
-    inbox->found_count = there.found_count;
-    if (there.found_count > 0)
-        memcpy(inbox->found, there.found, there.found_count * sizeof(int64_t));
+    take_found(inbox, &there);
     inbox->at.next = from > there.start ? from : there.start;
-    inbox->at.dead_from = inbox->restored.count > 0 ? inbox->restored.dead_from : there.dead_end;
-    inbox->owes = inbox->restored.count > 0;
-    inbox->tidy = stele_deadline_after(clock_of(self), TIDY_MS);
+    inbox->at.dead_from = inbox->restored.dead_from;
+    inbox->tidy = stele_deadline_after(clock_of(self), inbox->has_record ? TIDY_MS : 0);
+    inbox->owes = inbox->owes || !inbox->has_record;
+    inbox->awaits_record = !inbox->has_record && !STELE_BUG("commands go by the group's offset");
+    inbox->record_at = STELE_OFFSET_NONE;
     inbox->is_restored = true;
     return STELE_OK;
 }
@@ -112,7 +148,7 @@ static stele_status restore(owner_task *self, stele_error *err)
 /* Has it taken again all that is to be? */
 static bool is_past_restored(const owner_inbox *inbox)
 {
-    return inbox->at.next >= inbox->restored.next;
+    return inbox->at.next >= inbox->past;
 }
 
 /* ---- reading ---- */
@@ -180,11 +216,13 @@ static stele_inbox_step *step_of(owner_task *self, batch *to, int64_t offset)
     return stele_inbox_add(&inbox->at, offset);
 }
 
-static void bury(owner_task *self, batch *to, stele_inbox_step *step, const mail *of,
-                 const unit *as)
+static void bury(owner_task *self, batch *to, stele_inbox_step *step, const mail *of, unit *as)
 {
+    as->is_buried = true;
+    as->first_record = stele_transaction_count(to->transaction);
     owner_mail_bury(self, of, as->code, as->failure, to->transaction);
     stele_inbox_add_dead(step, of->offset);
+    owner_say(self, "buries");
 }
 
 static void fail(owner_task *self, stele_ticket *ticket, const char *code,
@@ -196,34 +234,60 @@ static void fail(owner_task *self, stele_ticket *ticket, const char *code,
     memcpy(made->code, code, strlen(code) + 1);
 }
 
+/* What left nothing among the events is decided on again if all else of its transaction is lost.
+ * Then nothing may have changed but what the same transaction changed before it: so what comes
+ * after it for the same aggregate is in the next one. */
+static void mark_silent(owner_task *self, batch *to, stele_bytes id)
+{
+    if (to->silent == NULL) {
+        uint64_t seed;
+        stele_random_bytes(stele_registry_runtime(self->of->options.registry), &seed, sizeof seed);
+        to->silent = stele_table_new(1, seed);
+    }
+    stele_table_insert(to->silent, id, NULL);
+}
+
 /* Its unit is the last one of the batch that is being built, then. */
 static void decide(owner_task *self, mail *of, stele_ticket *ticket, const char *code,
                    const stele_error *failure)
 {
     batch *to = owner_building(self);
     unit **before = to->end;
-    if (of->failure != NULL)
-        fail(self, ticket, "", of->failure);
-    else if (failure->status < 0)
+    bool is_decided = failure->status == STELE_OK && of->failure == NULL;
+    if (failure->status < 0)
         fail(self, ticket, code, failure);
+    else if (of->failure != NULL)
+        fail(self, ticket, "", of->failure);
     else
         owner_serve_ticket(self, ticket);
-    const unit *made = *before;
+    unit *made = *before;
     assert(made != NULL && owner_mail_of(made->ticket) == of);
     stele_inbox_step *step = step_of(self, to, of->offset);
     to->mail_count++;
     self->inbox.at.next = of->offset + 1;
     if (made->failure != NULL) bury(self, to, step, of, made);
+    if (is_decided && made->as.count == 0) mark_silent(self, to, of->key);
 }
 
-/* What the aggregate remembers is what keeps a command from being carried out twice if the record
- * of how far they are is lost with the marker of its partition: no more of them at a time. */
+static bool waits_for_next(const owner_task *self, const mail *of)
+{
+    const batch *to = self->last;
+    return to != NULL && to->state == BATCH_BUILT && to->silent != NULL && of->key.data != NULL &&
+           of->key.size <= STELE_TABLE_KEY_MAX && stele_table_find(to->silent, of->key) != NULL;
+}
+
 static bool has_room(const owner_task *self)
 {
-    const batch *of = self->last;
-    if (self->settles || !owner_has_room(self) || self->inbox.at.count >= STEPS_MAX) return false;
-    bool is_building = of != NULL && of->state == BATCH_BUILT;
-    return !is_building || of->mail_count < self->of->limits.count_max;
+    return !self->settles && owner_has_room(self) && self->inbox.at.count < STEPS_MAX;
+}
+
+/* It was refused by an owner before: so it is, whatever has changed since. */
+static void refuse_again(mail *of)
+{
+    of->failure = stele_alloc(sizeof *of->failure);
+    stele_fail(of->failure, STELE_E_REJECTED, STELE_NEXT_REJECT,
+               "it was refused when it was decided on, and the dead letter that said why was lost "
+               "with a broker: send it again if it is still wanted");
 }
 
 size_t owner_inbox_serve(owner_task *self, size_t count_max)
@@ -232,11 +296,16 @@ size_t owner_inbox_serve(owner_task *self, size_t count_max)
     size_t served = 0;
     while (served < count_max && inbox->waiting.first != NULL && has_room(self)) {
         mail *first = inbox->waiting.first;
-        bool was_taken = stele_inbox_was_taken(&inbox->restored, first->offset, inbox->found,
-                                               inbox->found_count);
+        stele_inbox_verdict verdict =
+            stele_inbox_judge(&inbox->restored, first->offset, inbox->found, inbox->found_count);
+        bool was_taken =
+            verdict == STELE_INBOX_TAKEN || (verdict == STELE_INBOX_REFUSED &&
+                                             STELE_BUG("a lost dead letter is not written again"));
         stele_ticket *ticket = NULL;
         const char *code = "";
         stele_error failure = {0};
+        if (!was_taken && waits_for_next(self, first)) break;
+        if (verdict == STELE_INBOX_REFUSED && first->failure == NULL) refuse_again(first);
         if (!was_taken && owner_mail_read(self, first, &ticket, &code, &failure) < 0 &&
             ticket == NULL) {
             inbox->waits = failure;
@@ -257,22 +326,25 @@ size_t owner_inbox_serve(owner_task *self, size_t count_max)
 
 /* ---- writing down ---- */
 
-static const unit *last_with_events(const batch *of)
+/* Of an aggregate that lives on, if there is one. */
+static const unit *find_witness(const batch *of)
 {
     const unit *found = NULL;
     for (const unit *each = of->first; each != NULL; each = each->next)
-        if (each->as.count > 0) found = each;
+        if (each->as.count > 0 && (found == NULL || !each->entry->is_finished)) found = each;
     return found;
 }
 
 static void add_witness(owner_task *self, const batch *of)
 {
-    const unit *witness = last_with_events(of);
+    const unit *witness = find_witness(of);
     if (witness == NULL) return;
     stele_inbox *at = &self->inbox.at;
     for (size_t i = at->count - of->steps; i < at->count; i++) {
         stele_buffer_append(&at->steps[i].witness, witness->ticket->aggregate_id);
         at->steps[i].version = witness->as.version;
+        at->steps[i].event = witness->as.first_id;
+        at->steps[i].ends = witness->entry->is_finished && witness->as.version > witness->as.count;
     }
 }
 
@@ -306,11 +378,24 @@ static size_t first_step(const owner_task *self, const batch *of)
     return first;
 }
 
-void owner_inbox_commit(owner_task *self, const batch *done, int64_t dead_last)
+/* Where the last record of it in a topic is. */
+static int64_t last_in(const stele_transaction *transaction, const char *topic)
+{
+    for (size_t i = stele_transaction_count(transaction); i-- > 0;) {
+        stele_position at = stele_transaction_position(transaction, i);
+        if (strcmp(at.partition.topic, topic) == 0) return at.offset;
+    }
+    return STELE_OFFSET_NONE;
+}
+
+void owner_inbox_commit(owner_task *self, const batch *done, const stele_transaction *transaction)
 {
     size_t first = first_step(self, done);
+    int64_t dead_last = last_in(transaction, self->inbox.dead.topic);
     for (size_t i = first; i < first + done->steps; i++)
         self->inbox.at.steps[i].dead_last = dead_last;
+    self->inbox.record_at = last_in(transaction, stele_fold_snapshots(self->of->options.fold));
+    if (self->inbox.record_at < 0 && self->inbox.awaits_record) self->inbox.owes = true; /* again */
 }
 
 static void drop_settled(owner_inbox *inbox, stele_clock clock)
@@ -377,6 +462,28 @@ void owner_inbox_return(owner_task *self, mail_list *mails)
 
 /* ---- in each turn ---- */
 
+static bool is_to_be_tidied(const owner_task *self)
+{
+    const owner_inbox *inbox = &self->inbox;
+    return inbox->owes && inbox->at.count == 0 && self->first == NULL && is_past_restored(inbox) &&
+           stele_deadline_passed(inbox->tidy);
+}
+
+/* If the first record were lost with what it says, only the group would know of it. */
+static stele_status await_record(owner_task *self, stele_error *err)
+{
+    owner_inbox *inbox = &self->inbox;
+    int64_t visible;
+    if (!inbox->awaits_record) return STELE_OK;
+    if (is_to_be_tidied(self)) owner_building(self);
+    if (inbox->record_at < 0) return owner_not_yet(err);
+    stele_status status = owner_ask_record_visible(self, &visible, err);
+    if (status < 0) return status;
+    if (visible <= inbox->record_at) return owner_not_yet(err);
+    inbox->awaits_record = false;
+    return STELE_OK;
+}
+
 static void say_dead(owner_task *self)
 {
     owner_inbox *inbox = &self->inbox;
@@ -394,11 +501,16 @@ static void say_dead(owner_task *self)
     inbox->said_ns = now_ns;
 }
 
-static bool is_to_be_tidied(const owner_task *self)
+/* For the simulation: all before that is done, and everyone sees it. */
+static void say_taken(const owner_task *self)
 {
     const owner_inbox *inbox = &self->inbox;
-    return inbox->owes && inbox->at.count == 0 && self->first == NULL && is_past_restored(inbox) &&
-           stele_deadline_passed(inbox->tidy);
+    stele_probe(stele_registry_runtime(self->of->options.registry),
+                &(stele_fact){.what = "commands",
+                              .subject = inbox->commands.topic,
+                              .topic = inbox->commands.topic,
+                              .partition = inbox->commands.index,
+                              .value = stele_inbox_from(&inbox->at)});
 }
 
 stele_status owner_inbox_tick(owner_task *self, stele_error *err)
@@ -407,9 +519,11 @@ stele_status owner_inbox_tick(owner_task *self, stele_error *err)
     stele_status status;
     if (inbox->commands.topic == NULL) return STELE_OK;
     if (!inbox->is_restored && (status = restore(self, err)) < 0) return status;
+    if ((status = await_record(self, err)) < 0) return status;
     if ((status = read_on(self, err)) < 0) return status;
     if ((status = look_at_dead(self, err)) < 0) return status;
     say_dead(self);
+    say_taken(self);
     if (is_to_be_tidied(self)) owner_building(self);
     if (inbox->waits.status == STELE_OK) return STELE_OK;
     *err = inbox->waits;

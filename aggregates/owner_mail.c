@@ -216,17 +216,26 @@ void owner_mail_bury(owner_task *self, const mail *of, const char *code, const s
     STELE_AUTO(char)
     position = stele_strdup_format("%s/%d/%" PRId64, self->inbox.commands.topic,
                                    (int)self->inbox.commands.index, of->offset);
+    STELE_AUTO(char)
+    left_out = stele_strdup_format("%zu bytes, more than %s takes with the headers: they are at %s",
+                                   of->value.size, self->inbox.dead.topic, position);
     const stele_header added[] = {
         {STELE_DEAD_CODE, stele_text(code[0] == '\0' ? stele_status_name(why->status) : code)},
         {STELE_DEAD_REASON, stele_text(why->text)},
         {STELE_DEAD_POSITION, stele_text(position)},
-        {STELE_DEAD_TIME, stele_text(time)}};
-    size_t added_count = sizeof added / sizeof added[0];
+        {STELE_DEAD_TIME, stele_text(time)},
+        {STELE_DEAD_LEFT_OUT, stele_text(left_out)}};
+    size_t added_count = sizeof added / sizeof added[0] - (of->left_out > 0 ? 0 : 1);
     stele_header *headers = stele_alloc_array(of->header_count + added_count, sizeof *headers);
-    if (of->header_count > 0) memcpy(headers, of->headers, of->header_count * sizeof *headers);
-    memcpy(headers + of->header_count, added, sizeof added);
+    size_t count = 0;
+    for (size_t i = 0; i < of->header_count && of->left_out < 2;
+         i++) /* of one that was sent again: not those before */
+        if (strncmp(of->headers[i].name, STELE_DEAD_PREFIX, strlen(STELE_DEAD_PREFIX)) != 0)
+            headers[count++] = of->headers[i];
+    memcpy(headers + count, added, added_count * sizeof added[0]);
     stele_transaction_time(to, 0);
-    stele_transaction_put(to, self->inbox.dead, of->key, of->value, headers,
-                          of->header_count + added_count);
+    const stele_bytes nothing = {0};
+    stele_transaction_put(to, self->inbox.dead, of->left_out < 2 ? of->key : nothing,
+                          of->left_out < 1 ? of->value : nothing, headers, count + added_count);
     free(headers);
 }

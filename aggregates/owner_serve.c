@@ -114,6 +114,7 @@ static bool answer_repeat(owner_task *self, stele_ticket *ticket, const subject 
     const stele_remembered_command *found = owner_find_remembered(self, of->entry, ticket);
     if (is_mail(ticket)) {
         if (found == NULL && in_flight == NULL) return false;
+        if (in_flight == NULL && STELE_BUG("command of the topic is not recognised")) return false;
         owner_add_unit(self, owner_building(self), ticket);
         return true;
     }
@@ -271,6 +272,11 @@ static void add_events(owner_task *self, stele_ticket *ticket, const subject *of
     put_events(self, ticket, of, decided, first_id, to->transaction);
     made->entry = stele_overlay_add(self->overlay, ticket->aggregate_id,
                                     is_finished ? NULL : self->of->state, made->as.version, to);
+    /* What it remembers keeps a command from being carried out twice if the record of how far they
+     * are is lost with the marker of its partition: no more of them at a time. */
+    if ((to->mail_count > 0 || is_mail(ticket)) &&
+        made->entry->in_last >= self->of->limits.count_max)
+        to->is_full = true;
     if (ticket->is_named && !STELE_BUG("repeat in flight is not recognised"))
         owner_add_named(self, made);
     owner_say(self, "decides");

@@ -32,6 +32,7 @@ static void free_batch(batch *of)
 {
     assert(of->first == NULL);
     stele_transaction_free(of->transaction);
+    stele_table_free(of->silent);
     free(of);
 }
 
@@ -44,9 +45,9 @@ batch *owner_building(owner_task *self)
 bool owner_has_room(const owner_task *self)
 {
     const batch *of = self->last;
-    if (of != NULL && of->state == BATCH_BUILT && of->is_sealed) return false;
     return of == NULL || of->state != BATCH_BUILT ||
-           (of->count < UNITS_MAX && stele_transaction_size(of->transaction) < BYTES_MAX);
+           (!of->is_sealed && !of->is_full && of->count < UNITS_MAX &&
+            stele_transaction_size(of->transaction) < BYTES_MAX);
 }
 
 /* ---- commands in flight ---- */

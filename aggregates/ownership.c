@@ -89,7 +89,7 @@ stele_status stele_ownership_ensure(void *ownership, stele_log *log, int timeout
     stele_ownership *of = ownership;
     stele_status status = stele_owners_ensure(log, of->topic, timeout_ms, err);
     if (status == STELE_OK && of->commands != NULL)
-        status = stele_commands_topics_ensure(log, of->options.aggregate->name, timeout_ms, err);
+        status = stele_commands_dead_ensure(log, of->options.aggregate->name, timeout_ms, err);
     if (status < 0 || of->is_registered) return status;
     status = register_events(of, timeout_ms, err);
     of->is_registered = status == STELE_OK;

@@ -54,8 +54,11 @@ typedef struct mail {
     stele_bytes value;
     stele_header *headers;
     size_t header_count;
-    size_t size;          /* of its memory */
-    stele_error *failure; /* owned; its events were refused by the broker; NULL: they were not */
+    size_t size; /* of its memory */
+    stele_error
+        *failure; /* owned; why it becomes a dead letter without being decided on; or NULL */
+    int left_out; /* of its dead letter, which is more than the broker takes: 1: its value; 2: its
+                     key and its headers, too */
 } mail;
 
 typedef struct mail_list {
@@ -73,8 +76,12 @@ typedef struct owner_inbox {
     bool has_record;  /* the owner before had written down how far they are: … */
     bool is_restored;
     stele_inbox restored; /* … this */
-    int64_t *found;       /* of its dead letters; owned */
+    int64_t *found;       /* dead letters that are there; owned */
     size_t found_count;
+    int64_t past;             /* all before it is known by the above */
+    bool awaits_record;       /* nothing is taken before everyone sees that there is one … */
+    int64_t record_at;        /* … here, in the snapshots; -1: it is not committed yet */
+    visibility *record_seen;  /* a question; owned; NULL: not asked yet */
     stele_log_reader *reader; /* that reads them; NULL: none does yet */
     bool is_held;
     mail_list waiting;
@@ -99,7 +106,8 @@ typedef struct unit {
     stele_ticket_list repeats;   /* of its command, which came while it was in flight */
     bool is_named;               /* it is in the table of those whose commands may be repeated */
     stele_overlay_entry *entry;  /* of its aggregate; NULL: it has no events */
-    size_t first_record;         /* in its batch's transaction */
+    size_t first_record;         /* in its batch's transaction: of its events, or … */
+    bool is_buried;              /* … its dead letter */
     stele_remembered_command as; /* its result; the offset comes with the commit */
     stele_error *failure;        /* owned; NULL: it is accepted */
     char code[STELE_REJECT_CODE_MAX + 1];
@@ -122,9 +130,11 @@ typedef struct batch {
     bool has_record; /* the owner's, the first of its records */
     int64_t submitted_ns;
     bool has_events;
-    bool is_sealed;         /* it says how far commands are: nothing is added any more */
-    size_t mail_count;      /* commands of the topic in it */
-    size_t steps;           /* of the inbox: the last ones that are not older batches' */
+    bool is_sealed;      /* it says how far commands are: nothing is added any more */
+    bool is_full;        /* an aggregate remembers no more of what it has of the topic */
+    size_t mail_count;   /* commands of the topic in it … */
+    stele_table *silent; /* … and aggregates to whose events one of those added nothing; or NULL */
+    size_t steps;        /* of the inbox: the last ones that are not older batches' */
     int64_t submitted_at;   /* the fold's position then: what is appended comes behind it */
     int64_t last_offset;    /* in the events, once it is committed; -1: it has none there */
     bool is_somewhere;      /* the broker has not said where all of it is */
@@ -257,8 +267,8 @@ void owner_inbox_settle(owner_task *self, const batch *visible);
 /* The last ones are to be decided on again: the steps of batches that are given back. */
 void owner_inbox_drop(owner_task *self, size_t steps, bool was_sealed);
 void owner_inbox_return(owner_task *self, mail_list *mails);
-/* Where dead letters of a batch are, now that it is committed. */
-void owner_inbox_commit(owner_task *self, const batch *done, int64_t dead_last);
+/* A batch is committed: where its records are is known. */
+void owner_inbox_commit(owner_task *self, const batch *done, const stele_transaction *transaction);
 
 /* ---- owner_mail.c ---- */
 
@@ -291,19 +301,20 @@ stele_status owner_ask_visible(owner_task *self, int64_t *position, stele_error 
  * @return STELE_OK  what is applied is all that anyone was told of; RETRY: not known yet, and why
  */
 stele_status owner_prove(owner_task *self, stele_error *err);
-/* The same of the dead letters. */
+/* The same of the dead letters, and of the snapshots. */
 stele_status owner_ask_dead_visible(owner_task *self, int64_t *position, stele_error *err);
+stele_status owner_ask_record_visible(owner_task *self, int64_t *position, stele_error *err);
 typedef struct inbox_found {
     int64_t start; /* of the commands */
     int64_t end;
-    int64_t dead_end;     /* of the dead letters */
+    int64_t group_offset; /* where there is no record */
+    int64_t dead_start;   /* of the dead letters */
     const int64_t *found; /* commands whose dead letters are there, ascending; valid until the task
                              forgets its questions */
     size_t found_count;
 } inbox_found;
-/* What is there of what was written down? @return RETRY: not answered yet */
-stele_status owner_ask_inbox(owner_task *self, const stele_inbox *restored, inbox_found *out,
-                             stele_error *err);
+/* What is there of what was written down, and since? @return RETRY: not answered yet */
+stele_status owner_ask_inbox(owner_task *self, inbox_found *out, stele_error *err);
 void owner_forget_questions(owner_task *self);
 /* Nothing is wrong: called again when something has come for it. */
 stele_status owner_not_yet(stele_error *err);

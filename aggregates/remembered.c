@@ -177,6 +177,17 @@ const stele_remembered_command *stele_remembered_find(const stele_remembered *re
     return NULL;
 }
 
+const stele_remembered_command *stele_remembered_at(const stele_remembered *remembered,
+                                                    int64_t version)
+{
+    const ring *of = remembered->ring;
+    for (uint32_t i = of == NULL ? 0 : of->count; i > 0; i--) {
+        const stele_remembered_command *at = item(of, i - 1);
+        if (at->version >= version && at->version - at->count < version) return at;
+    }
+    return NULL;
+}
+
 /* ---- events ---- */
 
 /* Does the event go on where the newest command's last one was? */

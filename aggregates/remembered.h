@@ -85,6 +85,10 @@ const stele_remembered_command *stele_remembered_find(const stele_remembered *re
                                                       const stele_remembered_limits *limits,
                                                       const stele_command_key *key, int64_t now_ms);
 
+/** The one of which an event made this version. @return NULL: it is not known, or too long ago */
+const stele_remembered_command *stele_remembered_at(const stele_remembered *remembered,
+                                                    int64_t version);
+
 size_t stele_remembered_count(const stele_remembered *remembered);
 
 /** Append the bytes; nothing where there is nothing. */

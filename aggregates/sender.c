@@ -114,6 +114,22 @@ static void on_delivered(void *context, void *opaque, stele_position position,
     self->failure = failure == NULL ? (stele_error){0} : *failure;
 }
 
+/* No writer takes commands from a topic with another count, and they would be in other partitions.
+ */
+static stele_status check_count(const stele_sender *sender, const stele_log_topic *commands,
+                                int timeout_ms, stele_error *err)
+{
+    STELE_AUTO(char) events = stele_events_topic(sender->aggregate->name);
+    stele_log_topic found;
+    stele_status status = stele_log_topic_describe(sender->log, events, timeout_ms, &found, err);
+    if (status < 0 || found.partitions == commands->partitions) return status;
+    return stele_fail(err, STELE_E_CONFLICT, STELE_NEXT_STOP,
+                      "%s has %d partitions and %s has %d: they must be equal; delete %s when what "
+                      "is in it is done, and a writer makes it again",
+                      sender->topic, (int)commands->partitions, events, (int)found.partitions,
+                      sender->topic);
+}
+
 static stele_status connect(stele_sender *sender, int timeout_ms, stele_error *err)
 {
     stele_log_topic found;
@@ -125,6 +141,7 @@ static stele_status connect(stele_sender *sender, int timeout_ms, stele_error *e
                               "there is no topic %s: a writer makes it, with commands = topic in "
                               "[aggregate %s]",
                               sender->topic, sender->aggregate->name);
+        if (status == STELE_OK) status = check_count(sender, &found, timeout_ms, err);
         if (status < 0) return status;
         sender->partitions = found.partitions;
     }
@@ -139,6 +156,7 @@ static stele_status doubt(stele_sender *sender, const stele_error *why, stele_er
 {
     stele_log_producer_close(sender->producer);
     sender->producer = NULL;
+    sender->partitions = 0; /* the topic may have been made again */
     return stele_fail_cause(err, STELE_E_TIMED_OUT, STELE_NEXT_RETRY, why->cause,
                             "whether the command is in %s is not known, send it again with its id: "
                             "%s",

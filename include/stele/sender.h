@@ -44,6 +44,7 @@ typedef struct stele_sent {
  * @param sent  filled with the command's id in any case in which there is one, or NULL
  * @return STELE_E_INVALID, STELE_E_LIMIT  the command does not fit (next = REJECT)
  *         STELE_E_NOT_FOUND  no such topic: no writer takes commands from it (next = STOP)
+ *         STELE_E_CONFLICT  it has another partition count than the events (next = STOP)
  *         STELE_E_INCOMPATIBLE  the registry refused the schema (next = STOP)
  *         STELE_E_TIMED_OUT, STELE_E_UNAVAILABLE  whether it is stored is not known: the same call
  *                          again, with this command id, has one effect (next = RETRY)

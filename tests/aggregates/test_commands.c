@@ -10,6 +10,7 @@
 #include "aggregates/commands_topic.h"
 #include "core/alloc.h"
 #include "core/names.h"
+#include "kafka/partitioner.h"
 #include "office.h"
 #include "post.h"
 #include "tests/support/test.h"
@@ -36,7 +37,7 @@ static sending begin(office *of)
     sending made = {.of = of};
     stele_error err;
     of->takes_commands = true;
-    must(of, "topics", stele_commands_topics_ensure(of->log, "account", ASK_MS, &err), &err);
+    must(of, "topics", stele_commands_ensure(of->log, "account", ASK_MS, &err), &err);
     must(of, "client", stele_client_open_on(of->log, NULL, "sender", &made.client, &err), &err);
     must(of, "sender", stele_sender_open(made.client, &of->table, &made.sender, &err), &err);
     return made;
@@ -272,7 +273,7 @@ static void an_owner_that_is_killed_neither_loses_nor_repeats_one(void **state)
 
 static void befall(const office *of, int what)
 {
-    switch (what % 5) {
+    switch (what % 6) {
     case 0:
         stele_log_memory_lose_markers(of->log);
         break;
@@ -284,6 +285,9 @@ static void befall(const office *of, int what)
         break;
     case 3:
         stele_log_memory_doubt_commit(of->log, STELE_LOG_MEMORY_DONE);
+        break;
+    case 4:
+        stele_log_memory_lose_some_markers(of->log, 1 + (of->seed + (uint64_t)what) % 15);
         break;
     default:
         stele_log_memory_fail_append(of->log, 1 + of->seed % 5, STELE_LOG_MEMORY_REFUSED);
@@ -321,6 +325,141 @@ static void a_transaction_that_is_lost_or_aborted_takes_no_command_along(void **
     office_play(play_transactions, 0);
 }
 
+/* ---- the topic itself ---- */
+
+static void make_topic(const office *of, int32_t partitions)
+{
+    stele_error err;
+    const stele_log_topic_options topic = {.name = COMMANDS, .partitions = partitions};
+    must(of, "topic", stele_log_topic_create(of->log, &topic, ASK_MS, &err), &err);
+}
+
+static void delete_topic(const office *of)
+{
+    stele_error err;
+    must(of, "delete", stele_log_topic_delete(of->log, COMMANDS, ASK_MS, &err), &err);
+}
+
+static void play_wrong_count(office *of)
+{
+    stele_result result;
+    stele_error err;
+    make_topic(of, OFFICE_PARTITIONS + 1);
+    of->takes_commands = true;
+    instance *bank = office_start(of);
+
+    OFFICE_EQUAL(of, office_book(bank, "a", 5, STELE_EXPECT_NEW, "call", &result, &err), 0);
+    delete_topic(of);
+    sending by = begin(of);
+    send_one(&by, "a", 6, STELE_EXPECT_ANY, NULL);
+
+    post found = await_all(&by, 2);
+    OFFICE_EQUAL(of, found.done, 2);
+    office_close(bank);
+    end(&by);
+}
+
+static void a_topic_with_another_partition_count_holds_up_commands_only(void **state)
+{
+    (void)state;
+    office_play(play_wrong_count, 0);
+}
+
+static void play_deleted(office *of)
+{
+    stele_result result;
+    stele_error err;
+    sending by = begin(of);
+    instance *bank = office_start(of);
+    for (int i = 0; i < 4; i++)
+        send_one(&by, "a", i == 3 ? -1000000 : 1, STELE_EXPECT_ANY, NULL);
+    await_all(&by, 4);
+
+    delete_topic(of);
+    OFFICE_EQUAL(of, office_book(bank, "a", 5, STELE_EXPECT_ANY, "call", &result, &err), 0);
+    end(&by);
+    office_sleep(of, 2000);
+    int64_t sent = by.count;
+    by = begin(of);
+    by.count = sent;
+    send_one(&by, "a", 6, STELE_EXPECT_ANY, NULL);
+
+    post found = await_all(&by, 6);
+    OFFICE_EQUAL(of, found.done, 5);
+    OFFICE_EQUAL(of, found.dead, 1);
+    office_close(bank);
+    end(&by);
+}
+
+static void a_topic_that_is_deleted_is_made_again(void **state)
+{
+    (void)state;
+    office_play(play_deleted, 0);
+}
+
+static void play_raised_version(office *of)
+{
+    enum { COUNT = 20 };
+    of->table.remembered = 2;
+    sending by = begin(of);
+    instance *bank = office_start(of);
+    for (int i = 0; i < COUNT; i++)
+        send_one(&by, "a", i % 5 == 4 ? -1000000 : 1, STELE_EXPECT_ANY, NULL);
+    await_all(&by, COUNT);
+    office_sleep(of, 3000);
+    office_close(bank);
+
+    of->table.version++;
+    bank = office_start(of);
+    office_await_serving(bank, "a");
+    send_one(&by, "a", 1, STELE_EXPECT_ANY, NULL);
+    await_all(&by, COUNT + 1);
+    office_sleep(of, 3000);
+
+    post found = look(&by);
+    OFFICE_EQUAL(of, found.done + found.dead, COUNT + 1);
+    OFFICE_EQUAL(of, found.twice, 0);
+    office_close(bank);
+    end(&by);
+}
+
+static void a_raised_version_takes_no_command_again(void **state)
+{
+    (void)state;
+    office_play(play_raised_version, 0);
+}
+
+static void play_large(office *of)
+{
+    const stele_header settings[] = {{"cleanup.policy", stele_text("delete")},
+                                     {"max.message.bytes", stele_text("700")}};
+    static uint8_t large[800];
+    const stele_log_topic_options topic = {.name = COMMANDS ".dead",
+                                           .partitions = OFFICE_PARTITIONS,
+                                           .settings = settings,
+                                           .setting_count = 2};
+    stele_error err;
+    must(of, "topic", stele_log_topic_create(of->log, &topic, ASK_MS, &err), &err);
+    sending by = begin(of);
+    instance *bank = office_start(of);
+    put_raw(&by, stele_text("a"), stele_bytes_of(large, sizeof large),
+            stele_log_partition_of(stele_text("a"), OFFICE_PARTITIONS));
+    put_raw(&by, stele_bytes_of(large, sizeof large), stele_text("b"), 0);
+    send_one(&by, "a", 1, STELE_EXPECT_ANY, NULL);
+
+    post found = await_all(&by, 3);
+    OFFICE_EQUAL(of, found.done, 1);
+    OFFICE_EQUAL(of, found.dead, 2);
+    office_close(bank);
+    end(&by);
+}
+
+static void a_dead_letter_that_would_be_too_large_goes_without_its_value(void **state)
+{
+    (void)state;
+    office_play(play_large, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -330,6 +469,10 @@ int main(void)
         cmocka_unit_test(more_than_fit_are_carried_out_in_their_order),
         cmocka_unit_test(an_owner_that_is_killed_neither_loses_nor_repeats_one),
         cmocka_unit_test(a_transaction_that_is_lost_or_aborted_takes_no_command_along),
+        cmocka_unit_test(a_topic_with_another_partition_count_holds_up_commands_only),
+        cmocka_unit_test(a_topic_that_is_deleted_is_made_again),
+        cmocka_unit_test(a_raised_version_takes_no_command_again),
+        cmocka_unit_test(a_dead_letter_that_would_be_too_large_goes_without_its_value),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

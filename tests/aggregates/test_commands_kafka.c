@@ -47,7 +47,7 @@ static void bank_new(bank *out, const char *name)
     MUST(stele_log_topic_create(log, &options, PATIENCE_MS, &err));
     stele_status status;
     stele_deadline by = stele_deadline_after(stele_clock_system(), PATIENCE_MS);
-    while ((status = stele_commands_topics_ensure(log, name, PATIENCE_MS, &err)) < 0 &&
+    while ((status = stele_commands_ensure(log, name, PATIENCE_MS, &err)) < 0 &&
            err.next == STELE_NEXT_RETRY && !stele_deadline_passed(by)) {
     }
     MUST(status);

@@ -13,6 +13,7 @@ static void add_step(stele_inbox *to, int64_t from, int64_t next, const char *wi
     if (witness != NULL) {
         stele_buffer_append(&step->witness, stele_text(witness));
         step->version = from + 100;
+        step->event.bytes[0] = (uint8_t)from;
     }
     if (dead >= 0) stele_inbox_add_dead(step, dead);
     to->next = next;
@@ -29,9 +30,11 @@ static stele_inbox example(void)
 
 static const char *const text =
     "{\"next\":20,\"dead_from\":3,\"steps\":["
-    "{\"from\":10,\"next\":14,\"aggregate\":\"a \\\"1\\\"\",\"version\":110,\"dead\":[12]},"
+    "{\"from\":10,\"next\":14,\"aggregate\":\"a \\\"1\\\"\",\"version\":110,"
+    "\"event\":\"0a000000-0000-0000-0000-000000000000\",\"dead\":[12]},"
     "{\"from\":16,\"next\":18,\"dead\":[17]},"
-    "{\"from\":18,\"next\":20,\"aggregate\":\"b\",\"version\":118}]}";
+    "{\"from\":18,\"next\":20,\"aggregate\":\"b\",\"version\":118,"
+    "\"event\":\"12000000-0000-0000-0000-000000000000\"}]}";
 
 static void what_is_written_down_is_read_again(void **state)
 {
@@ -63,7 +66,9 @@ static void what_is_none_is_not_read(void **state)
         "{\"next\":1,\"dead_from\":0,\"steps\":[{}]}",
         "{\"next\":1,\"dead_from\":0,\"steps\":[{\"from\":1,\"next\":1}]}",
         "{\"next\":1,\"dead_from\":0,\"steps\":[{\"from\":0,\"next\":1,\"aggregate\":7}]}",
-        "{\"next\":1,\"dead_from\":0,\"steps\":[{\"from\":0,\"next\":1,\"aggregate\":\"a\"}]}"};
+        "{\"next\":1,\"dead_from\":0,\"steps\":[{\"from\":0,\"next\":1,\"aggregate\":\"a\"}]}",
+        "{\"next\":1,\"dead_from\":0,\"steps\":[{\"from\":0,\"next\":1,\"aggregate\":\"a\","
+        "\"version\":1,\"event\":\"x\"}]}"};
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         stele_inbox read = {0};
         assert_false(stele_inbox_read(stele_text(wrong[i]), &read));
@@ -74,23 +79,25 @@ static void what_is_none_is_not_read(void **state)
 static void only_what_is_not_there_is_taken_again(void **state)
 {
     (void)state;
+    enum { OPEN = STELE_INBOX_OPEN, TAKEN = STELE_INBOX_TAKEN, REFUSED = STELE_INBOX_REFUSED };
     STELE_AUTO_VALUE(stele_inbox) of = example();
-    const int64_t found[] = {12};
+    const int64_t found[] = {12, 99};
     static const struct {
         int64_t offset;
         bool is_lost;
         size_t found;
-        bool was_taken;
+        int verdict;
     } cases[] = {
-        {9, false, 0, true},   {10, false, 0, true},  {10, true, 0, false}, {12, false, 0, false},
-        {12, false, 1, true},  {12, true, 1, true},   {12, true, 0, false}, {14, true, 0, true},
-        {16, false, 0, true},  {17, false, 0, false}, {19, false, 0, true}, {20, false, 0, false},
-        {99, false, 1, false},
+        {9, false, 0, TAKEN},    {10, false, 0, TAKEN}, {10, true, 0, OPEN},
+        {12, false, 0, REFUSED}, {12, false, 1, TAKEN}, {12, true, 1, TAKEN},
+        {12, true, 0, OPEN},     {14, true, 0, TAKEN},  {16, false, 0, TAKEN},
+        {17, false, 0, REFUSED}, {19, false, 0, TAKEN}, {20, false, 0, OPEN},
+        {99, false, 1, OPEN},    {99, false, 2, TAKEN},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         of.steps[0].is_lost = cases[i].is_lost;
-        assert_int_equal(stele_inbox_was_taken(&of, cases[i].offset, found, cases[i].found),
-                         cases[i].was_taken);
+        assert_int_equal(stele_inbox_judge(&of, cases[i].offset, found, cases[i].found),
+                         cases[i].verdict);
     }
 }
 
@@ -108,10 +115,13 @@ static void what_is_still_to_be_taken_again_goes_on_to_be_known(void **state)
     assert_string_equal(
         stele_buffer_text(&written),
         "{\"next\":20,\"dead_from\":3,\"steps\":["
-        "{\"from\":10,\"next\":13,\"aggregate\":\"a\",\"version\":110},"
-        "{\"from\":13,\"next\":14,\"aggregate\":\"a \\\"1\\\"\",\"version\":9223372036854775807},"
+        "{\"from\":10,\"next\":13,\"aggregate\":\"a\",\"version\":110,"
+        "\"event\":\"0a000000-0000-0000-0000-000000000000\"},"
+        "{\"from\":13,\"next\":14,\"aggregate\":\"a \\\"1\\\"\",\"version\":9223372036854775807,"
+        "\"event\":\"0a000000-0000-0000-0000-000000000000\"},"
         "{\"from\":16,\"next\":18,\"dead\":[17]},"
-        "{\"from\":18,\"next\":20,\"aggregate\":\"b\",\"version\":118}]}");
+        "{\"from\":18,\"next\":20,\"aggregate\":\"b\",\"version\":118,"
+        "\"event\":\"12000000-0000-0000-0000-000000000000\"}]}");
 }
 
 int main(void)
