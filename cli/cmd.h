@@ -8,6 +8,8 @@
 typedef stele_exit stele_command_run(stele_cli *cli, const stele_arguments *arguments);
 
 stele_command_run stele_cmd_audit;
+stele_command_run stele_cmd_dlq_list;
+stele_command_run stele_cmd_dlq_redrive;
 stele_command_run stele_cmd_execute;
 stele_command_run stele_cmd_history;
 stele_command_run stele_cmd_publish;

@@ -172,25 +172,34 @@ static int compare_setting(stele_cli *cli, stele_log *log, const char *topic,
     return 1;
 }
 
-/* @return differences found, or -1 after saying what failed */
-static int describe_topic(stele_cli *cli, stele_log *log, const char *topic)
+/* The events decide how many partitions there are. @param wanted  0: any */
+static int compare_partitions(stele_cli *cli, int32_t is, int32_t wanted, stele_buffer *json)
+{
+    if (wanted == 0 || is == wanted) return 0;
+    if (cli->json)
+        stele_buffer_format(json, "\"partitions\":{\"is\":%d,\"wanted\":%d}", (int)is, (int)wanted);
+    else
+        stele_cli_print(cli->out,
+                        "  %d partitions, wanted %d, as the events have: no writer takes "
+                        "commands; delete the topic when what is in it is done",
+                        (int)is, (int)wanted);
+    return 1;
+}
+
+/* @param found  what it is
+ * @return differences found, or -1 after saying what failed */
+static int show_topic(stele_cli *cli, stele_log *log, const char *topic,
+                      const stele_log_topic *found, const stele_topic_setting *settings,
+                      size_t setting_count, int32_t partitions)
 {
     stele_error err = {0};
-    stele_log_topic found;
-    if (stele_log_topic_describe(log, topic, cli->timeout_ms, &found, &err) < 0) {
-        stele_bytes name = stele_text(topic);
-        stele_events_topic_parse(topic, &name);
-        STELE_AUTO(char) aggregate = stele_strndup((const char *)name.data, name.size);
-        stele_cli_fail_topic(cli, aggregate, &err);
-        return -1;
-    }
     if (!cli->json)
-        stele_cli_print(cli->out, "%s: %d partitions, replication %d", topic, (int)found.partitions,
-                        (int)found.replication);
+        stele_cli_print(cli->out, "%s: %d partitions, replication %d", topic,
+                        (int)found->partitions, (int)found->replication);
     STELE_AUTO_VALUE(stele_buffer) differences = {0};
-    int count = 0;
-    for (size_t i = 0; i < EVENTS_SETTINGS; i++) {
-        int differs = compare_setting(cli, log, topic, &events_settings[i], &differences, &err);
+    int count = compare_partitions(cli, found->partitions, partitions, &differences);
+    for (size_t i = 0; i < setting_count; i++) {
+        int differs = compare_setting(cli, log, topic, &settings[i], &differences, &err);
         if (differs < 0) {
             stele_cli_fail_error(cli, &err);
             return -1;
@@ -202,11 +211,46 @@ static int describe_topic(stele_cli *cli, stele_log *log, const char *topic)
         stele_buffer_append(&line, stele_text("{\"topic\":"));
         stele_show_json(&line, stele_text(topic));
         stele_buffer_format(&line, ",\"partitions\":%d,\"replication\":%d,\"differences\":{%s}}",
-                            (int)found.partitions, (int)found.replication,
+                            (int)found->partitions, (int)found->replication,
                             stele_buffer_text(&differences));
         stele_cli_print_json(cli->out, stele_buffer_view(&line));
     }
     return count;
+}
+
+/* One of those that are there only where commands come by way of a topic. */
+static int describe_commands(stele_cli *cli, stele_log *log, const char *topic, int32_t partitions)
+{
+    stele_error err = {0};
+    stele_log_topic found;
+    stele_status status = stele_log_topic_describe(log, topic, cli->timeout_ms, &found, &err);
+    if (status == STELE_E_NOT_FOUND) return 0;
+    if (status < 0) {
+        stele_cli_fail_error(cli, &err);
+        return -1;
+    }
+    /* Time may delete what is done. */
+    return show_topic(cli, log, topic, &found, events_settings, 1, partitions);
+}
+
+/* The topic of its events, and those of its commands. */
+static int describe_topics(stele_cli *cli, stele_log *log, const char *aggregate)
+{
+    stele_error err = {0};
+    stele_log_topic found;
+    STELE_AUTO(char) events = stele_events_topic(aggregate);
+    STELE_AUTO(char) commands = stele_commands_topic(aggregate);
+    STELE_AUTO(char) dead = stele_commands_dead_topic(aggregate);
+    if (stele_log_topic_describe(log, events, cli->timeout_ms, &found, &err) < 0) {
+        stele_cli_fail_topic(cli, aggregate, &err);
+        return -1;
+    }
+    int of_events = show_topic(cli, log, events, &found, events_settings, EVENTS_SETTINGS, 0);
+    if (of_events < 0) return -1;
+    int of_commands = describe_commands(cli, log, commands, found.partitions);
+    if (of_commands < 0) return -1;
+    int of_dead = describe_commands(cli, log, dead, found.partitions);
+    return of_dead < 0 ? -1 : of_events + of_commands + of_dead;
 }
 
 stele_exit stele_cmd_topics_describe(stele_cli *cli, const stele_arguments *arguments)
@@ -217,8 +261,7 @@ stele_exit stele_cmd_topics_describe(stele_cli *cli, const stele_arguments *argu
     const char *aggregate = stele_arguments_operand(arguments, 0);
     int differences = 0;
     if (aggregate != NULL) {
-        STELE_AUTO(char) topic = stele_events_topic(aggregate);
-        differences = describe_topic(cli, log, topic);
+        differences = describe_topics(cli, log, aggregate);
     } else {
         stele_error err = {0};
         char **topics = NULL;
@@ -227,7 +270,8 @@ stele_exit stele_cmd_topics_describe(stele_cli *cli, const stele_arguments *argu
         for (char **topic = topics; *topic != NULL && differences >= 0; topic++) {
             stele_bytes name;
             if (!stele_events_topic_parse(*topic, &name)) continue;
-            int found = describe_topic(cli, log, *topic);
+            STELE_AUTO(char) plain = stele_strndup((const char *)name.data, name.size);
+            int found = describe_topics(cli, log, plain);
             differences = found < 0 ? -1 : differences + found;
         }
         free(topics);

@@ -167,6 +167,24 @@ static const stele_option execute_options[] = {
      .help = "put it into the topic AGGREGATE.commands, and do not wait for what comes of it"},
     {0}};
 
+static const stele_option dlq_list_options[] = {
+    {.name = "code",
+     .kind = STELE_OPTION_TEXT,
+     .value = "CODE",
+     .help = "only those with this code, such as insufficient_funds, conflict or undecodable"},
+    {0}};
+
+static const stele_option dlq_redrive_options[] = {
+    {.name = "all", .kind = STELE_OPTION_FLAG, .help = "all dead letters that are there now"},
+    {.name = "code",
+     .kind = STELE_OPTION_TEXT,
+     .value = "CODE",
+     .help = "only those with this code"},
+    {.name = "any-version",
+     .kind = STELE_OPTION_FLAG,
+     .help = "without the version that they expected"},
+    {0}};
+
 static const stele_option history_options[] = {
     {.name = "one-partition",
      .kind = STELE_OPTION_FLAG,
@@ -337,6 +355,28 @@ const stele_cli_command stele_commands[] = {
      .example = "stele execute account ada DepositMoney '{\"amount_cents\": 500}' --expect 1",
      .options = execute_options,
      .run = stele_cmd_execute},
+    {.name = "dlq list",
+     .operands = "AGGREGATE",
+     .operand_min = 1,
+     .operand_max = 1,
+     .summary = "print the commands that were not carried out, and why, as JSON",
+     .details = "Those that came by way of the topic AGGREGATE.commands. They stay there for as "
+                "long as the\n"
+                "retention of AGGREGATE.commands.dead says.",
+     .example = "stele dlq list account --code insufficient_funds",
+     .options = dlq_list_options,
+     .run = stele_cmd_dlq_list},
+    {.name = "dlq redrive",
+     .operands = "AGGREGATE [POSITION]",
+     .operand_min = 1,
+     .operand_max = 2,
+     .summary = "put a dead letter into the commands topic again",
+     .details = "With its id, so that it has one effect however often it is sent. It is decided on "
+                "as the aggregate\n"
+                "is then. The dead letter stays where it is.",
+     .example = "stele dlq redrive account account.commands.dead/0/12",
+     .options = dlq_redrive_options,
+     .run = stele_cmd_dlq_redrive},
     {.name = "history",
      .operands = "AGGREGATE ID",
      .operand_min = 2,
