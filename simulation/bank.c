@@ -16,6 +16,8 @@ static void begin(void)
     sim_open_boxes();
     for (int i = 0; i < SIM_INSTANCES; i++)
         sim_start_instance(i);
+    for (int i = 0; i < SIM_SENDERS && bank.takes_commands; i++)
+        sim_start_sender(i);
     sim_start_callers();
 }
 
@@ -34,15 +36,30 @@ static void start_what_ended(bool all)
         if (!stele_fibers_is_running(world.fibers, SIM_FIRST_INSTANCE + i) &&
             (all || stele_stream_below(&world.faults, 2) == 0))
             sim_start_instance(i);
+    for (int i = 0; i < SIM_SENDERS && bank.takes_commands; i++)
+        if (!sim_is_sending(i) && !sim_has_sent(i) &&
+            (all || stele_stream_below(&world.faults, 2) == 0))
+            sim_start_sender(i);
 }
 
-/* Each partition has an owner, and nothing hangs. */
+/* Have all callers and senders done what they wanted to? */
+static bool have_all_done(void)
+{
+    bool have = bank.callers_done == SIM_CALLERS;
+    for (int i = 0; i < SIM_SENDERS && bank.takes_commands; i++)
+        have = have && sim_has_sent(i);
+    return have;
+}
+
+/* Each partition has an owner, who has taken all commands, and nothing hangs. */
 static bool is_at_rest(void)
 {
-    const char *const topics[] = {world.events_topic, world.snapshots_topic};
+    const char *const topics[] = {world.events_topic, world.snapshots_topic, SIM_BANK_DEAD};
     for (int32_t k = 0; k < SIM_PARTITIONS; k++) {
-        if (!sim_is_served(k)) return false;
-        for (int i = 0; i < 2; i++) {
+        int server = sim_server_of(k);
+        if (server < 0) return false;
+        if (bank.takes_commands && !sim_is_taken(SIM_FIRST_INSTANCE + server, k)) return false;
+        for (int i = 0; i < (bank.takes_commands ? 3 : 2); i++) {
             int64_t stable, end;
             stele_log_memory_ends(world.log, (stele_partition){topics[i], k}, &stable, &end);
             if (stable != end) return false;
@@ -60,7 +77,7 @@ static void come_to_rest(void)
     start_what_ended(true);
     sim_say("rest");
     stele_deadline until = stele_deadline_after(sim_clock(), REST_MS);
-    while (bank.callers_done < SIM_CALLERS) {
+    while (!have_all_done()) {
         if (stele_deadline_passed(until))
             sim_fail("stuck", "a caller has no answer after %d s of rest: %s", REST_MS / 1000,
                      sim_instances_say());
@@ -70,7 +87,8 @@ static void come_to_rest(void)
     while (!is_at_rest()) {
         if (stele_deadline_passed(until))
             sim_fail("stuck",
-                     "a partition has no owner, or something hangs, after %d s of rest: %s",
+                     "a partition has no owner, commands that were not taken, or something hangs, "
+                     "after %d s of rest: %s",
                      REST_MS / 1000, sim_instances_say());
         start_what_ended(true);
         sim_sleep_ms(LOOK_MS);
@@ -84,7 +102,7 @@ void sim_play_bank(void)
 {
     begin();
     int left = AFTERMATH;
-    while (bank.callers_done < SIM_CALLERS && left > 0) {
+    while (!have_all_done() && left > 0) {
         sim_sleep_ms(1 + stele_stream_below(&world.faults, 2 * world.calm_ms));
         make_trouble();
         start_what_ended(false);

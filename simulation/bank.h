@@ -6,15 +6,18 @@
 
 #include <stele/writer.h>
 
+#include "kafka/bounded_read.h"
 #include "simulation/world.h"
 
 #define SIM_BANK_EVENTS    "wallet.events"
 #define SIM_BANK_SNAPSHOTS "wallet.writer.v1.snapshots"
+#define SIM_BANK_COMMANDS  "wallet.commands"
+#define SIM_BANK_DEAD      "wallet.commands.dead"
 
 enum {
     SIM_CALLERS = 4,
     SIM_WALLETS_MAX = 10,
-    SIM_CALLS_MAX = 400, /* of one seed, with a load of each wallet in the end */
+    SIM_CALLS_MAX = 700, /* of one seed, with a load of each wallet in the end */
     SIM_CALLS_OF_WALLET = 60,
     SIM_EVENTS_OF_WALLET = 6 * SIM_CALLS_OF_WALLET, /* three of a call at most, and its timer's */
     SIM_WALLET_REMEMBERS = 300,                     /* more than calls and timers */
@@ -41,6 +44,8 @@ typedef struct sim_call {
     int64_t expected;
     char id[SIM_COMMAND_ID_SIZE]; /* of the command; "": the writer makes one */
     int ways;                     /* on which it may be carried out at the same time */
+    bool is_called;               /* by letter … */
+    bool is_queued;               /* … and by way of the topic */
 } sim_call;
 
 /** What an instance answers. */
@@ -78,7 +83,9 @@ typedef struct sim_bank {
     int queue_max;
     uint32_t lose_one_in; /* letters; 0: none */
     uint32_t twice_one_in;
-    uint32_t way_ms; /* of a letter, at most */
+    uint32_t way_ms;     /* of a letter, at most */
+    bool takes_commands; /* from their topic */
+    int to_send;         /* by each sender */
 } sim_bank;
 
 extern sim_bank bank;
@@ -135,7 +142,8 @@ void sim_start_instance(int which);
 void sim_stop_instance(int which);
 /** All of them; fails if they do not. */
 void sim_stop_instances(void);
-bool sim_is_served(int32_t partition);
+/** @return the instance; -1: none serves it */
+int sim_server_of(int32_t partition);
 /** Who owns what. For messages. */
 const char *sim_instances_say(void);
 
@@ -145,8 +153,31 @@ void sim_start_callers(void);
 /** Until every wallet was loaded once, from some instance. @return false: not in time */
 bool sim_load_all(int64_t until_ns);
 
+/* ---- senders.c: processes that put commands into their topic ---- */
+
+void sim_start_sender(int which);
+bool sim_is_sending(int which);
+/** Has it sent all that it wanted to? */
+bool sim_has_sent(int which);
+
 /* ---- histories.c: the promises ---- */
 
 void sim_check_bank(void);
+/** How many events of a call are there, and the version of the last one. */
+int sim_found_events(int64_t call);
+int64_t sim_found_version(int64_t call);
+void sim_read_all(const char *topic, stele_bounded_read_take *take);
+
+/* ---- deliveries.c: those of the commands topic ---- */
+
+/** A sender was told that its command is there. */
+void sim_sent(int64_t number, int32_t partition, int64_t offset);
+/** An owner says that all before `next` has its effect, which everyone sees. */
+void sim_see_taken(int domain, int32_t partition, int64_t next);
+/** Has it said so of all that is there? */
+bool sim_is_taken(int domain, int32_t partition);
+/** Of the snapshots. @return false: it is the key of an aggregate */
+bool sim_check_reserved(const stele_batch *batch, const stele_record *record);
+void sim_check_deliveries(void);
 
 #endif

@@ -41,6 +41,7 @@ static bool call(caller *self, int64_t number, int patience_ms, int timeout_ms, 
                          .timeout_ms = timeout_ms};
     snprintf(letter.id, sizeof letter.id, "%s", of->id);
     bank.calls[number].ways++;
+    bank.calls[number].is_called = true;
     sim_post(&letter);
     while (stele_fibers_now_ns(world.fibers) < until_ns) {
         sim_letter come;

@@ -11,7 +11,8 @@ const char *sim_domain_name(int domain)
     static const struct {
         int first;
         const char *name;
-    } kinds[] = {{SIM_FIRST_INSTANCE, "instance"},
+    } kinds[] = {{SIM_FIRST_SENDER, "sender"},
+                 {SIM_FIRST_INSTANCE, "instance"},
                  {SIM_FIRST_REGISTRAR, "registrar"},
                  {SIM_FIRST_WORKER, "worker"},
                  {SIM_FIRST_PUBLISHER, "publisher"}};
@@ -97,14 +98,15 @@ static const char *draw_place(bool is_worker)
 /* Where an owner is with what it was asked for (probes.c). */
 static const char *draw_phase(void)
 {
-    static const char *const phases[] = {"decides", "submits", "commits", "answers", "serves"};
+    static const char *const phases[] = {"decides", "buries",  "submits",
+                                         "commits", "answers", "serves"};
     return phases[stele_stream_below(&world.faults, sizeof phases / sizeof phases[0])];
 }
 
 void sim_lay_ambush(sim_ambush ambushes[STELE_DOMAINS], int domain)
 {
     bool is_worker = domain >= SIM_FIRST_WORKER && domain < SIM_FIRST_REGISTRAR;
-    bool is_instance = domain >= SIM_FIRST_INSTANCE;
+    bool is_instance = domain >= SIM_FIRST_INSTANCE && domain < SIM_FIRST_SENDER;
     const char *call = is_instance && stele_stream_below(&world.faults, 2) == 0
                            ? draw_phase()
                            : draw_place(is_worker || is_instance);

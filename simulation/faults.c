@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * What stands between a process and the log: time that a call takes, answers that are lost or come
  * twice, coordinators that have moved. */
-#include "simulation/world.h"
+#include "simulation/bank.h"
 
 #include <string.h>
 
@@ -17,8 +17,7 @@ static void take_time(void)
 
 static void lose_again(void)
 {
-    if ((world.kinds >> SIM_MARKERS & 1) != 0 && !world.resting)
-        stele_log_memory_lose_markers(world.log);
+    if ((world.kinds >> SIM_MARKERS & 1) != 0 && !world.resting) sim_lose_markers();
 }
 
 /* Faults do not come singly: who met one of the broker's dies of it, or soon. */
@@ -27,6 +26,9 @@ static void come_together(const char *call)
     int domain = stele_fibers_domain(world.fibers);
     sim_say("%s meets a fault in %s", sim_domain_name(domain), call);
     bool ends = strcmp(call, "commit") == 0 || strcmp(call, "abort") == 0;
+    if (ends && bank.takes_commands && domain >= SIM_FIRST_INSTANCE &&
+        stele_stream_below(&world.faults, 2) == 0)
+        stele_fibers_die(world.fibers); /* before it goes on, and ends it with the next one */
     if (ends && world.profile == SIM_AGGREGATES && stele_stream_below(&world.faults, 3) == 0) {
         lose_again(); /* whoever ends what hangs may be no luckier */
         return;

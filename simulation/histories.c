@@ -16,7 +16,6 @@
 #include "aggregates/owners.h"
 #include "booked.h"
 #include "core/names.h"
-#include "kafka/bounded_read.h"
 #include "projections/verify.h"
 #include "registry/client.h"
 #include "registry/wire.h"
@@ -408,7 +407,8 @@ static stele_status take_snapshots(void *context, const stele_batch *batch, stel
 {
     (void)context, (void)err;
     for (size_t i = 0; i < batch->count; i++)
-        if (!stele_id_is_reserved(batch->records[i].key)) take_snapshot(batch, &batch->records[i]);
+        if (!sim_check_reserved(batch, &batch->records[i]))
+            take_snapshot(batch, &batch->records[i]);
     return STELE_OK;
 }
 
@@ -483,7 +483,17 @@ static void check_terms(void)
 
 /* ---- all of it ---- */
 
-static void read_all(const char *topic, stele_bounded_read_take *take)
+int sim_found_events(int64_t call)
+{
+    return found_events[call];
+}
+
+int64_t sim_found_version(int64_t call)
+{
+    return found_version[call];
+}
+
+void sim_read_all(const char *topic, stele_bounded_read_take *take)
 {
     stele_error err;
     stele_bounded_read_start starts[SIM_PARTITIONS];
@@ -499,7 +509,7 @@ static void read_all(const char *topic, stele_bounded_read_take *take)
 
 void sim_check_bank(void)
 {
-    read_all(SIM_BANK_EVENTS, take_events);
+    sim_read_all(SIM_BANK_EVENTS, take_events);
     check_ids();
     check_units();
     check_timers();
@@ -509,6 +519,7 @@ void sim_check_bank(void)
     }
     check_order();
     check_terms();
-    read_all(SIM_BANK_SNAPSHOTS, take_snapshots);
+    sim_check_deliveries();
+    sim_read_all(SIM_BANK_SNAPSHOTS, take_snapshots);
     if (stele_stream_below(&world.load, 4) == 0) verify();
 }

@@ -399,6 +399,7 @@ static void instance_main(void *context)
                                     .acknowledge = bank.answers_committed
                                                        ? STELE_ACKNOWLEDGE_COMMITTED
                                                        : STELE_ACKNOWLEDGE_VISIBLE,
+                                    .takes_commands = bank.takes_commands,
                                     .queue_max = bank.queue_max};
     self->forwarder = (stele_forwarder){forward, self};
     self->setting = (stele_writer_setting){.forwarder = &self->forwarder};
@@ -459,15 +460,16 @@ static bool has_writer(int which)
            current[which]->writer != NULL;
 }
 
-bool sim_is_served(int32_t partition)
+int sim_server_of(int32_t partition)
 {
-    bool is_served = false;
+    int server = -1;
     is_looked_at = true;
-    for (int i = 0; i < SIM_INSTANCES && !is_served; i++)
-        is_served = has_writer(i) &&
-                    stele_writer_desk_state(current[i]->writer, partition) == STELE_DESK_SERVING;
+    for (int i = 0; i < SIM_INSTANCES && server < 0; i++)
+        if (has_writer(i) &&
+            stele_writer_desk_state(current[i]->writer, partition) == STELE_DESK_SERVING)
+            server = i;
     is_looked_at = false;
-    return is_served;
+    return server;
 }
 
 const char *sim_instances_say(void)

@@ -2,7 +2,7 @@
  * Oracles of the inner layers. What one layer gets wrong another one often heals before it shows in
  * the topics, so each layer says what it believes, and the log is looked into, with no time
  * passing. */
-#include "simulation/world.h"
+#include "simulation/bank.h"
 
 #include <string.h>
 
@@ -59,6 +59,7 @@ void sim_probe(void *context, int domain, const stele_fact *fact)
         sim_look_for_ambush(fact->subject);
         return;
     }
+    if (strcmp(fact->what, "commands") == 0) sim_see_taken(domain, fact->partition, fact->value);
     if (strcmp(fact->what, "restored") == 0) check_restored(domain, fact);
     if (strcmp(fact->what, "asks for ends") == 0 && fact->value == STELE_FENCED_INIT)
         sim_fail("fork", "%s: the end of what to restore is asked for before the fence stands",

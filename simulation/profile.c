@@ -136,7 +136,11 @@ static void draw_aggregates(void)
     stele_stream *swarm = &world.swarm;
     world.events_topic = SIM_BANK_EVENTS;
     world.snapshots_topic = SIM_BANK_SNAPSHOTS;
+    bool takes_commands = stele_stream_below(swarm, 4) != 0;
     draw_trouble_of_owners();
+    /* What parts the position of the commands from what came of them. */
+    if (takes_commands && stele_stream_below(swarm, 3) == 0)
+        world.kinds = KIND(AMBUSH) | KIND(MARKERS) | KIND(KILL);
     world.calm_ms = 200U << stele_stream_below(swarm, 4);
     world.gap_ms = 1U << stele_stream_below(swarm, 8);
     world.latency_us = 1U << stele_stream_below(swarm, 16);
@@ -147,7 +151,9 @@ static void draw_aggregates(void)
         .queue_max = stele_stream_below(swarm, 4) == 0 ? 2 : 0,
         .lose_one_in = stele_stream_below(swarm, 2) == 0 ? 0 : 10 + stele_stream_below(swarm, 50),
         .twice_one_in = stele_stream_below(swarm, 2) == 0 ? 0 : 3 + stele_stream_below(swarm, 30),
-        .way_ms = 1U << stele_stream_below(swarm, 9)};
+        .way_ms = 1U << stele_stream_below(swarm, 9),
+        .takes_commands = takes_commands,
+        .to_send = 20 + (int)stele_stream_below(swarm, 60)};
     /* Its risk: what was acknowledged then can be aborted. */
     if (bank.answers_committed) world.kinds &= ~KIND(MARKERS);
     if (world.kinds == 0) world.kinds = KIND(KILL);
@@ -173,7 +179,7 @@ static const profile profiles[SIM_PROFILES] = {
     [SIM_OUTBOXES] = {"outbox", 1, draw_outbox, sim_play_folds},
     [SIM_HOLES] = {"holes", 1, draw_holes, sim_play_holes},
     [SIM_REGISTRY] = {"registry", 1, NULL, sim_play_registry},
-    [SIM_AGGREGATES] = {"aggregates", 4, draw_aggregates, sim_play_bank},
+    [SIM_AGGREGATES] = {"aggregates", 6, draw_aggregates, sim_play_bank},
     [SIM_TABLES] = {"tables", 2, draw_tables, sim_play_folds},
 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * The kinds of trouble, one function each, in a table; a seed is about some of them (profile.c). */
-#include "simulation/world.h"
+#include "simulation/bank.h"
 
 #include <string.h>
 
@@ -8,6 +8,8 @@
 
 static int some_worker(void)
 {
+    if (bank.takes_commands && stele_stream_below(&world.faults, 6) == 0)
+        return SIM_FIRST_SENDER + (int)stele_stream_below(&world.faults, SIM_SENDERS);
     if (world.profile == SIM_AGGREGATES)
         return SIM_FIRST_INSTANCE + (int)stele_stream_below(&world.faults, SIM_INSTANCES);
     return SIM_FIRST_WORKER + (int)stele_stream_below(&world.faults, SIM_WORKERS);
@@ -66,7 +68,7 @@ static void cut_one(void)
 static void fill_disk(void)
 {
     const char *const topics[] = {NULL, world.events_topic, world.snapshots_topic,
-                                  world.snapshots_topic};
+                                  bank.takes_commands ? SIM_BANK_DEAD : world.snapshots_topic};
     const char *topic = topics[stele_stream_below(&world.faults, sizeof topics / sizeof topics[0])];
     world.is_full = !world.is_full;
     sim_say("the disk of %s is %s", topic == NULL || !world.is_full ? "all topics" : topic,
@@ -94,9 +96,15 @@ static void doubt_commit(void)
         world.log, (stele_log_memory_doubt)(1 + stele_stream_below(&world.faults, 2)));
 }
 
-static void lose_markers(void)
+/* A broker that crashes leaves out those partitions that have no leader at that moment. */
+void sim_lose_markers(void)
 {
-    stele_log_memory_lose_markers(world.log);
+    bool of_all = world.profile != SIM_AGGREGATES || stele_stream_below(&world.faults, 4) == 0;
+    uint64_t which = stele_stream_below(&world.faults, 2) == 0
+                         ? UINT64_C(1) << stele_stream_below(&world.faults, 3)
+                         : 1 + stele_stream_below(&world.faults, 15);
+    if (stele_stream_below(&world.faults, 2) == 0) which |= STELE_LOG_MEMORY_GROUP;
+    stele_log_memory_lose_some_markers(world.log, of_all ? UINT64_MAX : which);
 }
 
 static void take_broker_away(void)
@@ -171,7 +179,7 @@ static void (*const kinds[SIM_KINDS])(void) = {
     [SIM_FREEZE] = freeze_one,
     [SIM_APPEND] = sim_break_append,
     [SIM_DOUBT] = doubt_commit,
-    [SIM_MARKERS] = lose_markers,
+    [SIM_MARKERS] = sim_lose_markers,
     [SIM_AWAY] = take_broker_away,
     [SIM_COMPACT] = compact,
     [SIM_MOVE] = move_coordinators,

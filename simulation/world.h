@@ -24,6 +24,7 @@ enum {
     SIM_WORKERS = 3,
     SIM_REGISTRARS = 3,
     SIM_INSTANCES = 3,
+    SIM_SENDERS = 2,
     SIM_EVENTS_MAX = 1000,   /* of one seed */
     SIM_KEYS_MAX = 64,       /* of one publisher at a time */
     SIM_FENCED_MAX = 8,      /* transactional ids of one domain */
@@ -34,7 +35,8 @@ enum {
     SIM_FIRST_PUBLISHER = 1,
     SIM_FIRST_WORKER = 8,
     SIM_FIRST_REGISTRAR = 16,
-    SIM_FIRST_INSTANCE = 24
+    SIM_FIRST_INSTANCE = 24,
+    SIM_FIRST_SENDER = 28
 };
 
 /** What a seed is about. */
@@ -245,6 +247,7 @@ typedef enum sim_kind {
 void sim_make_trouble(void);
 void sim_break_append(void);
 void sim_lose_answers(void);
+void sim_lose_markers(void);
 /** All faults are over. */
 void sim_end_trouble(void);
 
