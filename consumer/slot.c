@@ -257,6 +257,11 @@ static stele_status take(slot_host *host, slot *self, const stele_batch *batch,
     if (batch->status < 0 && is_source(host, batch)) {
         *failure = batch->error;
         failure->next = STELE_NEXT_STOP;
+        if (batch->status == STELE_E_NOT_FOUND)
+            stele_fail(failure, batch->status, STELE_NEXT_STOP,
+                       "%s was deleted while its events were applied (%s): bring it back, or make "
+                       "it again and raise the version of what is made of it",
+                       host->topic, batch->error.text);
         return batch->status;
     }
     stele_status_board_busy(host->board, self->index);

@@ -415,7 +415,8 @@ static stele_status apply_record(stele_states *states, const stele_batch *batch,
     if (record->key.data == NULL)
         return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
                           "the record has no key, so it belongs to no aggregate: its producer must "
-                          "write the aggregate id as the key");
+                          "write the aggregate id as the key, and the events have to be copied to "
+                          "a new topic without it");
     stele_entry *entry = stele_table_find_hashed(states->table, record->key, hash);
     if (entry != NULL && record->offset < entry->offset && !STELE_BUG("event is applied again"))
         return STELE_OK;
@@ -424,7 +425,7 @@ static stele_status apply_record(stele_states *states, const stele_batch *batch,
     if (record->value.data == NULL)
         return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
                           "the record has no value: a tombstone is no event, and an events topic "
-                          "is not compacted");
+                          "is not compacted; copy the events to a new topic without it");
 
     stele_decoded decoded;
     const stele_handler *handler = NULL;

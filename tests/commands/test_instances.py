@@ -11,7 +11,7 @@ import re
 import signal
 import time
 
-from commands import NOWHERE
+from commands import NOWHERE, meddle
 from programs import Broker, Program, case, run_cases, say
 
 JSON = {"Content-Type": "application/json"}
@@ -169,6 +169,52 @@ def the_owner_decides():
                 check_killed_owner(first, second)
             check_execute(broker.address)
         check_execute_without_owner(broker.address)
+    finally:
+        broker.stop()
+
+
+def check_stopped(address, instances, account, others):
+    """Whoever is asked says at once why; what is not stopped is served."""
+    for instance in instances:
+        begun = time.monotonic()
+        status, answer = instance.send(account, "DepositMoney", {"amount_cents": 1})
+        assert (status, answer["code"]) == (503, "stopped"), answer
+        assert "is stopped, nothing was appended" in answer["detail"] and "no value" in answer["detail"], answer
+        assert time.monotonic() < begun + 15, f"after {time.monotonic() - begun:.1f} s"
+        for other in others:
+            send_until_done(instance, other, "DepositMoney", {"amount_cents": 1}, f"{instance.port}-{other}")
+    with bank(address) as program:
+        program.call("execute", "account", account, "DepositMoney", '{"amount_cents": 1}').exits(1).says("is stopped", "no value")
+
+
+def until_stopped(instance, account):
+    deadline = time.monotonic() + 60
+    while instance.send(account, "DepositMoney", {"amount_cents": 1}, Stele_Timeout_Ms="3000")[1].get("code") != "stopped":
+        assert time.monotonic() < deadline, instance.running.err
+
+
+@case
+def a_partition_that_is_stopped_says_why():
+    """Whoever is asked says at once why a partition is stopped, also when no one has served it since the start"""
+    broker = Broker("stopped")
+    accounts = [f"a{index}" for index in range(ACCOUNTS)]
+    try:
+        with bank(broker.address) as program:
+            program.call("topics", "create", "account", "--partitions", "4").exits(0)
+            with Instance(broker.address) as first, Instance(broker.address) as second:
+                for account in accounts:
+                    send_until_done(first, account, "CreateAccount", {"owner": "Ada"}, "created")
+                until_shared((first, second), accounts)
+                partition = {account: program.call("history", "account", account).exits(0).rows()[0]["position"].split("/")[1]
+                             for account in accounts}
+                others = [account for account in accounts if partition[account] != partition[accounts[0]]]
+                assert others
+                meddle("put", "account.events", partition[accounts[0]], "=a0", "-", address=broker.address)
+                until_stopped(first, accounts[0])
+                check_stopped(broker.address, (first, second), accounts[0], others)
+            with Instance(broker.address) as first, Instance(broker.address) as second:
+                until_stopped(first, accounts[0])
+                check_stopped(broker.address, (first, second), accounts[0], others)
     finally:
         broker.stop()
 
