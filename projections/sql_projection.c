@@ -20,6 +20,7 @@ enum {
     COMMIT_ROWS = 10000,
     COMMIT_INTERVAL_MS = 100,
     ASK_MS = 1000,
+    PATIENCE_MS = 5000, /* a request that takes longer is a reason to wait */
     FOOTING_MS = 10000, /* how often a partition looks whether its last event is still there */
     FOLLOW_MS = 200,    /* how often the group's offset follows at most, */
     REPEAT_MS = 10000,  /* and at least: whether it was taken is not told */
@@ -68,6 +69,7 @@ typedef struct sql_task {
 
     /* Requests. */
     stele_sql_request *request;
+    int64_t sent_ns;
     stele_sql_parcel *filling;
     stele_sql_parcel *unsent; /* was refused for a while, and is sent again */
     int64_t since_ns;         /* when the first event came into `filling` */
@@ -173,6 +175,10 @@ static bool may_send(const sql_task *task)
 
 static stele_status still_waits(const sql_task *task, stele_error *err)
 {
+    int64_t waited_ms = (now_of(task) - task->sent_ns) / 1000000;
+    if (task->request != NULL && waited_ms >= PATIENCE_MS)
+        return stele_fail(err, STELE_E_UNAVAILABLE, STELE_NEXT_RETRY,
+                          "the database has not answered for %" PRId64 " s", waited_ms / 1000);
     if (task->waits.status == STELE_OK) return STELE_OK;
     if (err != NULL) *err = task->waits;
     return task->waits.status;
@@ -206,6 +212,7 @@ static stele_status claim(sql_task *task, stele_error *err)
         task->request =
             stele_sql_desk_claim(desk_of(task), &caller, stele_worker_partition_count(task->worker),
                                  stele_sql_program_genesis(program));
+        task->sent_ns = now_of(task);
     }
     if (!stele_sql_request_take(&task->request, &answer, NULL)) {
         stele_status status = still_waits(task, err);
@@ -447,6 +454,7 @@ static void send(sql_task *task, bool urgent)
     stele_sql_caller caller = caller_of(task);
     task->request = stele_sql_desk_store(desk_of(task), &caller, task->claim.term,
                                          task->stored.position, parcel);
+    task->sent_ns = now_of(task);
 }
 
 static bool is_stored(const sql_task *task)

@@ -39,6 +39,7 @@ struct stele_memory_database {
     uint64_t fails_in; /* calls; 0: none */
     stele_memory_fault fault;
     bool is_away;
+    bool is_held;
 };
 
 typedef struct memory_sql {
@@ -137,6 +138,14 @@ void stele_memory_database_fail(stele_memory_database *database, uint64_t nth,
     unlock(database);
 }
 
+void stele_memory_database_hold(stele_memory_database *database, bool held)
+{
+    lock(database);
+    database->is_held = held;
+    if (database->has_threads) stele_monitor_wake(&database->monitor);
+    unlock(database);
+}
+
 void stele_memory_database_set_away(stele_memory_database *database, bool away)
 {
     lock(database);
@@ -173,6 +182,8 @@ static stele_status enter(memory_sql *self, int *fault, stele_error *err)
 {
     stele_memory_database *database = self->database;
     lock(database);
+    while (database->is_held)
+        stele_monitor_wait(&database->monitor, (stele_deadline){.end_ns = INT64_MAX});
     *fault = 0;
     if (database->fails_in > 0 && --database->fails_in == 0) *fault = (int)database->fault;
     stele_status status = STELE_OK;

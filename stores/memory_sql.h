@@ -44,6 +44,9 @@ typedef enum stele_memory_fault {
 void stele_memory_database_fail(stele_memory_database *database, uint64_t nth,
                                 stele_memory_fault fault);
 
+/** Let every call wait from now on, or go on again. Only where there are threads. */
+void stele_memory_database_hold(stele_memory_database *database, bool held);
+
 /** Refuse every call from now on, or none again: it is away, or its disk is full. */
 void stele_memory_database_set_away(stele_memory_database *database, bool away);
 

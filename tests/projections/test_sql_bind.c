@@ -211,6 +211,27 @@ static void nan_is_text(void **state)
     assert_string_equal(bind(own, "-- on shop.Sold\nSELECT :ratio", json), "0: 'NaN'\n");
 }
 
+static void the_odd_values_of_each_type_are_kept(void **state)
+{
+    scene *own = *state;
+    STELE_AUTO(char) infinite = with("2.25", "\"-Infinity\"");
+    STELE_AUTO(char) early = with("1997-01-18", "1969-12-31");
+    STELE_AUTO(char) negative = with("88.60", "-0.05");
+    STELE_AUTO(char) wide = with("-123456789012345678901.500", "-999999999999999999999999999.999");
+    STELE_AUTO(char)
+    empty = with("[{\"sku\":\"a\",\"quantity\":1},{\"sku\":\"b\",\"quantity\":2}]", "[]");
+    STELE_AUTO(char) blank = with("caf\xc3\xa9", "");
+    assert_string_equal(bind(own, "-- on shop.Sold\nSELECT :ratio", infinite), "0: -infr\n");
+    assert_string_equal(bind(own, "-- on shop.Sold\nSELECT :day", early), "0: '1969-12-31'\n");
+    assert_string_equal(bind(own, "-- on shop.Sold\nSELECT :price", negative), "0: '-0.05'\n");
+    assert_string_equal(bind(own, "-- on shop.Sold\nSELECT :wide", wide),
+                        "0: '-999999999999999999999999999.999'\n");
+    assert_string_equal(bind(own, "-- on shop.Sold each items\nSELECT :items.sku", empty), "");
+    assert_string_equal(bind(own, "-- on shop.Sold\nSELECT :items, :text", empty),
+                        "0: '[]' 'caf\xc3\xa9'\n");
+    assert_string_equal(bind(own, "-- on shop.Sold\nSELECT :text", blank), "0: ''\n");
+}
+
 static void what_is_walked_gives_a_row_for_each_item(void **state)
 {
     scene *own = *state;
@@ -286,6 +307,7 @@ int main(void)
         CASE(what_is_nested_is_json_or_reached_by_a_path),
         CASE(what_is_absent_is_null),
         CASE(nan_is_text),
+        CASE(the_odd_values_of_each_type_are_kept),
         CASE(what_is_walked_gives_a_row_for_each_item),
         CASE(the_record_has_parameters_too),
         CASE(what_cannot_be_bound_is_named_with_its_line),

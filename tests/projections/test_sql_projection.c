@@ -273,6 +273,27 @@ static void a_database_that_is_away_is_waited_for(void **state)
     rig_free(own);
 }
 
+static void a_database_that_does_not_answer_is_a_reason(void **state)
+{
+    (void)state;
+    rig *own = rig_new(1);
+    load(own, balances_sql, false);
+    begin_work(own);
+    add_deposits(own, "ann", 2);
+    teller_catch_up(&own->worker);
+    stele_memory_database_hold(own->database, true);
+    add_deposits(own, "ann", 2);
+
+    teller_until(&own->worker, 0, STELE_STATE_WAITING);
+
+    assert_non_null(
+        strstr(teller_reason(&own->worker, 0), "the database has not answered for 5 s"));
+    stele_memory_database_hold(own->database, false);
+    teller_catch_up(&own->worker);
+    assert_rows_once(own, 0, 4);
+    rig_free(own);
+}
+
 static void a_claim_waits_for_a_database_that_is_away(void **state)
 {
     (void)state;
@@ -613,6 +634,7 @@ int main(void)
         cmocka_unit_test(transactions_have_a_bounded_size),
         cmocka_unit_test(the_journal_has_every_event),
         cmocka_unit_test(a_database_that_is_away_is_waited_for),
+        cmocka_unit_test(a_database_that_does_not_answer_is_a_reason),
         cmocka_unit_test(a_claim_waits_for_a_database_that_is_away),
         cmocka_unit_test(nothing_is_lost_or_doubled_whichever_call_fails),
         cmocka_unit_test(another_owner_in_the_database_is_given_way),
