@@ -21,7 +21,8 @@ enum {
     COMMIT_INTERVAL_MS = 100,
     ASK_MS = 1000,
     PATIENCE_MS = 5000, /* a request that takes longer is a reason to wait */
-    FOOTING_MS = 10000, /* how often a partition looks whether its last event is still there */
+    FOOTING_MS = 10000, /* how often a partition looks whether its last event is still there; */
+    SURE_MS = 500,      /* and before it stores something, unless it was there so long ago */
     FOLLOW_MS = 200,    /* how often the group's offset follows at most, */
     REPEAT_MS = 10000,  /* and at least: whether it was taken is not told */
     PAUSE_MIN_MS = 50,  /* between two attempts of what failed and may pass */
@@ -65,6 +66,8 @@ typedef struct sql_task {
     int64_t followed_ns;
     stele_footing *footing; /* NULL: not asked yet */
     int64_t looked_ns;
+    bool is_sure;
+    stele_error unsure; /* why that could not be found out; STELE_OK: it was */
     int64_t applied;
 
     /* Requests. */
@@ -179,9 +182,9 @@ static stele_status still_waits(const sql_task *task, stele_error *err)
     if (task->request != NULL && waited_ms >= PATIENCE_MS)
         return stele_fail(err, STELE_E_UNAVAILABLE, STELE_NEXT_RETRY,
                           "the database has not answered for %" PRId64 " s", waited_ms / 1000);
-    if (task->waits.status == STELE_OK) return STELE_OK;
-    if (err != NULL) *err = task->waits;
-    return task->waits.status;
+    const stele_error *why = task->waits.status < 0 ? &task->waits : &task->unsure;
+    if (why->status < 0 && err != NULL) *err = *why;
+    return why->status;
 }
 
 /* ---- taking a partition ---- */
@@ -304,7 +307,6 @@ static stele_status prepare(stele_task *base, int64_t *start, stele_error *err)
         task->verify_from = resume.read_from;
         task->unverified =
             resume.read_from < resume.position && !STELE_BUG("topic made anew is not noticed");
-        task->looked_ns = now_of(task);
         task->is_ready = true;
     }
     *start = task->unverified ? task->verify_from : task->done;
@@ -441,9 +443,51 @@ static bool is_due(const sql_task *task, bool urgent)
            waited_ns >= (int64_t)task->self->options.commit_interval_ms * 1000000;
 }
 
+/* Is it known that the log and the registry are those that the rows come from? The topic may have
+ * been deleted and made again while it was read, with other events at the same offsets. */
+static bool is_sure(const sql_task *task)
+{
+    if (STELE_BUG("topic made anew is not noticed")) return true;
+    return task->is_sure && now_of(task) - task->looked_ns < (int64_t)SURE_MS * 1000000;
+}
+
+/* Ask before something is stored, and from time to time where there is nothing. */
+static void ask_footing(sql_task *task)
+{
+    int64_t elapsed_ms = (now_of(task) - task->looked_ns) / 1000000;
+    bool wants = task->filling->step_count > 0 || task->unsent != NULL;
+    int64_t pause_ms = !wants ? FOOTING_MS : task->is_sure ? SURE_MS : PAUSE_MIN_MS;
+    if (elapsed_ms < pause_ms) return;
+    const stele_sql_program *program = task->self->options.program;
+    if (task->footing == NULL)
+        task->footing = stele_footing_new(
+            &(stele_footing_options){.registry = stele_sql_program_options_of(program)->registry,
+                                     .source = task->source,
+                                     .group = stele_sql_program_group(program)});
+    if (!stele_footing_ask(task->footing, stele_worker_asker(task->worker), &task->stored, 0))
+        return;
+    task->is_sure = false;
+    task->looked_ns = now_of(task);
+}
+
+static stele_status check_footing(sql_task *task, stele_error *err)
+{
+    stele_error answer;
+    if (STELE_BUG("topic made anew is not noticed")) return STELE_OK;
+    ask_footing(task);
+    if (task->footing == NULL ||
+        !stele_footing_take(task->footing, stele_worker_asker(task->worker), &answer))
+        return STELE_OK;
+    task->is_sure = answer.status == STELE_OK;
+    task->unsure = answer;
+    if (task->is_sure || answer.next == STELE_NEXT_RETRY) return STELE_OK;
+    *err = answer;
+    return answer.status;
+}
+
 static void send(sql_task *task, bool urgent)
 {
-    if (task->request != NULL || !may_send(task)) return;
+    if (task->request != NULL || !may_send(task) || !is_sure(task)) return;
     stele_sql_parcel *parcel = task->unsent;
     if (parcel == NULL) {
         if (!is_due(task, urgent)) return;
@@ -501,7 +545,8 @@ static stele_status take_answer(sql_task *task, stele_error *err)
 static void hold(sql_task *task)
 {
     stele_log_reader *reader = stele_worker_reader(task->worker);
-    bool wanted = is_full(task) && !is_stored(task) && (task->request != NULL || !may_send(task));
+    bool wanted = is_full(task) && !is_stored(task) &&
+                  (task->request != NULL || !may_send(task) || !is_sure(task));
     if (reader == NULL || task->owes_batch || wanted == task->held) return;
     stele_log_reader_hold(reader, task->source, wanted);
     task->held = wanted;
@@ -520,34 +565,11 @@ static void follow(sql_task *task, bool urgent)
     task->followed_ns = now_of(task);
 }
 
-/* The topic may have been deleted and made again while it was read, with other events at the same
- * offsets; or the registry. */
-static stele_status check_footing(sql_task *task, stele_error *err)
-{
-    stele_asker *asker = stele_worker_asker(task->worker);
-    const stele_sql_program *program = task->self->options.program;
-    stele_error answer;
-    if (STELE_BUG("topic made anew is not noticed")) return STELE_OK;
-    if (now_of(task) - task->looked_ns >= (int64_t)FOOTING_MS * 1000000) {
-        if (task->footing == NULL)
-            task->footing = stele_footing_new(&(stele_footing_options){
-                .registry = stele_sql_program_options_of(program)->registry,
-                .source = task->source,
-                .group = stele_sql_program_group(program)});
-        stele_footing_ask(task->footing, asker, &task->stored, 0);
-        task->looked_ns = now_of(task);
-    }
-    if (task->footing == NULL || !stele_footing_take(task->footing, asker, &answer) ||
-        answer.status == STELE_OK || answer.next == STELE_NEXT_RETRY)
-        return STELE_OK;
-    *err = answer;
-    return answer.status;
-}
-
 static stele_status move_on(sql_task *task, bool urgent, stele_error *err)
 {
     stele_status status = take_answer(task, err);
-    if (status < 0 && err != NULL && err->next != STELE_NEXT_RETRY) return status;
+    if (status < 0 && err->next != STELE_NEXT_RETRY) return status;
+    if ((status = check_footing(task, err)) < 0) return status;
     send(task, urgent);
     if (is_stored(task) && task->at.position > task->done) task->done = task->at.position;
     return still_waits(task, err);
@@ -592,9 +614,7 @@ static stele_status tick(stele_task *base, stele_error *err)
     stele_error own;
     if (task->unverified) return STELE_OK;
     if (err == NULL) err = &own;
-    stele_status status = check_footing(task, err);
-    if (status < 0) return status;
-    status = move_on(task, false, err);
+    stele_status status = move_on(task, false, err);
     hold(task);
     follow(task, false);
     return status;
