@@ -123,6 +123,8 @@ static void look(stele_question *base, stele_asker *asker)
     self->asking.error = (stele_error){0};
     stele_log_bounds(stele_asker_log(asker), self->partition, STELE_READ_COMMITTED, ASK_MS, &start,
                      &self->end, &self->asking.error);
+    /* A topic that is gone is for others to notice, who know what follows from it. */
+    if (self->asking.error.status == STELE_E_NOT_FOUND) self->asking.error.next = STELE_NEXT_RETRY;
 }
 
 static stele_status ask_visible(const owner_task *self, visibility **of, stele_partition partition,

@@ -156,6 +156,8 @@ static void draw_aggregates(void)
         .to_send = 20 + (int)stele_stream_below(swarm, 60)};
     /* Its risk: what was acknowledged then can be aborted. */
     if (bank.answers_committed) world.kinds &= ~KIND(MARKERS);
+    /* How far commands of the topic are is known from the snapshots only: docs/operating.md. */
+    if (takes_commands) world.kinds &= ~KIND(ANEW);
     if (world.kinds == 0) world.kinds = KIND(KILL);
 }
 
