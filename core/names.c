@@ -12,6 +12,7 @@
 #define DEAD_SUFFIX       ".dead"
 #define SNAPSHOTS_SUFFIX  ".snapshots"
 #define WRITER_SUFFIX     ".writer"
+#define REACTIONS_SUFFIX  ".reactions"
 #define VERSION_MARK      ".v"
 #define CHECKPOINT_PREFIX STELE_RESERVED_PREFIX "checkpoint:"
 #define COMMANDS_PREFIX   STELE_RESERVED_PREFIX "commands:"
@@ -102,6 +103,20 @@ bool stele_writer_name_parse(const char *name, stele_bytes *aggregate)
     return front.data != NULL;
 }
 
+char *stele_reactions_group(const char *name, const char *aggregate)
+{
+    return stele_strdup_format("%s.%s" REACTIONS_SUFFIX, name, aggregate);
+}
+
+bool stele_reactions_group_parse(const char *group, stele_bytes *name)
+{
+    stele_bytes front = before_suffix(stele_text(group), REACTIONS_SUFFIX);
+    const char *dot = front.data == NULL ? NULL : memchr(front.data, '.', front.size);
+    if (dot == NULL) return false;
+    *name = stele_bytes_of(front.data, (size_t)(dot - (const char *)front.data));
+    return true;
+}
+
 bool stele_projection_group_parse(stele_bytes group, stele_projection_name *out)
 {
     stele_bytes front, name;
@@ -138,6 +153,9 @@ bool stele_projection_group_is_of(const char *group, const char *projection)
 {
     if (strcmp(group, projection) == 0) return true;
     stele_projection_name name;
+    stele_bytes reactions;
+    if (stele_reactions_group_parse(group, &reactions))
+        return stele_bytes_equal(reactions, stele_text(projection));
     return stele_projection_group_parse(stele_text(group), &name) &&
            stele_bytes_equal(name.projection, stele_text(projection));
 }

@@ -11,6 +11,7 @@
  *   <aggregate>.commands                   topic      commands to it, where it takes them there
  *   <aggregate>.commands.dead              topic      those of them that were not carried out
  *   <aggregate>.events-<partition>         id         of that writer's transactional producer
+ *   <name>.<aggregate>.reactions           group      of reactions to the events of an aggregate
  *   <topic>/<partition>                    key        in _stele.owners
  *   <projection>.v<n>-<topic>-<partition>  id         of the owner's transactional producer
  *   <projection>.v<n>/<topic>/<partition>  key        in _stele.status
@@ -62,6 +63,12 @@ bool stele_writer_name_parse(const char *name, stele_bytes *aggregate);
  * account". @param name  of a projection, or its group */
 char *stele_version_owner(const char *name);
 
+/** The group of the reactions of that name to the events of an aggregate. */
+char *stele_reactions_group(const char *name, const char *aggregate);
+
+/** @param name  view into `group` @return false: it is not the group of reactions */
+bool stele_reactions_group_parse(const char *group, stele_bytes *name);
+
 /** A projection's name with its version, taken apart: "customers.v2". */
 typedef struct stele_projection_name {
     stele_bytes projection; /* view: "customers" */
@@ -77,8 +84,8 @@ bool stele_projection_group_parse(stele_bytes group, stele_projection_name *out)
  */
 stele_bytes stele_snapshots_topic_parse(const char *topic, stele_projection_name *out);
 
-/** Does the group belong to what a user calls `projection`: its name, or its name with a version?
- */
+/** Does the group belong to what a user calls `projection`: its name, or its name with a version,
+ * or the name of reactions? */
 bool stele_projection_group_is_of(const char *group, const char *projection);
 
 /* ---- transactional ids and keys ---- */

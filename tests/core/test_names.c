@@ -127,6 +127,10 @@ static void a_projection_is_named_with_or_without_its_version(void **state)
     assert_true(stele_projection_group_is_of("customers.v1", "customers.v1"));
     assert_false(stele_projection_group_is_of("customers.v12", "customers.v1"));
     assert_false(stele_projection_group_is_of("customers.v1", "customer"));
+    assert_true(stele_projection_group_is_of("transfers.account.reactions", "transfers"));
+    assert_false(stele_projection_group_is_of("transfers.account.reactions", "account"));
+    assert_true(
+        stele_projection_group_is_of("transfers.account.reactions", "transfers.account.reactions"));
     assert_false(stele_projection_group_is_of("customers.v1", "customers.v2"));
     assert_false(stele_projection_group_is_of("customers.vip", "customers"));
 }
