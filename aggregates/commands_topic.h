@@ -11,6 +11,10 @@
 #define STELE_COMMAND_CORRELATION      "ce_correlationid"
 #define STELE_COMMAND_TRACEPARENT      "traceparent"
 #define STELE_COMMAND_EXPECTED_VERSION "stele_expected_version"
+/* Of a sender that numbers what it sends, and may send it again: its name, and a number that
+ * ascends in each partition. */
+#define STELE_COMMAND_SENDER   "stele_sender"
+#define STELE_COMMAND_SEQUENCE "stele_sequence"
 
 /* What a dead letter has beside the headers of its command. */
 #define STELE_DEAD_PREFIX   "stele_dead_"

@@ -21,6 +21,7 @@ void stele_inbox_clear(stele_inbox *inbox)
 {
     stele_inbox_drop_last(inbox, inbox->count);
     free(inbox->steps);
+    stele_senders_clear(&inbox->senders);
     *inbox = (stele_inbox){0};
 }
 
@@ -69,6 +70,12 @@ void stele_inbox_drop_last(stele_inbox *inbox, size_t count)
 int64_t stele_inbox_from(const stele_inbox *inbox)
 {
     return inbox->count == 0 ? inbox->next : inbox->steps[0].from;
+}
+
+int64_t stele_inbox_read_from(const stele_inbox *inbox)
+{
+    int64_t from = stele_inbox_from(inbox);
+    return inbox->senders.count > 0 && inbox->senders.from < from ? inbox->senders.from : from;
 }
 
 bool stele_inbox_has(const int64_t *sorted, size_t count, int64_t offset)
@@ -147,7 +154,9 @@ void stele_inbox_write(const stele_inbox *inbox, const stele_inbox *rest, stele_
         write_step(&rest->steps[i], inbox->next, out);
         is_first = false;
     }
-    stele_buffer_format(out, "]}");
+    stele_buffer_push(out, ']');
+    stele_senders_write(&inbox->senders, out);
+    stele_buffer_push(out, '}');
 }
 
 static bool read_number(const json_t *of, const char *name, int64_t *out)
@@ -185,6 +194,21 @@ static bool read_step(const json_t *of, stele_inbox *out)
     return true;
 }
 
+static bool read_senders(const json_t *of, stele_senders *out)
+{
+    const char *name;
+    json_t *number;
+    json_t *all = json_object_get(of, "senders");
+    if (all == NULL) return true;
+    if (!json_is_object(all) || !read_number(of, "senders_from", &out->from)) return false;
+    json_object_foreach(all, name, number)
+    {
+        if (!json_is_integer(number)) return false;
+        stele_senders_add(out, stele_text(name), json_integer_value(number));
+    }
+    return true;
+}
+
 bool stele_inbox_read(stele_bytes json, stele_inbox *out)
 {
     STELE_AUTO_VALUE(stele_inbox) read = {0};
@@ -194,6 +218,7 @@ bool stele_inbox_read(stele_bytes json, stele_inbox *out)
                    read_number(of, "dead_from", &read.dead_from) && json_is_array(steps);
     for (size_t i = 0; is_fine && i < json_array_size(steps); i++)
         is_fine = read_step(json_array_get(steps, i), &read);
+    is_fine = is_fine && read_senders(of, &read.senders);
     json_decref(of);
     if (!is_fine) return false;
     *out = read;

@@ -16,6 +16,8 @@
 
 #include <stele/buffer.h>
 #include <stele/bytes.h>
+
+#include "aggregates/senders.h"
 #include "core/scope.h"
 #include "core/uuid.h"
 
@@ -41,6 +43,7 @@ typedef struct stele_inbox {
     stele_inbox_step *steps; /* that may not be visible, in order; owned */
     size_t count;
     size_t capacity;
+    stele_senders senders;
 } stele_inbox;
 
 void stele_inbox_clear(stele_inbox *inbox);
@@ -70,6 +73,9 @@ void stele_inbox_drop_last(stele_inbox *inbox, size_t count);
 
 /** The first command that may have to be taken again. */
 int64_t stele_inbox_from(const stele_inbox *inbox);
+
+/** Where reading begins: there, or before it, where the senders were as they are written down. */
+int64_t stele_inbox_read_from(const stele_inbox *inbox);
 
 /** Is it one of them? */
 bool stele_inbox_has(const int64_t *sorted, size_t count, int64_t offset);

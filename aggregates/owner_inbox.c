@@ -87,8 +87,10 @@ stele_status owner_inbox_begin(owner_task *self, stele_error *err)
         inbox->restored.steps[i].is_lost = !is_there(self, &inbox->restored.steps[i]);
     /* Whatever is appended from now on goes with a record that has them still: what they rest on
      * may change. */
-    inbox->at.next = stele_inbox_from(&inbox->restored);
+    inbox->at.next = stele_inbox_read_from(&inbox->restored);
     inbox->at.dead_from = inbox->restored.dead_from;
+    inbox->at.senders = inbox->restored.senders;
+    inbox->restored.senders = (stele_senders){0};
     inbox->past = inbox->restored.next;
     inbox->owes = inbox->restored.count > 0;
     return STELE_OK;
@@ -124,18 +126,19 @@ static stele_status restore(owner_task *self, stele_error *err)
     inbox->waits = (stele_error){0};
     if (there.group_offset >= 0) inbox->restored.next = there.group_offset;
     int64_t from = stele_inbox_from(&inbox->restored);
+    int64_t begin = inbox->has_record && inbox->at.next < from ? inbox->at.next : from;
     if (inbox->restored.next > there.end) {
         warn(self, from, "commands topic made anew",
              "it ends before the last command that was carried out: it is read from its beginning");
         stele_inbox_clear(&inbox->restored);
-        from = there.start;
+        begin = there.start;
         there.found_count = 0;
     } else if (from > 0 && from < there.start) {
         warn(self, from, "commands are gone",
              "they were deleted before they were carried out: raise retention.ms of the topic");
     }
     take_found(inbox, &there);
-    inbox->at.next = from > there.start ? from : there.start;
+    inbox->at.next = begin > there.start ? begin : there.start;
     inbox->at.dead_from = inbox->restored.dead_from;
     inbox->tidy = stele_deadline_after(clock_of(self), inbox->has_record ? TIDY_MS : 0);
     inbox->owes = inbox->owes || !inbox->has_record;
@@ -281,6 +284,18 @@ static bool has_room(const owner_task *self)
     return !self->settles && owner_has_room(self) && self->inbox.at.count < STEPS_MAX;
 }
 
+/* Was it sent before, by one who numbers what it sends? Asked once of each that is read, in order:
+ * one that is given back was not. */
+static bool is_repeat(owner_inbox *inbox, mail *of)
+{
+    stele_bytes sender;
+    int64_t number;
+    if (of->is_seen) return false;
+    of->is_seen = true;
+    if (!owner_mail_find_sender(of, &sender, &number)) return false;
+    return !stele_senders_see(&inbox->at.senders, sender, number, of->offset);
+}
+
 /* It was refused by an owner before: so it is, whatever has changed since. */
 static void refuse_again(mail *of)
 {
@@ -301,6 +316,7 @@ size_t owner_inbox_serve(owner_task *self, size_t count_max)
         bool was_taken =
             verdict == STELE_INBOX_TAKEN || (verdict == STELE_INBOX_REFUSED &&
                                              STELE_BUG("a lost dead letter is not written again"));
+        was_taken = is_repeat(inbox, first) || was_taken;
         stele_ticket *ticket = NULL;
         const char *code = "";
         stele_error failure = {0};
@@ -357,6 +373,7 @@ void owner_inbox_seal(owner_task *self, batch *of)
     STELE_AUTO(char) key = stele_commands_key(inbox->commands.topic, inbox->commands.index);
     stele_buffer *value = &self->of->value;
     stele_buffer_reset(value);
+    stele_senders_begin_at(&inbox->at.senders, stele_inbox_from(&inbox->at));
     stele_inbox_write(&inbox->at, &inbox->restored, value);
     const char *snapshots = stele_fold_snapshots(self->of->options.fold);
     stele_transaction_time(of->transaction, 0);

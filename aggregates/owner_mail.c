@@ -205,6 +205,14 @@ stele_status owner_mail_read(owner_task *self, mail *of, stele_ticket **out, con
     return status;
 }
 
+bool owner_mail_find_sender(const mail *of, stele_bytes *sender, int64_t *number)
+{
+    stele_bytes digits = header(of, STELE_COMMAND_SEQUENCE);
+    *sender = header(of, STELE_COMMAND_SENDER);
+    return sender->size > 0 && digits.data != NULL &&
+           stele_parse_int64(digits, 0, INT64_MAX, number, NULL) == STELE_OK;
+}
+
 /* ---- dead letters ---- */
 
 void owner_mail_bury(owner_task *self, const mail *of, const char *code, const stele_error *why,

@@ -59,6 +59,7 @@ typedef struct mail {
         *failure; /* owned; why it becomes a dead letter without being decided on; or NULL */
     int left_out; /* of its dead letter, which is more than the broker takes: 1: its value; 2: its
                      key and its headers, too */
+    bool is_seen; /* it is known whether its sender has sent it before */
 } mail;
 
 typedef struct mail_list {
@@ -284,6 +285,8 @@ mail *owner_mail_take_back(stele_ticket *ticket);
  * @return next = RETRY: its schema is on its way; else why it becomes a dead letter */
 stele_status owner_mail_read(owner_task *self, mail *of, stele_ticket **out, const char **code,
                              stele_error *err);
+/* Who has sent it, and with which number, if its sender numbers what it sends. */
+bool owner_mail_find_sender(const mail *of, stele_bytes *sender, int64_t *number);
 /* Write it down as a dead letter. */
 void owner_mail_bury(owner_task *self, const mail *of, const char *code, const stele_error *why,
                      stele_transaction *to);
