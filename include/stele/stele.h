@@ -7,6 +7,7 @@
 #include <stele/client.h>
 #include <stele/json.h>
 #include <stele/publisher.h>
+#include <stele/reaction.h>
 #include <stele/sender.h>
 #include <stele/state.h>
 #include <stele/version.h>
