@@ -156,6 +156,20 @@ static void add_own(board *b)
     add_sql(b);
 }
 
+/* And its reactions. */
+static void add_reactions(board *b)
+{
+    const stele_reactions *const *at = b->cli->app->reactions;
+    for (; at != NULL && *at != NULL && b->instance == NULL; at++) {
+        if (b->projection != NULL && strcmp((*at)->name, b->projection) != 0) continue;
+        for (size_t i = 0; (*at)->sources[i] != NULL; i++) {
+            STELE_AUTO(char) group = stele_reactions_group((*at)->name, (*at)->sources[i]->name);
+            STELE_AUTO(char) topic = stele_events_topic((*at)->sources[i]->name);
+            if (!has_row(b, group, topic, 0)) add_row(b, group, topic, 0);
+        }
+    }
+}
+
 static bool begins_topic(const board *b, size_t index)
 {
     if (index == 0) return true;
@@ -385,6 +399,7 @@ static stele_status fill_board(board *b, stele_error *err)
     stele_status status = stele_status_read(b->log, NULL, b->deadline, take_line, b, err);
     if (status < 0) return status;
     add_own(b);
+    add_reactions(b);
     sort_rows(b);
     /* A worker that owns nothing at the moment is not answerable for what others have left. */
     if (b->instance == NULL && (status = add_silent(b, err)) < 0) return status;

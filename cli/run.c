@@ -13,6 +13,8 @@
 
 #include "aggregates/aggregate.h"
 #include "aggregates/dispatch.h"
+#include "aggregates/reactor.h"
+#include "aggregates/rules.h"
 #include "aggregates/writer_inside.h"
 #include "cli/serve.h"
 #include "cli/sql.h"
@@ -25,15 +27,17 @@
 
 /* One thread: one projection and one worker, or one writer. */
 typedef struct runner {
-    const char *name; /* of the projection or the aggregate */
+    const char *name; /* of the projection, the aggregate or the reactions */
     stele_client *client;
     atomic_bool *stop;
     atomic_size_t *at_work; /* of the crew */
     size_t memory_max;
-    stele_projection projection; /* with what the configuration says of it */
-    stele_sql_crew *sql;         /* NULL: it is a fold, or no projection */
-    size_t sql_index;            /* which of the crew's workers it is */
-    stele_writer *writer;        /* owned; NULL: it is a projection's */
+    stele_projection projection;      /* with what the configuration says of it */
+    stele_sql_crew *sql;              /* NULL: it is a fold, or no projection */
+    size_t sql_index;                 /* which of the crew's workers it is */
+    stele_writer *writer;             /* owned; NULL: it is none */
+    const stele_reactions *reactions; /* NULL: it is none of them */
+    size_t source;                    /* which of theirs */
     const stele_logger *logger;
     pthread_t thread;
     bool started;
@@ -101,20 +105,33 @@ static size_t count_writers(const stele_app *app)
     return count;
 }
 
+/* One for each source. */
+static size_t count_reactions(const stele_app *app)
+{
+    size_t count = 0;
+    for (size_t i = 0; app->reactions != NULL && app->reactions[i] != NULL; i++)
+        count += stele_aggregates_count(app->reactions[i]->sources);
+    return count;
+}
+
+static size_t count_all(const stele_app *app)
+{
+    return count_projections(app) + count_writers(app) + count_reactions(app);
+}
+
 bool stele_app_runs(const stele_app *app, const stele_config *config)
 {
     size_t index = 0;
-    return count_projections(app) + count_writers(app) > 0 ||
-           stele_sql_next(config, &index) != NULL;
+    return count_all(app) > 0 || stele_sql_next(config, &index) != NULL;
 }
 
-/* The process' memory is divided by its projections and writers; the threads of one share its part.
- */
+/* The process' memory is divided by its projections, writers and reactions; the threads of one
+ * share its part. */
 static size_t memory_share(const stele_app *app, const stele_sql_crew *sql,
                            const stele_config *config)
 {
     size_t whole = (size_t)stele_config_int(config, "worker", NULL, "memory_max_mb") << 20;
-    return whole / (count_projections(app) + count_writers(app) + stele_sql_crew_count(sql));
+    return whole / (count_all(app) + stele_sql_crew_count(sql));
 }
 
 /* @param of  what is particular to the projection: name, topic, ops and self */
@@ -170,13 +187,29 @@ static stele_status run_sql(const runner *r, stele_error *err)
                       err);
 }
 
+static stele_status run_reactions(const runner *r, stele_error *err)
+{
+    STELE_AUTO(stele_reactor) reactor = NULL;
+    const stele_reactor_options options = {.reactions = r->reactions,
+                                           .source = r->source,
+                                           .registry = stele_client_registry(r->client)};
+    stele_status status = stele_reactor_open(&options, &reactor, err);
+    if (status < 0) return status;
+    return run_worker(r,
+                      &(stele_worker_options){.name = stele_reactor_group(reactor),
+                                              .topic = stele_reactor_topic(reactor),
+                                              .ops = &stele_reactor_tasks,
+                                              .self = reactor},
+                      err);
+}
+
 static void log_end(const runner *r)
 {
     bool writes = r->writer != NULL;
-    stele_logger_write(
-        r->logger, STELE_LOGGER_ERROR, writes ? "writer ends" : "worker ends",
-        STELE_LOGGER_FIELDS(stele_logger_text(writes ? "aggregate" : "projection", r->name),
-                            stele_logger_text("reason", r->error.text)));
+    const char *what = writes ? "aggregate" : r->reactions != NULL ? "reactions" : "projection";
+    stele_logger_write(r->logger, STELE_LOGGER_ERROR, writes ? "writer ends" : "worker ends",
+                       STELE_LOGGER_FIELDS(stele_logger_text(what, r->name),
+                                           stele_logger_text("reason", r->error.text)));
 }
 
 /* Where all that one owned is stopped the others go on, and the calls of a writer go to whoever
@@ -184,9 +217,10 @@ static void log_end(const runner *r)
 static void *run_thread(void *argument)
 {
     runner *r = argument;
-    r->status = r->writer != NULL ? stele_writer_run(r->writer, r->stop, &r->error)
-                : r->sql != NULL  ? run_sql(r, &r->error)
-                                  : run_fold(r, &r->error);
+    r->status = r->writer != NULL      ? stele_writer_run(r->writer, r->stop, &r->error)
+                : r->reactions != NULL ? run_reactions(r, &r->error)
+                : r->sql != NULL       ? run_sql(r, &r->error)
+                                       : run_fold(r, &r->error);
     bool is_stopped = r->status == STELE_E_STOPPED;
     bool is_last = atomic_fetch_sub(r->at_work, 1) == 1;
     if (r->status < 0) log_end(r);
@@ -227,14 +261,40 @@ static void add_projections(crew *c, stele_client *client, const stele_app *app,
         }
 }
 
+static stele_status add_reactions(crew *c, stele_client *client, atomic_bool *stop,
+                                  const stele_reactions *reactions, const stele_logger *logger,
+                                  stele_error *err)
+{
+    stele_status status = stele_reactions_check(reactions, err);
+    if (status < 0) return status;
+    for (size_t i = 0; i < stele_aggregates_count(reactions->sources); i++) {
+        runner *r = add_runner(c, client, stop, reactions->name, logger);
+        r->reactions = reactions;
+        r->source = i;
+    }
+    return STELE_OK;
+}
+
+/* Do reactions of the application send it commands? */
+static bool is_target(const stele_app *app, const stele_aggregate *aggregate)
+{
+    for (size_t i = 0; app->reactions != NULL && app->reactions[i] != NULL; i++) {
+        const stele_aggregate *const *at = app->reactions[i]->targets;
+        for (; at != NULL && *at != NULL; at++)
+            if (*at == aggregate) return true;
+    }
+    return false;
+}
+
 /* A writer decides in one thread, which owns partitions as a worker does; more of them are more
  * processes. */
-static stele_status add_writer(crew *c, stele_client *client, atomic_bool *stop,
-                               const stele_aggregate *aggregate, const stele_logger *logger,
-                               stele_error *err)
+static stele_status add_writer(crew *c, stele_client *client, const stele_app *app,
+                               atomic_bool *stop, const stele_aggregate *aggregate,
+                               const stele_logger *logger, stele_error *err)
 {
     const char *address = stele_app_server_address(c->server);
-    const stele_writer_options options = {.aggregate = aggregate};
+    const stele_writer_options options = {.aggregate = aggregate,
+                                          .takes_commands = is_target(app, aggregate)};
     stele_forwarding *forwarding = NULL;
     stele_status status = STELE_OK;
     if (c->dispatch == NULL)
@@ -265,7 +325,11 @@ static stele_status add_all(crew *c, stele_client *client, const stele_app *app,
     const stele_aggregate *const *at = app->aggregates;
     for (; at != NULL && *at != NULL; at++) {
         if (!stele_aggregate_decides(*at)) continue;
-        if ((status = add_writer(c, client, stop, *at, logger, err)) < 0) return status;
+        if ((status = add_writer(c, client, app, stop, *at, logger, err)) < 0) return status;
+    }
+    for (size_t i = 0; app->reactions != NULL && app->reactions[i] != NULL; i++) {
+        status = add_reactions(c, client, stop, app->reactions[i], logger, err);
+        if (status < 0) return status;
     }
     return STELE_OK;
 }

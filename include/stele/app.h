@@ -5,6 +5,7 @@
 
 #include <stele/client.h>
 #include <stele/projection.h>
+#include <stele/reaction.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -14,6 +15,8 @@ typedef struct stele_app {
     const char *name;                           /* the program's; also the source of its events */
     const stele_aggregate *const *aggregates;   /* NULL-terminated, or NULL */
     const stele_projection *const *projections; /* NULL-terminated, or NULL */
+    const stele_reactions *const *reactions;    /* NULL-terminated, or NULL. The writers of their
+                                                   targets take commands from their topics */
 } stele_app;
 
 /**
@@ -34,11 +37,11 @@ STELE_API void stele_stop_free(stele_stop *stop);
 STELE_API void stele_stop_ask(stele_stop *stop);
 
 /**
- * Run the workers of all projections of an application, `worker.threads` threads for each, and the
- * writers of its aggregates that decide, in a program that has a main function of its own: what
- * `run` does, without arguments and without signal handlers. An aggregate that the program opens a
- * writer of (<stele/writer.h>) is left out of `app`. Blocks until they have ended: after
- * stele_stop_ask they finish the event in hand, write their snapshots within
+ * Run the workers of all projections of an application, `worker.threads` threads for each, the
+ * writers of its aggregates that decide, and its reactions, in a program that has a main function
+ * of its own: what `run` does, without arguments and without signal handlers. An aggregate that the
+ * program opens a writer of (<stele/writer.h>) is left out of `app`. Blocks until they have ended:
+ * after stele_stop_ask they finish the event in hand, write their snapshots within
  * `worker.drain_timeout_ms` and leave the group. Log lines go to standard error.
  *
  * @param client  its configuration is that of the workers; must outlive the call
