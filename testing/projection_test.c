@@ -136,7 +136,8 @@ stele_test *stele_test_projection(const stele_projection *projection)
 int stele_test_end(stele_test *test)
 {
     bool was_expected = test->ended && test->failure[0] == '\0';
-    int code = was_expected ? 0 : !stele_test_commands_settled(test);
+    bool is_settled = test->rules != NULL ? stele_test_rules_settled(test)
+                                          : was_expected || stele_test_commands_settled(test);
     if (test->publisher != NULL) stele_publisher_close(test->publisher, PATIENCE_MS, NULL);
     stele_states_free(test->states);
     stele_states_free(test->restarted);
@@ -145,8 +146,9 @@ int stele_test_end(stele_test *test)
     stele_log_free(test->log);
     free(test->topic);
     stele_test_commands_free(test->commands);
+    stele_test_rules_free(test->rules);
     free(test);
-    return code;
+    return is_settled ? 0 : 1;
 }
 
 const char *stele_test_failure(const stele_test *test)
@@ -298,6 +300,7 @@ bool stele_test_publish(stele_test *test, const char *id, const stele_type *type
 bool stele_test_given(stele_test *test, const char *id, const stele_type *type, const void *event)
 {
     static const stele_publish_options nothing = {0};
+    if (test->rules != NULL) return stele_test_react(test, id, type, event);
     if (!stele_test_commands_settled(test)) return false;
     return stele_test_publish(test, id, type, event, test->with != NULL ? test->with : &nothing);
 }
@@ -323,9 +326,16 @@ bool stele_test_given_json(stele_test *test, const char *id, const stele_type *t
 
 /* ---- then ---- */
 
-bool stele_test_then(stele_test *test, const char *id, const void *state)
+/* Nothing was wrong, and there are states to look at. */
+static bool has_states(stele_test *test)
 {
     if (!stele_test_goes_on(test)) return false;
+    return test->rules == NULL || stele_test_fail(test, "reactions have no state");
+}
+
+bool stele_test_then(stele_test *test, const char *id, const void *state)
+{
+    if (!has_states(test)) return false;
     stele_entry *entry = stele_test_find(test->states, stele_text(id));
     if (entry == NULL || is_finished(entry))
         return stele_test_fail(test, "%s has no state: %s", id,
@@ -342,8 +352,8 @@ bool stele_test_then(stele_test *test, const char *id, const void *state)
 
 bool stele_test_then_json(stele_test *test, const char *id, const char *state)
 {
+    if (!has_states(test)) return false;
     const stele_type *type = test->projection->state;
-    if (!stele_test_goes_on(test)) return false;
     STELE_AUTO(stele_arena) arena = stele_arena_new();
     void *value = stele_arena_take(arena, type->layout->size);
     return stele_test_read_json(test, type, state, value, arena) &&
@@ -352,7 +362,7 @@ bool stele_test_then_json(stele_test *test, const char *id, const char *state)
 
 bool stele_test_then_none(stele_test *test, const char *id)
 {
-    if (!stele_test_goes_on(test)) return false;
+    if (!has_states(test)) return false;
     stele_entry *entry = stele_test_find(test->states, stele_text(id));
     return entry == NULL || stele_test_fail(test, "%s has had %lld events, expected none", id,
                                             (long long)entry->version);
@@ -360,7 +370,7 @@ bool stele_test_then_none(stele_test *test, const char *id)
 
 bool stele_test_then_finished(stele_test *test, const char *id)
 {
-    if (!stele_test_goes_on(test)) return false;
+    if (!has_states(test)) return false;
     stele_entry *entry = stele_test_find(test->states, stele_text(id));
     return (entry != NULL && is_finished(entry)) || stele_test_fail(test, "%s is not finished", id);
 }

@@ -11,6 +11,8 @@
 
 /** What the commands of an aggregate's test need: aggregate_test.c. */
 typedef struct stele_test_commands stele_test_commands;
+/** What those of reactions need: reaction_test.c. */
+typedef struct stele_test_rules stele_test_rules;
 
 struct stele_test {
     const stele_projection *projection;
@@ -28,7 +30,8 @@ struct stele_test {
     int64_t position;
     stele_error stopped;           /* by the last event; status OK: it was not */
     bool ended;                    /* that was expected */
-    stele_test_commands *commands; /* owned; NULL: of a projection */
+    stele_test_commands *commands; /* owned; NULL: of a projection, or of reactions */
+    stele_test_rules *rules;       /* owned; NULL: it is none of reactions, which have no log */
     char failure[1024];            /* "": none */
 };
 
@@ -68,5 +71,15 @@ bool stele_test_commands_go_on(stele_test *test);
 bool stele_test_commands_settled(stele_test *test);
 
 void stele_test_commands_free(stele_test_commands *commands);
+
+/* ---- reaction_test.c ---- */
+
+/** Give an event to its rule. */
+bool stele_test_react(stele_test *test, const char *id, const stele_type *type, const void *event);
+
+/** Before another event, and at the end: were all commands of the last one named? */
+bool stele_test_rules_settled(stele_test *test);
+
+void stele_test_rules_free(stele_test_rules *rules);
 
 #endif

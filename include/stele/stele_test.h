@@ -56,6 +56,26 @@ STELE_API stele_test *stele_test_projection(const stele_projection *projection);
  */
 STELE_API stele_test *stele_test_aggregate(const stele_aggregate *aggregate);
 
+/**
+ * The same for reactions, without a log: each event that is given is handed to its rule, twice, and
+ * what that sends is to be named. There are no states.
+ *
+ *     stele_test *test = stele_test_reactions(&transfers);
+ *     stele_test_given(test, "t1", &bank_requested_type, &(bank_requested){.cents = 500, …});
+ *     stele_test_then_sent(test, &account, "ann", &bank_withdraw_type, &(bank_withdraw){…});
+ *     return stele_test_end(test);
+ *
+ * @param reactions  borrowed, must outlive the test
+ */
+STELE_API stele_test *stele_test_reactions(const stele_reactions *reactions);
+
+/** The next command that the last event sends is this one, to this aggregate. */
+STELE_API bool stele_test_then_sent(stele_test *test, const stele_aggregate *to, const char *id,
+                                    const stele_type *type, const void *command);
+
+/** The last event sends nothing, or no more than was named. */
+STELE_API bool stele_test_then_sent_nothing(stele_test *test);
+
 /** The events and commands that follow are of this time: Unix, in milliseconds, positive. */
 STELE_API bool stele_test_at(stele_test *test, int64_t time_ms);
 
