@@ -11,7 +11,10 @@
 #include "create_account.h"
 #include "deposit_money.h"
 #include "money_deposited.h"
+#include "money_moved.h"
 #include "money_withdrawn.h"
+#include "move_money.h"
+#include "move_refused.h"
 #include "withdraw_money.h"
 
 /* ---- what events make of it ---- */
@@ -40,6 +43,14 @@ static stele_status apply_withdrawn(void *state, const void *data, const stele_e
     return STELE_OK;
 }
 
+static stele_status apply_moved(void *state, const void *data, const stele_event *event,
+                                stele_error *err)
+{
+    (void)event, (void)err;
+    ((bank_account *)state)->balance_cents += ((const bank_money_moved *)data)->amount_cents;
+    return STELE_OK;
+}
+
 static stele_status apply_closed(void *state, const void *data, const stele_event *event,
                                  stele_error *err)
 {
@@ -52,10 +63,16 @@ static stele_status apply_closed(void *state, const void *data, const stele_even
 
 /* ---- what commands may do ---- */
 
+/* It may have refused money before anyone opened it. */
+static bool is_there(const bank_account *own)
+{
+    return own->owner.size > 0;
+}
+
 /* What most of them ask first. */
 static stele_status check_open(const bank_account *own, stele_decision *decision)
 {
-    if (decision->version == 0)
+    if (!is_there(own))
         return stele_reject(decision, "account_not_found", "There is no such account");
     if (own->closed) return stele_reject(decision, "account_closed", "The account is closed");
     return STELE_OK;
@@ -71,9 +88,9 @@ static stele_status check_amount(int64_t amount_cents, stele_decision *decision)
 static stele_status create_account(const void *state, const void *command, stele_decision *decision,
                                    stele_error *err)
 {
-    (void)state, (void)err;
+    (void)err;
     const bank_create_account *wanted = command;
-    if (decision->version > 0)
+    if (is_there(state))
         return stele_reject(decision, "account_exists", "There is such an account already");
     if (wanted->owner.size == 0)
         return stele_reject(decision, "invalid_owner", "An account has an owner");
@@ -112,6 +129,37 @@ static stele_status withdraw_money(const void *state, const void *command, stele
                        &(bank_money_withdrawn){.amount_cents = wanted->amount_cents});
 }
 
+/* Why a step of a transfer is refused; NULL: it is not. What comes back is taken in any case. */
+static const char *refusal_of(const bank_account *own, const bank_move_money *wanted)
+{
+    if (wanted->back) return NULL;
+    if (!is_there(own)) return "There is no such account";
+    if (own->closed) return "The account is closed";
+    if (wanted->amount_cents < 0 && wanted->amount_cents < -own->balance_cents)
+        return "Insufficient funds";
+    if (wanted->amount_cents > 0 && wanted->amount_cents > INT64_MAX - own->balance_cents)
+        return "No account holds as much as that";
+    return NULL;
+}
+
+/* A no is an event as well: the transfer waits for an answer. */
+static stele_status move_money(const void *state, const void *command, stele_decision *decision,
+                               stele_error *err)
+{
+    (void)err;
+    const bank_move_money *wanted = command;
+    if (!is_bank_id(wanted->transfer) || wanted->amount_cents == 0)
+        return stele_reject(decision, "invalid_move", "Which transfer, and how much?");
+    const char *refusal = refusal_of(state, wanted);
+    if (refusal != NULL)
+        return stele_yield(
+            decision, &bank_move_refused_type,
+            &(bank_move_refused){.transfer = wanted->transfer, .reason = stele_text(refusal)});
+    return stele_yield(
+        decision, &bank_money_moved_type,
+        &(bank_money_moved){.transfer = wanted->transfer, .amount_cents = wanted->amount_cents});
+}
+
 static stele_status close_account(const void *state, const void *command, stele_decision *decision,
                                   stele_error *err)
 {
@@ -125,9 +173,9 @@ static stele_status close_account(const void *state, const void *command, stele_
 
 const stele_aggregate account = {
     .name = "account",
-    .events =
-        (const stele_type *const[]){&bank_account_created_type, &bank_money_deposited_type,
-                                    &bank_money_withdrawn_type, &bank_account_closed_type, NULL},
+    .events = (const stele_type *const[]){&bank_account_created_type, &bank_money_deposited_type,
+                                          &bank_money_withdrawn_type, &bank_account_closed_type,
+                                          &bank_money_moved_type, &bank_move_refused_type, NULL},
     .version = 1,
     .state = &bank_account_type,
     .handlers =
@@ -136,6 +184,8 @@ const stele_aggregate account = {
             {&bank_money_deposited_type, apply_deposited},
             {&bank_money_withdrawn_type, apply_withdrawn},
             {&bank_account_closed_type, apply_closed},
+            {&bank_money_moved_type, apply_moved},
+            {&bank_move_refused_type, NULL},
             {NULL, NULL},
         },
     .commands =
@@ -144,6 +194,7 @@ const stele_aggregate account = {
             {&bank_deposit_money_type, deposit_money},
             {&bank_withdraw_money_type, withdraw_money},
             {&bank_close_account_type, close_account},
+            {&bank_move_money_type, move_money},
             {NULL, NULL},
         },
 };

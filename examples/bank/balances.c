@@ -6,7 +6,9 @@
 #include "account_created.h"
 #include "balance.h"
 #include "money_deposited.h"
+#include "money_moved.h"
 #include "money_withdrawn.h"
+#include "move_refused.h"
 
 static stele_status apply_created(void *state, const void *data, const stele_event *event,
                                   stele_error *err)
@@ -39,6 +41,13 @@ static stele_status apply_withdrawn(void *state, const void *data, const stele_e
     return book(state, -((const bank_money_withdrawn *)data)->amount_cents, event);
 }
 
+static stele_status apply_moved(void *state, const void *data, const stele_event *event,
+                                stele_error *err)
+{
+    (void)err;
+    return book(state, ((const bank_money_moved *)data)->amount_cents, event);
+}
+
 /* A closed account is no more in the list. */
 static stele_status apply_closed(void *state, const void *data, const stele_event *event,
                                  stele_error *err)
@@ -52,12 +61,16 @@ const stele_projection balances = {
     .version = 1,
     .source = &account,
     .state = &bank_balance_type,
+    .on_finished =
+        STELE_ON_FINISHED_IGNORE, /* a transfer may come back to an account that is closed */
     .handlers =
         (const stele_handler[]){
             {&bank_account_created_type, apply_created},
             {&bank_money_deposited_type, apply_deposited},
             {&bank_money_withdrawn_type, apply_withdrawn},
             {&bank_account_closed_type, apply_closed},
+            {&bank_money_moved_type, apply_moved},
+            {&bank_move_refused_type, NULL},
             {NULL, NULL},
         },
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The bank: commands come in, and accounts are never overdrawn. */
+ * The bank: commands come in, accounts are never overdrawn, and transfers arrive or come back. */
 #include "bank.h"
 
 int main(int argc, char **argv)
@@ -7,7 +7,8 @@ int main(int argc, char **argv)
     return stele_main(argc, argv,
                       &(stele_app){
                           .name = "bank",
-                          .aggregates = (const stele_aggregate *const[]){&account, NULL},
+                          .aggregates = (const stele_aggregate *const[]){&account, &transfer, NULL},
                           .projections = (const stele_projection *const[]){&balances, NULL},
+                          .reactions = (const stele_reactions *const[]){&transfers, NULL},
                       });
 }
