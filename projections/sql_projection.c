@@ -41,7 +41,9 @@ struct stele_sql_projection {
 typedef struct bounds_question {
     stele_question base;
     stele_partition source;
+    const char *group;
     int64_t start, end;
+    int64_t followed; /* the group's offset; STELE_OFFSET_NONE: there is none, or it is not known */
     stele_error error;
 } bounds_question;
 
@@ -236,6 +238,10 @@ static void ask_bounds(stele_question *base, stele_asker *asker)
     stele_log_bounds(stele_asker_log(asker), self->source, STELE_READ_UNCOMMITTED, ASK_MS,
                      &self->start, &self->end, &failure);
     self->error = failure;
+    self->followed = STELE_OFFSET_NONE;
+    if (failure.status == STELE_OK)
+        stele_log_group_offset(stele_asker_log(asker), self->group, self->source, ASK_MS,
+                               &self->followed, NULL);
 }
 
 static stele_status find_bounds(sql_task *task, stele_error *err)
@@ -245,6 +251,7 @@ static stele_status find_bounds(sql_task *task, stele_error *err)
         task->bounds = stele_alloc(sizeof *task->bounds);
         task->bounds->base.ask = ask_bounds;
         task->bounds->source = task->source;
+        task->bounds->group = stele_sql_projection_group(task->self);
     }
     stele_question_state state = stele_asker_state(asker, &task->bounds->base);
     if (state == STELE_QUESTION_IDLE && may_send(task)) stele_asker_ask(asker, &task->bounds->base);
@@ -290,6 +297,17 @@ static stele_status validate(sql_task *task, stele_resume *out, stele_error *err
     return status;
 }
 
+/* The group was further, and this database has nothing: it was removed, or it is another machine's
+ * own. */
+static void warn_of_another_database(const sql_task *task)
+{
+    if (task->claim.mark.position >= 0 || task->bounds->followed <= 0) return;
+    stele_worker_warn(task->worker, task->source.index, 0, "the database has nothing of it",
+                      "the group has been further: if the database was removed it is made again; "
+                      "if other workers have a file of their own, each has a part of the rows: let "
+                      "all of them name one database");
+}
+
 static stele_status prepare(stele_task *base, int64_t *start, stele_error *err)
 {
     sql_task *task = (sql_task *)base;
@@ -303,6 +321,7 @@ static stele_status prepare(stele_task *base, int64_t *start, stele_error *err)
         if ((status = validate(task, &resume, err)) < 0) return status;
         task->at = (stele_mark){resume.position, resume.last_offset, resume.last_hash};
         task->stored = task->claim.mark;
+        warn_of_another_database(task);
         task->done = resume.position;
         task->verify_from = resume.read_from;
         task->unverified =

@@ -126,6 +126,20 @@ def a_first_schema_is_waited_for():
 
 
 @case
+def a_database_that_is_not_the_groups_is_warned_of():
+    """A worker whose file has nothing of what the group has read says so, and fills it from the beginning."""
+    with Table() as table:
+        table.publish({"id": "a"}, {"id": "b"})
+        worker = table.work()
+        table.awaits_sql("running", lag=0)
+        worker.ends(signal.SIGTERM).exits(0)
+        table.store = os.path.join(table.folder, "other.db")
+        worker = table.work("-o", f"projection.{table.sql_name}.store=sqlite:{table.store}")
+        worker.awaits("let all of them name one database")
+        until("all rows are there", 30, lambda: table.ask("SELECT count(*) FROM numbers") == [(2,)])
+
+
+@case
 def several_topics_fill_one_table():
     """A file with two sources reads both, and its status has the partitions of both."""
     with Table() as other, Table(text=TABLE.replace("{topic}", "{topic}, " + other.topic)) as table:
