@@ -5,7 +5,7 @@ in it that other tools can make."""
 
 import signal
 
-from commands import Probe, meddle, stele
+from commands import NOWHERE, Probe, meddle, stele
 from programs import case, run_cases, until
 from test_past import partition_of, varint
 from test_stop import blocked, stops
@@ -165,6 +165,14 @@ def it_ends_within_a_second():
         blocked(audit.process)
         stops(audit.process, "audit", signal.SIGINT)
         audit.ends().exits(1).says("interrupted")
+
+
+@case
+def nothing_is_said_of_what_was_not_looked_at():
+    """Without a broker there is the reason, and no summary of nothing."""
+    with stele(NOWHERE) as program:
+        failed = program.call("audit", "account", "--timeout", "2").exits(1)
+        assert "findings" not in failed.err, failed.err
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 """`run`: why a partition waits, stalls or stops, read back from `status`; and how a worker ends."""
 
+import os
 import signal
 import time
 
@@ -54,6 +55,7 @@ def log_lines_are_json():
         worker.awaits('"running"')
         lines = worker.ends(signal.SIGINT).exits(0).err.splitlines()
         assert all(isinstance(json.loads(line), dict) for line in lines), lines
+        assert json.loads(lines[-1])["sender"] == os.getpid(), lines[-1]
 
 
 @case
