@@ -80,8 +80,11 @@ static void read_terms(stele_question *base, stele_asker *asker)
     terms *self = (terms *)base;
     stele_log *log = stele_asker_log(asker);
     self->asking.error = (stele_error){0};
-    stele_owners_read_terms(log, self->topic, stele_deadline_after(stele_log_clock(log), READ_MS),
-                            self->reading, self->count, &self->asking.error);
+    stele_status status = stele_owners_read_terms(
+        log, self->topic, stele_deadline_after(stele_log_clock(log), READ_MS), self->reading,
+        self->count, &self->asking.error);
+    /* It was there when the partition was taken: a client may not know of it yet. */
+    if (status == STELE_E_NOT_FOUND) self->asking.error.next = STELE_NEXT_RETRY;
 }
 
 /* Many partitions are taken at a time, and one reading tells the terms of all. It has to begin

@@ -28,16 +28,23 @@ typedef struct ends {
     bool group;
 } ends;
 
+/* A client that had asked for a shared topic before someone made it does not know of it for a
+ * moment; and that it is there was looked at before. */
+static stele_status ask_bounds(const fold_task *task, fold_place *place, stele_isolation isolation,
+                               int64_t *end, stele_error *err)
+{
+    stele_status status = stele_log_bounds(task->taking.log, place->partition, isolation, ASK_MS,
+                                           &place->start, end, err);
+    if (status == STELE_E_NOT_FOUND && place->is_shared) err->next = STELE_NEXT_RETRY;
+    return status;
+}
+
 /* What one of the id's left open is below the end that a shared place had after the fence. */
 static stele_status ask_place(fold_task *task, fold_place *place, stele_error *err)
 {
-    stele_log *log = task->taking.log;
     int64_t end;
-    stele_status status = stele_log_bounds(log, place->partition, STELE_READ_COMMITTED, ASK_MS,
-                                           &place->start, &place->stable_end, err);
-    if (status < 0) return status;
-    status = stele_log_bounds(log, place->partition, STELE_READ_UNCOMMITTED, ASK_MS, &place->start,
-                              &end, err);
+    stele_status status = ask_bounds(task, place, STELE_READ_COMMITTED, &place->stable_end, err);
+    if (status == STELE_OK) status = ask_bounds(task, place, STELE_READ_UNCOMMITTED, &end, err);
     if (status < 0 || (place->is_shared && place->has_end)) return status;
     place->end = end;
     place->has_end = true;
