@@ -95,7 +95,10 @@ static void clear_source(stele_sql_source *source)
     free(source->ignored);
     free(source->uses);
     free(source->others);
-    *source = (stele_sql_source){.topic = source->topic};
+    source->types = NULL;
+    source->ignored = NULL;
+    source->uses = source->others = NULL;
+    source->use_count = source->other_count = 0;
 }
 
 static void clear_sources(stele_sql_program *program)
