@@ -30,6 +30,7 @@ typedef struct letters {
     stele_buffer line;
 
     stele_log_producer *producer; /* of redrive */
+    int32_t to_partitions;        /* of the commands */
     bool any_version;
     int64_t only; /* the offset of the only one; -1: all */
     bool is_refused;
@@ -191,7 +192,7 @@ static stele_status redrive_one(letters *l, const stele_batch *batch, const stel
     size_t all = stele_log_batch_headers(batch, record, NULL, 0);
     stele_header *headers = stele_alloc_array(all + 1, sizeof *headers);
     const stele_log_entry entry = {
-        .partition = {l->commands, stele_log_partition_of(record->key, l->partitions)},
+        .partition = {l->commands, stele_log_partition_of(record->key, l->to_partitions)},
         .key = record->key,
         .value = record->value,
         .headers = headers,
@@ -286,8 +287,12 @@ static stele_status redrive(letters *l, const char *position, stele_error *err)
                           "%s is no position of a dead letter, such as %s/0/12: `dlq list` shows "
                           "them",
                           stele_quote(stele_text(position)).text, l->dead);
-    stele_status status = stele_log_producer_open(l->log, &options, &l->producer, err);
+    stele_log_topic commands;
+    stele_status status =
+        stele_log_topic_describe(l->log, l->commands, l->cli->timeout_ms, &commands, err);
     if (status < 0) return status;
+    l->to_partitions = commands.partitions;
+    if ((status = stele_log_producer_open(l->log, &options, &l->producer, err)) < 0) return status;
     start.offset = l->only;
     status = position == NULL ? read_all(l, redrive_batch, err)
                               : read_from(l, &start, 1, redrive_batch, err);

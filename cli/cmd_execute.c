@@ -330,7 +330,7 @@ static stele_exit put_into_topic(const execution *x, stele_client *client)
     stele_sent sent;
     stele_error err;
     if (send_to_topic(x, client, &sent, &err) < 0) {
-        if (err.status == STELE_E_TIMED_OUT)
+        if (err.next == STELE_NEXT_RETRY)
             return stele_cli_fail(x->cli, STELE_EXIT_FAILED,
                                   "%s; the same again with --command-id %s has one effect",
                                   err.text, x->command_id);
