@@ -217,7 +217,6 @@ static void look_at_inbox(stele_question *base, stele_asker *asker)
     stele_error *err = &self->asking.error;
     *err = (stele_error){0};
     self->found = (inbox_found){.group_offset = STELE_OFFSET_NONE};
-    int64_t end;
     if (stele_commands_ensure(log, self->aggregate, ASK_MS, err) < 0) {
         err->next = STELE_NEXT_RETRY; /* calls are served meanwhile */
         return;
@@ -226,15 +225,16 @@ static void look_at_inbox(stele_question *base, stele_asker *asker)
     if (stele_log_bounds(log, self->commands, STELE_READ_UNCOMMITTED, ASK_MS, &self->found.start,
                          &self->found.end, err) < 0 ||
         stele_log_bounds(log, self->dead, STELE_READ_COMMITTED, ASK_MS, &self->found.dead_start,
-                         &end, err) < 0)
+                         &self->found.dead_end, err) < 0)
         return;
     if (!self->has_record && stele_log_group_offset(log, self->group, self->commands, ASK_MS,
                                                     &self->found.group_offset, err) < 0)
         return;
     if (self->found.group_offset >= 0) self->next = self->found.group_offset;
-    int64_t from =
-        self->dead_from > self->found.dead_start ? self->dead_from : self->found.dead_start;
-    if (from >= end) return;
+    int64_t from = self->dead_from;
+    if (from < self->found.dead_start || from > self->found.dead_end)
+        from = self->found.dead_start; /* it was made again */
+    if (from >= self->found.dead_end) return;
     stele_bounded_read_start at = {self->dead, from};
     stele_bounded_read(log,
                        &(stele_bounded_read_options){

@@ -160,6 +160,7 @@ static stele_status reject(owner_task *self, batch *failed, const stele_outcome 
     unit *of = find_record(failed, outcome->rejected);
     if (of == NULL) {
         *err = outcome->error;
+        err->next = STELE_NEXT_ABORT;
         return outcome->status;
     }
     mail *command = owner_mail_of(of->ticket);

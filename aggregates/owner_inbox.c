@@ -14,10 +14,12 @@
 enum {
     WAITING_MAX = 1024, /* commands read ahead; then nothing is read until half of them are done */
     WAITING_BYTES_MAX = 8 << 20,
-    STEPS_MAX = 256, /* that may not be visible */
-    TIDY_MS = 1000,  /* after the last command: what was written down is made short */
-    HANGS_MS = 5000, /* dead letters that are committed are visible by then, or never */
-    SAY_MS = 10000   /* dead letters are counted in the log that often */
+    STEPS_MAX = 256,  /* that may not be visible … */
+    DEAD_MAX = 16384, /* … and dead letters in them, but for those of one transaction more */
+    SCHEMA_MISSING_MS = 5000, /* a command whose schema no one knows holds up the others */
+    TIDY_MS = 1000,           /* after the last command: what was written down is made short */
+    HANGS_MS = 5000,          /* dead letters that are committed are visible by then, or never */
+    SAY_MS = 10000            /* dead letters are counted in the log that often */
 };
 
 static stele_clock clock_of(const owner_task *self)
@@ -28,10 +30,14 @@ static stele_clock clock_of(const owner_task *self)
 void owner_inbox_init(owner_task *self)
 {
     const stele_ownership *of = self->of;
-    if (of->commands == NULL) return;
+    if (of->commands_topic == NULL) return;
     self->inbox.commands = (stele_partition){of->commands_topic, self->source.index};
     self->inbox.dead = (stele_partition){of->dead_topic, self->source.index};
     self->inbox.said_ns = INT64_MIN;
+    stele_decoder_new(&(stele_decoder_options){.registry = of->options.registry,
+                                               .types = of->command_types,
+                                               .missing_timeout_ms = SCHEMA_MISSING_MS},
+                      &self->inbox.decoder);
 }
 
 void owner_inbox_stop(owner_task *self)
@@ -51,6 +57,7 @@ void owner_inbox_clear(owner_task *self)
     stele_inbox_clear(&self->inbox.at);
     stele_inbox_clear(&self->inbox.restored);
     free(self->inbox.found);
+    stele_decoder_free(self->inbox.decoder);
 }
 
 /* ---- restoring ---- */
@@ -79,8 +86,9 @@ stele_status owner_inbox_begin(owner_task *self, stele_error *err)
         return STELE_OK;
     if (!stele_inbox_read(written, &inbox->restored))
         return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
-                          "how far the commands of %s/%d are carried out was written down by a "
-                          "newer version of Stele: run that one",
+                          "%s/%d: the record of how far the commands of %s/%d are carried out is "
+                          "damaged, or a newer version of Stele has written it: run that one",
+                          stele_fold_snapshots(self->of->options.fold), (int)self->source.index,
                           inbox->commands.topic, (int)inbox->commands.index);
     inbox->has_record = true;
     for (size_t i = 0; i < inbox->restored.count; i++)
@@ -112,6 +120,31 @@ static void take_found(owner_inbox *inbox, const inbox_found *there)
     if (behind > inbox->past) inbox->past = behind;
 }
 
+/* Is there a command that was to be taken in what retention has deleted? */
+static bool are_gone(const owner_inbox *inbox, const inbox_found *there, int64_t from)
+{
+    const stele_inbox *restored = &inbox->restored;
+    if (from == 0 || from >= there->start) return false;
+    if (restored->next < there->start) return true;
+    for (size_t i = 0; i < restored->count; i++) {
+        const stele_inbox_step *step = &restored->steps[i];
+        for (int64_t at = step->from; at < step->next && at < there->start; at++)
+            if (stele_inbox_judge(restored, at, there->found, there->found_count) !=
+                STELE_INBOX_TAKEN)
+                return true;
+    }
+    return false;
+}
+
+/* What is before it is of no interest any more. A topic of dead letters that was made again is read
+ * from its beginning. */
+static int64_t dead_from(const owner_inbox *inbox, const inbox_found *there)
+{
+    if (inbox->restored.count == 0 && inbox->found_count == 0) return there->dead_end;
+    bool is_new = inbox->restored.dead_from > there->dead_end;
+    return is_new ? there->dead_start : inbox->restored.dead_from;
+}
+
 /* What the owner before had taken and what may not be there is read again. Where there is no
  * record no command was taken by it: the topic of the snapshots is new, as after the aggregate's
  * version was raised, and the group has the offset. */
@@ -127,21 +160,24 @@ static stele_status restore(owner_task *self, stele_error *err)
     if (there.group_offset >= 0) inbox->restored.next = there.group_offset;
     int64_t from = stele_inbox_from(&inbox->restored);
     int64_t begin = inbox->has_record && inbox->at.next < from ? inbox->at.next : from;
-    if (inbox->restored.next > there.end) {
+    bool is_new = inbox->restored.next > there.end;
+    if (is_new) {
         warn(self, from, "commands topic made anew",
              "it ends before the last command that was carried out: it is read from its beginning");
         stele_inbox_clear(&inbox->restored);
         begin = there.start;
-        there.found_count = 0;
-    } else if (from > 0 && from < there.start) {
+        there.found_count = 0; /* of the topic before */
+        inbox->restored.dead_from = there.dead_end;
+    } else if (are_gone(inbox, &there, from)) {
         warn(self, from, "commands are gone",
              "they were deleted before they were carried out: raise retention.ms of the topic");
     }
     take_found(inbox, &there);
     inbox->at.next = begin > there.start ? begin : there.start;
-    inbox->at.dead_from = inbox->restored.dead_from;
-    inbox->tidy = stele_deadline_after(clock_of(self), inbox->has_record ? TIDY_MS : 0);
-    inbox->owes = inbox->owes || !inbox->has_record;
+    inbox->at.dead_from = dead_from(inbox, &there);
+    bool is_to_be_written = is_new || !inbox->has_record;
+    inbox->tidy = stele_deadline_after(clock_of(self), is_to_be_written ? 0 : TIDY_MS);
+    inbox->owes = inbox->owes || is_to_be_written;
     inbox->awaits_record = !inbox->has_record && !STELE_BUG("commands go by the group's offset");
     inbox->record_at = STELE_OFFSET_NONE;
     inbox->is_restored = true;
@@ -239,7 +275,7 @@ static void fail(owner_task *self, stele_ticket *ticket, const char *code,
 
 /* What left nothing among the events is decided on again if all else of its transaction is lost.
  * Then nothing may have changed but what the same transaction changed before it: so what comes
- * after it for the same aggregate is in the next one. */
+ * after it for the same aggregate and adds to its events is in the next one. */
 static void mark_silent(owner_task *self, batch *to, stele_bytes id)
 {
     if (to->silent == NULL) {
@@ -272,16 +308,28 @@ static void decide(owner_task *self, mail *of, stele_ticket *ticket, const char 
     if (is_decided && made->as.count == 0) mark_silent(self, to, of->key);
 }
 
-static bool waits_for_next(const owner_task *self, const mail *of)
+static bool waits_for_next(owner_task *self, stele_ticket *ticket)
 {
     const batch *to = self->last;
-    return to != NULL && to->state == BATCH_BUILT && to->silent != NULL && of->key.data != NULL &&
-           of->key.size <= STELE_TABLE_KEY_MAX && stele_table_find(to->silent, of->key) != NULL;
+    return to != NULL && to->state == BATCH_BUILT && to->silent != NULL &&
+           stele_table_find(to->silent, ticket->aggregate_id) != NULL &&
+           owner_would_append(self, ticket);
 }
 
+static size_t count_dead(const stele_inbox *of)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < of->count; i++)
+        count += of->steps[i].dead_count;
+    return count;
+}
+
+/* Also in the record of how far they are. */
 static bool has_room(const owner_task *self)
 {
-    return !self->settles && owner_has_room(self) && self->inbox.at.count < STEPS_MAX;
+    const owner_inbox *inbox = &self->inbox;
+    return !self->settles && owner_has_room(self) && inbox->at.count < STEPS_MAX &&
+           count_dead(&inbox->at) < DEAD_MAX;
 }
 
 /* Was it sent before, by one who numbers what it sends? Asked once of each that is read, in order:
@@ -320,12 +368,16 @@ size_t owner_inbox_serve(owner_task *self, size_t count_max)
         stele_ticket *ticket = NULL;
         const char *code = "";
         stele_error failure = {0};
-        if (!was_taken && waits_for_next(self, first)) break;
         if (verdict == STELE_INBOX_REFUSED && first->failure == NULL) refuse_again(first);
         if (!was_taken && owner_mail_read(self, first, &ticket, &code, &failure) < 0 &&
             ticket == NULL) {
             inbox->waits = failure;
             return served;
+        }
+        if (ticket != NULL && failure.status == STELE_OK && first->failure == NULL &&
+            waits_for_next(self, ticket)) {
+            owner_mail_take_back(ticket);
+            break;
         }
         owner_mail_list_take(&inbox->waiting);
         if (was_taken) {

@@ -294,6 +294,14 @@ static stele_status answer_call(owner_task *self, stele_ticket *ticket, const su
     return STELE_OK;
 }
 
+bool owner_would_append(owner_task *self, stele_ticket *ticket)
+{
+    stele_error failure;
+    stele_decided decided = {0};
+    subject of = look_up(self, ticket);
+    return answer_call(self, ticket, &of, &decided, &failure) == STELE_OK && decided.count > 0;
+}
+
 void owner_serve_ticket(owner_task *self, stele_ticket *ticket)
 {
     stele_error failure;

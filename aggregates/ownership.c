@@ -11,8 +11,6 @@
 #include "core/bug.h"
 #include "core/names.h"
 
-enum { SCHEMA_MISSING_MS = 5000 }; /* a command whose schema nobody knows holds up the others */
-
 /* ---- what all partitions share ---- */
 
 static void prepare_commands(stele_ownership *of)
@@ -26,10 +24,6 @@ static void prepare_commands(stele_ownership *of)
     of->command_types = stele_alloc_array(count + 1, sizeof *of->command_types);
     for (size_t i = 0; i < count; i++)
         of->command_types[i] = aggregate->commands[i].type;
-    stele_decoder_new(&(stele_decoder_options){.registry = of->options.registry,
-                                               .types = of->command_types,
-                                               .missing_timeout_ms = SCHEMA_MISSING_MS},
-                      &of->commands);
 }
 
 stele_status stele_ownership_new(const stele_ownership_options *options, stele_ownership **out,
@@ -56,7 +50,6 @@ void stele_ownership_free(stele_ownership *ownership)
 {
     if (ownership == NULL) return;
     stele_decider_free(ownership->decider);
-    stele_decoder_free(ownership->commands);
     free(ownership->command_types);
     free(ownership->commands_topic);
     free(ownership->dead_topic);
@@ -88,7 +81,7 @@ stele_status stele_ownership_ensure(void *ownership, stele_log *log, int timeout
 {
     stele_ownership *of = ownership;
     stele_status status = stele_owners_ensure(log, of->topic, timeout_ms, err);
-    if (status == STELE_OK && of->commands != NULL)
+    if (status == STELE_OK && of->commands_topic != NULL)
         status = stele_commands_dead_ensure(log, of->options.aggregate->name, timeout_ms, err);
     if (status < 0 || of->is_registered) return status;
     status = register_events(of, timeout_ms, err);

@@ -43,13 +43,13 @@ struct stele_ownership {
     char *commands_topic;
     char *dead_topic;
     const stele_type **command_types; /* NULL-terminated */
-    stele_decoder *commands;          /* NULL: they do not */
 };
 
 /** A record of the commands topic that waits. */
 typedef struct mail {
     struct mail *next;
     int64_t offset;
+    int64_t time_ms;
     stele_bytes key;
     stele_bytes value;
     stele_header *headers;
@@ -73,8 +73,9 @@ typedef struct mail_list {
 typedef struct owner_inbox {
     stele_partition commands; /* topic NULL: there are none */
     stele_partition dead;
-    inbox_look *look; /* owned; NULL: not asked yet */
-    bool has_record;  /* the owner before had written down how far they are: … */
+    stele_decoder *decoder; /* owned; it waits for one schema at a time */
+    inbox_look *look;       /* owned; NULL: not asked yet */
+    bool has_record;        /* the owner before had written down how far they are: … */
     bool is_restored;
     stele_inbox restored; /* … this */
     int64_t *found;       /* dead letters that are there; owned */
@@ -229,6 +230,9 @@ stele_status owner_complain(const owner_task *self, stele_error *err);
 
 /* ---- owner_serve.c ---- */
 
+/* Would it add events, if it were decided on now? */
+bool owner_would_append(owner_task *self, stele_ticket *ticket);
+
 /* Take calls from the desk and decide on them, as long as there is room. @return false: for now,
  * and there are more, which may be in the same transaction */
 bool owner_serve(owner_task *self);
@@ -312,6 +316,7 @@ typedef struct inbox_found {
     int64_t end;
     int64_t group_offset; /* where there is no record */
     int64_t dead_start;   /* of the dead letters */
+    int64_t dead_end;
     const int64_t *found; /* commands whose dead letters are there, ascending; valid until the task
                              forgets its questions */
     size_t found_count;

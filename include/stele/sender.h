@@ -41,7 +41,9 @@ typedef struct stele_sent {
  * schema.
  *
  * @param call  of a command. Its expected version is compared when it is decided on
- * @param sent  filled with the command's id in any case in which there is one, or NULL
+ *              (timeout_ms 0: 30,000)
+ * @param sent  filled with the command's id in any case in which there is one, and offset -1 unless
+ *              it is stored; or NULL
  * @return STELE_E_INVALID, STELE_E_LIMIT  the command does not fit (next = REJECT)
  *         STELE_E_NOT_FOUND  no such topic: no writer takes commands from it (next = STOP)
  *         STELE_E_CONFLICT  it has another partition count than the events (next = STOP)

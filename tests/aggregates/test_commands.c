@@ -175,6 +175,36 @@ static void what_cannot_be_a_command_stops_nothing(void **state)
     office_play(play_bad_records, 0);
 }
 
+static void play_unknown_schemas(office *of)
+{
+    sending by = begin(of);
+    instance *bank = office_start(of);
+    for (int32_t i = 0; i < OFFICE_PARTITIONS; i++) {
+        const uint8_t wire[] = {0, 0, 0, 1, (uint8_t)i, 2};
+        for (char id = 'a'; id < 'h'; id++) {
+            stele_bytes key = stele_bytes_of((const uint8_t *)&id, 1);
+            if (stele_log_partition_of(key, OFFICE_PARTITIONS) != i) continue;
+            put_raw(&by, key, stele_bytes_of(wire, sizeof wire), i);
+            break;
+        }
+    }
+    send_one(&by, "a", 1, STELE_EXPECT_ANY, NULL);
+    send_one(&by, "b", 2, STELE_EXPECT_ANY, NULL);
+    send_one(&by, "c", 3, STELE_EXPECT_ANY, NULL);
+
+    post found = await_all(&by, 5);
+    OFFICE_EQUAL(of, found.done, 3);
+    OFFICE_EQUAL(of, found.dead, 2);
+    office_close(bank);
+    end(&by);
+}
+
+static void schemas_that_no_one_knows_are_waited_for_in_each_partition(void **state)
+{
+    (void)state;
+    office_play(play_unknown_schemas, 0);
+}
+
 static void play_repeats(office *of)
 {
     stele_result result;
@@ -387,6 +417,12 @@ static void play_deleted(office *of)
     post found = await_all(&by, 6);
     OFFICE_EQUAL(of, found.done, 5);
     OFFICE_EQUAL(of, found.dead, 1);
+    office_kill(bank); /* dead letters of the topic before are no one's */
+    for (int i = 0; i < 5; i++)
+        send_one(&by, "a", 1, STELE_EXPECT_ANY, NULL);
+    bank = office_start(of);
+    found = await_all(&by, 11);
+    OFFICE_EQUAL(of, found.done, 10);
     office_close(bank);
     end(&by);
 }
@@ -465,6 +501,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_command_is_carried_out_or_becomes_a_dead_letter),
         cmocka_unit_test(what_cannot_be_a_command_stops_nothing),
+        cmocka_unit_test(schemas_that_no_one_knows_are_waited_for_in_each_partition),
         cmocka_unit_test(a_repeat_adds_nothing_whichever_way_it_comes),
         cmocka_unit_test(more_than_fit_are_carried_out_in_their_order),
         cmocka_unit_test(an_owner_that_is_killed_neither_loses_nor_repeats_one),
