@@ -3,6 +3,8 @@
  * there; then everything comes to rest, and every call is answered. */
 #include "simulation/bank.h"
 
+#include "simulation/jars.h"
+
 enum {
     REST_MS = 120000, /* after the last fault everyone has an answer by then */
     LOOK_MS = 200,
@@ -14,6 +16,7 @@ sim_bank bank;
 static void begin(void)
 {
     sim_open_boxes();
+    sim_make_jars();
     for (int i = 0; i < SIM_INSTANCES; i++)
         sim_start_instance(i);
     for (int i = 0; i < SIM_SENDERS && bank.takes_commands; i++)
@@ -109,7 +112,9 @@ void sim_play_bank(void)
         if (world.faulted > 60) left--; /* callers may wait for what only the rest brings */
     }
     come_to_rest();
+    sim_check_jars(stele_deadline_after(sim_clock(), REST_MS).end_ns);
     sim_sleep_ms(SIM_LATE_MS + 1000); /* what timers are due fire */
     sim_stop_instances();
     sim_check_bank();
+    sim_check_jars(0);
 }

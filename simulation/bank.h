@@ -81,6 +81,7 @@ typedef struct sim_bank {
     int to_call; /* by each caller */
     bool answers_committed;
     int queue_max;
+    bool has_jars;        /* which reactions fill */
     uint32_t lose_one_in; /* letters; 0: none */
     uint32_t twice_one_in;
     uint32_t way_ms;     /* of a letter, at most */

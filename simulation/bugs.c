@@ -40,6 +40,8 @@ const sim_bug sim_bugs[] = {
     {"timers are not restored", "whoever takes a partition over has none"},
     {"timer that waits is forgotten", "when what it waited for is visible"},
     {"timer fires twice", "while its first events are on their way"},
+    {"repeat of a sender is carried out", "what reactions send again after a takeover"},
+    {"senders are not restored", "whoever takes commands over knows no number"},
     {"forward without the command's id", "what is asked twice is carried out twice"},
     {"commands go by the group's offset", "what is taken is not in what the owner restores"},
     {"command of the topic is not recognised", "it is carried out again after a failover"},

@@ -12,6 +12,7 @@
 #include "core/bug.h"
 #include "core/monitor.h"
 #include "registry/client.h"
+#include "simulation/jars.h"
 #include "wallet.h"
 
 enum {
@@ -406,6 +407,7 @@ static void instance_main(void *context)
     if (stele_writer_new(client, &options, &self->setting, &self->writer, &err) < 0)
         sim_fail("harness", "%s", err.text);
     stele_thread_start(world.runtime, &self->thread, "writer", writer_main, self);
+    sim_jars *jars = sim_open_jars(client, &self->stop);
     work(self);
     atomic_store(&self->is_closing, true);
     stele_thread_join(self->thread);
@@ -415,6 +417,7 @@ static void instance_main(void *context)
     while (is_looked_at)
         sim_sleep_ms(LOOK_MS);
     stele_writer_close(writer);
+    sim_close_jars(jars);
     stele_client_close(client);
     sim_say("instance %d has ended", self->which);
 }

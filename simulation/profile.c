@@ -153,7 +153,8 @@ static void draw_aggregates(void)
         .twice_one_in = stele_stream_below(swarm, 2) == 0 ? 0 : 3 + stele_stream_below(swarm, 30),
         .way_ms = 1U << stele_stream_below(swarm, 9),
         .takes_commands = takes_commands,
-        .to_send = 20 + (int)stele_stream_below(swarm, 60)};
+        .to_send = 20 + (int)stele_stream_below(swarm, 60),
+        .has_jars = stele_stream_below(swarm, 3) == 0};
     /* Its risk: what was acknowledged then can be aborted. */
     if (bank.answers_committed) world.kinds &= ~KIND(MARKERS);
     /* How far commands of the topic are is known from the snapshots only: docs/operating.md. */
