@@ -140,6 +140,8 @@ static stele_status ask_visible(const owner_task *self, visibility **of, stele_p
     }
     stele_status status = ask(self, &(*of)->asking, err);
     if (status == STELE_OK) *position = (*of)->end;
+    /* A topic that is gone is noticed by whoever writes there. */
+    if (status == STELE_E_NOT_FOUND) err->next = STELE_NEXT_RETRY;
     return status;
 }
 

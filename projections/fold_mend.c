@@ -57,6 +57,18 @@ static bool is_hanging(const fold_place *place)
     return place->stable_end < place->end;
 }
 
+/* Of an owner that takes commands from their topic: is their offset held? */
+static bool holds_commands(const fold_task *task)
+{
+    const stele_fold_owner *owner = task->fold->options.owner;
+    if (owner == NULL || owner->commands == NULL) return false;
+    int64_t offset;
+    stele_error why;
+    return stele_log_group_offset(task->taking.log, task->fold->group,
+                                  (stele_partition){owner->commands, task->source.index}, ASK_MS,
+                                  &offset, &why) == STELE_E_CONFLICT;
+}
+
 /* After the fence no one adds to what is this id's alone, so these ends are the ends. */
 static stele_status ask_ends(fold_task *task, ends *found, stele_error *err)
 {
@@ -68,8 +80,8 @@ static stele_status ask_ends(fold_task *task, ends *found, stele_error *err)
     if (status < 0) return status;
     status = stele_log_group_offset(self->log, task->fold->group, task->source, ASK_MS,
                                     &facts->group_offset, err);
-    found->group = status == STELE_E_CONFLICT;
-    if (status < 0 && !found->group) return status;
+    found->group = status == STELE_E_CONFLICT || holds_commands(task);
+    if (status < 0 && status != STELE_E_CONFLICT) return status;
     for (size_t i = 0; i < self->place_count; i++) {
         fold_place *place = &self->places[i];
         if ((status = ask_place(task, place, err)) < 0) return status;
