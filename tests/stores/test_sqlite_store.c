@@ -51,7 +51,7 @@ static char *ask(const char *path, const char *query)
 static int count_rows(void *self)
 {
     STELE_AUTO(char) text = ask(((file_stage *)self)->path, "SELECT count(*) FROM r");
-    return atoi(text);
+    return (int)strtol(text, NULL, 10);
 }
 
 static sql_stage begin(void)
