@@ -1,20 +1,22 @@
 /* SPDX-License-Identifier: MIT
  * Timers at work. When one is due is a function of its aggregate's state, as the fold has it: what
  * is restored has its timers, what is aborted never had any. One that is due is decided on like a
- * command, at that version of the state and no other; its events make another version, so that it
- * cannot fire twice. */
+ * command, at the state with all that is on its way, at that version and no other; its events make
+ * another version, in which it is put off, so that it cannot fire twice. */
 #include "aggregates/ownership_inside.h"
 
 #include <inttypes.h>
 
 #include "core/alloc.h"
 #include "core/bug.h"
+#include "core/names.h"
 #include "core/text.h"
 
 enum {
-    SAME_MS = 1000,     /* it fired, and its events have not put it off */
+    SAME_MS = 1000,     /* it has fired, and is not put off */
     REFUSED_MS = 60000, /* it was decided on, and there are no events */
-    SAY_MS = 10000
+    SAY_MS = 10000,
+    FIRE_MAX = 64 /* in a turn, beside as many calls */
 };
 
 static int64_t now_ms(const owner_task *self)
@@ -22,11 +24,20 @@ static int64_t now_ms(const owner_task *self)
     return stele_clock_now_ms(stele_worker_clock(self->worker));
 }
 
+static int64_t now_ns(const owner_task *self)
+{
+    return stele_clock_monotonic_ns(stele_worker_clock(self->worker));
+}
+
+static int64_t after(const owner_task *self, int64_t ms)
+{
+    return now_ns(self) + ms * 1000000;
+}
+
 static void say(owner_task *self, stele_bytes id, const char *message, const char *reason)
 {
-    int64_t now_ns = stele_clock_monotonic_ns(stele_worker_clock(self->worker));
-    if (now_ns < self->timers_said_ns + (int64_t)SAY_MS * 1000000) return;
-    self->timers_said_ns = now_ns;
+    if (now_ns(self) < self->timers_said_ns + (int64_t)SAY_MS * 1000000) return;
+    self->timers_said_ns = now_ns(self);
     STELE_AUTO_VALUE(stele_buffer) text = {0};
     stele_buffer_format(&text, "%s %s: %s", self->of->options.aggregate->name, stele_quote(id).text,
                         reason);
@@ -42,19 +53,22 @@ static int64_t due_of(const owner_task *self, stele_entry *entry)
     return aggregate->due(stele_entry_state(entry), aggregate->context);
 }
 
+/* With what is on its way. */
+static int64_t due_over(const owner_task *self, stele_overlay_entry *over)
+{
+    const stele_aggregate *aggregate = self->of->options.aggregate;
+    return over->is_finished ? 0 : aggregate->due(stele_overlay_state(over), aggregate->context);
+}
+
+/* One that has fired may be put off by the next of its events. */
 static void see(owner_task *self, stele_bytes id, stele_entry *entry)
 {
-    int64_t due_ms = due_of(self, entry);
-    const stele_timer *before = stele_timers_find(self->timers, id);
-    int64_t fired_ms = before == NULL ? 0 : before->fired_ms;
-    stele_timer *timer = stele_timers_set(self->timers, id, due_ms);
-    if (timer == NULL) return;
-    timer->fired_ms = 0;
-    if (fired_ms == 0 || due_ms > fired_ms) return;
-    stele_timers_hold(self->timers, timer, now_ms(self) + SAME_MS);
-    say(self, id, "a timer is not put off",
-        "it has fired, and what on_due yielded leaves it due at the same time: it fires again and "
-        "again, once a second");
+    stele_timer *timer = stele_timers_set(self->timers, id, due_of(self, entry));
+    if (timer == NULL || timer->fired_ms == 0) return;
+    if (timer->due_ms > timer->fired_ms)
+        timer->fired_ms = 0;
+    else
+        stele_timers_park(self->timers, timer, after(self, SAME_MS));
 }
 
 void owner_timers_begin(owner_task *self)
@@ -111,43 +125,69 @@ static void refuse(owner_task *self, stele_timer *timer)
 {
     bool has_reason = self->not_fired.status < 0;
     timer->fired_ms = 0;
-    stele_timers_hold(self->timers, timer, now_ms(self) + REFUSED_MS);
+    stele_timers_park(self->timers, timer, after(self, REFUSED_MS));
     say(self, stele_timers_id(self->timers, timer), "a timer is due and nothing comes of it",
         has_reason ? self->not_fired.text
                    : "on_due yields nothing: it is asked again after a minute");
 }
 
-/* What is in flight may put it off, and then it was never due. */
-static void fire(owner_task *self, stele_timer *timer)
+static void decide(owner_task *self, stele_timer *timer, int64_t due_ms, int64_t version)
+{
+    stele_bytes id = stele_timers_id(self->timers, timer);
+    if (timer->fired_ms >= due_ms)
+        say(self, id, "a timer is not put off",
+            "it has fired, and what on_due yielded leaves it due at the same time: it fires again "
+            "and again, once a second");
+    self->not_fired = (stele_error){0};
+    owner_serve_ticket(self, make_ticket(self, id, version));
+    const stele_overlay_entry *over = stele_overlay_find(self->overlay, id);
+    if (over == NULL || over->version == version) {
+        refuse(self, timer);
+        return;
+    }
+    timer->fired_ms = due_ms;
+    bool is_forgotten = STELE_BUG("timer fires twice");
+    stele_timers_park(self->timers, timer, is_forgotten ? 0 : after(self, SAME_MS));
+}
+
+/* What is on its way may have put it off. */
+static void look_at(owner_task *self, stele_timer *timer)
 {
     stele_bytes id = stele_timers_id(self->timers, timer);
     const stele_entry *entry = owner_find_entry(self, id);
-    const stele_overlay_entry *over = stele_overlay_find(self->overlay, id);
-    bool waits = over != NULL && !(STELE_BUG("timer fires twice") && timer->fired_ms != 0);
-    if (waits) {
-        stele_timers_park(self->timers, timer);
-        return;
-    }
-    self->not_fired = (stele_error){0};
-    int64_t version = over != NULL ? over->version : entry->version;
-    owner_serve_ticket(self, make_ticket(self, id, version));
-    timer->fired_ms = timer->due_ms;
-    if (stele_overlay_find(self->overlay, id) == NULL)
-        refuse(self, timer);
+    stele_overlay_entry *over = stele_overlay_find(self->overlay, id);
+    int64_t due_ms = over == NULL ? timer->due_ms : due_over(self, over);
+    if (STELE_BUG("timer fires twice")) due_ms = timer->due_ms;
+    if (due_ms <= 0 || due_ms > now_ms(self))
+        stele_timers_park(self->timers, timer, 0);
     else
-        stele_timers_park(self->timers, timer);
+        decide(self, timer, due_ms, over == NULL ? entry->version : over->version);
+}
+
+static void call_in_time(const owner_task *self)
+{
+    const stele_timer *next = stele_timers_first(self->timers);
+    int64_t until_ns = stele_timers_parked_until(self->timers);
+    if (next != NULL) stele_worker_call_within(self->worker, next->due_ms - now_ms(self));
+    if (until_ns != INT64_MAX)
+        stele_worker_call_within(self->worker, (until_ns - now_ns(self)) / 1000000 + 1);
 }
 
 void owner_timers_fire(owner_task *self)
 {
-    const stele_timer *next;
+    stele_timer *next;
     if (self->timers == NULL || self->settles) return;
-    int64_t at_ms = now_ms(self);
-    while ((next = stele_timers_first(self->timers)) != NULL && next->look_ms <= at_ms) {
+    if (stele_timers_parked_until(self->timers) <= now_ns(self)) owner_timers_again(self);
+    for (int i = 0; (next = stele_timers_first(self->timers)) != NULL; i++) {
+        if (next->due_ms > now_ms(self)) break;
         if (!owner_has_room(self)) return; /* when the one before it is done */
-        fire(self, stele_timers_first(self->timers));
+        if (i == FIRE_MAX) {
+            stele_worker_call_again(self->worker);
+            return;
+        }
+        look_at(self, next);
     }
-    if (next != NULL) stele_worker_call_within(self->worker, next->look_ms - at_ms);
+    call_in_time(self);
 }
 
 /* ---- what is not in flight any more ---- */
@@ -156,13 +196,18 @@ void owner_timers_take_back(owner_task *self, stele_ticket *ticket)
 {
     bool is_refused = ticket->done == NULL; /* by the broker, for what is in its events */
     stele_timer *timer = stele_timers_find(self->timers, ticket->aggregate_id);
-    if (timer != NULL) timer->fired_ms = 0;
-    if (is_refused && timer != NULL) refuse(self, timer);
+    if (timer != NULL) {
+        timer->fired_ms = 0;
+        if (is_refused)
+            refuse(self, timer);
+        else
+            stele_timers_park(self->timers, timer, 0);
+    }
     ticket->done = NULL;
     stele_ticket_free(ticket);
 }
 
 void owner_timers_again(owner_task *self)
 {
-    if (self->timers != NULL) stele_timers_unpark(self->timers);
+    if (self->timers != NULL) stele_timers_unpark(self->timers, now_ns(self));
 }

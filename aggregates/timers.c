@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * A heap by the time of the next look, a list of those that are parked, and a table to find both by
- * id. */
+ * A heap by the time at which they are due, a list of those that are parked, and a table to find
+ * both by id. */
 #include "aggregates/timers.h"
 
 #include <assert.h>
@@ -20,12 +20,14 @@ struct stele_timers {
     stele_table *table;
     timer_array heap;
     timer_array parked;
+    int64_t until_ns; /* none that is parked until some time is to be looked at before it */
 };
 
 stele_timers *stele_timers_new(uint64_t seed)
 {
     stele_timers *timers = stele_alloc(sizeof *timers);
     timers->table = stele_table_new(sizeof(stele_timer), seed);
+    timers->until_ns = INT64_MAX;
     return timers;
 }
 
@@ -68,7 +70,7 @@ static void drop(timer_array *array, const stele_timer *timer)
 static void sift_up(timer_array *heap, stele_timer *timer)
 {
     size_t at = timer->at;
-    while (at > 0 && heap->at[(at - 1) / 2]->look_ms > timer->look_ms) {
+    while (at > 0 && heap->at[(at - 1) / 2]->due_ms > timer->due_ms) {
         put(heap, at, heap->at[(at - 1) / 2]);
         at = (at - 1) / 2;
     }
@@ -81,9 +83,9 @@ static void sift_down(timer_array *heap, stele_timer *timer)
     for (;;) {
         size_t child = 2 * at + 1;
         if (child >= heap->count) break;
-        if (child + 1 < heap->count && heap->at[child + 1]->look_ms < heap->at[child]->look_ms)
+        if (child + 1 < heap->count && heap->at[child + 1]->due_ms < heap->at[child]->due_ms)
             child++;
-        if (heap->at[child]->look_ms >= timer->look_ms) break;
+        if (heap->at[child]->due_ms >= timer->due_ms) break;
         put(heap, at, heap->at[child]);
         at = child;
     }
@@ -123,7 +125,7 @@ stele_timer *stele_timers_set(stele_timers *timers, stele_bytes id, int64_t due_
         stele_table_remove(timers->table, id);
         return NULL;
     }
-    timer->due_ms = timer->look_ms = due_ms;
+    timer->due_ms = due_ms;
     add_to_heap(timers, timer);
     return timer;
 }
@@ -143,25 +145,34 @@ stele_bytes stele_timers_id(const stele_timers *timers, const stele_timer *timer
     return stele_table_key(timers->table, timer);
 }
 
-void stele_timers_hold(stele_timers *timers, stele_timer *timer, int64_t until_ms)
-{
-    take_out(timers, timer);
-    timer->look_ms = until_ms;
-    add_to_heap(timers, timer);
-}
-
-void stele_timers_park(stele_timers *timers, stele_timer *timer)
+void stele_timers_park(stele_timers *timers, stele_timer *timer, int64_t until_ns)
 {
     take_out(timers, timer);
     timer->is_parked = true;
+    timer->until_ns = until_ns;
     push(&timers->parked, timer);
+    if (until_ns > 0 && until_ns < timers->until_ns) timers->until_ns = until_ns;
 }
 
-void stele_timers_unpark(stele_timers *timers)
+void stele_timers_unpark(stele_timers *timers, int64_t now_ns)
 {
-    for (size_t i = timers->parked.count; i-- > 0;)
-        add_to_heap(timers, timers->parked.at[i]);
-    timers->parked.count = 0;
+    size_t kept = 0;
+    timers->until_ns = INT64_MAX;
+    for (size_t i = 0; i < timers->parked.count; i++) {
+        stele_timer *each = timers->parked.at[i];
+        if (each->until_ns <= now_ns) {
+            add_to_heap(timers, each);
+            continue;
+        }
+        if (each->until_ns < timers->until_ns) timers->until_ns = each->until_ns;
+        put(&timers->parked, kept++, each);
+    }
+    timers->parked.count = kept;
+}
+
+int64_t stele_timers_parked_until(const stele_timers *timers)
+{
+    return timers->until_ns;
 }
 
 size_t stele_timers_count(const stele_timers *timers)

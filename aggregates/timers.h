@@ -17,12 +17,11 @@ typedef struct stele_timers stele_timers;
 
 /** Of one aggregate. Valid until its timer is set to 0. */
 typedef struct stele_timer {
-    int64_t due_ms;   /* as its state has it */
-    int64_t look_ms;  /* it is looked at then: not before it is due */
-    int64_t fired_ms; /* it was decided on when this was due, and the state has not changed since;
-                         0: it was not */
-    bool is_parked;   /* it is looked at when all that are parked are taken back, or its state
-                         changes */
+    int64_t due_ms;   /* as its state has it; it is looked at then */
+    int64_t fired_ms; /* it was decided on when this was due, and has not been put off since; 0: it
+                         was not */
+    int64_t until_ns; /* while it is parked: not before then, by the monotonic clock */
+    bool is_parked;   /* it is looked at when those that are parked are taken back */
     size_t at;        /* where it is: among those that are parked, or the others */
 } stele_timer;
 
@@ -48,14 +47,16 @@ stele_timer *stele_timers_first(const stele_timers *timers);
 /** Of which aggregate it is; a view, valid as long as the timer. */
 stele_bytes stele_timers_id(const stele_timers *timers, const stele_timer *timer);
 
-/** Look at it not before then, whatever it is due. */
-void stele_timers_hold(stele_timers *timers, stele_timer *timer, int64_t until_ms);
+/** Look at it again when those that are parked are taken back, and not before then: by the
+ * monotonic clock; 0: at any time. */
+void stele_timers_park(stele_timers *timers, stele_timer *timer, int64_t until_ns);
 
-/** Something is in flight for it. */
-void stele_timers_park(stele_timers *timers, stele_timer *timer);
+/** Take back those that are parked and whose time has come. */
+void stele_timers_unpark(stele_timers *timers, int64_t now_ns);
 
-/** What was in flight is not any more: those that are parked are looked at when they are due. */
-void stele_timers_unpark(stele_timers *timers);
+/** When the first of those that are parked until some time is to be taken back; INT64_MAX: there is
+ * none. */
+int64_t stele_timers_parked_until(const stele_timers *timers);
 
 /** How many there are. */
 size_t stele_timers_count(const stele_timers *timers);

@@ -131,9 +131,10 @@ typedef struct stele_aggregate {
      * @param context  of the table
      */
     int64_t (*due)(const void *state, const void *context);
-    /** Decides when that time has come, by the owner's clock; the command is NULL. Once for each
-     * version of the state: what it yields has to put the timer off, or end it. There is no one to
-     * be told of a rejection: where nothing is yielded it is asked again after a minute. */
+    /** Decides when that time has come, by the owner's clock; as a decide function, in the writer's
+     * thread, the command is NULL. What it yields has to put the timer off, or end it: else it is
+     * asked again after a second. There is no one to be told of a rejection: where nothing is
+     * yielded it is asked again after a minute. */
     stele_decide *on_due;
 } stele_aggregate;
 

@@ -42,20 +42,27 @@ static void the_first_is_the_one_that_is_due_first(void **state)
     assert_int_equal(stele_timers_count(timers), 0);
 }
 
-static void one_that_is_held_is_looked_at_later(void **state)
+static void one_that_is_parked_until_some_time_stays_until_then(void **state)
 {
     (void)state;
     STELE_AUTO(stele_timers) timers = stele_timers_new(SEED);
     set(timers, "a", 10);
     set(timers, "b", 20);
+    set(timers, "c", 30);
+    assert_int_equal(stele_timers_parked_until(timers), INT64_MAX);
 
-    stele_timers_hold(timers, stele_timers_first(timers), 1000);
+    stele_timers_park(timers, stele_timers_first(timers), 1000);
+    stele_timers_park(timers, stele_timers_first(timers), 500);
 
+    assert_int_equal(first_due(timers), 30);
+    assert_int_equal(stele_timers_parked_until(timers), 500);
+    stele_timers_unpark(timers, 499);
+    assert_int_equal(first_due(timers), 30);
+    stele_timers_unpark(timers, 500);
     assert_int_equal(first_due(timers), 20);
-    assert_int_equal(stele_timers_find(timers, stele_text("a"))->look_ms, 1000);
+    assert_int_equal(stele_timers_parked_until(timers), 1000);
     set(timers, "a", 15); /* what it was held for is over */
     assert_int_equal(first_due(timers), 15);
-    assert_int_equal(stele_timers_first(timers)->look_ms, 15);
 }
 
 static void one_that_is_parked_comes_back_with_the_others_or_with_its_state(void **state)
@@ -66,14 +73,14 @@ static void one_that_is_parked_comes_back_with_the_others_or_with_its_state(void
     set(timers, "b", 20);
     set(timers, "c", 30);
     for (int i = 0; i < 3; i++)
-        stele_timers_park(timers, stele_timers_first(timers));
+        stele_timers_park(timers, stele_timers_first(timers), 0);
     assert_null(stele_timers_first(timers));
     assert_int_equal(stele_timers_count(timers), 3);
 
     set(timers, "a", 0);
     set(timers, "c", 25);
     assert_int_equal(first_due(timers), 25);
-    stele_timers_unpark(timers);
+    stele_timers_unpark(timers, 0);
     assert_int_equal(first_due(timers), 20);
     assert_int_equal(stele_timers_count(timers), 2);
 }
@@ -81,16 +88,16 @@ static void one_that_is_parked_comes_back_with_the_others_or_with_its_state(void
 /* ---- against a plain array ---- */
 
 typedef struct plain {
-    int64_t look_ms; /* 0: none */
+    int64_t due_ms; /* 0: none */
     bool is_parked;
+    int64_t until_ns;
 } plain;
 
 static int64_t first_of(const plain *all)
 {
     int64_t first = INT64_MAX;
     for (int i = 0; i < IDS; i++)
-        if (all[i].look_ms > 0 && !all[i].is_parked && all[i].look_ms < first)
-            first = all[i].look_ms;
+        if (all[i].due_ms > 0 && !all[i].is_parked && all[i].due_ms < first) first = all[i].due_ms;
     return first;
 }
 
@@ -101,27 +108,24 @@ static void step(stele_timers *timers, plain *all, stele_random *random)
     snprintf(id, sizeof id, "%d", which);
     int64_t at = stele_random_below(random, 1000);
     stele_timer *found = stele_timers_find(timers, stele_text(id));
-    assert_int_equal(found != NULL, all[which].look_ms > 0);
+    assert_int_equal(found != NULL, all[which].due_ms > 0);
     switch (stele_random_below(random, 8)) {
     case 0:
-        stele_timers_unpark(timers);
+        stele_timers_unpark(timers, at);
         for (int i = 0; i < IDS; i++)
-            all[i].is_parked = false;
+            all[i].is_parked = all[i].is_parked && all[i].until_ns > at;
         return;
     case 1:
     case 2:
         if (found == NULL) return;
-        stele_timers_park(timers, found);
+        at = stele_random_below(random, 2) == 0 ? 0 : at;
+        stele_timers_park(timers, found, at);
         all[which].is_parked = true;
-        return;
-    case 3:
-        if (found == NULL) return;
-        stele_timers_hold(timers, found, at + 1);
-        all[which] = (plain){at + 1, false};
+        all[which].until_ns = at;
         return;
     default:
         set(timers, id, at);
-        all[which] = (plain){at, false};
+        all[which] = (plain){.due_ms = at};
         return;
     }
 }
@@ -135,7 +139,7 @@ static void the_first_is_what_a_search_finds(void **state)
     for (int i = 0; i < STEPS; i++) {
         step(timers, all, &random);
         const stele_timer *first = stele_timers_first(timers);
-        assert_int_equal(first == NULL ? INT64_MAX : first->look_ms, first_of(all));
+        assert_int_equal(first == NULL ? INT64_MAX : first->due_ms, first_of(all));
     }
 }
 
@@ -143,7 +147,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_first_is_the_one_that_is_due_first),
-        cmocka_unit_test(one_that_is_held_is_looked_at_later),
+        cmocka_unit_test(one_that_is_parked_until_some_time_stays_until_then),
         cmocka_unit_test(one_that_is_parked_comes_back_with_the_others_or_with_its_state),
         cmocka_unit_test(the_first_is_what_a_search_finds),
     };
