@@ -59,7 +59,8 @@ void sim_probe(void *context, int domain, const stele_fact *fact)
         sim_look_for_ambush(fact->subject);
         return;
     }
-    if (strcmp(fact->what, "commands") == 0) sim_see_taken(domain, fact->partition, fact->value);
+    if (strcmp(fact->what, "commands") == 0 && strcmp(fact->topic, SIM_BANK_COMMANDS) == 0)
+        sim_see_taken(domain, fact->partition, fact->value);
     if (strcmp(fact->what, "restored") == 0) check_restored(domain, fact);
     if (strcmp(fact->what, "asks for ends") == 0 && fact->value == STELE_FENCED_INIT)
         sim_fail("fork", "%s: the end of what to restore is asked for before the fence stands",
