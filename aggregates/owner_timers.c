@@ -93,6 +93,8 @@ void owner_timers_see(owner_task *self, const stele_batch *records, int64_t from
         const stele_record *record = &records->records[i];
         if (record->offset < from || record->offset >= position) continue;
         stele_entry *entry = owner_find_entry(self, record->key);
+        if (STELE_BUG("timer is set too late") && stele_overlay_find(self->overlay, record->key))
+            continue;
         if (entry != NULL) see(self, record->key, entry);
     }
 }

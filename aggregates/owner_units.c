@@ -160,7 +160,7 @@ void owner_settle(owner_task *self, int64_t position)
         self->first = visible->next;
         if (self->first == NULL) self->last = NULL;
         free_batch(visible);
-        if (!STELE_BUG("timer that waits is forgotten")) owner_timers_again(self);
+        owner_timers_again(self);
     }
     bool waits = self->first != NULL && self->first->state == BATCH_COMMITTED;
     if (!self->settles || waits) return;

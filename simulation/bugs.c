@@ -38,7 +38,7 @@ const sim_bug sim_bugs[] = {
     {"overlay is kept after an abort", "versions are checked against what was never there"},
     {"serves before it is current", "what is decided on is not all that was there at the fence"},
     {"timers are not restored", "whoever takes a partition over has none"},
-    {"timer that waits is forgotten", "when what it waited for is visible"},
+    {"timer is set too late", "not while the event that sets it is in flight"},
     {"timer fires twice", "while its first events are on their way"},
     {"repeat of a sender is carried out", "what reactions send again after a takeover"},
     {"senders are not restored", "whoever takes commands over knows no number"},

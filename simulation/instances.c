@@ -443,6 +443,15 @@ void sim_stop_instance(int which)
     atomic_store(&current[which]->stop, true);
 }
 
+bool sim_is_one_ending(void)
+{
+    bool is_ending = false;
+    for (int i = 0; i < SIM_INSTANCES; i++)
+        is_ending = is_ending || (stele_fibers_is_running(world.fibers, SIM_FIRST_INSTANCE + i) &&
+                                  atomic_load(&current[i]->stop));
+    return is_ending;
+}
+
 void sim_stop_instances(void)
 {
     stele_deadline until = stele_deadline_after(sim_clock(), PATIENCE_MS);
