@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * Jars, the rule that fills them, and what is promised: each booking leaves its drops, each once,
  * and those of one partition of wallets in one of jars in the order of the bookings. A jar
- * remembers one command, so that nothing but the numbers of the sender keeps a drop from being
- * there twice. */
+ * remembers few commands, so that mostly the numbers of the sender keep a drop from being there
+ * twice. Not one alone: two transactions in a row may lose the same part of their ends, and what
+ * was taken in the first of them is recognised by what the aggregate remembers (docs/writer.md). */
 #include "simulation/jars.h"
 
 #include <inttypes.h>
@@ -58,7 +59,7 @@ static const stele_aggregate jars_table = {
     .state = &sim_jar_type,
     .handlers = (const stele_handler[]){{&sim_dropped_type, apply_dropped}, {NULL, NULL}},
     .commands = (const stele_command[]){{&sim_drop_type, drop}, {NULL, NULL}},
-    .remembered = 1};
+    .remembered = 8};
 
 /* ---- the rule ---- */
 

@@ -237,8 +237,9 @@ static stele_status check(stele_past *past, stele_partition source, stele_past_p
     if (checkpoint != NULL) out->next_offset = checkpoint->next_offset;
     if (options->events == NULL) return STELE_OK;
     stele_status status =
-        stele_log_bounds(options->log, source, STELE_READ_UNCOMMITTED, time_left_ms(past),
-                         &facts.log_start, &facts.log_end, err);
+        stele_log_bounds_by(options->log, source, STELE_READ_UNCOMMITTED,
+                            stele_deadline_after(stele_log_clock(options->log), time_left_ms(past)),
+                            &facts.log_start, &facts.log_end, err);
     if (status < 0) return status;
     out->log_start = facts.log_start;
     out->log_end = facts.log_end;
@@ -325,9 +326,10 @@ stele_status stele_past_source(stele_log *log, const char *snapshots, int32_t pa
         stele_partition partition = {snapshots, i};
         int64_t start;
         int64_t end;
+        stele_deadline until = stele_deadline_after(
+            stele_log_clock(log), stele_deadline_remaining_ms(deadline, ASK_MAX_MS));
         status =
-            stele_log_bounds(log, partition, STELE_READ_COMMITTED,
-                             stele_deadline_remaining_ms(deadline, ASK_MAX_MS), &start, &end, err);
+            stele_log_bounds_by(log, partition, STELE_READ_COMMITTED, until, &start, &end, err);
         /* Each transaction ends with a checkpoint, so one is near the end, unless many were
          * aborted.
          */
