@@ -71,6 +71,9 @@ static const char *hint_at(const rdkafka_log *log, const char *text)
          "sasl_plaintext"},
         {"ssl3_", "; does the listener speak TLS? Else set [kafka] security.protocol to plaintext "
                   "or sasl_plaintext"},
+        {"in state SSL_HANDSHAKE",
+         "; does the listener speak TLS? Else set [kafka] security.protocol to plaintext "
+         "or sasl_plaintext"},
         {"Invalid response size",
          "; what answers on that port is no Kafka broker: set bootstrap.servers to one"},
         {"Unable to create broker thread",
