@@ -5,6 +5,7 @@
 
 #include <signal.h>
 #include <spawn.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -37,7 +38,8 @@ static void bank_open(bank *out, const char *name)
     MUST(stele_sender_open(out->client, &out->table, &out->sender, &err));
 }
 
-/* With its topics. */
+/* With its topics, all of them: whoever asks for one too early does not see it for half a minute.
+ */
 static void bank_new(bank *out, const char *name)
 {
     bank_open(out, name);
@@ -51,6 +53,7 @@ static void bank_new(bank *out, const char *name)
            err.next == STELE_NEXT_RETRY && !stele_deadline_passed(by)) {
     }
     MUST(status);
+    MUST(stele_commands_dead_ensure(log, name, PATIENCE_MS, &err));
 }
 
 static void bank_free(bank *self)
@@ -102,6 +105,7 @@ static post await_count(const bank *self, int64_t count)
 static int serve(const char *name)
 {
     bank of;
+    prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that fails leaves it behind */
     bank_open(&of, name);
     stele_writer *writer;
     stele_writer_options options = {.aggregate = &of.table, .takes_commands = true};
