@@ -12,20 +12,12 @@
 enum {
     ASK_MS = 1000,    /* one question to the broker */
     READ_MS = 5000,   /* all of the owners' topic */
-    PAUSE_MS = 500,   /* before a question that failed is asked again */
     FOUND_MAX = 8192, /* dead letters of which nothing was written down: one transaction's */
     PROVEN_MS = 1500  /* so long a proof holds: less than a member may be silent for */
 };
 
-/* A question and when it may be asked again. */
-typedef struct asking {
-    stele_question base;
-    int64_t again_ns;
-    stele_error error; /* of the answer */
-} asking;
-
 struct terms {
-    asking asking;
+    stele_asking asking;
     const char *topic;
     uint64_t asked;    /* how often */
     uint64_t answered; /* number of the one whose answer is known */
@@ -35,15 +27,10 @@ struct terms {
 };
 
 struct visibility {
-    asking asking;
+    stele_asking asking;
     stele_partition partition;
     int64_t end;
 };
-
-stele_status owner_not_yet(stele_error *err)
-{
-    return stele_fail(err, STELE_E_TIMED_OUT, STELE_NEXT_RETRY, "%s", "");
-}
 
 static int64_t now_of(const owner_task *self)
 {
@@ -52,24 +39,9 @@ static int64_t now_of(const owner_task *self)
 
 /* ---- asking ---- */
 
-/* Ask it, if it is time to.
- * @return STELE_OK  it is answered, and may be asked again */
-static stele_status ask(const owner_task *self, asking *question, stele_error *err)
+static stele_status ask(const owner_task *self, stele_asking *asking, stele_error *err)
 {
-    stele_asker *asker = stele_worker_asker(self->worker);
-    stele_question_state state = stele_asker_state(asker, &question->base);
-    if (state == STELE_QUESTION_ANSWERED) {
-        question->base.state = STELE_QUESTION_IDLE;
-        if (question->error.status == STELE_OK) return STELE_OK;
-        question->again_ns = now_of(self) + (int64_t)PAUSE_MS * 1000000;
-    } else if (state == STELE_QUESTION_IDLE && now_of(self) >= question->again_ns) {
-        stele_asker_ask(asker, &question->base);
-        return owner_not_yet(err);
-    }
-    if (state == STELE_QUESTION_WAITING || question->error.status == STELE_OK)
-        return owner_not_yet(err);
-    *err = question->error;
-    return err->status;
+    return stele_asker_insist(stele_worker_asker(self->worker), asking, err);
 }
 
 /* ---- terms ---- */
@@ -140,8 +112,6 @@ static stele_status ask_visible(const owner_task *self, visibility **of, stele_p
     }
     stele_status status = ask(self, &(*of)->asking, err);
     if (status == STELE_OK) *position = (*of)->end;
-    /* A topic that is gone is noticed by whoever writes there. */
-    if (status == STELE_E_NOT_FOUND) err->next = STELE_NEXT_RETRY;
     return status;
 }
 
@@ -165,7 +135,7 @@ stele_status owner_ask_record_visible(owner_task *self, int64_t *position, stele
 /* ---- commands ---- */
 
 struct inbox_look {
-    asking asking;
+    stele_asking asking;
     stele_partition commands;
     stele_partition dead;
     const char *aggregate;
@@ -284,7 +254,7 @@ stele_status owner_ask_inbox(owner_task *self, inbox_found *out, stele_error *er
 /* ---- is it still ours? ---- */
 
 struct proof {
-    asking asking;
+    stele_asking asking;
     stele_partition partition;
     int64_t asked_ns;
     int64_t end; /* of the partition then */

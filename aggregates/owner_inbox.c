@@ -548,10 +548,10 @@ static stele_status await_record(owner_task *self, stele_error *err)
     int64_t visible;
     if (!inbox->awaits_record) return STELE_OK;
     if (is_to_be_tidied(self)) owner_building(self);
-    if (inbox->record_at < 0) return owner_not_yet(err);
+    if (inbox->record_at < 0) return stele_task_not_yet(err);
     stele_status status = owner_ask_record_visible(self, &visible, err);
     if (status < 0) return status;
-    if (visible <= inbox->record_at) return owner_not_yet(err);
+    if (visible <= inbox->record_at) return stele_task_not_yet(err);
     inbox->awaits_record = false;
     return STELE_OK;
 }

@@ -246,7 +246,7 @@ static stele_status finish_units(owner_task *self, stele_error *err)
     }
     owner_inbox_stop(self); /* what waits is the next owner's */
     if ((status = owner_submit(self, err)) < 0) return status;
-    return self->first == NULL ? STELE_OK : owner_not_yet(err);
+    return self->first == NULL ? STELE_OK : stele_task_not_yet(err);
 }
 
 static stele_status drain_task(stele_task *base, stele_error *err)

@@ -324,7 +324,5 @@ typedef struct inbox_found {
 /* What is there of what was written down, and since? @return RETRY: not answered yet */
 stele_status owner_ask_inbox(owner_task *self, inbox_found *out, stele_error *err);
 void owner_forget_questions(owner_task *self);
-/* Nothing is wrong: called again when something has come for it. */
-stele_status owner_not_yet(stele_error *err);
 
 #endif

@@ -143,7 +143,7 @@ static stele_status fence(reactor_task *self, stele_error *err)
     if (self->fenced == NULL && (status = open_fence(self, err)) < 0) return status;
     switch (stele_fenced_poll(self->fenced, &failure)) {
     case STELE_FENCED_INIT:
-        if (failure.status == STELE_OK) return reactor_not_yet(err);
+        if (failure.status == STELE_OK) return stele_task_not_yet(err);
         *err = failure;
         err->next = STELE_NEXT_RETRY;
         return failure.status;
@@ -161,25 +161,25 @@ static stele_status mend(reactor_task *self, stele_error *err)
 {
     stele_outcome outcome;
     if (self->is_mending) {
-        if (!stele_fenced_outcome(self->fenced, 0, 0, &outcome)) return reactor_not_yet(err);
+        if (!stele_fenced_outcome(self->fenced, 0, 0, &outcome)) return stele_task_not_yet(err);
         stele_transaction_free(outcome.transaction);
         self->is_mending = false;
         self->hangs_ns = 0;
-        if (outcome.status == STELE_OK) return reactor_not_yet(err);
+        if (outcome.status == STELE_OK) return stele_task_not_yet(err);
         return stele_kafka_sink_fail_dead(&outcome.error, err);
     }
     stele_log_group *group = stele_log_member_group(stele_worker_member(self->worker));
-    if (group == NULL) return reactor_not_yet(err);
+    if (group == NULL) return stele_task_not_yet(err);
     stele_transaction *made = stele_transaction_new();
     stele_transaction_offset(made, group, self->source, 0);
     stele_transaction_abort(made);
     stele_status status = stele_fenced_submit(self->fenced, 0, made, err);
     if (status < 0) {
         stele_transaction_free(made);
-        return status == STELE_E_FULL ? reactor_not_yet(err) : status;
+        return status == STELE_E_FULL ? stele_task_not_yet(err) : status;
     }
     self->is_mending = true;
-    return reactor_not_yet(err);
+    return stele_task_not_yet(err);
 }
 
 static stele_status look_for_begin(reactor_task *self, reactor_beginning *out, stele_error *err)
@@ -247,7 +247,7 @@ static stele_status drain_task(stele_task *base, stele_error *err)
     reactor_task *self = (reactor_task *)base;
     stele_status status = reactor_go_on(self, true, err);
     if (status < 0) return status;
-    return reactor_is_done(self) ? STELE_OK : reactor_not_yet(err);
+    return reactor_is_done(self) ? STELE_OK : stele_task_not_yet(err);
 }
 
 static void end_task(stele_task *base, bool lost)

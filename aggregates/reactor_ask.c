@@ -7,52 +7,24 @@
 #include "core/names.h"
 
 enum {
-    ASK_MS = 1000,  /* one question */
-    PAUSE_MS = 500, /* before a question that failed is asked again */
-    LOOK_MS = 5     /* before it is asked again whether something is visible */
+    ASK_MS = 1000, /* one question */
+    LOOK_MS = 5    /* before it is asked again whether something is visible */
 };
-
-/* A question and when it may be asked again. */
-typedef struct asking {
-    stele_question base;
-    int64_t again_ns;
-    stele_error error; /* of the answer */
-} asking;
-
-stele_status reactor_not_yet(stele_error *err)
-{
-    return stele_fail(err, STELE_E_TIMED_OUT, STELE_NEXT_RETRY, "%s", "");
-}
 
 static int64_t now_of(const reactor_task *self)
 {
     return stele_clock_monotonic_ns(stele_worker_clock(self->worker));
 }
 
-/* Ask it, if it is time to.
- * @return STELE_OK  it is answered, and may be asked again */
-static stele_status ask(const reactor_task *self, asking *question, stele_error *err)
+static stele_status ask(const reactor_task *self, stele_asking *asking, stele_error *err)
 {
-    stele_asker *asker = stele_worker_asker(self->worker);
-    stele_question_state state = stele_asker_state(asker, &question->base);
-    if (state == STELE_QUESTION_ANSWERED) {
-        question->base.state = STELE_QUESTION_IDLE;
-        if (question->error.status == STELE_OK) return STELE_OK;
-        question->again_ns = now_of(self) + (int64_t)PAUSE_MS * 1000000;
-    } else if (state == STELE_QUESTION_IDLE && now_of(self) >= question->again_ns) {
-        stele_asker_ask(asker, &question->base);
-        return reactor_not_yet(err);
-    }
-    if (state == STELE_QUESTION_WAITING || question->error.status == STELE_OK)
-        return reactor_not_yet(err);
-    *err = question->error;
-    return err->status;
+    return stele_asker_insist(stele_worker_asker(self->worker), asking, err);
 }
 
 /* ---- the targets ---- */
 
 struct reactor_targets {
-    asking asking;
+    stele_asking asking;
     const stele_reactor *of;
     size_t batch_max;
     int32_t numbers[]; /* partitions by target, then schemas */
@@ -105,8 +77,7 @@ static void look_at_targets(stele_question *base, stele_asker *asker)
         if (status == STELE_OK) status = register_commands(self, i, self->numbers + at, &err);
         at += stele_aggregate_command_count(self->of->options.reactions->targets[i]);
     }
-    self->asking.error = err;
-    if (status == STELE_OK) self->asking.error.status = STELE_OK;
+    self->asking.error = status == STELE_OK ? (stele_error){0} : err;
 }
 
 stele_status reactor_ask_targets(reactor_task *self, stele_error *err)
@@ -132,7 +103,7 @@ stele_status reactor_ask_targets(reactor_task *self, stele_error *err)
 /* ---- where to begin ---- */
 
 struct reactor_begin {
-    asking asking;
+    stele_asking asking;
     const char *group;
     stele_partition source;
     reactor_beginning found;
@@ -179,8 +150,7 @@ static void look_for_beginning(stele_question *base, stele_asker *asker)
         status = stele_log_bounds(log, self->source, STELE_READ_UNCOMMITTED, ASK_MS,
                                   &self->found.start, &self->found.end, &err);
     if (status == STELE_OK) status = look_for_first(self, asker, &err);
-    self->asking.error = err;
-    if (status == STELE_OK) self->asking.error.status = STELE_OK;
+    self->asking.error = status == STELE_OK ? (stele_error){0} : err;
 }
 
 stele_status reactor_ask_begin(reactor_task *self, reactor_beginning *out, stele_error *err)
@@ -204,7 +174,7 @@ typedef struct proof_place {
 } proof_place;
 
 struct reactor_proof {
-    asking asking;
+    stele_asking asking;
     int64_t next; /* of the events whose commands it is about */
     size_t count;
     bool is_visible;
@@ -224,8 +194,7 @@ static void look_for_places(stele_question *base, stele_asker *asker)
                                   STELE_READ_COMMITTED, ASK_MS, &start, &end, &err);
         self->is_visible = status == STELE_OK && end > self->places[i].offset;
     }
-    self->asking.error = err;
-    if (status == STELE_OK) self->asking.error.status = STELE_OK;
+    self->asking.error = status == STELE_OK ? (stele_error){0} : err;
 }
 
 static void write_proof(reactor_task *self)
@@ -268,7 +237,7 @@ stele_status reactor_ask_proof(reactor_task *self, int64_t *next, stele_error *e
     if (!self->proof->is_visible) {
         self->proof->asking.again_ns = now_of(self) + (int64_t)LOOK_MS * 1000000;
         stele_worker_call_within(self->worker, LOOK_MS);
-        return reactor_not_yet(err);
+        return stele_task_not_yet(err);
     }
     *next = self->proof->next;
     end_proof(self);

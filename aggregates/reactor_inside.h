@@ -96,9 +96,6 @@ stele_status reactor_ask_proof(reactor_task *self, int64_t *next, stele_error *e
 
 void reactor_forget_questions(reactor_task *self);
 
-/* Nothing is wrong: called again when something has come for it. */
-stele_status reactor_not_yet(stele_error *err);
-
 /* ---- reactor_send.c ---- */
 
 /* The first event of the source is known. */

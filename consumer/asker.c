@@ -4,12 +4,15 @@
 
 #include <stdlib.h>
 
+#include "consumer/task.h"
 #include "core/alloc.h"
 #include "core/monitor.h"
 
 /* Of the reader, which reads one record at a time: what comes with it is fetched, unpacked and
  * dropped. */
 enum { QUEUE_BYTES = 1 << 20, FETCH_BYTES = 16 << 10, BATCH_RECORDS = 1 };
+
+enum { PAUSE_MS = 500 }; /* before a question that failed is asked again */
 
 struct stele_asker {
     stele_log *log;
@@ -111,6 +114,25 @@ stele_question_state stele_asker_state(stele_asker *asker, const stele_question 
     stele_question_state state = question->state;
     stele_monitor_unlock(&asker->monitor);
     return state;
+}
+
+stele_status stele_asker_insist(stele_asker *asker, stele_asking *asking, stele_error *err)
+{
+    stele_clock clock = stele_log_clock(asker->log);
+    stele_question_state state = stele_asker_state(asker, &asking->base);
+    if (state == STELE_QUESTION_ANSWERED) {
+        asking->base.state = STELE_QUESTION_IDLE;
+        if (asking->error.status == STELE_OK) return STELE_OK;
+        asking->again_ns = stele_clock_monotonic_ns(clock) + (int64_t)PAUSE_MS * 1000000;
+    } else if (state == STELE_QUESTION_IDLE &&
+               stele_clock_monotonic_ns(clock) >= asking->again_ns) {
+        stele_asker_ask(asker, &asking->base);
+        return stele_task_not_yet(err);
+    }
+    if (state == STELE_QUESTION_WAITING || asking->error.status == STELE_OK)
+        return stele_task_not_yet(err);
+    *err = asking->error;
+    return err->status;
 }
 
 static void take_out(stele_asker *asker, const stele_question *question)

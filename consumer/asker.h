@@ -50,6 +50,22 @@ stele_question_state stele_asker_state(stele_asker *asker, const stele_question 
 /** Free a question, now or when its answer has come. NULL is fine. */
 void stele_asker_forget(stele_asker *asker, stele_question *question);
 
+/** The head of a question of which a task wants the answer, and which is asked until it has come.
+ */
+typedef struct stele_asking {
+    stele_question base;
+    int64_t again_ns;  /* not before then */
+    stele_error error; /* of the answer: `ask` sets it; STELE_OK: it is there */
+} stele_asking;
+
+/**
+ * Ask it, if it is time to: at once, and half a second after a failure.
+ *
+ * @return STELE_OK   it is answered, and may be asked again
+ *         next = RETRY with an empty text: not yet; else the failure of the last time
+ */
+stele_status stele_asker_insist(stele_asker *asker, stele_asking *asking, stele_error *err);
+
 /* ---- for questions, in the asker's thread ---- */
 
 stele_log *stele_asker_log(stele_asker *asker);

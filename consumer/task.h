@@ -64,4 +64,11 @@ struct stele_task {
     const stele_task_ops *ops;
 };
 
+/** Say that nothing is wrong, and the call is to be made again. @return STELE_E_TIMED_OUT (next =
+ * RETRY, with an empty text) */
+static inline stele_status stele_task_not_yet(stele_error *err)
+{
+    return stele_fail(err, STELE_E_TIMED_OUT, STELE_NEXT_RETRY, "%s", "");
+}
+
 #endif

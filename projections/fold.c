@@ -256,11 +256,6 @@ static stele_status tick_task(stele_task *base, stele_error *err)
     return fold_write(task, false, err);
 }
 
-stele_status fold_not_yet(stele_error *err)
-{
-    return stele_fail(err, STELE_E_TIMED_OUT, STELE_NEXT_RETRY, "%s", "");
-}
-
 static stele_status drain_task(stele_task *base, stele_error *err)
 {
     fold_task *task = (fold_task *)base;
@@ -269,7 +264,7 @@ static stele_status drain_task(stele_task *base, stele_error *err)
     if (task->unverified) return STELE_OK; /* nothing was applied */
     stele_status status = fold_write(task, true, err);
     if (status < 0) return status;
-    return fold_is_written(task) ? STELE_OK : fold_not_yet(err);
+    return fold_is_written(task) ? STELE_OK : stele_task_not_yet(err);
 }
 
 static stele_progress progress_of(const stele_task *base)

@@ -154,8 +154,6 @@ typedef struct fold_task {
 } fold_task;
 
 /* ---- fold.c ---- */
-/* Nothing is wrong: called again when something has come for it. */
-stele_status fold_not_yet(stele_error *err);
 void fold_free_task(fold_task *task, int timeout_ms);
 
 /* ---- fold_take.c: the partition's thread ---- */

@@ -136,7 +136,7 @@ stele_status fold_prepare(fold_task *task, int64_t *start, stele_error *err)
         if (want == FOLD_WANTS_SNAPSHOTS && (status = read_snapshots(task, err)) < 0) return status;
         if (want == FOLD_WANTS_GROUP) give_group(task);
         if (!ended && waits.status < 0 && err != NULL) *err = waits;
-        if (!ended) return waits.status < 0 ? waits.status : fold_not_yet(err);
+        if (!ended) return waits.status < 0 ? waits.status : stele_task_not_yet(err);
         if ((status = finish(task, err)) < 0) return status;
     }
     *start = task->verify_from;

@@ -134,12 +134,6 @@ static int64_t now_of(const sql_task *task)
     return stele_clock_monotonic_ns(stele_worker_clock(task->worker));
 }
 
-/* Nothing is wrong: called again when something has come for it. */
-static stele_status not_yet(stele_error *err)
-{
-    return stele_fail(err, STELE_E_TIMED_OUT, STELE_NEXT_RETRY, "%s", "");
-}
-
 /* ---- requests ---- */
 
 /* @locality the desk's thread; not after the request was forgotten */
@@ -221,7 +215,7 @@ static stele_status claim(sql_task *task, stele_error *err)
     }
     if (!stele_sql_request_take(&task->request, &answer, NULL)) {
         stele_status status = still_waits(task, err);
-        return status < 0 ? status : not_yet(err);
+        return status < 0 ? status : stele_task_not_yet(err);
     }
     if (answer.error.status < 0) return pause_after(task, &answer.error, err);
     go_on(task);
@@ -257,7 +251,7 @@ static stele_status find_bounds(sql_task *task, stele_error *err)
     if (state == STELE_QUESTION_IDLE && may_send(task)) stele_asker_ask(asker, &task->bounds->base);
     if (state != STELE_QUESTION_ANSWERED) {
         stele_status status = still_waits(task, err);
-        return status < 0 ? status : not_yet(err);
+        return status < 0 ? status : stele_task_not_yet(err);
     }
     task->bounds->base.state = STELE_QUESTION_IDLE;
     if (task->bounds->error.status < 0) return pause_after(task, &task->bounds->error, err);
@@ -647,7 +641,7 @@ static stele_status drain(stele_task *base, stele_error *err)
     if (task->unverified) return STELE_OK;
     stele_status status = move_on(task, true, err == NULL ? &own : err);
     if (status < 0) return status;
-    if (!is_stored(task)) return not_yet(err);
+    if (!is_stored(task)) return stele_task_not_yet(err);
     if (atomic_load(stele_worker_stop(task->worker))) follow(task, true);
     return STELE_OK;
 }
