@@ -213,6 +213,33 @@ static void give_back_unit(owner_task *self, unit *of, stele_ticket_list *to, ma
     free_unit(of);
 }
 
+static void take_loads(batch *from, stele_ticket_list *to)
+{
+    for (unit **at = &from->first; *at != NULL;) {
+        unit *each = *at;
+        if (each->ticket->kind != STELE_TICKET_LOAD) {
+            at = &each->next;
+            continue;
+        }
+        *at = each->next;
+        if (from->end == &each->next) from->end = at;
+        from->count--;
+        if (each->ticket->done == NULL)
+            stele_ticket_free(each->ticket);
+        else
+            stele_ticket_list_add(to, each->ticket);
+        free_unit(each);
+    }
+}
+
+void owner_return_loads(owner_task *self)
+{
+    stele_ticket_list back = {0};
+    for (batch *each = self->first; each != NULL; each = each->next)
+        take_loads(each, &back);
+    stele_desk_return(self->desk, &back);
+}
+
 void owner_give_back(owner_task *self, bool committed_too)
 {
     stele_ticket_list back = {0};

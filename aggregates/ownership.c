@@ -238,6 +238,7 @@ static stele_status tick_task(stele_task *base, stele_error *err)
 static stele_status finish_units(owner_task *self, stele_error *err)
 {
     stele_status status;
+    owner_return_loads(self);
     if ((status = owner_collect(self, err)) < 0) return status;
     if (self->first != NULL && self->first->state == BATCH_COMMITTED) {
         int64_t position;

@@ -215,6 +215,9 @@ bool owner_is_within_unit(const owner_task *self, const stele_overlay_entry *ove
 void owner_settle(owner_task *self, int64_t position);
 /* Callers whose time is over are told so; their units go on. */
 void owner_expire(owner_task *self);
+/* States that are waited for are told by the next owner: of this one nothing more is read, and the
+ * broker may see what the state here has a part of. */
+void owner_return_loads(owner_task *self);
 /* What is in flight goes back to the desk, in its order, to be decided again: all of it; or all but
  * what is committed, and then nothing is decided until that is visible. */
 void owner_give_back(owner_task *self, bool committed_too);
