@@ -29,6 +29,25 @@ bool stele_dead_position_parse(stele_bytes position, const char *topic, int32_t 
     return true;
 }
 
+stele_status stele_commands_fail_missing(const char *aggregate, stele_next next, stele_error *err)
+{
+    STELE_AUTO(char) topic = stele_commands_topic(aggregate);
+    return stele_fail(err, STELE_E_NOT_FOUND, next,
+                      "there is no topic %s: a writer makes it, with commands = topic in "
+                      "[aggregate %s]",
+                      topic, aggregate);
+}
+
+stele_status stele_commands_fail_count(const char *topic, int32_t count, const char *events,
+                                       int32_t event_count, stele_error *err)
+{
+    return stele_fail(err, STELE_E_CONFLICT, STELE_NEXT_STOP,
+                      "%s has %d partitions and %s has %d: they must be equal, for the owner of a "
+                      "partition of events reads the commands of the same number; delete %s when "
+                      "what is in it is done, and a writer makes it again",
+                      topic, (int)count, events, (int)event_count, topic);
+}
+
 /* What is compacted loses commands for the same aggregate. Time may delete what is done. */
 static const stele_topic_setting settings[] = {
     {.name = "cleanup.policy",
@@ -47,11 +66,7 @@ static stele_status ensure(stele_log *log, const char *topic, const char *events
     stele_log_topic found;
     stele_status status = stele_topic_ensure(log, &spec, timeout_ms, &found, err);
     if (status < 0 || found.partitions == like->partitions) return status;
-    return stele_fail(err, STELE_E_CONFLICT, STELE_NEXT_STOP,
-                      "%s has %d partitions and %s has %d: they must be equal, for the owner of a "
-                      "partition of events reads the commands of the same number; delete %s when "
-                      "what is in it is done, and a writer makes it again",
-                      topic, (int)found.partitions, events, (int)like->partitions, topic);
+    return stele_commands_fail_count(topic, found.partitions, events, like->partitions, err);
 }
 
 static stele_status ensure_like_events(stele_log *log, const char *topic, const char *aggregate,

@@ -41,4 +41,12 @@ stele_status stele_commands_ensure(stele_log *log, const char *aggregate, int ti
 stele_status stele_commands_dead_ensure(stele_log *log, const char *aggregate, int timeout_ms,
                                         stele_error *err);
 
+/** Say that an aggregate has no topic of commands. @return STELE_E_NOT_FOUND */
+stele_status stele_commands_fail_missing(const char *aggregate, stele_next next, stele_error *err);
+
+/** Say that a topic of commands, or of their dead letters, has another number of partitions than
+ * the events. @return STELE_E_CONFLICT (next = STOP) */
+stele_status stele_commands_fail_count(const char *topic, int32_t count, const char *events,
+                                       int32_t event_count, stele_error *err);
+
 #endif

@@ -7,12 +7,12 @@
 
 #include <stele/codec.h>
 
+#include "aggregates/call.h"
 #include "aggregates/commands_topic.h"
 #include "core/alloc.h"
 #include "core/date.h"
 #include "core/text.h"
 #include "kafka/partitioner.h"
-#include "producer/event_headers.h"
 
 /* ---- in memory ---- */
 
@@ -143,12 +143,8 @@ static char *text_header(const mail *of, const char *name)
 static stele_status check(const owner_task *self, const mail *of, const stele_call *call,
                           stele_error *err)
 {
-    const stele_publish_options texts = {.correlation_id = call->correlation_id,
-                                         .traceparent = call->traceparent};
     stele_status status = check_texts(of, err);
-    if (status == STELE_OK) status = stele_aggregate_id_check(of->key, err);
-    if (status == STELE_OK) status = stele_command_id_check(stele_text(call->command_id), err);
-    if (status == STELE_OK) status = stele_publish_options_check(&texts, err);
+    if (status == STELE_OK) status = stele_call_check(call, err);
     if (status < 0) return status;
     int32_t partition = stele_log_partition_of(of->key, stele_worker_partition_count(self->worker));
     if (partition != self->source.index)

@@ -16,9 +16,7 @@
 static void prepare_commands(stele_ownership *of)
 {
     const stele_aggregate *aggregate = of->options.aggregate;
-    size_t count = 0;
-    while (aggregate->commands != NULL && aggregate->commands[count].type != NULL)
-        count++;
+    size_t count = stele_aggregate_command_count(aggregate);
     of->commands_topic = stele_commands_topic(aggregate->name);
     of->dead_topic = stele_commands_dead_topic(aggregate->name);
     of->command_types = stele_alloc_array(count + 1, sizeof *of->command_types);

@@ -3,6 +3,7 @@
 #include "aggregates/reactor_inside.h"
 
 #include "aggregates/aggregate.h"
+#include "aggregates/commands_topic.h"
 #include "core/alloc.h"
 #include "core/names.h"
 
@@ -38,10 +39,8 @@ static stele_status ask_topic(reactor_targets *self, stele_log *log, size_t targ
     const char *topic = self->of->commands[target];
     stele_status status = stele_log_topic_describe(log, topic, ASK_MS, &found, err);
     if (status == STELE_E_NOT_FOUND)
-        return stele_fail(err, status, STELE_NEXT_RETRY,
-                          "there is no topic %s: a writer makes it, with commands = topic in "
-                          "[aggregate %s]",
-                          topic, self->of->options.reactions->targets[target]->name);
+        return stele_commands_fail_missing(self->of->options.reactions->targets[target]->name,
+                                           STELE_NEXT_RETRY, err);
     if (status == STELE_OK) status = stele_log_topic_batch_max(log, topic, ASK_MS, &batch_max, err);
     if (status < 0) return status;
     self->numbers[target] = found.partitions;

@@ -8,11 +8,10 @@
 #include <stele/codec.h>
 
 #include "aggregates/aggregate.h"
+#include "aggregates/call.h"
 #include "core/alloc.h"
 #include "core/text.h"
 #include "producer/event_headers.h"
-
-enum { COMMAND_MAX = 1 << 20 /* bytes of one */ };
 
 typedef struct slice {
     size_t at;
@@ -201,9 +200,8 @@ static stele_status send(stele_rules *rules, const stele_aggregate *to, stele_by
     parts.data.at = rules->bytes.size;
     if ((status = stele_encode(command, data, &rules->bytes, err)) < 0) return status;
     parts.data.size = rules->bytes.size - parts.data.at;
-    if (parts.data.size > COMMAND_MAX)
-        return stele_fail(err, STELE_E_LIMIT, STELE_NEXT_STOP, "a %s of %zu bytes, the limit is %d",
-                          command->name, parts.data.size, COMMAND_MAX);
+    status = stele_call_check_size(command, parts.data.size, STELE_NEXT_STOP, err);
+    if (status < 0) return status;
     push(rules, &sending, &parts);
     return STELE_OK;
 }

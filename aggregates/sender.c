@@ -5,17 +5,17 @@
 #include <stele/codec.h>
 
 #include "aggregates/aggregate.h"
+#include "aggregates/call.h"
 #include "aggregates/commands_topic.h"
 #include "aggregates/remembered.h"
 #include "core/alloc.h"
 #include "core/names.h"
 #include "core/uuid.h"
 #include "kafka/partitioner.h"
-#include "producer/event_headers.h"
 #include "registry/client.h"
 #include "registry/wire.h"
 
-enum { TIMEOUT_MS = 30000, STEP_MS = 100, COMMAND_MAX = 1 << 20, HEADERS_MAX = 4 };
+enum { TIMEOUT_MS = 30000, STEP_MS = 100, HEADERS_MAX = 4 };
 
 struct stele_sender {
     const stele_aggregate *aggregate;
@@ -37,9 +37,7 @@ stele_status stele_sender_open(stele_client *client, const stele_aggregate *aggr
 {
     stele_status status = stele_aggregate_check(aggregate, err);
     if (status < 0) return status;
-    size_t count = 0;
-    while (aggregate->commands != NULL && aggregate->commands[count].type != NULL)
-        count++;
+    size_t count = stele_aggregate_command_count(aggregate);
     if (count == 0)
         return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP, "%s takes no commands",
                           aggregate->name);
@@ -70,12 +68,9 @@ static stele_status encode(stele_sender *sender, const stele_call *call, int tim
                            stele_error *err)
 {
     size_t index;
-    if (call->type == NULL || !stele_aggregate_find_command(sender->aggregate, call->type, &index))
-        return stele_fail(err, STELE_E_INVALID, STELE_NEXT_REJECT, "%s has no command %s",
-                          sender->aggregate->name,
-                          call->type == NULL ? "(NULL)" : call->type->name);
+    stele_status status = stele_call_find_command(sender->aggregate, call->type, &index, err);
+    if (status < 0) return status;
     STELE_AUTO(char) subject = stele_registry_subject(sender->topic, call->type->name);
-    stele_status status = STELE_OK;
     if (sender->schemas[index] == 0)
         status = stele_registry_register(sender->registry, subject, stele_text(call->type->schema),
                                          NULL, 0, timeout_ms, &sender->schemas[index], err);
@@ -83,23 +78,7 @@ static stele_status encode(stele_sender *sender, const stele_call *call, int tim
     stele_buffer_reset(&sender->value);
     stele_wire_begin(&sender->value, sender->schemas[index]);
     if ((status = stele_encode(call->type, call->command, &sender->value, err)) < 0) return status;
-    if (sender->value.size <= COMMAND_MAX) return STELE_OK;
-    return stele_fail(err, STELE_E_LIMIT, STELE_NEXT_REJECT, "a %s of %zu bytes, the limit is %d",
-                      call->type->name, sender->value.size, COMMAND_MAX);
-}
-
-static stele_status check(const stele_call *call, const char *command_id, stele_error *err)
-{
-    const stele_publish_options texts = {.correlation_id = call->correlation_id,
-                                         .traceparent = call->traceparent};
-    stele_status status = stele_aggregate_id_check(call->aggregate_id, err);
-    if (status == STELE_OK) status = stele_command_id_check(stele_text(command_id), err);
-    if (status == STELE_OK) status = stele_publish_options_check(&texts, err);
-    if (status < 0 || call->expected_version >= STELE_EXPECT_NEW) return status;
-    return stele_fail(err, STELE_E_INVALID, STELE_NEXT_REJECT,
-                      "expected_version is %lld: it is a count of events, STELE_EXPECT_ANY or "
-                      "STELE_EXPECT_NEW",
-                      (long long)call->expected_version);
+    return stele_call_check_size(call->type, sender->value.size, STELE_NEXT_REJECT, err);
 }
 
 /* ---- the producer ---- */
@@ -123,11 +102,8 @@ static stele_status check_count(const stele_sender *sender, const stele_log_topi
     stele_log_topic found;
     stele_status status = stele_log_topic_describe(sender->log, events, timeout_ms, &found, err);
     if (status < 0 || found.partitions == commands->partitions) return status;
-    return stele_fail(err, STELE_E_CONFLICT, STELE_NEXT_STOP,
-                      "%s has %d partitions and %s has %d: they must be equal; delete %s when what "
-                      "is in it is done, and a writer makes it again",
-                      sender->topic, (int)commands->partitions, events, (int)found.partitions,
-                      sender->topic);
+    return stele_commands_fail_count(sender->topic, commands->partitions, events, found.partitions,
+                                     err);
 }
 
 static stele_status connect(stele_sender *sender, int timeout_ms, stele_error *err)
@@ -137,10 +113,7 @@ static stele_status connect(stele_sender *sender, int timeout_ms, stele_error *e
     if (sender->partitions == 0) {
         status = stele_log_topic_describe(sender->log, sender->topic, timeout_ms, &found, err);
         if (status == STELE_E_NOT_FOUND)
-            return stele_fail(err, status, STELE_NEXT_STOP,
-                              "there is no topic %s: a writer makes it, with commands = topic in "
-                              "[aggregate %s]",
-                              sender->topic, sender->aggregate->name);
+            return stele_commands_fail_missing(sender->aggregate->name, STELE_NEXT_STOP, err);
         if (status == STELE_OK) status = check_count(sender, &found, timeout_ms, err);
         if (status < 0) return status;
         sender->partitions = found.partitions;
@@ -225,7 +198,7 @@ stele_status stele_send(stele_sender *sender, const stele_call *call, stele_sent
         stele_uuid_format(&id, made);
         command_id = made;
     }
-    stele_status status = check(call, command_id, err);
+    stele_status status = stele_call_check(call, err);
     if (status < 0) return status;
     memcpy(done.command_id, command_id, strlen(command_id) + 1);
     if (sent != NULL) *sent = done;

@@ -5,14 +5,12 @@
 #include <stele/codec.h>
 
 #include "aggregates/aggregate.h"
+#include "aggregates/call.h"
 #include "aggregates/decision.h"
 #include "core/alloc.h"
 #include "producer/event_headers.h"
 
-enum {
-    TIMEOUT_MS = 30000,
-    COMMAND_MAX = 1 << 20 /* bytes of a command */
-};
+enum { TIMEOUT_MS = 30000 };
 
 /* ---- calls ---- */
 
@@ -20,16 +18,11 @@ static stele_status encode_command(const stele_writer *writer, const stele_call 
                                    stele_ticket_datum *datum, stele_buffer *bytes, stele_error *err)
 {
     size_t index;
-    const char *name = writer->aggregate->name;
-    if (!stele_aggregate_find_command(writer->aggregate, call->type, &index))
-        return stele_fail(err, STELE_E_INVALID, STELE_NEXT_REJECT, "%s has no command %s", name,
-                          call->type->name);
-    stele_status status = stele_encode(call->type, call->command, bytes, err);
+    stele_status status = stele_call_find_command(writer->aggregate, call->type, &index, err);
+    if (status == STELE_OK) status = stele_encode(call->type, call->command, bytes, err);
+    if (status == STELE_OK)
+        status = stele_call_check_size(call->type, bytes->size, STELE_NEXT_REJECT, err);
     if (status < 0) return status;
-    if (bytes->size > COMMAND_MAX)
-        return stele_fail(err, STELE_E_LIMIT, STELE_NEXT_REJECT,
-                          "a %s of %zu bytes, the limit is %d", call->type->name, bytes->size,
-                          COMMAND_MAX);
     *datum = (stele_ticket_datum){call->type, stele_buffer_view(bytes)};
     return STELE_OK;
 }
@@ -71,18 +64,8 @@ static stele_status encode_events(const stele_writer *writer, const stele_call *
 
 static stele_status check_call(const stele_writer *writer, const stele_call *call, stele_error *err)
 {
-    const stele_publish_options texts = {.correlation_id = call->correlation_id,
-                                         .traceparent = call->traceparent};
-    stele_status status = stele_aggregate_id_check(call->aggregate_id, err);
-    if (status == STELE_OK && call->command_id != NULL)
-        status = stele_command_id_check(stele_text(call->command_id), err);
-    if (status == STELE_OK) status = stele_publish_options_check(&texts, err);
+    stele_status status = stele_call_check(call, err);
     if (status < 0) return status;
-    if (call->expected_version < STELE_EXPECT_NEW)
-        return stele_fail(err, STELE_E_INVALID, STELE_NEXT_REJECT,
-                          "expected_version is %lld: it is a count of events, STELE_EXPECT_ANY or "
-                          "STELE_EXPECT_NEW",
-                          (long long)call->expected_version);
     if (call->type != NULL || (call->event_count > 0 && call->event_count <= STELE_DECIDED_MAX))
         return STELE_OK;
     return stele_fail(err, STELE_E_INVALID, STELE_NEXT_REJECT,
