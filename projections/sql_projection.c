@@ -6,6 +6,7 @@
 #include <inttypes.h>
 
 #include "consumer/decoder.h"
+#include "consumer/event.h"
 #include "consumer/value_reader.h"
 #include "core/alloc.h"
 #include "core/bug.h"
@@ -376,14 +377,8 @@ static stele_status take_other(sql_task *task, const char *type, stele_sql_event
 
 static stele_status check_record(const sql_task *task, const stele_record *record, stele_error *err)
 {
-    if (record->key.data == NULL)
-        return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
-                          "the record has no key, so it belongs to no aggregate: its producer must "
-                          "write the aggregate id as the key");
-    if (record->value.data == NULL)
-        return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
-                          "the record has no value: a tombstone is no event, and an events topic "
-                          "is not compacted");
+    if (record->key.data == NULL) return stele_event_fail_no_key(err);
+    if (record->value.data == NULL) return stele_event_fail_no_value(err);
     return stele_log_check_partition(record->key, task->source.index,
                                      stele_worker_partition_count(task->worker), err);
 }

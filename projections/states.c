@@ -412,20 +412,13 @@ static stele_status fail_incompatible(const stele_states *states, stele_error *e
 static stele_status apply_record(stele_states *states, const stele_batch *batch,
                                  const stele_record *record, uint32_t hash, stele_error *err)
 {
-    if (record->key.data == NULL)
-        return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
-                          "the record has no key, so it belongs to no aggregate: its producer must "
-                          "write the aggregate id as the key, and the events have to be copied to "
-                          "a new topic without it");
+    if (record->key.data == NULL) return stele_event_fail_no_key(err);
     stele_entry *entry = stele_table_find_hashed(states->table, record->key, hash);
     if (entry != NULL && record->offset < entry->offset && !STELE_BUG("event is applied again"))
         return STELE_OK;
     if (entry != NULL && (entry->flags & STELE_ENTRY_FINISHED) != 0)
         return take_late(states, entry, record->key, err);
-    if (record->value.data == NULL)
-        return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
-                          "the record has no value: a tombstone is no event, and an events topic "
-                          "is not compacted; copy the events to a new topic without it");
+    if (record->value.data == NULL) return stele_event_fail_no_value(err);
 
     stele_decoded decoded;
     const stele_handler *handler = NULL;

@@ -390,16 +390,24 @@ static stele_status run_with(sqlite_store *self, const char *text, const stele_s
     return status;
 }
 
+/* Begin a transaction, and find the projection in it. */
+static stele_status begin_with(sqlite_store *self, const char *projection, int *version,
+                               int64_t *setup, stele_error *err)
+{
+    stele_status status = begin_own(self, err);
+    if (status < 0) return status;
+    status = find_projection(self, projection, version, setup, err);
+    return status < 0 ? undo(self, status) : STELE_OK;
+}
+
 static stele_status set_up(stele_sql_store *base, const stele_sql_setup *setup, size_t *at,
                            stele_error *err)
 {
     sqlite_store *self = (sqlite_store *)base;
     int version;
     int64_t hash;
-    stele_status status = begin_own(self, err);
+    stele_status status = begin_with(self, setup->projection, &version, &hash, err);
     if (status < 0) return status;
-    if ((status = find_projection(self, setup->projection, &version, &hash, err)) < 0)
-        return undo(self, status);
     if (version != 0) {
         roll_back(base);
         if (version == setup->version && hash == stele_sql_script_hash(setup->script))
@@ -419,10 +427,8 @@ static stele_status tear_down(stele_sql_store *base, const stele_sql_setup *tear
     sqlite_store *self = (sqlite_store *)base;
     int version;
     int64_t hash;
-    stele_status status = begin_own(self, err);
+    stele_status status = begin_with(self, teardown->projection, &version, &hash, err);
     if (status < 0) return status;
-    if ((status = find_projection(self, teardown->projection, &version, &hash, err)) < 0)
-        return undo(self, status);
     if (version == 0) return undo(self, STELE_OK);
     status = run_script(self, teardown->script, at, err);
     if (status == STELE_OK)
