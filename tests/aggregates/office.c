@@ -4,12 +4,10 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "core/alloc.h"
 #include "kafka/partitioner.h"
-#include "tests/support/test.h"
+#include "tests/support/seeds.h"
 
 enum { SEEDS = 12, STEP_MS = 5, ASK_MS = 10000 };
 
@@ -39,8 +37,15 @@ static void must(const office *of, const char *what, stele_status status, const 
 
 /* ---- the play ---- */
 
-static _Noreturn void run(void (*play)(office *of), size_t message_max_bytes, uint64_t seed)
+/* What is played. */
+typedef struct scene {
+    void (*play)(office *of);
+    size_t message_max_bytes;
+} scene;
+
+static void run(const void *context, uint64_t seed)
 {
+    const scene *what = context;
     office of = {.seed = seed};
     stele_error err;
     of.fibers = stele_fibers_new(&(stele_fibers_options){
@@ -48,27 +53,17 @@ static _Noreturn void run(void (*play)(office *of), size_t message_max_bytes, ui
     of.runtime = stele_fibers_runtime(of.fibers);
     of.table = account_table(&of.context);
     stele_log_memory_options options = {.runtime = of.runtime,
-                                        .message_max_bytes = message_max_bytes};
+                                        .message_max_bytes = what->message_max_bytes};
     must(&of, "log", stele_log_memory_new(&options, &of.log, &err), &err);
     stele_log_topic_options topic = {.name = EVENTS, .partitions = OFFICE_PARTITIONS};
     must(&of, "topic", stele_log_topic_create(of.log, &topic, ASK_MS, &err), &err);
-    play(&of);
+    what->play(&of);
     _exit(0);
 }
 
 void office_play(void (*play)(office *of), size_t message_max_bytes)
 {
-    const char *only = getenv("SEED");
-    uint64_t first = only == NULL ? 1 : strtoull(only, NULL, 10);
-    for (uint64_t seed = first; seed < first + (only == NULL ? SEEDS : 1); seed++) {
-        fflush(NULL);
-        pid_t child = fork();
-        assert_true(child >= 0);
-        if (child == 0) run(play, message_max_bytes, seed);
-        int status;
-        assert_int_equal(waitpid(child, &status, 0), child);
-        if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) fail_msg("with seed %d", (int)seed);
-    }
+    play_seeds(SEEDS, run, &(scene){play, message_max_bytes});
 }
 
 void office_sleep(const office *of, int ms)

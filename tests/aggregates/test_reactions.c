@@ -5,8 +5,6 @@
 #include <stele/writer.h>
 
 #include <inttypes.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <account.h>
 #include "aggregates/reactor.h"
@@ -20,7 +18,7 @@
 #include "registry/client.h"
 #include "request_transfer.h"
 #include "testing/fibers.h"
-#include "tests/support/test.h"
+#include "tests/support/seeds.h"
 #include "transfer.h"
 
 enum { SEEDS = 10, PARTITIONS = 2, SOURCES = 2, WAIT_MS = 120000, STEP_MS = 20, ACCOUNTS = 4 };
@@ -249,8 +247,14 @@ static void create_topic(const city *of, const char *name)
     MUST(of, stele_log_topic_create(of->log, &topic, WAIT_MS, &err), &err);
 }
 
-static _Noreturn void run(void (*play)(city *of), uint64_t seed)
+/* What is played. */
+typedef struct scene {
+    void (*play)(city *of);
+} scene;
+
+static void run(const void *context, uint64_t seed)
 {
+    const scene *what = context;
     stele_error err;
     city of = {.seed = seed};
     of.fibers = stele_fibers_new(&(stele_fibers_options){
@@ -261,23 +265,13 @@ static _Noreturn void run(void (*play)(city *of), uint64_t seed)
          &err);
     create_topic(&of, "account.events");
     create_topic(&of, "transfer.events");
-    play(&of);
+    what->play(&of);
     _exit(0);
 }
 
-static void play_seeds(void (*play)(city *of))
+static void play_all(void (*of)(city *of))
 {
-    const char *only = getenv("SEED");
-    uint64_t first = only == NULL ? 1 : strtoull(only, NULL, 10);
-    for (uint64_t seed = first; seed < first + (only == NULL ? SEEDS : 1); seed++) {
-        fflush(NULL);
-        pid_t child = fork();
-        assert_true(child >= 0);
-        if (child == 0) run(play, seed);
-        int status;
-        assert_int_equal(waitpid(child, &status, 0), child);
-        if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) fail_msg("with seed %d", (int)seed);
-    }
+    play_seeds(SEEDS, run, &(scene){of});
 }
 
 static void play_transfers(city *of)
@@ -301,7 +295,7 @@ static void play_transfers(city *of)
 static void a_transfer_arrives_or_comes_back(void **state)
 {
     (void)state;
-    play_seeds(play_transfers);
+    play_all(play_transfers);
 }
 
 enum { TRANSFERS = 30 };
@@ -363,7 +357,7 @@ static void play_trouble(city *of)
 static void each_is_done_or_undone_once_whatever_dies(void **state)
 {
     (void)state;
-    play_seeds(play_trouble);
+    play_all(play_trouble);
 }
 
 int main(void)

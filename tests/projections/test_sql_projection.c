@@ -409,15 +409,21 @@ static void what_is_no_event_stops_its_partition(void **state)
     rig_free(own);
 }
 
+static void make_log_again(rig *own)
+{
+    stele_log *log = own->bank->log;
+    stele_log_topic_options topic = {.name = BANK_EVENTS, .partitions = 1};
+    assert_int_equal(stele_log_topic_delete(log, BANK_EVENTS, ASK_MS, NULL), STELE_OK);
+    assert_int_equal(stele_log_topic_create(log, &topic, ASK_MS, NULL), STELE_OK);
+}
+
 static void a_log_that_ends_before_the_position_stops(void **state)
 {
     (void)state;
     rig *own = rig_new(1);
     add_deposits(own, "ann", 3);
     run_once(own, balances_sql);
-    assert_int_equal(stele_log_topic_delete(own->bank->log, BANK_EVENTS, ASK_MS, NULL), STELE_OK);
-    stele_log_topic_options topic = {.name = BANK_EVENTS, .partitions = 1};
-    assert_int_equal(stele_log_topic_create(own->bank->log, &topic, ASK_MS, NULL), STELE_OK);
+    make_log_again(own);
     add_deposits(own, "ann", 1);
 
     STELE_AUTO(char) reason = run_to_stop(own, balances_sql, false, 0);
@@ -432,9 +438,7 @@ static void a_log_with_other_events_stops(void **state)
     rig *own = rig_new(1);
     add_deposits(own, "ann", 3);
     run_once(own, balances_sql);
-    assert_int_equal(stele_log_topic_delete(own->bank->log, BANK_EVENTS, ASK_MS, NULL), STELE_OK);
-    stele_log_topic_options topic = {.name = BANK_EVENTS, .partitions = 1};
-    assert_int_equal(stele_log_topic_create(own->bank->log, &topic, ASK_MS, NULL), STELE_OK);
+    make_log_again(own);
     add_deposits(own, "bob", 9);
 
     STELE_AUTO(char) reason = run_to_stop(own, balances_sql, false, 0);
@@ -452,9 +456,7 @@ static void a_log_that_is_made_again_while_it_is_read_stops(void **state)
     begin_work(own);
     add_deposits(own, "ann", 3);
     teller_catch_up(&own->worker);
-    assert_int_equal(stele_log_topic_delete(own->bank->log, BANK_EVENTS, ASK_MS, NULL), STELE_OK);
-    stele_log_topic_options topic = {.name = BANK_EVENTS, .partitions = 1};
-    assert_int_equal(stele_log_topic_create(own->bank->log, &topic, ASK_MS, NULL), STELE_OK);
+    make_log_again(own);
     add_deposits(own, "bob", 3);
 
     teller_until(&own->worker, 0, STELE_STATE_STOPPED);

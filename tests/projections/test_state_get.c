@@ -5,8 +5,6 @@
 #include <stele/stele.h>
 
 #include <inttypes.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "account.h"
 #include "core/clock.h"
@@ -16,7 +14,7 @@
 #include "projections/fold.h"
 #include "registry/client.h"
 #include "testing/fibers.h"
-#include "tests/support/test.h"
+#include "tests/support/seeds.h"
 
 enum { SEEDS = 30, PARTITIONS = 3, KEEPERS = 2, CUSTOMERS = 3, ROUNDS = 25, WAIT_MS = 60000 };
 
@@ -297,8 +295,14 @@ static void a_worker_that_hears_nothing_is_not_waited_for_longer_than_asked(play
 
 /* ---- seeds ---- */
 
-static _Noreturn void run(void (*scene)(play *of), uint64_t seed)
+/* What is played. */
+typedef struct scene {
+    void (*play)(play *of);
+} scene;
+
+static void run(const void *context, uint64_t seed)
 {
+    const scene *what = context;
     play of = {.seed = seed, .chance = stele_stream_of(seed, 1)};
     stele_error err;
     of.fibers = stele_fibers_new(&(stele_fibers_options){.seed = seed,
@@ -313,24 +317,14 @@ static _Noreturn void run(void (*scene)(play *of), uint64_t seed)
     stele_log_topic_options topic = {.name = "account.events", .partitions = PARTITIONS};
     must(&of, "topic", stele_log_topic_create(of.log, &topic, WAIT_MS, &err), &err);
     must(&of, "client", stele_client_open_on(of.log, NULL, "bank", &of.client, &err), &err);
-    scene(&of);
+    what->play(&of);
     stele_client_close(of.client);
     _exit(0);
 }
 
-static void play_all(void (*scene)(play *of))
+static void play_all(void (*of)(play *of))
 {
-    const char *only = getenv("SEED");
-    uint64_t first = only == NULL ? 1 : strtoull(only, NULL, 10);
-    for (uint64_t seed = first; seed < first + (only == NULL ? SEEDS : 1); seed++) {
-        fflush(NULL);
-        pid_t child = fork();
-        assert_true(child >= 0);
-        if (child == 0) run(scene, seed);
-        int status;
-        assert_int_equal(waitpid(child, &status, 0), child);
-        if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) fail_msg("with seed %d", (int)seed);
-    }
+    play_seeds(SEEDS, run, &(scene){of});
 }
 
 static void a_state_holds_all_that_was_published_while_workers_come_and_go(void **state)
