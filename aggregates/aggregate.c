@@ -100,12 +100,7 @@ stele_status stele_aggregate_name_command(const stele_aggregate *aggregate, stel
 static stele_status check_name(const char *name, stele_error *err)
 {
     enum { NAME_MAX = 200 }; /* leaves room in a topic's 249 for ".writer.v<n>.snapshots" */
-    bool is_good = name != NULL && name[0] != '\0' && name[0] != '_' && name[0] != '.' &&
-                   strlen(name) <= NAME_MAX;
-    for (const char *at = name; is_good && *at != '\0'; at++)
-        is_good = (*at >= 'a' && *at <= 'z') || (*at >= 'A' && *at <= 'Z') ||
-                  (*at >= '0' && *at <= '9') || strchr("._-", *at) != NULL;
-    if (is_good) return STELE_OK;
+    if (stele_name_is_valid(name, "._-", NAME_MAX)) return STELE_OK;
     return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
                       "%s is no name of an aggregate: it is 1 to %d characters of a-z, A-Z, 0-9, "
                       "`.`, `_` and `-`, and begins with a letter, a digit or `-`",

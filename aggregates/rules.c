@@ -10,6 +10,7 @@
 #include "aggregates/aggregate.h"
 #include "aggregates/call.h"
 #include "core/alloc.h"
+#include "core/names.h"
 #include "core/text.h"
 #include "producer/event_headers.h"
 
@@ -52,14 +53,20 @@ static bool has_event(const stele_reactions *table, const stele_type *event)
     return false;
 }
 
-static stele_status check_aggregates(const stele_reactions *table, stele_error *err)
+static stele_status check_one(const stele_reactions *table, const stele_aggregate *one,
+                              stele_error *err)
 {
     stele_error why;
+    if (stele_aggregate_check(one, &why) == STELE_OK) return STELE_OK;
+    return stele_fail(err, why.status, STELE_NEXT_STOP, "reactions %s: %s", table->name, why.text);
+}
+
+static stele_status check_aggregates(const stele_reactions *table, stele_error *err)
+{
+    stele_status status;
     for (size_t i = 0; i < stele_aggregates_count(table->sources); i++) {
         const stele_aggregate *source = table->sources[i];
-        if (stele_aggregate_check(source, &why) < 0)
-            return stele_fail(err, why.status, STELE_NEXT_STOP, "reactions %s: %s", table->name,
-                              why.text);
+        if ((status = check_one(table, source, err)) < 0) return status;
         for (size_t k = 0; k < i; k++)
             if (strcmp(table->sources[k]->name, source->name) == 0)
                 return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
@@ -68,9 +75,7 @@ static stele_status check_aggregates(const stele_reactions *table, stele_error *
     }
     for (size_t i = 0; i < stele_aggregates_count(table->targets); i++) {
         const stele_aggregate *target = table->targets[i];
-        if (stele_aggregate_check(target, &why) < 0)
-            return stele_fail(err, why.status, STELE_NEXT_STOP, "reactions %s: %s", table->name,
-                              why.text);
+        if ((status = check_one(table, target, err)) < 0) return status;
         if (stele_aggregate_command_count(target) == 0)
             return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
                               "reactions %s: the target %s takes no commands", table->name,
@@ -100,24 +105,14 @@ static stele_status check_rules(const stele_reactions *table, stele_error *err)
     return STELE_OK;
 }
 
-static bool is_name(const char *name)
-{
-    if (name == NULL || name[0] == '\0' || name[0] == '_' || name[0] == '.' || strlen(name) > 100)
-        return false;
-    for (; *name != '\0'; name++)
-        if (!((*name >= 'a' && *name <= 'z') || (*name >= 'A' && *name <= 'Z') ||
-              (*name >= '0' && *name <= '9') || *name == '_' || *name == '-'))
-            return false;
-    return true;
-}
-
 stele_status stele_reactions_check(const stele_reactions *reactions, stele_error *err)
 {
-    if (!is_name(reactions->name))
+    enum { NAME_MAX = 100 };
+    if (!stele_name_is_valid(reactions->name, "_-", NAME_MAX))
         return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
-                          "%s is no name of reactions: it is 1 to 100 characters of a-z, A-Z, 0-9, "
+                          "%s is no name of reactions: it is 1 to %d characters of a-z, A-Z, 0-9, "
                           "`_` and `-`, and does not begin with `_`",
-                          stele_quote(stele_text(reactions->name)).text);
+                          stele_quote(stele_text(reactions->name)).text, NAME_MAX);
     if (stele_aggregates_count(reactions->sources) == 0 ||
         stele_aggregates_count(reactions->targets) == 0 || reactions->rules == NULL ||
         reactions->rules[0].event == NULL)

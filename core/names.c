@@ -228,3 +228,16 @@ bool stele_commands_key_is(stele_bytes key)
 {
     return begins_with(key, COMMANDS_PREFIX);
 }
+
+/* ---- names that others choose ---- */
+
+bool stele_name_is_valid(const char *name, const char *others, size_t max)
+{
+    if (name == NULL || name[0] == '\0' || name[0] == '_' || name[0] == '.') return false;
+    for (const char *at = name; *at != '\0'; at++) {
+        bool is_good = (*at >= 'a' && *at <= 'z') || (*at >= 'A' && *at <= 'Z') ||
+                       (*at >= '0' && *at <= '9') || strchr(others, *at) != NULL;
+        if (!is_good) return false;
+    }
+    return strlen(name) <= max;
+}

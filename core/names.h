@@ -123,4 +123,8 @@ char *stele_commands_key(const char *topic, int32_t partition);
 /** Is this the key of such a record, whatever the topic? */
 bool stele_commands_key_is(stele_bytes key);
 
+/** May this be a part of the names above: letters, digits and those of `others`, `max` at most, the
+ * first neither `_` nor `.`? NULL may not. */
+bool stele_name_is_valid(const char *name, const char *others, size_t max);
+
 #endif
