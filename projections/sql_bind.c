@@ -355,8 +355,6 @@ static stele_sql_value integer(int64_t value)
 
 static stele_sql_value keep(maker *m, stele_sql_kind kind, stele_bytes bytes)
 {
-    if (bytes.data == NULL && kind != STELE_SQL_TEXT && kind != STELE_SQL_BYTES)
-        return (stele_sql_value){0};
     uint8_t *copied = stele_arena_take(m->arena, bytes.size + 1);
     if (bytes.size > 0) memcpy(copied, bytes.data, bytes.size);
     return (stele_sql_value){.kind = kind, .as.bytes = stele_bytes_of(copied, bytes.size)};
