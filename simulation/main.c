@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <malloc.h>
 #include <stdarg.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -15,7 +16,12 @@
 
 sim_world world;
 
-enum { LINES_KEPT = 60, LINE_SIZE = 200, BATCH = 20 };
+enum {
+    LINES_KEPT = 60,
+    LINE_SIZE = 200,
+    JOBS_MAX = 64,
+    JOBS_EACH = 4 /* for a processor: the others play while the oldest is waited for */
+};
 
 /* ---- what all may do ---- */
 
@@ -81,7 +87,7 @@ typedef struct settings {
     bool stop_at_first;
 } settings;
 
-static int answers = -1; /* where a child writes its verdicts */
+static int answers = -1; /* where a child writes its verdict */
 
 static void answer(const verdict *of)
 {
@@ -132,12 +138,11 @@ static void play(const settings *of, uint64_t seed)
 
 /* ---- many seeds ---- */
 
-/* A child of the operating system with some seeds; a seed that fails ends it. */
+/* A child of the operating system with its seed. */
 typedef struct child {
     pid_t pid;
-    int from; /* its verdicts */
-    uint64_t next;
-    uint64_t end;
+    int from; /* its verdict */
+    uint64_t seed;
 } child;
 
 typedef struct tally {
@@ -160,7 +165,7 @@ static void start(const settings *of, child *made, uint64_t seed)
         exit(2);
     }
     fflush(stdout);
-    made->next = seed;
+    made->seed = seed;
     made->from = ends[0];
     made->pid = fork();
     if (made->pid != 0) {
@@ -183,14 +188,14 @@ static void print_failure(const settings *of, const verdict *told)
 /* @return did the seed pass? */
 static bool finish(const settings *of, child *ended, tally *sum, verdict *out)
 {
-    verdict told = {.seed = ended->next};
+    verdict told = {.seed = ended->seed};
     ssize_t size = read(ended->from, &told, sizeof told);
     close(ended->from);
     int status;
     while (waitpid(ended->pid, &status, 0) < 0 && errno == EINTR) {
     }
     if (size != (ssize_t)sizeof told) {
-        told = (verdict){.seed = ended->next, .failed = true, .name = "crash"};
+        told = (verdict){.seed = ended->seed, .failed = true, .name = "crash"};
         snprintf(told.text, sizeof told.text, "the process ended with signal %d, status %d",
                  WIFSIGNALED(status) ? WTERMSIG(status) : 0,
                  WIFEXITED(status) ? WEXITSTATUS(status) : 0);
@@ -234,7 +239,6 @@ static bool run_twice(const settings *of, tally *sum)
 
 static bool run_all(const settings *of, tally *sum)
 {
-    enum { JOBS_MAX = 64 };
     child children[JOBS_MAX] = {{0}};
     uint64_t next = of->seed;
     uint64_t end = of->seed + of->rounds;
@@ -249,7 +253,7 @@ static bool run_all(const settings *of, tally *sum)
         if (running == 0) break;
         child *oldest = NULL; /* in the order of their seeds, so that the output is, too */
         for (int i = 0; i < of->jobs; i++)
-            if (children[i].pid != 0 && (oldest == NULL || children[i].next < oldest->next))
+            if (children[i].pid != 0 && (oldest == NULL || children[i].seed < oldest->seed))
                 oldest = &children[i];
         finish(of, oldest, sum, NULL);
         running--;
@@ -307,7 +311,7 @@ static int print_usage(FILE *out)
             "                [--twice] [--verbose]\n\n"
             "  --seed N     the first seed; without it, one from the clock\n"
             "  --rounds N   so many seeds, one after the other; 1 if a seed is given, else 1000\n"
-            "  --jobs N     at once; without it, as many as there are processors\n"
+            "  --jobs N     at once; without it, four for each processor\n"
             "  --bug NAME   with this bug planted\n"
             "  --bugs       how many seeds each planted bug takes, or the one of --bug; more than\n"
             "               500 is a failure\n"
@@ -339,9 +343,17 @@ static void print_sum(const settings *of, const tally *sum, double seconds)
            sum->freezes, sum->cuts);
 }
 
+/* A seed lives for ten milliseconds: it is to ask the operating system for memory once. */
+static void grow_in_large_steps(void)
+{
+    mallopt(M_TOP_PAD, 4 << 20);
+    mallopt(M_TRIM_THRESHOLD, 1 << 30);
+    mallopt(M_MMAP_THRESHOLD, 32 << 20);
+}
+
 int main(int argc, char **argv)
 {
-    settings of = {.jobs = (int)sysconf(_SC_NPROCESSORS_ONLN)};
+    settings of = {.jobs = JOBS_EACH * (int)sysconf(_SC_NPROCESSORS_ONLN)};
     bool bugs = false;
     bool has_seed = false;
     for (int i = 1; i < argc; i++) {
@@ -376,7 +388,8 @@ int main(int argc, char **argv)
     }
     if (of.rounds == 0) of.rounds = has_seed ? 1 : 1000;
     if (!has_seed) of.seed = (uint64_t)time(NULL) * 1000;
-    if (of.jobs < 1 || of.jobs > 64) of.jobs = 2;
+    if (of.jobs < 1 || of.jobs > JOBS_MAX) of.jobs = JOBS_EACH;
+    grow_in_large_steps();
     if (bugs) return find_bugs(&of) ? 0 : 1;
 
     tally sum = {0};

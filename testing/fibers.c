@@ -53,7 +53,12 @@ struct stele_fibers {
     fiber *current;
     fiber *last; /* the one that ran before */
     fiber fibers[FIBERS_MAX];
-    uint32_t top; /* those beyond were never used */
+    int64_t due_ns[FIBERS_MAX];      /* from when on each may run; INT64_MAX: it is to be woken */
+    uint64_t ready[FIBERS_MAX / 64]; /* a bit each: those that may run at any time */
+    int64_t alarm_ns;                /* no one else is due before then, or it is later */
+    uint32_t top;                    /* those beyond were never used */
+    uint32_t locking;                /* so many want a lock */
+    uint32_t frozen;                 /* so many domains are */
     uint32_t last_id;
     int64_t frozen_ns[STELE_DOMAINS]; /* until then; 0: it is not */
     int64_t jumped_ms[STELE_DOMAINS];
@@ -94,6 +99,32 @@ void stele_fibers_note(stele_fibers *fibers, uint64_t what)
 
 /* ---- fibers ---- */
 
+/* Every change of a state goes through here: who is next is asked far too often to look at each
+ * fiber. `wake_ns` counts for one that waits or sleeps, and for a starved one that is ready. */
+static void become(fiber *it, fiber_state state, int64_t wake_ns)
+{
+    stele_fibers *fibers = it->of;
+    fibers->locking += (uint32_t)(state == LOCKING) - (uint32_t)(it->state == LOCKING);
+    it->state = state;
+    it->wake_ns = wake_ns;
+    int64_t due_ns = INT64_MAX;
+    if (state == READY) due_ns = wake_ns == INT64_MAX ? 0 : wake_ns;
+    if (state == WAITING || state == SLEEPING) due_ns = wake_ns;
+    size_t at = (size_t)(it - fibers->fibers);
+    fibers->due_ns[at] = due_ns;
+    uint64_t bit = UINT64_C(1) << at % 64;
+    if (due_ns == 0)
+        fibers->ready[at / 64] |= bit;
+    else
+        fibers->ready[at / 64] &= ~bit;
+    if (due_ns != 0 && due_ns < fibers->alarm_ns) fibers->alarm_ns = due_ns;
+}
+
+static void get_ready(fiber *it)
+{
+    become(it, READY, INT64_MAX);
+}
+
 static void switch_to(stele_fibers *fibers, fiber *next)
 {
     fiber *self = fibers->current;
@@ -115,10 +146,10 @@ static void begin(void *context)
     stele_fibers *fibers = self->of;
     stele_stack_arrived(&self->stack, &fibers->last->stack);
     self->run(self->context);
-    self->state = ENDED;
+    become(self, ENDED, INT64_MAX);
     for (uint32_t i = 0; i < fibers->top; i++) {
         fiber *it = &fibers->fibers[i];
-        if (it->state == JOINING && it->joins == self) it->state = READY;
+        if (it->state == JOINING && it->joins == self) get_ready(it);
     }
     schedule(fibers);
     abort(); /* no one runs what has ended */
@@ -155,13 +186,12 @@ static fiber *make_fiber(stele_fibers *fibers, int domain, const char *name,
     stele_stack stack = made->stack;
     *made = (fiber){.of = fibers,
                     .stack = stack,
-                    .state = READY,
                     .domain = domain,
                     .id = ++fibers->last_id,
                     .name = name,
-                    .wake_ns = INT64_MAX,
                     .run = run,
                     .context = context};
+    get_ready(made);
     stele_stack_begin(&made->stack, begin, made);
     return made;
 }
@@ -171,16 +201,6 @@ static fiber *make_fiber(stele_fibers *fibers, int domain, const char *name,
 static int64_t later(int64_t a, int64_t b)
 {
     return a > b ? a : b;
-}
-
-/* From when on it may run; INT64_MAX: not before someone wakes it. */
-static int64_t due_ns(const stele_fibers *fibers, const fiber *it)
-{
-    int64_t at = INT64_MAX;
-    if (it->state == READY)
-        at = it->wake_ns == INT64_MAX ? 0 : it->wake_ns; /* starved until then */
-    if (it->state == WAITING || it->state == SLEEPING) at = it->wake_ns;
-    return at == INT64_MAX ? at : later(at, fibers->frozen_ns[it->domain]);
 }
 
 static void report_deadlock(stele_fibers *fibers)
@@ -199,22 +219,59 @@ static void report_deadlock(stele_fibers *fibers)
     abort();
 }
 
+/* The one that stands at `rank` among those that are ready. */
+static fiber *ready_at(stele_fibers *fibers, uint32_t rank)
+{
+    size_t word = 0;
+    for (uint32_t here; (here = (uint32_t)__builtin_popcountll(fibers->ready[word])) <= rank;
+         word++)
+        rank -= here;
+    uint64_t bits = fibers->ready[word];
+    while (rank-- > 0)
+        bits &= bits - 1;
+    return &fibers->fibers[64 * word + (size_t)__builtin_ctzll(bits)];
+}
+
+/* One of those that are ready, where no one else can be due; or NULL. */
+static fiber *choose_ready(stele_fibers *fibers)
+{
+    if (fibers->frozen > 0 || fibers->alarm_ns <= fibers->now_ns) return NULL;
+    uint32_t count = 0;
+    for (size_t word = 0; word < FIBERS_MAX / 64; word++)
+        count += (uint32_t)__builtin_popcountll(fibers->ready[word]);
+    if (count == 0) return NULL;
+    return ready_at(fibers, count == 1 ? 0 : stele_stream_below(&fibers->schedule, count));
+}
+
+/* One of those that are due; if no one is, the time goes on. */
 static fiber *choose(stele_fibers *fibers)
 {
-    for (;;) {
+    fiber *ready = choose_ready(fibers);
+    while (ready == NULL) {
         fiber *due[FIBERS_MAX];
         uint32_t count = 0;
         int64_t first_ns = INT64_MAX;
+        fibers->alarm_ns = INT64_MAX;
         for (uint32_t i = 0; i < fibers->top; i++) {
+            int64_t at = fibers->due_ns[i];
+            if (at == INT64_MAX) continue;
+            if (at != 0 && at < fibers->alarm_ns) fibers->alarm_ns = at;
             fiber *it = &fibers->fibers[i];
-            int64_t at = due_ns(fibers, it);
+            at = later(at, fibers->frozen_ns[it->domain]);
             if (at <= fibers->now_ns) due[count++] = it;
             if (at < first_ns) first_ns = at;
         }
-        if (count > 0) return due[count == 1 ? 0 : stele_stream_below(&fibers->schedule, count)];
+        if (count > 0) ready = due[count == 1 ? 0 : stele_stream_below(&fibers->schedule, count)];
         if (first_ns == INT64_MAX) report_deadlock(fibers);
-        fibers->now_ns = first_ns;
+        if (ready == NULL) fibers->now_ns = first_ns;
     }
+    return ready;
+}
+
+static void set_frozen(stele_fibers *fibers, int domain, int64_t until_ns)
+{
+    fibers->frozen += (uint32_t)(until_ns != 0) - (uint32_t)(fibers->frozen_ns[domain] != 0);
+    fibers->frozen_ns[domain] = until_ns;
 }
 
 static void schedule(stele_fibers *fibers)
@@ -223,10 +280,9 @@ static void schedule(stele_fibers *fibers)
     fibers->now_ns += stele_stream_below(&fibers->schedule, fibers->options.step_max_ns);
     fiber *next = choose(fibers);
     if (next->state == WAITING) next->timed_out = true;
-    next->state = READY;
-    next->wake_ns = INT64_MAX;
+    get_ready(next);
     if (fibers->frozen_ns[next->domain] != 0) {
-        fibers->frozen_ns[next->domain] = 0;
+        set_frozen(fibers, next->domain, 0);
         if (fibers->options.thawed != NULL)
             fibers->options.thawed(fibers->options.context, next->domain);
     }
@@ -242,7 +298,7 @@ static void give_way(stele_fibers *fibers)
     if (!stele_stream_once_in(&fibers->schedule, options->switch_one_in)) return;
     if (stele_stream_once_in(&fibers->schedule, options->starve_one_in)) {
         int64_t ms = 1 + stele_stream_below(&fibers->schedule, options->starve_max_ms);
-        fibers->current->wake_ns = fibers->now_ns + ms * 1000000;
+        become(fibers->current, READY, fibers->now_ns + ms * 1000000);
     }
     schedule(fibers);
 }
@@ -264,8 +320,8 @@ static void thread_join(stele_thread *thread)
     fiber *of = thread->is.simulated;
     stele_fibers *fibers = of->of;
     while (of->state != ENDED) {
-        fibers->current->state = JOINING;
         fibers->current->joins = of;
+        become(fibers->current, JOINING, INT64_MAX);
         schedule(fibers);
     }
     release(of);
@@ -293,8 +349,8 @@ static void acquire(stele_fibers *fibers, stele_monitor *monitor)
     fiber *self = fibers->current;
     if (monitor->is.simulated == self) abort(); /* it holds it already */
     while (monitor->is.simulated != NULL) {
-        self->state = LOCKING;
         self->on = monitor;
+        become(self, LOCKING, INT64_MAX);
         schedule(fibers);
     }
     self->on = NULL;
@@ -305,9 +361,9 @@ static void let_go(stele_fibers *fibers, stele_monitor *monitor)
 {
     if (monitor->is.simulated != fibers->current) abort(); /* it does not hold it */
     monitor->is.simulated = NULL;
-    for (uint32_t i = 0; i < fibers->top; i++) {
+    for (uint32_t i = 0; fibers->locking > 0 && i < fibers->top; i++) {
         fiber *it = &fibers->fibers[i];
-        if (it->state == LOCKING && it->on == monitor) it->state = READY;
+        if (it->state == LOCKING && it->on == monitor) get_ready(it);
     }
 }
 
@@ -331,8 +387,7 @@ static bool monitor_wait(stele_monitor *monitor, int64_t until_ns)
     fiber *self = fibers->current;
     let_go(fibers, monitor);
     bool spurious = stele_stream_once_in(&fibers->schedule, fibers->options.spurious_one_in);
-    self->state = spurious ? READY : WAITING;
-    self->wake_ns = spurious ? INT64_MAX : until_ns;
+    become(self, spurious ? READY : WAITING, spurious ? INT64_MAX : until_ns);
     self->on = monitor;
     self->timed_out = false;
     schedule(fibers);
@@ -346,9 +401,7 @@ static void monitor_wake(stele_monitor *monitor)
     stele_fibers *fibers = monitor->runtime.self;
     for (uint32_t i = 0; i < fibers->top; i++) {
         fiber *it = &fibers->fibers[i];
-        if (it->state != WAITING || it->on != monitor) continue;
-        it->state = READY;
-        it->wake_ns = INT64_MAX;
+        if (it->state == WAITING && it->on == monitor) get_ready(it);
     }
 }
 
@@ -376,8 +429,7 @@ static int64_t monotonic_ns(void *self)
 static void sleep_ns(void *self, int64_t ns)
 {
     stele_fibers *fibers = self;
-    fibers->current->state = SLEEPING;
-    fibers->current->wake_ns = fibers->now_ns + ns;
+    become(fibers->current, SLEEPING, fibers->now_ns + ns);
     schedule(fibers);
 }
 
@@ -431,8 +483,9 @@ stele_fibers *stele_fibers_new(const stele_fibers_options *options)
     fibers->schedule = stele_stream_of(options->seed, 1);
     fibers->bytes = stele_stream_of(options->seed, 2);
     fibers->now_ns = 1000000000;
-    fibers->fibers[0] =
-        (fiber){.of = fibers, .state = READY, .name = "world", .wake_ns = INT64_MAX};
+    fibers->alarm_ns = INT64_MAX;
+    fibers->fibers[0] = (fiber){.of = fibers, .name = "world"};
+    get_ready(&fibers->fibers[0]);
     fibers->top = 1;
     fibers->current = &fibers->fibers[0];
     return fibers;
@@ -464,7 +517,7 @@ void stele_fibers_jump(stele_fibers *fibers, int domain, int64_t ms)
 void stele_fibers_start(stele_fibers *fibers, int domain, const char *name,
                         void (*run)(void *context), void *context)
 {
-    fibers->frozen_ns[domain] = 0;
+    set_frozen(fibers, domain, 0);
     make_fiber(fibers, domain, name, run, context)->detached = true;
 }
 
@@ -487,10 +540,10 @@ static void end_domain(stele_fibers *fibers, int domain)
     for (uint32_t i = 1; i < fibers->top; i++) {
         fiber *it = &fibers->fibers[i];
         if (it->state == FREE || it->domain != domain) continue;
-        it->state = ENDED;
+        become(it, ENDED, INT64_MAX);
         it->detached = true; /* whoever would join it is dead too */
     }
-    fibers->frozen_ns[domain] = 0;
+    set_frozen(fibers, domain, 0);
     stele_fibers_note(fibers, UINT64_C(0xDEAD) + (uint64_t)domain);
     if (fibers->options.killed != NULL) fibers->options.killed(fibers->options.context, domain);
 }
@@ -510,7 +563,7 @@ _Noreturn void stele_fibers_die(stele_fibers *fibers)
 
 void stele_fibers_freeze(stele_fibers *fibers, int domain, int64_t until_ns)
 {
-    fibers->frozen_ns[domain] = until_ns;
+    set_frozen(fibers, domain, until_ns);
     if (fibers->options.frozen != NULL) fibers->options.frozen(fibers->options.context, domain);
     if (domain == fibers->current->domain) schedule(fibers);
 }
