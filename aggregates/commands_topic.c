@@ -2,32 +2,9 @@
  * Creation and check of the topics of commands. */
 #include "aggregates/commands_topic.h"
 
-#include <string.h>
-
 #include "core/alloc.h"
 #include "core/names.h"
-#include "core/text.h"
 #include "kafka/topic_spec.h"
-
-bool stele_dead_position_parse(stele_bytes position, const char *topic, int32_t *partition,
-                               int64_t *offset)
-{
-    size_t prefix = strlen(topic);
-    if (position.size <= prefix + 1 || memcmp(position.data, topic, prefix) != 0 ||
-        position.data[prefix] != '/')
-        return false;
-    stele_bytes rest = stele_bytes_of(position.data + prefix + 1, position.size - prefix - 1);
-    const uint8_t *slash = memchr(rest.data, '/', rest.size);
-    if (slash == NULL) return false;
-    size_t digits = (size_t)(slash - rest.data);
-    int64_t index;
-    if (stele_parse_int64(stele_bytes_of(rest.data, digits), 0, INT32_MAX, &index, NULL) < 0 ||
-        stele_parse_int64(stele_bytes_of(slash + 1, rest.size - digits - 1), 0, INT64_MAX, offset,
-                          NULL) < 0)
-        return false;
-    *partition = (int32_t)index;
-    return true;
-}
 
 stele_status stele_commands_fail_missing(const char *aggregate, stele_next next, stele_error *err)
 {

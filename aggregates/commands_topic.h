@@ -17,17 +17,13 @@
 #define STELE_COMMAND_SEQUENCE "stele_sequence"
 
 /* What a dead letter has beside the headers of its command. */
-#define STELE_DEAD_PREFIX   "stele_dead_"
-#define STELE_DEAD_CODE     "stele_dead_code"
-#define STELE_DEAD_REASON   "stele_dead_reason"
-#define STELE_DEAD_POSITION "stele_dead_position" /* "<topic>/<partition>/<offset>" */
+#define STELE_DEAD_PREFIX "stele_dead_"
+#define STELE_DEAD_CODE   "stele_dead_code"
+#define STELE_DEAD_REASON "stele_dead_reason"
+#define STELE_DEAD_POSITION                                                                        \
+    "stele_dead_position" /* of the command: "<topic>/<partition>/<offset>" */
 #define STELE_DEAD_TIME     "stele_dead_time"
 #define STELE_DEAD_LEFT_OUT "stele_dead_value_left_out" /* how much; of one that is too large */
-
-/** Where the command of a dead letter was. @param topic  of the commands @return false: it is no
- * position in that topic */
-bool stele_dead_position_parse(stele_bytes position, const char *topic, int32_t *partition,
-                               int64_t *offset);
 
 /**
  * Make the topic, where it is not there, with the partition count and the replication of the

@@ -169,12 +169,13 @@ static int take_dead(void *context, const stele_batch *records, stele_error *err
     (void)err;
     inbox_look *self = context;
     for (size_t i = 0; i < records->count; i++) {
-        stele_bytes position;
-        stele_partition of;
+        stele_bytes position, topic;
+        int32_t partition;
         int64_t offset;
         if (stele_log_batch_header(records, &records->records[i], STELE_DEAD_POSITION, &position) &&
-            stele_dead_position_parse(position, self->commands.topic, &of.index, &offset) &&
-            of.index == self->commands.index &&
+            stele_position_parse(position, &topic, &partition, &offset) &&
+            stele_bytes_equal(topic, stele_text(self->commands.topic)) &&
+            partition == self->commands.index &&
             (offset >= self->next || stele_inbox_has(self->offsets, self->wanted_count, offset)))
             add_found(self, offset);
     }

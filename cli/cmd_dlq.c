@@ -280,9 +280,10 @@ static stele_status redrive(letters *l, const char *position, stele_error *err)
 {
     const stele_log_producer_options options = {.delivered = on_delivered, .context = l};
     stele_bounded_read_start start = {{l->dead, 0}, 0};
-    if (position != NULL && (!stele_dead_position_parse(stele_text(position), l->dead,
-                                                        &start.partition.index, &l->only) ||
-                             start.partition.index >= l->partitions))
+    stele_bytes topic;
+    if (position != NULL &&
+        (!stele_position_parse(stele_text(position), &topic, &start.partition.index, &l->only) ||
+         !stele_bytes_equal(topic, stele_text(l->dead)) || start.partition.index >= l->partitions))
         return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
                           "%s is no position of a dead letter, such as %s/0/12: `dlq list` shows "
                           "them",

@@ -188,6 +188,17 @@ bool stele_owner_key_parse(stele_bytes key, stele_bytes *topic, int32_t *partiti
     return true;
 }
 
+bool stele_position_parse(stele_bytes text, stele_bytes *topic, int32_t *partition, int64_t *offset)
+{
+    size_t size = text.size;
+    while (size > 0 && text.data[size - 1] != '/')
+        size--;
+    return size > 0 &&
+           stele_parse_int64(stele_bytes_of(text.data + size, text.size - size), 0, INT64_MAX,
+                             offset, NULL) == STELE_OK &&
+           stele_owner_key_parse(stele_bytes_of(text.data, size - 1), topic, partition);
+}
+
 char *stele_status_key(const char *group, const char *topic, int32_t partition)
 {
     return stele_strdup_format("%s/%s/%d", group, topic, (int)partition);

@@ -101,6 +101,14 @@ char *stele_owner_key(const char *topic, int32_t partition);
 /** @param topic  view into `key` @return false: it is no such key */
 bool stele_owner_key_parse(stele_bytes key, stele_bytes *topic, int32_t *partition);
 
+/**
+ * Take apart "<topic>/<partition>/<offset>", as positions are printed everywhere.
+ *
+ * @param topic  view into `text` @return false: it is no position
+ */
+bool stele_position_parse(stele_bytes text, stele_bytes *topic, int32_t *partition,
+                          int64_t *offset);
+
 char *stele_status_key(const char *group, const char *topic, int32_t partition);
 
 /** A key of _stele.status, taken apart in place: its slashes become NULs. */

@@ -120,12 +120,13 @@ static delivery *find(int32_t partition, int64_t offset)
 
 static void take_letter(const stele_batch *batch, const stele_record *record)
 {
-    stele_bytes position;
+    stele_bytes position, topic;
     int32_t partition;
     int64_t offset;
     delivery *of = NULL;
     if (stele_log_batch_header(batch, record, STELE_DEAD_POSITION, &position) &&
-        stele_dead_position_parse(position, SIM_BANK_COMMANDS, &partition, &offset))
+        stele_position_parse(position, &topic, &partition, &offset) &&
+        stele_bytes_equal(topic, stele_text(SIM_BANK_COMMANDS)))
         of = find(partition, offset);
     if (of == NULL || of->hash != hash_of(record))
         sim_fail("aborted-read", "dead letter %d/%d is of no command", (int)batch->partition.index,

@@ -184,6 +184,24 @@ static void the_key_of_an_owner_is_its_partition(void **state)
         assert_false(stele_owner_key_parse(stele_text(others[i]), &topic, &partition));
 }
 
+static void a_position_is_taken_apart_and_nothing_else_is_one(void **state)
+{
+    (void)state;
+    stele_bytes topic;
+    int32_t partition;
+    int64_t offset;
+    assert_true(stele_position_parse(stele_text("account.events/3/9223372036854775807"), &topic,
+                                     &partition, &offset));
+    assert_bytes(topic, "account.events");
+    assert_int_equal(partition, 3);
+    assert_int_equal(offset, INT64_MAX);
+    static const char *const others[] = {"",        "/",      "a/1",    "a/1/",
+                                         "/1/2",    "a//2",   "a/1/-2", "a/1/x",
+                                         "a/b/1/2", "a/1/2/", "a/1/ 2", "a/1/9223372036854775808"};
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+        assert_false(stele_position_parse(stele_text(others[i]), &topic, &partition, &offset));
+}
+
 static void reserved_ids_begin_with_the_prefix(void **state)
 {
     (void)state;
@@ -204,6 +222,7 @@ int main(void)
         cmocka_unit_test(a_version_is_a_projections_or_an_aggregates),
         cmocka_unit_test(the_group_of_an_aggregates_writer_has_no_version),
         cmocka_unit_test(the_key_of_an_owner_is_its_partition),
+        cmocka_unit_test(a_position_is_taken_apart_and_nothing_else_is_one),
         cmocka_unit_test(reserved_ids_begin_with_the_prefix),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
