@@ -21,6 +21,7 @@ stele_command_run stele_cmd_state;
 stele_command_run stele_cmd_status;
 stele_command_run stele_cmd_status_forget;
 stele_command_run stele_cmd_tail;
+stele_command_run stele_cmd_wait;
 stele_command_run stele_cmd_topics_create;
 stele_command_run stele_cmd_topics_delete;
 stele_command_run stele_cmd_topics_describe;

@@ -457,6 +457,20 @@ const stele_cli_command stele_commands[] = {
                 "customers.v1.",
      .example = "stele status forget customers.v1",
      .run = stele_cmd_status_forget},
+    {.name = "wait",
+     .operands = "PROJECTION POSITION",
+     .operand_min = 2,
+     .operand_max = 2,
+     .summary = "wait until a projection has applied an event",
+     .details = "So that what was just written can be read: POSITION is what the answer to a "
+                "command has. An\n"
+                "event that is in tables can be read by SQL then. Of several versions of the "
+                "projection the\n"
+                "newest one that a worker runs counts, or the one that is named: customers.v2. "
+                "Exits with 1 and\n"
+                "says why if it is stopped, or not there within --timeout.",
+     .example = "stele wait carriers account.events/3/120 --timeout 5",
+     .run = stele_cmd_wait},
     {.name = "snapshots list",
      .operands = "PROJECTION",
      .operand_min = 1,

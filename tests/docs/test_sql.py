@@ -53,8 +53,17 @@ def check_typed(program, page):
     until("the table has all events", 60, lambda: caught_up(program, *status[1:]))
     assert ask(os.path.join(program.folder, "top_customers.db"), query) == blocks(page, "text")[0], \
         ask(os.path.join(program.folder, "top_customers.db"), query)
+    check_wait(program, page)
     worker.ends(15).exits(0)
     say("ok     the table has what the page shows")
+
+
+def check_wait(program, page):
+    """The position on the page is that customer's last one: `wait` ends at once."""
+    history, wait = [line.split("#")[0].split() for line in blocks(page, "sh")[1].splitlines()]
+    last = program.call(*history[1:4]).exits(0).rows()[-1]["position"]
+    assert last == wait[3], (last, wait)
+    program.call(*wait[1:], "--timeout", "10").exits(0)
 
 
 def check_mistakes(program, page):
