@@ -2,6 +2,7 @@
  * The runtime of the operating system: pthreads, the kernel's clocks and its randomness. */
 #include "core/runtime.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
@@ -133,6 +134,14 @@ static void sleep_ns(void *self, int64_t ns)
         NULL);
 }
 
+static bool socket_wait(void *self, int socket, bool writes, int64_t until_ns)
+{
+    struct pollfd of = {.fd = socket, .events = (short)(writes ? POLLIN | POLLOUT : POLLIN)};
+    int64_t left_ns = until_ns - monotonic_ns(self);
+    int64_t left_ms = left_ns <= 0 ? 0 : (left_ns - 1) / 1000000 + 1;
+    return poll(&of, 1, left_ms > INT32_MAX ? INT32_MAX : (int)left_ms) != 0;
+}
+
 static void random_bytes(void *self, void *out, size_t size)
 {
     (void)self;
@@ -160,6 +169,7 @@ stele_runtime stele_runtime_system(void)
         .monotonic_ns = monotonic_ns,
         .sleep_ns = sleep_ns,
         .random = random_bytes,
+        .socket_wait = socket_wait,
     };
     return (stele_runtime){.ops = &ops};
 }

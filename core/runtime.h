@@ -69,6 +69,7 @@ struct stele_runtime_ops {
     void (*sleep_ns)(void *self, int64_t ns);
     void (*random)(void *self, void *out, size_t size);
     void (*probe)(void *self, const stele_fact *fact); /* NULL: no one asks */
+    bool (*socket_wait)(void *self, int socket, bool writes, int64_t until_ns);
 };
 
 /** The operating system. */
@@ -103,6 +104,19 @@ static inline void stele_thread_detach(stele_thread thread)
 static inline void stele_sleep_ms(stele_runtime runtime, int64_t ms)
 {
     runtime.ops->sleep_ns(runtime.self, ms * 1000000);
+}
+
+/**
+ * Wait until a socket has something to be read, or, if the caller `writes`, until it takes
+ * something. The operating system's only: what talks to a server is not simulated.
+ *
+ * @param until_ns  of the monotonic clock
+ * @return false: that moment has come
+ */
+static inline bool stele_socket_wait(stele_runtime runtime, int socket, bool writes,
+                                     int64_t until_ns)
+{
+    return runtime.ops->socket_wait(runtime.self, socket, writes, until_ns);
 }
 
 /** Fill `out` with random bytes that no one can guess. Aborts if the system has none. */

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * core/runtime.c: threads, monitors, sleep and randomness of the operating system. */
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include "tests/support/test.h"
 
 #include "core/monitor.h"
@@ -84,6 +87,25 @@ static void random_bytes_fill_all_of_a_long_buffer(void **state)
         assert_int_not_equal(seen[i], 0);
 }
 
+static void a_socket_is_waited_for(void **state)
+{
+    (void)state;
+    stele_runtime system = stele_runtime_system();
+    int64_t now_ns = stele_clock_monotonic_ns(stele_clock_system());
+    int ends[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+
+    assert_false(stele_socket_wait(system, ends[0], false, now_ns));
+    assert_false(stele_socket_wait(system, ends[0], false, now_ns + 20000000));
+    assert_true(stele_clock_monotonic_ns(stele_clock_system()) >= now_ns + 20000000);
+    assert_true(stele_socket_wait(system, ends[0], true, INT64_MAX));
+    assert_int_equal(write(ends[1], "x", 1), 1);
+    assert_true(stele_socket_wait(system, ends[0], false, INT64_MAX));
+
+    close(ends[0]);
+    close(ends[1]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -91,6 +113,7 @@ int main(void)
         cmocka_unit_test(a_wait_that_no_one_ends_lasts_until_its_deadline),
         cmocka_unit_test(a_sleep_lasts_as_long_as_it_is_told_to),
         cmocka_unit_test(random_bytes_fill_all_of_a_long_buffer),
+        cmocka_unit_test(a_socket_is_waited_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
