@@ -70,13 +70,13 @@ static stele_status find_desk(stele_sql_crew *crew, const char *name, stele_sql_
     }
     stele_sql_store *store;
     stele_error why;
-    stele_status status = stele_sql_store_new(url, &store, &why);
+    stele_runtime runtime = stele_log_runtime(stele_client_log(crew->client));
+    stele_status status = stele_sql_store_new(runtime, url, &store, &why);
     if (status < 0)
         return stele_fail(err, status, why.next, "%s: [projection %s] store: %s",
                           stele_config_origin(config, "projection", name, "store"), name, why.text);
     crew->databases =
         stele_realloc_array(crew->databases, crew->database_count + 1, sizeof *crew->databases);
-    stele_runtime runtime = stele_log_runtime(stele_client_log(crew->client));
     database made = {url, stele_sql_desk_open(runtime, store)};
     url = NULL;
     crew->databases[crew->database_count++] = made;
@@ -88,9 +88,11 @@ static stele_status find_desk(stele_sql_crew *crew, const char *name, stele_sql_
 
 static stele_sql_program_options options_of(const stele_config *config, const char *name)
 {
+    STELE_AUTO(char) url = url_of(config, name);
     return (stele_sql_program_options){
         .name = name,
         .file = text_of(config, name, "sql"),
+        .dialect = stele_sql_dialect_of(url),
         .ignore_others = stele_config_is(config, "projection", name, "unknown_events", "ignore")};
 }
 
@@ -173,14 +175,15 @@ static void say_loaded(const stele_sql_crew *crew, const stele_sql_program *prog
     const stele_config *config = stele_client_config(crew->client);
     const stele_sql_file *file = stele_sql_program_file(program);
     STELE_AUTO(char) url = url_of(config, file->name);
+    STELE_AUTO(char) store = stele_sql_url_shown(url);
     STELE_AUTO_VALUE(stele_buffer) topics = {0};
     for (char **topic = file->topics; *topic != NULL; topic++)
         stele_buffer_format(&topics, "%s%s", topic == file->topics ? "" : ",", *topic);
-    stele_logger_write(
-        logger, STELE_LOGGER_INFO, "SQL projection is ready",
-        STELE_LOGGER_FIELDS(stele_logger_text("projection", stele_sql_program_group(program)),
-                            stele_logger_text("file", file->path), stele_logger_text("store", url),
-                            stele_logger_text("source", stele_buffer_text(&topics))));
+    stele_logger_write(logger, STELE_LOGGER_INFO, "SQL projection is ready",
+                       STELE_LOGGER_FIELDS(
+                           stele_logger_text("projection", stele_sql_program_group(program)),
+                           stele_logger_text("file", file->path), stele_logger_text("store", store),
+                           stele_logger_text("source", stele_buffer_text(&topics))));
 }
 
 static bool may_pass(const stele_error *failure)

@@ -281,6 +281,102 @@ stele_status stele_sql_bind_new(const stele_sql_file *file, const stele_sql_bloc
     return STELE_OK;
 }
 
+static stele_sql_type scalar_type(const stele_layout *layout, stele_sql_type plain)
+{
+    switch (layout->logical) {
+    case STELE_LOGICAL_NONE:
+        return plain;
+    case STELE_LOGICAL_DECIMAL:
+        return STELE_SQL_TYPE_DECIMAL;
+    case STELE_LOGICAL_UUID:
+        return STELE_SQL_TYPE_UUID;
+    case STELE_LOGICAL_DATE:
+        return STELE_SQL_TYPE_DATE;
+    case STELE_LOGICAL_TIME_MILLIS:
+    case STELE_LOGICAL_TIME_MICROS:
+        return STELE_SQL_TYPE_TIME;
+    case STELE_LOGICAL_TIMESTAMP_MILLIS:
+    case STELE_LOGICAL_TIMESTAMP_MICROS:
+    case STELE_LOGICAL_TIMESTAMP_NANOS:
+        return STELE_SQL_TYPE_TIMESTAMP;
+    case STELE_LOGICAL_LOCAL_TIMESTAMP_MILLIS:
+    case STELE_LOGICAL_LOCAL_TIMESTAMP_MICROS:
+    case STELE_LOGICAL_LOCAL_TIMESTAMP_NANOS:
+        return STELE_SQL_TYPE_LOCAL_TIMESTAMP;
+    case STELE_LOGICAL_DURATION:
+        return STELE_SQL_TYPE_DURATION;
+    }
+    return STELE_SQL_TYPE_ANY;
+}
+
+static stele_sql_type layout_type(const stele_layout *layout);
+
+/* A union is of the type that all its branches have, but for null. */
+static stele_sql_type union_type(const stele_layout *layout)
+{
+    stele_sql_type type = STELE_SQL_TYPE_ANY;
+    for (uint32_t i = 0, values = 0; i < layout->count; i++) {
+        const stele_layout *branch = layout->members[i].layout;
+        if (branch == NULL || branch->kind == STELE_KIND_NULL) continue;
+        stele_sql_type own =
+            branch->kind == STELE_KIND_UNION ? STELE_SQL_TYPE_ANY : layout_type(branch);
+        if (values++ > 0 && own != type) return STELE_SQL_TYPE_ANY;
+        type = own;
+    }
+    return type;
+}
+
+static stele_sql_type layout_type(const stele_layout *layout)
+{
+    switch (layout->kind) {
+    case STELE_KIND_NULL:
+        return STELE_SQL_TYPE_ANY;
+    case STELE_KIND_BOOLEAN:
+        return STELE_SQL_TYPE_BOOLEAN;
+    case STELE_KIND_INT:
+        return scalar_type(layout, STELE_SQL_TYPE_INT);
+    case STELE_KIND_LONG:
+        return scalar_type(layout, STELE_SQL_TYPE_LONG);
+    case STELE_KIND_FLOAT:
+        return STELE_SQL_TYPE_FLOAT;
+    case STELE_KIND_DOUBLE:
+        return STELE_SQL_TYPE_DOUBLE;
+    case STELE_KIND_STRING:
+        return scalar_type(layout, STELE_SQL_TYPE_TEXT);
+    case STELE_KIND_ENUM:
+        return STELE_SQL_TYPE_TEXT;
+    case STELE_KIND_BYTES:
+    case STELE_KIND_FIXED:
+        return scalar_type(layout, STELE_SQL_TYPE_BYTES);
+    case STELE_KIND_UNION:
+        return union_type(layout);
+    default:
+        return STELE_SQL_TYPE_JSON;
+    }
+}
+
+stele_sql_type stele_sql_bind_type(const stele_sql_bind *bind, size_t statement, size_t parameter)
+{
+    const route *of = &bind->statements[statement].routes[parameter];
+    switch (of->means) {
+    case OF_EVENT:
+    case OF_ITEM:
+        return of->layout == NULL ? STELE_SQL_TYPE_ANY : layout_type(of->layout);
+    case ITEM_INDEX:
+    case RECORD_VERSION:
+    case RECORD_OFFSET:
+        return STELE_SQL_TYPE_LONG;
+    case RECORD_PARTITION:
+        return STELE_SQL_TYPE_INT;
+    case RECORD_TIME:
+        return STELE_SQL_TYPE_TIMESTAMP;
+    case EVENT_DATA:
+        return STELE_SQL_TYPE_JSON;
+    default:
+        return STELE_SQL_TYPE_TEXT;
+    }
+}
+
 void stele_sql_bind_free(stele_sql_bind *bind)
 {
     if (bind == NULL) return;

@@ -40,6 +40,9 @@ stele_status stele_sql_bind_new(const stele_sql_file *file, const stele_sql_bloc
 void stele_sql_bind_free(stele_sql_bind *bind);
 STELE_SCOPE(stele_sql_bind, stele_sql_bind_free);
 
+/** What the values of a parameter are. */
+stele_sql_type stele_sql_bind_type(const stele_sql_bind *bind, size_t statement, size_t parameter);
+
 /** An event with its record. All of it is borrowed for the call. */
 typedef struct stele_sql_event {
     const stele_type *type; /* what `data` is; that of the bind, if it has one */

@@ -144,10 +144,14 @@ static stele_status run_script(stele_sql_desk *desk, const stele_sql_file *file,
 static stele_status prepare_one(stele_sql_desk *desk, const stele_sql_file *file,
                                 const stele_sql_statement *statement, size_t *out, stele_error *err)
 {
-    size_t at = 0;
+    size_t at = 0, count = statement->parameter_count;
     stele_error why;
-    stele_status status = stele_sql_store_prepare(desk->store, statement->text,
-                                                  statement->parameter_count, out, &at, &why);
+    stele_sql_type *types = stele_alloc_array(count + 1, sizeof *types);
+    for (size_t i = 0; i < count; i++)
+        types[i] = statement->parameters[i].type;
+    stele_status status =
+        stele_sql_store_prepare(desk->store, statement->text, types, count, out, &at, &why);
+    free(types);
     if (status == STELE_OK) return STELE_OK;
     int line =
         why.next == STELE_NEXT_STOP ? stele_sql_line_of(statement->text, statement->line, at) : 0;
@@ -226,24 +230,32 @@ static stele_status fail_row(const stele_sql_request *request, const stele_sql_r
         request->source.topic, (int)request->source.index, step->mark.last_offset);
 }
 
-/* @param failed  the step whose row failed */
 static stele_status execute_rows(stele_sql_desk *desk, const stele_sql_request *request,
-                                 size_t steps, size_t *failed, stele_error *err)
+                                 size_t rows, stele_error *err)
+{
+    stele_status status = STELE_OK;
+    for (size_t i = 0; i < rows && status == STELE_OK; i++) {
+        const stele_sql_row *row = &request->parcel->rows[i];
+        size_t statement = request->guest->statements[row->block][row->statement];
+        status = stele_sql_store_execute(desk->store, statement, row->values, row->count, err);
+    }
+    return status;
+}
+
+/* @param failed  the step that the failure is about, if it is about one */
+static stele_status explain(const stele_sql_desk *desk, const stele_sql_request *request,
+                            const stele_error *why, size_t *failed, stele_error *err)
 {
     const stele_sql_parcel *parcel = request->parcel;
-    size_t step = 0;
-    for (size_t i = 0; i < parcel->steps[steps - 1].rows_end; i++) {
-        const stele_sql_row *row = &parcel->rows[i];
-        while (i >= parcel->steps[step].rows_end)
-            step++;
-        stele_error why;
-        size_t statement = request->guest->statements[row->block][row->statement];
-        if (stele_sql_store_execute(desk->store, statement, row->values, row->count, &why) < 0) {
-            *failed = step;
-            return fail_row(request, row, &parcel->steps[step], &why, err);
-        }
+    size_t row = desk->store->failed, step = 0;
+    if (row == STELE_SQL_NO_STATEMENT) {
+        *err = *why;
+        return why->status;
     }
-    return STELE_OK;
+    while (row >= parcel->steps[step].rows_end)
+        step++;
+    *failed = step;
+    return fail_row(request, &parcel->rows[row], &parcel->steps[step], why, err);
 }
 
 static stele_status begin(stele_sql_desk *desk, const stele_sql_request *request,
@@ -261,12 +273,16 @@ static stele_status begin(stele_sql_desk *desk, const stele_sql_request *request
 static stele_status store_steps(stele_sql_desk *desk, const stele_sql_request *request,
                                 size_t steps, size_t *failed, stele_error *err)
 {
-    stele_status status = begin(desk, request, &request->parcel->steps[steps - 1].mark, err);
+    const stele_sql_step *last = &request->parcel->steps[steps - 1];
+    stele_error why;
+    stele_status status = begin(desk, request, &last->mark, err);
     if (status < 0) return status;
-    status = execute_rows(desk, request, steps, failed, err);
-    if (status == STELE_OK) return stele_sql_store_commit(desk->store, err);
-    stele_sql_store_rollback(desk->store);
-    return status;
+    status = execute_rows(desk, request, last->rows_end, &why);
+    if (status < 0)
+        stele_sql_store_rollback(desk->store);
+    else
+        status = stele_sql_store_commit(desk->store, &why);
+    return status < 0 ? explain(desk, request, &why, failed, err) : STELE_OK;
 }
 
 /* What is before an event that fails is stored all the same, so that the position is its own. */
@@ -395,6 +411,7 @@ void stele_sql_desk_close(stele_sql_desk *desk)
     if (desk == NULL) return;
     stele_monitor_lock(&desk->monitor);
     desk->ends = true;
+    stele_sql_store_end(desk->store);
     stele_monitor_wake(&desk->monitor);
     stele_monitor_unlock(&desk->monitor);
     if (desk->has_thread) stele_thread_join(desk->thread);

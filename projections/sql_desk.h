@@ -21,7 +21,8 @@ typedef struct stele_sql_request stele_sql_request;
  */
 stele_sql_desk *stele_sql_desk_open(stele_runtime runtime, stele_sql_store *store);
 
-/** Finish the request that is under way, drop the others, disconnect, release. NULL is fine. */
+/** Finish the request that is under way, or give it up where the database does not answer; drop the
+ * others, disconnect, release. NULL is fine. */
 void stele_sql_desk_close(stele_sql_desk *desk);
 STELE_SCOPE(stele_sql_desk, stele_sql_desk_close);
 

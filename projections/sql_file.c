@@ -15,6 +15,7 @@ typedef enum section { IN_HEAD = 0, IN_SETUP, IN_BLOCK, IN_TEARDOWN } section;
 
 typedef struct parser {
     stele_sql_file *file;
+    stele_sql_dialect dialect;
     stele_bytes text;
     size_t at;
     int line;
@@ -91,102 +92,13 @@ static bool is_dotted(stele_bytes word)
 
 /* ---- statements ---- */
 
-/* What of a text is no place for a parameter or the end of a statement. */
-typedef struct lexer {
-    stele_bytes text;
-    size_t at;
-} lexer;
-
-static uint8_t peek(const lexer *l, size_t ahead)
-{
-    return l->at + ahead < l->text.size ? l->text.data[l->at + ahead] : 0;
-}
-
-/* Past a text in quotes; its quote doubled is a part of it. @return false: it does not end */
-static bool skip_quoted(lexer *l, uint8_t quote)
-{
-    for (l->at++; l->at < l->text.size; l->at++) {
-        if (l->text.data[l->at] != quote) continue;
-        if (peek(l, 1) != quote || quote == ']') {
-            l->at++;
-            return true;
-        }
-        l->at++;
-    }
-    return false;
-}
-
-static bool skip_comment(lexer *l)
-{
-    if (peek(l, 0) == '-') {
-        while (l->at < l->text.size && l->text.data[l->at] != '\n')
-            l->at++;
-        return true;
-    }
-    for (l->at += 2; l->at < l->text.size; l->at++) {
-        if (peek(l, 0) != '*' || peek(l, 1) != '/') continue;
-        l->at += 2;
-        return true;
-    }
-    return false;
-}
-
-typedef enum token {
-    TOKEN_END = 0,
-    TOKEN_TEXT,
-    TOKEN_PARAMETER,
-    TOKEN_FOREIGN, /* a parameter as a database has them */
-    TOKEN_SEMICOLON
-} token;
-
-/* ?, ?1, @name, $name, :1: numbered by the database among ours, they would get another's value. */
-static bool is_foreign(const lexer *l)
-{
-    uint8_t c = peek(l, 0);
-    uint8_t before = l->at > 0 ? l->text.data[l->at - 1] : 0;
-    bool within_word = is_letter(before) || isdigit(before) || before == '$';
-    if (c == '$') return !within_word;
-    return c == '?' || (c == '@' && is_letter(peek(l, 1))) ||
-           (c == ':' && isdigit(peek(l, 1)) && before != ':');
-}
-
-/* The next token; `begin` is where it begins. @return false: a text or comment does not end */
-static bool next_token(lexer *l, token *out, size_t *begin)
-{
-    *begin = l->at;
-    *out = TOKEN_TEXT;
-    uint8_t c = peek(l, 0);
-    if (l->at >= l->text.size) {
-        *out = TOKEN_END;
-        return true;
-    }
-    if (c == '\'' || c == '"' || c == '`') return skip_quoted(l, c);
-    if (c == '[') return skip_quoted(l, ']');
-    if ((c == '-' && peek(l, 1) == '-') || (c == '/' && peek(l, 1) == '*')) return skip_comment(l);
-    if (is_foreign(l)) *out = TOKEN_FOREIGN;
-    l->at++;
-    if (c == ';') *out = TOKEN_SEMICOLON;
-    if (c == ':' && peek(l, 0) == ':') { /* a cast */
-        l->at++;
-        return true;
-    }
-    if (*out != TOKEN_TEXT || c != ':' || !(is_letter(peek(l, 0)) || peek(l, 0) == '$'))
-        return true;
-    *out = TOKEN_PARAMETER;
-    do {
-        l->at++;
-    } while (is_letter(peek(l, 0)) || isdigit(peek(l, 0)) ||
-             (peek(l, 0) == '.' && is_letter(peek(l, 1))));
-    return true;
-}
-
 static size_t find_parameter(stele_sql_statement *of, stele_bytes path, int line)
 {
     for (size_t i = 0; i < of->parameter_count; i++)
         if (is_word(path, of->parameters[i].path)) return i + 1;
     of->parameters =
         stele_realloc_array(of->parameters, of->parameter_count + 1, sizeof *of->parameters);
-    of->parameters[of->parameter_count] = (stele_sql_parameter){copy(path), line};
+    of->parameters[of->parameter_count] = (stele_sql_parameter){.path = copy(path), .line = line};
     return ++of->parameter_count;
 }
 
@@ -226,16 +138,14 @@ static void finish_statement(draft *d, stele_sql_block *block)
 }
 
 /* Blanks and comments in front of a statement are no part of it. */
-static void add_token(draft *d, token kind, stele_bytes text, int line)
+static void add_token(draft *d, stele_sql_token kind, stele_bytes text, int line)
 {
-    bool is_comment =
-        text.size > 1 && (memcmp(text.data, "--", 2) == 0 || memcmp(text.data, "/*", 2) == 0);
-    if (!d->has_text && (is_comment || isspace(text.data[0]))) return;
+    if (!d->has_text && kind == STELE_SQL_TOKEN_BLANK) return;
     if (!d->has_text) d->made.line = line;
     d->has_text = true;
-    if (kind == TOKEN_PARAMETER)
+    if (kind == STELE_SQL_TOKEN_PARAMETER)
         stele_buffer_format(
-            &d->text, "?%zu",
+            &d->text, "$%zu",
             find_parameter(&d->made, stele_bytes_of(text.data + 1, text.size - 1), line));
     else
         stele_buffer_append(&d->text, text);
@@ -243,16 +153,16 @@ static void add_token(draft *d, token kind, stele_bytes text, int line)
 
 static stele_status split_statements(parser *p, stele_sql_block *block)
 {
-    lexer l = {.text = stele_buffer_view(&p->script)};
+    stele_sql_lexer l = {.text = stele_buffer_view(&p->script), .dialect = p->dialect};
     draft d = {0};
     int line = p->script_line;
-    token kind;
+    stele_sql_token kind;
     size_t begin;
     bool ends;
-    while ((ends = next_token(&l, &kind, &begin)) && kind != TOKEN_END) {
+    while ((ends = stele_sql_lexer_next(&l, &kind, &begin)) && kind != STELE_SQL_TOKEN_END) {
         stele_bytes text = stele_bytes_of(l.text.data + begin, l.at - begin);
-        if (kind == TOKEN_FOREIGN) break;
-        if (kind == TOKEN_SEMICOLON)
+        if (kind == STELE_SQL_TOKEN_FOREIGN) break;
+        if (kind == STELE_SQL_TOKEN_SEMICOLON)
             finish_statement(&d, block);
         else
             add_token(&d, kind, text, line);
@@ -260,7 +170,7 @@ static stele_status split_statements(parser *p, stele_sql_block *block)
     }
     finish_statement(&d, block);
     stele_buffer_clear(&d.text);
-    if (ends && kind == TOKEN_FOREIGN)
+    if (ends && kind == STELE_SQL_TOKEN_FOREIGN)
         return fail_line(p, line, "parameters are written :field, and nothing else is one");
     return ends ? STELE_OK : fail_line(p, line, "a text or a comment begins here and does not end");
 }
@@ -270,19 +180,15 @@ static stele_status split_statements(parser *p, stele_sql_block *block)
 static stele_status refuse_statements(const parser *p)
 {
     stele_bytes text = stele_buffer_view(&p->script);
-    for (size_t i = 0; i < text.size; i++) {
-        lexer l = {.text = text, .at = i};
-        if (isspace(text.data[i])) continue;
-        if (peek(&l, 0) == '-' || peek(&l, 0) == '/') {
-            if (!skip_comment(&l)) break;
-            i = l.at - 1;
-            continue;
-        }
-        return fail_line(p, stele_sql_line_of((const char *)text.data, p->script_line, i),
-                         "a statement in front of the first block: begin one with `-- setup` or "
-                         "`-- on TYPE`");
-    }
-    return STELE_OK;
+    stele_sql_lexer l = {.text = text, .dialect = p->dialect};
+    stele_sql_token kind;
+    size_t begin;
+    while (stele_sql_lexer_next(&l, &kind, &begin) && kind == STELE_SQL_TOKEN_BLANK)
+        continue;
+    if (kind == STELE_SQL_TOKEN_END || kind == STELE_SQL_TOKEN_BLANK) return STELE_OK;
+    return fail_line(p, stele_sql_line_of((const char *)text.data, p->script_line, begin),
+                     "a statement in front of the first block: begin one with `-- setup` or "
+                     "`-- on TYPE`");
 }
 
 /* The section that ends here gets what stands in it. */
@@ -461,10 +367,11 @@ static stele_status take_comment(parser *p, stele_bytes text, bool *is_directive
  * directive? */
 static bool is_within(parser *p)
 {
-    lexer l = {.text = stele_buffer_view(&p->script), .at = p->whole};
-    token kind;
-    while (next_token(&l, &kind, &p->whole))
-        if (kind == TOKEN_END) return false;
+    stele_sql_lexer l = {
+        .text = stele_buffer_view(&p->script), .at = p->whole, .dialect = p->dialect};
+    stele_sql_token kind;
+    while (stele_sql_lexer_next(&l, &kind, &p->whole))
+        if (kind == STELE_SQL_TOKEN_END) return false;
     return true;
 }
 
@@ -511,8 +418,8 @@ static stele_status check_whole(parser *p)
     return STELE_OK;
 }
 
-stele_status stele_sql_file_parse(const char *path, stele_bytes text, stele_sql_file **out,
-                                  stele_error *err)
+stele_status stele_sql_file_parse(const char *path, stele_bytes text, stele_sql_dialect dialect,
+                                  stele_sql_file **out, stele_error *err)
 {
     STELE_AUTO(stele_sql_file) file = stele_alloc(sizeof *file);
     file->path = stele_strdup(path);
@@ -520,7 +427,8 @@ stele_status stele_sql_file_parse(const char *path, stele_bytes text, stele_sql_
     file->topics = stele_alloc_array(1, sizeof *file->topics);
     file->setup.text = stele_strdup("");
     file->teardown.text = stele_strdup("");
-    parser p = {.file = file, .text = text, .line = 1, .script_line = 1, .err = err};
+    parser p = {
+        .file = file, .dialect = dialect, .text = text, .line = 1, .script_line = 1, .err = err};
     stele_status status = STELE_OK;
     if (!stele_utf8_is_valid(text) || memchr(text.data, '\0', text.size) != NULL)
         status = fail_line(&p, 1, "the file is not text in UTF-8");

@@ -23,14 +23,16 @@
 #include <stele/error.h>
 
 #include "core/scope.h"
+#include "stores/sql_store.h"
 
 /** A parameter of a statement: each path once, however often it is written. */
 typedef struct stele_sql_parameter {
-    char *path; /* "customer.name", "$key" */
-    int line;   /* where it is written first */
+    char *path;          /* "customer.name", "$key" */
+    int line;            /* where it is written first */
+    stele_sql_type type; /* of its values, once the file is held against its schemas */
 } stele_sql_parameter;
 
-/** A statement; its parameters are ?1, ?2, … in the text. */
+/** A statement; its parameters are $1, $2, … in the text. */
 typedef struct stele_sql_statement {
     char *text;
     int line; /* where it begins */
@@ -72,8 +74,8 @@ typedef struct stele_sql_file {
  * @param out   caller owns; release with stele_sql_file_free
  * @return STELE_E_INVALID  the text says the line and what is wrong there (next = STOP)
  */
-stele_status stele_sql_file_parse(const char *path, stele_bytes text, stele_sql_file **out,
-                                  stele_error *err);
+stele_status stele_sql_file_parse(const char *path, stele_bytes text, stele_sql_dialect dialect,
+                                  stele_sql_file **out, stele_error *err);
 
 /** Release it. NULL is fine. */
 void stele_sql_file_free(stele_sql_file *file);
@@ -83,6 +85,6 @@ STELE_SCOPE(stele_sql_file, stele_sql_file_free);
 int stele_sql_line_of(const char *text, int line, size_t at);
 
 /** The file of the ready projection that keeps every event of a topic as a row. Caller frees. */
-char *stele_sql_journal(const char *topic);
+char *stele_sql_journal(const char *topic, stele_sql_dialect dialect);
 
 #endif

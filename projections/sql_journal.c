@@ -13,8 +13,8 @@ static const char journal[] =
     "    aggregate_id TEXT NOT NULL,\n"
     "    version BIGINT NOT NULL,\n"
     "    type TEXT NOT NULL,\n"
-    "    time TEXT,\n"
-    "    data TEXT NOT NULL\n"
+    "    time %s,\n"
+    "    data %s NOT NULL\n"
     ");\n"
     "CREATE INDEX events_by_aggregate ON events (aggregate_id, version);\n"
     "CREATE INDEX events_by_time ON events (time);\n"
@@ -26,7 +26,9 @@ static const char journal[] =
     "-- teardown\n"
     "DROP TABLE events;\n";
 
-char *stele_sql_journal(const char *topic)
+char *stele_sql_journal(const char *topic, stele_sql_dialect dialect)
 {
-    return stele_strdup_format(journal, topic);
+    bool is_postgres = dialect == STELE_SQL_POSTGRES;
+    return stele_strdup_format(journal, topic, is_postgres ? "TIMESTAMPTZ" : "TEXT",
+                               is_postgres ? "JSONB" : "TEXT");
 }

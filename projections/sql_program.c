@@ -34,13 +34,14 @@ static stele_status read_file(const stele_sql_program_options *options, stele_sq
 {
     size_t size = strlen(JOURNAL_SCHEME);
     if (strncmp(options->file, JOURNAL_SCHEME, size) == 0) {
-        STELE_AUTO(char) text = stele_sql_journal(options->file + size);
-        return stele_sql_file_parse(options->file, stele_text(text), out, err);
+        STELE_AUTO(char) text = stele_sql_journal(options->file + size, options->dialect);
+        return stele_sql_file_parse(options->file, stele_text(text), options->dialect, out, err);
     }
     STELE_AUTO_VALUE(stele_buffer) text = {0};
     stele_status status = stele_file_read(options->file, FILE_MAX, &text, err);
     if (status < 0) return status;
-    return stele_sql_file_parse(options->file, stele_buffer_view(&text), out, err);
+    return stele_sql_file_parse(options->file, stele_buffer_view(&text), options->dialect, out,
+                                err);
 }
 
 static stele_status check_name(const stele_sql_program_options *options, stele_sql_file *file,
@@ -350,6 +351,34 @@ static stele_status bind_source(const stele_sql_file *file, stele_sql_source *so
     return status;
 }
 
+/* What a parameter is for all its events; where the sources differ it is left to the statement. */
+static void set_types(stele_sql_block *block, const stele_sql_bind *bind, bool is_first)
+{
+    for (size_t i = 0; i < block->statement_count; i++) {
+        stele_sql_statement *statement = &block->statements[i];
+        for (size_t k = 0; k < statement->parameter_count; k++) {
+            stele_sql_type type = stele_sql_bind_type(bind, i, k);
+            stele_sql_type *known = &statement->parameters[k].type;
+            *known = is_first || *known == type ? type : STELE_SQL_TYPE_ANY;
+        }
+    }
+}
+
+static void set_all_types(stele_sql_program *program)
+{
+    bool *seen = stele_alloc_array(program->file->block_count, sizeof *seen);
+    for (size_t i = 0; i < program->source_count; i++) {
+        const stele_sql_source *source = &program->sources[i];
+        for (size_t k = 0; k < source->use_count + source->other_count; k++) {
+            const stele_sql_use *use =
+                k < source->use_count ? &source->uses[k] : &source->others[k - source->use_count];
+            set_types(&program->file->blocks[use->block], use->bind, !seen[use->block]);
+            seen[use->block] = true;
+        }
+    }
+    free(seen);
+}
+
 static stele_status compile(stele_sql_program *program, int timeout_ms, stele_error *err)
 {
     const stele_sql_file *file = program->file;
@@ -364,6 +393,7 @@ static stele_status compile(stele_sql_program *program, int timeout_ms, stele_er
             status = find_in_sources(program, &file->blocks[i], timeout_ms, err);
     for (size_t i = 0; i < program->source_count && status == STELE_OK; i++)
         status = bind_source(file, &program->sources[i], err);
+    if (status == STELE_OK) set_all_types(program);
     return status;
 }
 

@@ -13,9 +13,10 @@ typedef struct stele_sql_program stele_sql_program;
 
 /** Texts are copied, the rest is borrowed and outlives the program. */
 typedef struct stele_sql_program_options {
-    const char *name;   /* of the projection */
-    const char *file;   /* its path; or "journal:TOPIC", every event of a topic as a row */
-    bool ignore_others; /* events of types that the file does not name are passed over */
+    const char *name;          /* of the projection */
+    const char *file;          /* its path; or "journal:TOPIC", every event of a topic as a row */
+    stele_sql_dialect dialect; /* in which its statements are written */
+    bool ignore_others;        /* events of types that the file does not name are passed over */
     stele_registry *registry;
     stele_sql_desk *desk; /* NULL: the program is only looked at */
 } stele_sql_program_options;

@@ -249,7 +249,7 @@ static stele_status set_up(stele_sql_store *base, const stele_sql_setup *setup, 
     stele_memory_database *database = self->database;
     int fault;
     stele_status status = enter(self, &fault, err);
-    int64_t hash = stele_sql_script_hash(setup->script);
+    int64_t hash = stele_sql_script_hash(stele_text(setup->script), STELE_SQL_SQLITE);
     const project *there = find_project(database, setup->projection);
     if (status == STELE_OK && there != NULL &&
         (there->version != setup->version || there->setup != hash))
@@ -287,10 +287,10 @@ static stele_status tear_down(stele_sql_store *base, const stele_sql_setup *tear
     return leave(self, fault, status, err);
 }
 
-static stele_status prepare(stele_sql_store *base, const char *text, size_t parameters,
-                            size_t *statement, size_t *at, stele_error *err)
+static stele_status prepare(stele_sql_store *base, const char *text, const stele_sql_type *types,
+                            size_t parameters, size_t *statement, size_t *at, stele_error *err)
 {
-    (void)parameters, (void)at;
+    (void)types, (void)parameters, (void)at;
     memory_sql *self = (memory_sql *)base;
     int fault;
     stele_status status = enter(self, &fault, err);
@@ -378,9 +378,8 @@ static bool is_current(const memory_sql *self)
 static stele_status fail_fenced(const memory_sql *self, stele_error *err)
 {
     const place_row *row = &self->database->places[self->place];
-    return stele_fail(err, STELE_E_FENCED, STELE_NEXT_STOP,
-                      "%s/%d: another worker has taken its rows of %s over", row->topic,
-                      (int)row->index, row->group);
+    const stele_sql_place place = {row->group, {row->topic, row->index}};
+    return stele_sql_fail_fenced(err, "the database", &place);
 }
 
 static stele_status begin(stele_sql_store *base, const stele_sql_place *place, int64_t term,

@@ -2,47 +2,75 @@
  * Which database a URL names, and what all of them say alike. */
 #include "stores/sql_store.h"
 
-#include <ctype.h>
-
-#include "core/sha256.h"
+#include "core/alloc.h"
 #include "core/text.h"
 #ifdef STELE_SQLITE
 #include "stores/sqlite_store.h"
 #endif
-
-#define SQLITE_SCHEME "sqlite:"
-
-stele_status stele_sql_store_new(const char *url, stele_sql_store **out, stele_error *err)
-{
-    size_t size = strlen(SQLITE_SCHEME);
-    if (strncmp(url, SQLITE_SCHEME, size) != 0 || url[size] == '\0')
-        return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
-                          "%s names no database: write sqlite:PATH, the file that holds it",
-                          stele_quote(stele_text(url)).text);
-#ifdef STELE_SQLITE
-    *out = stele_sqlite_store_new(url + size);
-    return STELE_OK;
-#else
-    (void)out;
-    return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
-                      "%s: this program was built without SQLite (cmake -DSTELE_SQLITE=ON)", url);
+#ifdef STELE_POSTGRES
+#include "stores/postgres_store.h"
 #endif
+
+#define WITHOUT "this program was built without %s (cmake -DSTELE_%s=ON)"
+
+/* What comes behind "NAME:"; NULL: it is none of that kind. */
+static const char *behind(const char *url, const char *name)
+{
+    size_t size = strlen(name);
+    return strncmp(url, name, size) == 0 && url[size] == ':' ? url + size + 1 : NULL;
 }
 
-int64_t stele_sql_script_hash(const char *script)
+/* What libpq takes: all of a URI, or what comes behind "postgres:". NULL: it is none. */
+static const char *conninfo_of(const char *url)
 {
-    stele_bytes text = stele_text(script);
-    while (text.size > 0 && isspace(text.data[0])) {
-        text.data++;
-        text.size--;
+    const char *rest = behind(url, "postgres");
+    if (rest == NULL) return behind(url, "postgresql") != NULL ? url : NULL;
+    return strncmp(rest, "//", 2) == 0 ? url : rest;
+}
+
+stele_sql_dialect stele_sql_dialect_of(const char *url)
+{
+    return conninfo_of(url) != NULL ? STELE_SQL_POSTGRES : STELE_SQL_SQLITE;
+}
+
+char *stele_sql_url_shown(const char *url)
+{
+#ifdef STELE_POSTGRES
+    if (conninfo_of(url) != NULL) return stele_postgres_shown(conninfo_of(url));
+#endif
+    return stele_strdup(conninfo_of(url) != NULL ? "postgres:" : url);
+}
+
+/* What is no URL that we know may have a secret in it all the same: its first word is enough. */
+static stele_status fail_url(const char *url, stele_error *err)
+{
+    stele_bytes name = stele_bytes_of(url, strcspn(url, ":@"));
+    return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
+                      "%s names no database: write sqlite:PATH, the file that holds it, or "
+                      "postgres:CONNINFO, how PostgreSQL is reached",
+                      stele_quote(name).text);
+}
+
+stele_status stele_sql_store_new(stele_runtime runtime, const char *url, stele_sql_store **out,
+                                 stele_error *err)
+{
+    const char *path = behind(url, "sqlite");
+    const char *conninfo = conninfo_of(url);
+    (void)runtime, (void)out;
+    if (conninfo != NULL) {
+#ifdef STELE_POSTGRES
+        return stele_postgres_store_new(runtime, conninfo, out, err);
+#else
+        return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP, WITHOUT, "PostgreSQL", "POSTGRES");
+#endif
     }
-    while (text.size > 0 && isspace(text.data[text.size - 1]))
-        text.size--;
-    uint8_t digest[32];
-    stele_sha256(text, digest);
-    int64_t hash;
-    memcpy(&hash, digest, sizeof hash);
-    return hash;
+    if (path == NULL || *path == '\0') return fail_url(url, err);
+#ifdef STELE_SQLITE
+    *out = stele_sqlite_store_new(path);
+    return STELE_OK;
+#else
+    return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP, WITHOUT, "SQLite", "SQLITE");
+#endif
 }
 
 stele_status stele_sql_fail_setup(stele_error *err, const char *database,
@@ -59,4 +87,19 @@ stele_status stele_sql_fail_setup(stele_error *err, const char *database,
                       "projection's version and give that a database of its own (store = … in "
                       "[projection %s])",
                       setup->projection, database, setup->projection);
+}
+
+stele_status stele_sql_fail_fenced(stele_error *err, const char *database,
+                                   const stele_sql_place *place)
+{
+    return stele_fail(err, STELE_E_FENCED, STELE_NEXT_STOP,
+                      "%s/%d: another worker has taken its rows of %s in %s over",
+                      place->source.topic, (int)place->source.index, place->group, database);
+}
+
+stele_status stele_sql_fail_forbidden(stele_error *err)
+{
+    return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
+                      "a statement may not begin or end transactions, attach databases, change "
+                      "settings or Stele's own tables: rows and position are committed together");
 }

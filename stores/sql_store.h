@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * The SQL database port: rows and the position that they stand for, changed in one transaction of
- * the database. Implementations: SQLite (stores/sqlite_store.h) and, for tests, memory
- * (stores/memory_sql.h); one contract suite.
+ * the database. Implementations: SQLite (stores/sqlite_store.h), PostgreSQL
+ * (stores/postgres_store.h) and, for tests, memory (stores/memory_sql.h); one contract suite.
  *
  * Calls block, so a store is used by a thread of its own. What a failure means for the partition:
  *
@@ -17,9 +17,13 @@
 #include <stele/bytes.h>
 #include <stele/error.h>
 
+#include <stdatomic.h>
+
+#include "core/runtime.h"
 #include "core/scope.h"
 #include "kafka/log.h"
 #include "stores/sink.h"
+#include "stores/sql_text.h"
 
 typedef struct stele_sql_store stele_sql_store;
 
@@ -31,6 +35,26 @@ typedef enum stele_sql_kind {
     STELE_SQL_TEXT, /* UTF-8 */
     STELE_SQL_BYTES
 } stele_sql_kind;
+
+/** What the values of a parameter are, for databases that want to know before. */
+typedef enum stele_sql_type {
+    STELE_SQL_TYPE_ANY = 0, /* what the statement makes of it */
+    STELE_SQL_TYPE_BOOLEAN,
+    STELE_SQL_TYPE_INT,
+    STELE_SQL_TYPE_LONG,
+    STELE_SQL_TYPE_FLOAT,
+    STELE_SQL_TYPE_DOUBLE,
+    STELE_SQL_TYPE_TEXT,
+    STELE_SQL_TYPE_BYTES,
+    STELE_SQL_TYPE_DECIMAL, /* this one and those below come as texts */
+    STELE_SQL_TYPE_UUID,
+    STELE_SQL_TYPE_DATE,
+    STELE_SQL_TYPE_TIME,
+    STELE_SQL_TYPE_TIMESTAMP,
+    STELE_SQL_TYPE_LOCAL_TIMESTAMP,
+    STELE_SQL_TYPE_DURATION,
+    STELE_SQL_TYPE_JSON
+} stele_sql_type;
 
 /** A value for a parameter of a statement. */
 typedef struct stele_sql_value {
@@ -70,8 +94,8 @@ typedef struct stele_sql_store_ops {
                           stele_error *err);
     stele_status (*teardown)(stele_sql_store *store, const stele_sql_setup *teardown, size_t *at,
                              stele_error *err);
-    stele_status (*prepare)(stele_sql_store *store, const char *text, size_t parameters,
-                            size_t *statement, size_t *at, stele_error *err);
+    stele_status (*prepare)(stele_sql_store *store, const char *text, const stele_sql_type *types,
+                            size_t parameters, size_t *statement, size_t *at, stele_error *err);
     stele_status (*claim)(stele_sql_store *store, const stele_sql_place *place, int32_t partitions,
                           const char *genesis, stele_sql_claim *out, stele_error *err);
     stele_status (*begin)(stele_sql_store *store, const stele_sql_place *place, int64_t term,
@@ -84,19 +108,31 @@ typedef struct stele_sql_store_ops {
     void (*free)(stele_sql_store *store);
 } stele_sql_store_ops;
 
+#define STELE_SQL_NO_STATEMENT SIZE_MAX
+
 struct stele_sql_store {
     const stele_sql_store_ops *ops;
+    atomic_bool ends; /* whoever waits for the database gives up */
+    size_t executed;  /* statements of the transaction */
+    size_t failed;    /* which of them a failure is about, from 0; or STELE_SQL_NO_STATEMENT */
 };
+
+/** How the statements of a database that `url` names are written. */
+stele_sql_dialect stele_sql_dialect_of(const char *url);
+
+/** `url` for messages and logs: without what is secret in it. Caller frees. */
+char *stele_sql_url_shown(const char *url);
 
 /**
  * A store of the database that `url` names, not opened yet.
  *
- * @param url  "sqlite:PATH"
+ * @param url  "sqlite:PATH", "postgres:CONNINFO", "postgres://…"
  * @param out  caller owns; release with stele_sql_store_free
  * @return STELE_E_INVALID  no such kind of database, or one that this program was built without
  *                          (next = STOP)
  */
-stele_status stele_sql_store_new(const char *url, stele_sql_store **out, stele_error *err);
+stele_status stele_sql_store_new(stele_runtime runtime, const char *url, stele_sql_store **out,
+                                 stele_error *err);
 
 /**
  * Connect, and make the store's own tables. After it was closed it may be opened again; statements
@@ -134,18 +170,19 @@ static inline stele_status stele_sql_store_teardown(stele_sql_store *store,
 }
 
 /**
- * Prepare a statement, in which ?1, ?2, … are the parameters. It may not end or begin a
- * transaction, nor touch the store's own tables.
+ * Prepare a statement, in which $1, $2, … are the parameters, in the order in which they are there
+ * first. It may not end or begin a transaction, nor change the store's own tables.
  *
+ * @param types      of the parameters
  * @param statement  what `execute` takes, until the store is closed
  * @param at         where in the text something is wrong; untouched where that is not known
  * @return STELE_E_INVALID  it is wrong (next = STOP)
  */
 static inline stele_status stele_sql_store_prepare(stele_sql_store *store, const char *text,
-                                                   size_t parameters, size_t *statement, size_t *at,
-                                                   stele_error *err)
+                                                   const stele_sql_type *types, size_t parameters,
+                                                   size_t *statement, size_t *at, stele_error *err)
 {
-    return store->ops->prepare(store, text, parameters, statement, at, err);
+    return store->ops->prepare(store, text, types, parameters, statement, at, err);
 }
 
 /**
@@ -172,20 +209,28 @@ static inline stele_status stele_sql_store_begin(stele_sql_store *store,
                                                  int64_t from, const stele_mark *to,
                                                  stele_error *err)
 {
+    store->executed = 0;
+    store->failed = STELE_SQL_NO_STATEMENT;
     return store->ops->begin(store, place, term, from, to, err);
 }
 
-/** Execute a statement within the transaction. @return STELE_E_INVALID the database refuses it
- * (next = STOP). After a failure only `rollback` follows. */
+/**
+ * Execute a statement within the transaction. It may be on its way for a while: what the database
+ * says of it comes with a later call then, up to the commit. After a failure only `rollback`
+ * follows, and `failed` says which statement it is about.
+ *
+ * @return STELE_E_INVALID  the database refuses it (next = STOP)
+ */
 static inline stele_status stele_sql_store_execute(stele_sql_store *store, size_t statement,
                                                    const stele_sql_value *values, size_t count,
                                                    stele_error *err)
 {
+    store->executed++;
     return store->ops->execute(store, statement, values, count, err);
 }
 
-/** Commit. After a failure there is no transaction; next = ABORT where it may have been committed.
- */
+/** Commit. After a failure there is no transaction, and `failed` says which statement it is about,
+ * if it is about one; next = ABORT where it may have been committed. */
 static inline stele_status stele_sql_store_commit(stele_sql_store *store, stele_error *err)
 {
     return store->ops->commit(store, err);
@@ -203,6 +248,12 @@ static inline void stele_sql_store_close(stele_sql_store *store)
     store->ops->close(store);
 }
 
+/** Whatever waits for the database gives up, now and later. From any thread. */
+static inline void stele_sql_store_end(stele_sql_store *store)
+{
+    atomic_store(&store->ends, true);
+}
+
 /** Close and release it. NULL is fine. */
 static inline void stele_sql_store_free(stele_sql_store *store)
 {
@@ -210,12 +261,18 @@ static inline void stele_sql_store_free(stele_sql_store *store)
 }
 STELE_SCOPE(stele_sql_store, stele_sql_store_free);
 
-/** What identifies a setup script: changes of white space at its ends do not count. */
-int64_t stele_sql_script_hash(const char *script);
+/* ---- what all implementations say alike ---- */
 
 /** Say that the database holds the projection in another version, or made by another script.
  * @return STELE_E_CONFLICT (next = STOP) */
 stele_status stele_sql_fail_setup(stele_error *err, const char *database,
                                   const stele_sql_setup *setup, int version_there);
+
+/** Say that another owner has claimed the partition. @return STELE_E_FENCED (next = STOP) */
+stele_status stele_sql_fail_fenced(stele_error *err, const char *database,
+                                   const stele_sql_place *place);
+
+/** Say what a statement of a file may not do. @return STELE_E_INVALID (next = STOP) */
+stele_status stele_sql_fail_forbidden(stele_error *err);
 
 #endif

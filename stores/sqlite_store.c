@@ -319,11 +319,7 @@ static size_t find_mistake(const sqlite_store *self, const char *text, const cha
 
 static stele_status explain(const sqlite_store *self, stele_error *err)
 {
-    if ((sqlite3_errcode(self->db) & 0xff) == SQLITE_AUTH)
-        return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
-                          "a statement may not begin or end transactions, attach databases, set "
-                          "pragmas or change Stele's own tables: rows and position are committed "
-                          "together");
+    if ((sqlite3_errcode(self->db) & 0xff) == SQLITE_AUTH) return stele_sql_fail_forbidden(err);
     return fail(self, err);
 }
 
@@ -373,6 +369,11 @@ static stele_status find_projection(sqlite_store *self, const char *projection, 
     return status;
 }
 
+static int64_t hash_of(const stele_sql_setup *setup)
+{
+    return stele_sql_script_hash(stele_text(setup->script), STELE_SQL_SQLITE);
+}
+
 static stele_status run_with(sqlite_store *self, const char *text, const stele_sql_setup *of,
                              stele_error *err)
 {
@@ -383,7 +384,7 @@ static stele_status run_with(sqlite_store *self, const char *text, const stele_s
     if (sqlite3_bind_parameter_count(statement) > 1) {
         sqlite3_bind_int(statement, 2, of->version);
         if (sqlite3_bind_parameter_count(statement) > 2)
-            sqlite3_bind_int64(statement, 3, stele_sql_script_hash(of->script));
+            sqlite3_bind_int64(statement, 3, hash_of(of));
     }
     stele_status status = run(self, statement, err);
     sqlite3_finalize(statement);
@@ -410,8 +411,7 @@ static stele_status set_up(stele_sql_store *base, const stele_sql_setup *setup, 
     if (status < 0) return status;
     if (version != 0) {
         roll_back(base);
-        if (version == setup->version && hash == stele_sql_script_hash(setup->script))
-            return STELE_OK;
+        if (version == setup->version && hash == hash_of(setup)) return STELE_OK;
         return stele_sql_fail_setup(err, self->path, setup, version);
     }
     status = run_script(self, setup->script, at, err);
@@ -446,9 +446,11 @@ static bool is_blank(const char *text)
     return text[strspn(text, " \t\r\n;")] == '\0';
 }
 
-static stele_status prepare(stele_sql_store *base, const char *text, size_t parameters,
-                            size_t *statement, size_t *at, stele_error *err)
+/* SQLite takes values of any type. */
+static stele_status prepare(stele_sql_store *base, const char *text, const stele_sql_type *types,
+                            size_t parameters, size_t *statement, size_t *at, stele_error *err)
 {
+    (void)types;
     sqlite_store *self = (sqlite_store *)base;
     sqlite3_stmt *made = NULL;
     const char *rest = "";
@@ -557,9 +559,7 @@ static stele_status begin(stele_sql_store *base, const stele_sql_place *place, i
     if (status < 0) return undo(self, status);
     if (sqlite3_changes(self->db) == 1) return STELE_OK;
     roll_back(base);
-    return stele_fail(err, STELE_E_FENCED, STELE_NEXT_STOP,
-                      "%s/%d: another worker has taken its rows of %s in %s over",
-                      place->source.topic, (int)place->source.index, place->group, self->path);
+    return stele_sql_fail_fenced(err, self->path, place);
 }
 
 /* ---- rows ---- */
@@ -595,13 +595,16 @@ static stele_status execute(stele_sql_store *base, size_t statement, const stele
                             size_t count, stele_error *err)
 {
     sqlite_store *self = (sqlite_store *)base;
+    base->failed = base->executed - 1;
     for (size_t i = 0; i < count; i++) {
         int code = bind_value(self->statements[statement], (int)i + 1, &values[i]);
         if (code != SQLITE_OK)
             return stele_fail_cause(err, STELE_E_INVALID, STELE_NEXT_STOP, code,
                                     "the value of parameter %zu: %s", i + 1, sqlite3_errstr(code));
     }
-    return run_foreign(self, self->statements[statement], err);
+    stele_status status = run_foreign(self, self->statements[statement], err);
+    if (status == STELE_OK) base->failed = STELE_SQL_NO_STATEMENT;
+    return status;
 }
 
 static const stele_sql_store_ops sqlite_ops = {.open = open_store,

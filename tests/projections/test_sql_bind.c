@@ -93,7 +93,8 @@ static stele_sql_file *parse(const char *block)
     STELE_AUTO(char) text = stele_strdup_format("-- source: shop.events\n%s\n", block);
     stele_sql_file *file;
     stele_error err;
-    if (stele_sql_file_parse("t.sql", stele_text(text), &file, &err) < 0) fail_msg("%s", err.text);
+    if (stele_sql_file_parse("t.sql", stele_text(text), STELE_SQL_SQLITE, &file, &err) < 0)
+        fail_msg("%s", err.text);
     return file;
 }
 
@@ -168,6 +169,54 @@ static void every_type_has_a_value(void **state)
         bind(own, "-- on shop.Sold\nSELECT :price, :wide, :day, :clock, :at, :local", full),
         "0: '88.60' '-123456789012345678901.500' '1997-01-18' '09:30:15.250' "
         "'2024-05-01T09:30:00.000001Z' '2024-05-01T09:30:00.000'\n");
+}
+
+static void every_parameter_has_a_type(void **state)
+{
+    scene *own = *state;
+    static const struct {
+        const char *path;
+        stele_sql_type type;
+    } cases[] = {
+        {"nothing", STELE_SQL_TYPE_ANY},
+        {"paid", STELE_SQL_TYPE_BOOLEAN},
+        {"count", STELE_SQL_TYPE_INT},
+        {"large", STELE_SQL_TYPE_LONG},
+        {"small", STELE_SQL_TYPE_FLOAT},
+        {"ratio", STELE_SQL_TYPE_DOUBLE},
+        {"raw", STELE_SQL_TYPE_BYTES},
+        {"hash", STELE_SQL_TYPE_BYTES},
+        {"text", STELE_SQL_TYPE_TEXT},
+        {"id", STELE_SQL_TYPE_UUID},
+        {"color", STELE_SQL_TYPE_TEXT},
+        {"price", STELE_SQL_TYPE_DECIMAL},
+        {"day", STELE_SQL_TYPE_DATE},
+        {"clock", STELE_SQL_TYPE_TIME},
+        {"at", STELE_SQL_TYPE_TIMESTAMP},
+        {"local", STELE_SQL_TYPE_LOCAL_TIMESTAMP},
+        {"customer", STELE_SQL_TYPE_JSON},
+        {"customer.email", STELE_SQL_TYPE_TEXT},
+        {"payment", STELE_SQL_TYPE_ANY}, /* a number or a record */
+        {"payment.number", STELE_SQL_TYPE_TEXT},
+        {"items", STELE_SQL_TYPE_JSON},
+        {"tags", STELE_SQL_TYPE_JSON},
+        {"notes.l", STELE_SQL_TYPE_LONG},
+        {"$key", STELE_SQL_TYPE_TEXT},
+        {"$version", STELE_SQL_TYPE_LONG},
+        {"$partition", STELE_SQL_TYPE_INT},
+        {"$time", STELE_SQL_TYPE_TIMESTAMP},
+        {"$data", STELE_SQL_TYPE_JSON},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        STELE_AUTO(char)
+        block = stele_strdup_format("-- on shop.Sold\nSELECT :%s", cases[i].path);
+        STELE_AUTO(stele_sql_file) file = parse(block);
+        STELE_AUTO(stele_sql_bind) bound = NULL;
+        stele_error err;
+        if (stele_sql_bind_new(file, &file->blocks[0], own->type, &bound, &err) < 0)
+            fail_msg("%s", err.text);
+        if (stele_sql_bind_type(bound, 0, 0) != cases[i].type) fail_msg("%s", cases[i].path);
+    }
 }
 
 static void what_is_nested_is_json_or_reached_by_a_path(void **state)
@@ -304,6 +353,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(every_type_has_a_value),
+        CASE(every_parameter_has_a_type),
         CASE(what_is_nested_is_json_or_reached_by_a_path),
         CASE(what_is_absent_is_null),
         CASE(nan_is_text),

@@ -8,7 +8,8 @@ static stele_sql_file *parse(const char *text)
 {
     stele_sql_file *file;
     stele_error err;
-    if (stele_sql_file_parse("t.sql", stele_text(text), &file, &err) < 0) fail_msg("%s", err.text);
+    if (stele_sql_file_parse("t.sql", stele_text(text), STELE_SQL_SQLITE, &file, &err) < 0)
+        fail_msg("%s", err.text);
     return file;
 }
 
@@ -53,11 +54,11 @@ static void a_file_is_taken_apart(void **state)
     assert_null(placed->each);
     assert_int_equal(placed->line, 9);
     assert_int_equal(placed->statement_count, 2);
-    assert_string_equal(placed->statements[0].text, "INSERT INTO a VALUES (?1, ?2, ?1)");
+    assert_string_equal(placed->statements[0].text, "INSERT INTO a VALUES ($1, $2, $1)");
     assert_int_equal(placed->statements[0].line, 10);
     assert_int_equal(placed->statements[0].parameter_count, 2);
     assert_string_equal(placed->statements[0].parameters[1].path, "customer.name");
-    assert_string_equal(placed->statements[1].text, "UPDATE b SET y = ?1\n  WHERE z = ?2");
+    assert_string_equal(placed->statements[1].text, "UPDATE b SET y = $1\n  WHERE z = $2");
     assert_int_equal(placed->statements[1].line, 13);
     assert_string_equal(placed->statements[1].parameters[0].path, "$time");
     assert_int_equal(placed->statements[1].parameters[1].line, 14);
@@ -80,7 +81,7 @@ static void what_is_in_quotes_or_comments_is_no_parameter(void **state)
     assert_int_equal(only->parameter_count, 1);
     assert_string_equal(only->parameters[0].path, "yes");
     assert_string_equal(only->text, "INSERT INTO \"odd :name; it is\" VALUES (':no; it''s not', "
-                                    "`:x`, [:y], /* :z; */ ?1::text, -- :w;\n  1)");
+                                    "`:x`, [:y], /* :z; */ $1::text, -- :w;\n  1)");
 }
 
 static void comments_are_comments(void **state)
@@ -176,7 +177,8 @@ static void what_is_wrong_is_named_with_its_line(void **state)
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         stele_sql_file *file = NULL;
         stele_error err = {0};
-        if (stele_sql_file_parse("t.sql", stele_text(cases[i].text), &file, &err) == STELE_OK)
+        if (stele_sql_file_parse("t.sql", stele_text(cases[i].text), STELE_SQL_SQLITE, &file,
+                                 &err) == STELE_OK)
             fail_msg("taken: %s", cases[i].text);
         assert_int_equal(err.next, STELE_NEXT_STOP);
         if (strstr(err.text, cases[i].says) == NULL)
@@ -187,7 +189,7 @@ static void what_is_wrong_is_named_with_its_line(void **state)
 static void the_journal_is_such_a_file(void **state)
 {
     (void)state;
-    STELE_AUTO(char) text = stele_sql_journal("account.events");
+    STELE_AUTO(char) text = stele_sql_journal("account.events", STELE_SQL_SQLITE);
     STELE_AUTO(stele_sql_file) file = parse(text);
 
     assert_string_equal(file->topics[0], "account.events");

@@ -71,7 +71,7 @@ static stele_sql_store *connect_store(rig *own)
     if (own->store.path[0] != '\0') {
         stele_sql_store *store;
         STELE_AUTO(char) url = stele_strdup_format("sqlite:%s/t.db", own->store.path);
-        assert_int_equal(stele_sql_store_new(url, &store, NULL), STELE_OK);
+        assert_int_equal(stele_sql_store_new(stele_runtime_system(), url, &store, NULL), STELE_OK);
         return store;
     }
     if (own->database == NULL) own->database = stele_memory_database_new(stele_runtime_system());
@@ -236,7 +236,7 @@ static void the_journal_has_every_event(void **state)
 {
     (void)state;
     rig *own = rig_new(1);
-    STELE_AUTO(char) text = stele_sql_journal(BANK_EVENTS);
+    STELE_AUTO(char) text = stele_sql_journal(BANK_EVENTS, STELE_SQL_SQLITE);
     bank_deposit(own->bank, 0, "ann", 5, "first");
     bank_name(own->bank, 0, "bob", "Bob");
 

@@ -17,11 +17,13 @@ static const stele_sql_setup setup = {"sums", 1, "CREATE TABLE r (a INTEGER, b T
 
 static void open_store(stele_sql_store *store, size_t *insert)
 {
+    static const stele_sql_type types[] = {STELE_SQL_TYPE_LONG, STELE_SQL_TYPE_TEXT};
     stele_error err;
     size_t at = 0;
     if (stele_sql_store_open(store, &err) < 0) fail_msg("%s", err.text);
     if (stele_sql_store_setup(store, &setup, &at, &err) < 0) fail_msg("%s", err.text);
-    if (stele_sql_store_prepare(store, "INSERT INTO r VALUES (?1, ?2)", 2, insert, &at, &err) < 0)
+    if (stele_sql_store_prepare(store, "INSERT INTO r VALUES ($1, $2)", types, 2, insert, &at,
+                                &err) < 0)
         fail_msg("%s", err.text);
 }
 
@@ -231,7 +233,7 @@ static void a_setup_is_run_once(void **state)
     scene *own = *state;
     size_t at = 0;
     stele_sql_setup same = setup;
-    same.script = "  CREATE TABLE r (a INTEGER, b TEXT);\n\n";
+    same.script = "  CREATE TABLE r (a INTEGER, -- a number\n b TEXT);\n\n";
     stele_sql_claim found = claim_place(own->store);
     store_row(own, found.term, -1, 5);
 

@@ -116,7 +116,7 @@ static size_t prepare(scene *own, const char *text, size_t parameters)
 {
     stele_error err;
     size_t statement = 0, at = 0;
-    if (stele_sql_store_prepare(own->store, text, parameters, &statement, &at, &err) < 0)
+    if (stele_sql_store_prepare(own->store, text, NULL, parameters, &statement, &at, &err) < 0)
         fail_msg("%s", err.text);
     return statement;
 }
@@ -145,7 +145,7 @@ static void values_keep_their_types(void **state)
 {
     scene *own = *state;
     set_up(own, "CREATE TABLE r (a, b, c, d, e, f, g)");
-    size_t statement = prepare(own, "INSERT INTO r VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)", 7);
+    size_t statement = prepare(own, "INSERT INTO r VALUES ($1, $2, $3, $4, $5, $6, $7)", 7);
     const stele_sql_value values[] = {
         {.kind = STELE_SQL_NULL},
         {.kind = STELE_SQL_BOOLEAN, .as.integer = 1},
@@ -195,7 +195,7 @@ static void a_mistake_is_found_where_it_is(void **state)
         stele_error err = {0};
         size_t statement, at = 0; /* where it is not told */
         assert_int_equal(
-            stele_sql_store_prepare(own->store, cases[i].text, 0, &statement, &at, &err),
+            stele_sql_store_prepare(own->store, cases[i].text, NULL, 0, &statement, &at, &err),
             STELE_E_INVALID);
         assert_int_equal(err.next, STELE_NEXT_STOP);
         if (strstr(err.text, cases[i].says) == NULL) fail_msg("%s: %s", cases[i].text, err.text);
@@ -355,10 +355,12 @@ static void urls_name_a_kind_of_database(void **state)
     stele_sql_store *store;
     static const char *const wrong[] = {"carriers.db", "sqlite:", "mysql://localhost"};
     for (size_t i = 0; i < COUNT_OF(wrong); i++) {
-        assert_int_equal(stele_sql_store_new(wrong[i], &store, &err), STELE_E_INVALID);
+        assert_int_equal(stele_sql_store_new(stele_runtime_system(), wrong[i], &store, &err),
+                         STELE_E_INVALID);
         assert_non_null(strstr(err.text, "sqlite:PATH"));
     }
-    assert_int_equal(stele_sql_store_new("sqlite:x.db", &store, &err), STELE_OK);
+    assert_int_equal(stele_sql_store_new(stele_runtime_system(), "sqlite:x.db", &store, &err),
+                     STELE_OK);
     stele_sql_store_free(store);
 }
 
