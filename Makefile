@@ -44,9 +44,10 @@ install: build ## install into PREFIX (/usr/local), below DESTDIR if that is set
 clean: ## remove what was built
 	rm -rf build
 
-distclean: clean ## also end this tree's brokers and remove what was downloaded
+distclean: clean ## also end this tree's brokers and databases, and remove what was downloaded
 	scripts/kafka stop --all
-	rm -rf .kafka .deps
+	scripts/postgres stop --all
+	rm -rf .kafka .postgres .deps
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | while IFS='	' read -r name text; do printf '  make %-10s %s\n' "$$name" "$$text"; done

