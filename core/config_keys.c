@@ -277,8 +277,8 @@ const stele_config_key stele_config_keys[] = {
              "`journal:TOPIC`, every event of a topic as a row."},
     {.section = "projection",
      .key = "store",
-     .help = "The database of a SQL projection: `sqlite:PATH`. Without it `sqlite:NAME.db`, with "
-             "the projection's name."},
+     .help = "The database of a SQL projection: `sqlite:PATH`, or `postgres:` and how libpq "
+             "reaches it. Without it `sqlite:NAME.db`, with the projection's name."},
     {.section = "projection",
      .key = "commit_rows",
      .type = STELE_CONFIG_INT,

@@ -10,7 +10,7 @@ import sqlite3
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
-from programs import ROOT, Broker, Program, say, until  # noqa: E402
+from programs import ROOT, Broker, Postgres, Program, say, until  # noqa: E402
 
 SHOP = "examples/shop"
 
@@ -114,19 +114,57 @@ def check_orders(program, page):
     say("ok     orders and their items are in their tables")
 
 
+def check_postgres(program, page, server):
+    text = next(block for block in blocks(page, "sql") if "customers AS c" in block)
+    config = next(block for block in blocks(page, "ini") if "postgres:" in block)
+    config = re.sub("store = .*", f"store = postgres:{server.conninfo} password=hidden", config)
+    path = program.file("postgres.ini", config)
+    made = [text.replace("AS c VALUES", "AS c (customer_id, purchases, amount, last_day) VALUES"),
+            text.replace("100 * :amount", "100 * :customer_id")]
+    shown = blocks(page, "text")[2].splitlines()
+    assert len(shown) == len(made)
+    for mistake, message in zip(made, shown):
+        program.file("top_customers.sql", mistake)
+        program.call("run", "-c", path).exits(1).says(message)
+        server.ask("DROP TABLE customers; DELETE FROM stele_projections")
+    program.file("top_customers.sql", text)
+    worker = program.start("run", "-c", path)
+    worker.awaits("SQL projection is ready")
+    until("the table has all events", 60,
+          lambda: server.ask("SELECT count(*), sum(purchases), sum(cents) FROM customers") == [("2357", "6919", "24409194")])
+    assert server.ask("SELECT * FROM customers WHERE customer_id = '19339'") == [("19339", "56", "655270", "1997-04-11")]
+    server.kill()
+    server.start()
+    done = worker.ends(15).exits(0)
+    assert "hidden" not in done.err, done.err
+    words = ["-o", f"projection.history.store=postgres:{server.conninfo}"]
+    worker = program.start("run", "-o", "projection.history.sql=journal:customer.events", *words)
+    worker.awaits("SQL projection is ready")
+    until("the journal has all events", 60, lambda: server.ask("SELECT count(*) FROM events") == [("6919",)])
+    query = next(block for block in blocks(page, "sql") if "data ->>" in block)
+    assert [row[1] for row in server.ask(query)] == ["shop.Purchase"] * 4, server.ask(query)
+    worker.ends(15).exits(0)
+    say("ok     PostgreSQL has the table, and the journal")
+
+
 def main():
     page = content("docs/sql.md")
     broker = Broker("sql")
+    server = Postgres("docs") if "--postgres" in sys.argv else None
     try:
         with Program(os.environ["STELE_PROGRAM"], broker.address) as program:
             os.symlink(os.path.join(ROOT, "examples"), os.path.join(program.folder, "examples"))
             os.chdir(program.folder)
             for check in (check_typed, check_mistakes, check_journal, check_orders):
                 check(program, page)
+            if server:
+                check_postgres(program, page, server)
             os.chdir(ROOT)
     finally:
         broker.stop()
-    print("4 passed, 0 failed")
+        if server:
+            server.stop()
+    print(f"{5 if server else 4} passed, 0 failed")
 
 
 if __name__ == "__main__":
