@@ -33,32 +33,17 @@ const stele_api_aggregate *stele_aggregate_api_find(const stele_aggregate_api *a
     return NULL;
 }
 
-bool stele_aggregate_api_parameters(const stele_http_request *request, const char *const *names,
-                                    stele_http_reply *reply)
+void stele_aggregate_api_misdirected(const stele_api_aggregate *of,
+                                     const stele_http_request *request, const stele_error *failure,
+                                     stele_http_reply *reply)
 {
-    for (size_t i = 0; i < request->parameter_count; i++) {
-        const char *name = request->parameters[i].name;
-        const char *const *known = names;
-        while (*known != NULL && strcmp(*known, name) != 0)
-            known++;
-        if (*known != NULL) continue;
-        stele_http_problem(reply, 400, "bad_request", "there is no parameter %s here",
-                           stele_quote(stele_text(name)).text);
-        return false;
-    }
-    return true;
-}
-
-bool stele_aggregate_api_number(const stele_http_request *request, const char *name, int64_t min,
-                                int64_t max, int64_t *out, stele_http_reply *reply)
-{
-    const char *text = stele_http_request_parameter(request, name);
-    if (text == NULL || stele_parse_int64(stele_text(text), min, max, out, NULL) == STELE_OK)
-        return true;
-    stele_http_problem(reply, 400, "bad_request",
-                       "%s=%s: expected a whole number from %" PRId64 " to %" PRId64, name,
-                       stele_quote(stele_text(text)).text, min, max);
-    return false;
+    stele_owner owner;
+    STELE_AUTO_VALUE(stele_buffer) json = {0};
+    stele_bytes id = stele_text(request->segments[STELE_API_ID_AT]);
+    stele_http_problem(reply, STELE_MISDIRECTED, "not_owner", "%s", failure->text);
+    if (!of->service.ops->find_owner(of->service.self, id, &owner)) return;
+    stele_owner_write(&owner, &json);
+    stele_http_problem_add(reply, "owner", json_loads(stele_buffer_text(&json), 0, NULL));
 }
 
 stele_deadline stele_aggregate_api_deadline(const stele_aggregate_api *api)
@@ -67,50 +52,6 @@ stele_deadline stele_aggregate_api_deadline(const stele_aggregate_api *api)
 }
 
 /* ---- failures ---- */
-
-typedef struct meaning {
-    unsigned status; /* of HTTP */
-    const char *code;
-} meaning;
-
-/* A failure that is not the caller's. */
-static meaning meaning_of(const stele_error *err)
-{
-    switch (err->status) {
-    case STELE_E_TIMED_OUT:
-        return (meaning){504, "timed_out"};
-    case STELE_E_FULL:
-        return (meaning){429, "too_many_requests"};
-    case STELE_E_UNAVAILABLE:
-    case STELE_E_INTERRUPTED:
-    case STELE_E_NOT_OWNER:
-    case STELE_E_FENCED:
-        return (meaning){503, "unavailable"};
-    case STELE_E_STOPPED:
-        return (meaning){503, STELE_STOPPED_CODE};
-    default:
-        return (meaning){500, "internal_server_error"};
-    }
-}
-
-static void reply_meaning(stele_http_reply *reply, meaning means, const stele_error *err)
-{
-    stele_http_problem(reply, means.status, means.code, "%s", err->text);
-    bool is_passing = means.status == 429 || means.status == 503;
-    /* What is stopped needs a person first. */
-    if (is_passing && err->status != STELE_E_STOPPED) reply->retry_after_s = 1;
-}
-
-void stele_aggregate_api_failure(stele_http_reply *reply, const stele_error *err)
-{
-    meaning means = meaning_of(err);
-    if (err->status == STELE_E_NOT_FOUND) means = (meaning){404, "not_found"};
-    if (err->status == STELE_E_HOLE) means = (meaning){410, "gone"};
-    if (err->status == STELE_E_TIMED_OUT) means = (meaning){503, "unavailable"};
-    if (err->status == STELE_E_INVALID && err->next == STELE_NEXT_REJECT)
-        means = (meaning){400, "invalid"};
-    reply_meaning(reply, means, err);
-}
 
 static void reply_refused(stele_http_reply *reply, const stele_result *result,
                           const stele_error *failure)
@@ -133,7 +74,7 @@ static void reply_refused(stele_http_reply *reply, const stele_result *result,
         stele_http_problem(reply, 400, "too_large", "%s", failure->text);
         return;
     default:
-        reply_meaning(reply, meaning_of(failure), failure);
+        stele_api_fault(reply, failure);
     }
 }
 
@@ -202,8 +143,8 @@ static void carry_out(const stele_aggregate_api *api, const stele_http_request *
     stele_api_way way;
     stele_error err = {0};
     const stele_api_aggregate *of = stele_aggregate_api_find(api, request, reply);
-    if (of == NULL || !stele_aggregate_api_parameters(request, (const char *[]){NULL}, reply) ||
-        !stele_aggregate_api_way(api, request, &way, reply) ||
+    if (of == NULL || !stele_api_parameters(request, (const char *[]){NULL}, reply) ||
+        !stele_api_way_read(request, api->timeout_ms, &way, reply) ||
         !read(of->aggregate, request, &command, reply))
         return;
     command.call.timeout_ms = way.timeout_ms;

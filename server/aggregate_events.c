@@ -160,15 +160,15 @@ void stele_aggregate_api_events(void *context, const stele_http_request *request
     STELE_AUTO_VALUE(page)
     p = {.api = context, .id = stele_text(request->segments[STELE_API_ID_AT]), .limit = LIMIT};
     const stele_api_aggregate *of = stele_aggregate_api_find(p.api, request, reply);
-    if (of == NULL || !stele_aggregate_api_parameters(request, names, reply) ||
-        !stele_aggregate_api_number(request, "after", 0, INT64_MAX, &p.after, reply) ||
-        !stele_aggregate_api_number(request, "limit", 1, LIMIT_MAX, &p.limit, reply) ||
-        !stele_aggregate_api_number(request, "from", 1, INT64_MAX, &p.from, reply))
+    if (of == NULL || !stele_api_parameters(request, names, reply) ||
+        !stele_api_number(request, "after", 0, INT64_MAX, &p.after, reply) ||
+        !stele_api_number(request, "limit", 1, LIMIT_MAX, &p.limit, reply) ||
+        !stele_api_number(request, "from", 1, INT64_MAX, &p.from, reply))
         return;
     STELE_AUTO(char) topic = stele_events_topic(of->aggregate->name);
     p.source.topic = topic;
     if (read_page(&p, &err) < 0) {
-        stele_aggregate_api_failure(reply, &err);
+        stele_api_failure(reply, &err);
     } else if (p.version == 0 && p.from == 0) {
         stele_http_problem(reply, 404, "not_found", "%s has no event", stele_quote(p.id).text);
     } else {

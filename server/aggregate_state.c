@@ -11,56 +11,7 @@
 #include "core/date.h"
 #include "core/text.h"
 #include "projections/query.h"
-#include "server/aggregate_command.h"
-
-/* ---- replies ---- */
-
-/* Is the version among the tags of If-None-Match? They are compared weakly (RFC 9110, 13.1.2). */
-static bool is_known(const char *tags, int64_t version)
-{
-    if (tags == NULL) return false;
-    if (strcmp(tags, "*") == 0) return true;
-    for (const char *at = tags; *at != '\0';) {
-        int64_t known;
-        size_t size = strcspn(at, ",");
-        stele_bytes tag = stele_bytes_of(at, size);
-        while (tag.size > 0 && (tag.data[tag.size - 1] == ' ' || tag.data[tag.size - 1] == '\t'))
-            tag.size--;
-        STELE_AUTO(char) text = stele_strndup((const char *)tag.data, tag.size);
-        const char *strong = strncmp(text, "W/", 2) == 0 ? text + 2 : text;
-        if (stele_aggregate_version_parse(strong, &known) && known == version) return true;
-        at += size;
-        at += strspn(at, ", \t");
-    }
-    return false;
-}
-
-static void reply_none(stele_http_reply *reply, stele_bytes id)
-{
-    stele_http_problem(reply, 404, "not_found", "%s has no event", stele_quote(id).text);
-}
-
-static void reply_finished(stele_http_reply *reply, stele_bytes id, int64_t version)
-{
-    stele_http_problem(reply, 410, "finished",
-                       "the life of %s has ended with version %" PRId64 "; its events are there",
-                       stele_quote(id).text, version);
-    stele_http_problem_add(reply, "version", json_integer(version));
-    stele_http_reply_field(reply, "ETag", "\"%" PRId64 "\"", version);
-}
-
-/* @param json  of the state */
-static void reply_state(const stele_http_request *request, stele_buffer *json, int64_t version,
-                        stele_http_reply *reply)
-{
-    if (is_known(stele_http_request_field(request, "If-None-Match"), version)) {
-        stele_http_reply_clear(reply);
-        reply->code = 304;
-    } else {
-        stele_http_reply_text(reply, stele_buffer_text(json), json->size);
-    }
-    stele_http_reply_field(reply, "ETag", "\"%" PRId64 "\"", version);
-}
+#include "server/state_reply.h"
 
 /* ---- now ---- */
 
@@ -91,13 +42,13 @@ static void answer_now(void *context, const stele_result *result, const stele_er
     if (failure != NULL && failure->status == STELE_E_NOT_OWNER) {
         stele_aggregate_api_misdirected(asked->of, asked->request, failure, &reply);
     } else if (failure != NULL) {
-        stele_aggregate_api_failure(&reply, failure);
+        stele_api_failure(&reply, failure);
     } else if (result->version == 0) {
-        reply_none(&reply, id);
+        stele_state_reply_none(&reply, id);
     } else if (asked->is_finished) {
-        reply_finished(&reply, id, result->version);
+        stele_state_reply_finished(&reply, id, result->version);
     } else {
-        reply_state(asked->request, &asked->json, result->version, &reply);
+        stele_state_reply(asked->request, &asked->json, result->version, &reply);
     }
     stele_http_later_answer(asked->later, &reply);
     stele_buffer_clear(&asked->json);
@@ -131,11 +82,11 @@ static stele_status reply_once(void *context, const stele_query_state *state, st
     asked_once *asked = context;
     STELE_AUTO_VALUE(stele_buffer) json = {0};
     if (state->state == NULL) {
-        reply_finished(asked->reply, state->id, state->version);
+        stele_state_reply_finished(asked->reply, state->id, state->version);
         return STELE_OK;
     }
     stele_status status = stele_json_write(asked->type, state->state, STELE_JSON_PLAIN, &json, err);
-    if (status == STELE_OK) reply_state(asked->request, &json, state->version, asked->reply);
+    if (status == STELE_OK) stele_state_reply(asked->request, &json, state->version, asked->reply);
     return status;
 }
 
@@ -157,7 +108,7 @@ static void load_once(const stele_aggregate_api *api, const stele_api_aggregate 
                                            .each = reply_once,
                                            .context = &asked},
                     &err);
-    if (status < 0) stele_aggregate_api_failure(reply, &err);
+    if (status < 0) stele_api_failure(reply, &err);
 }
 
 /* ---- the handler ---- */
@@ -167,8 +118,8 @@ static bool read_moment(const stele_http_request *request, int64_t *version, int
 {
     const char *at = stele_http_request_parameter(request, "at");
     stele_error err = {0};
-    if (!stele_aggregate_api_parameters(request, (const char *[]){"version", "at", NULL}, reply) ||
-        !stele_aggregate_api_number(request, "version", 1, INT64_MAX, version, reply))
+    if (!stele_api_parameters(request, (const char *[]){"version", "at", NULL}, reply) ||
+        !stele_api_number(request, "version", 1, INT64_MAX, version, reply))
         return false;
     if (at == NULL) return true;
     if (*version > 0) {
@@ -193,7 +144,7 @@ void stele_aggregate_api_state(void *context, const stele_http_request *request,
     const stele_api_aggregate *of = stele_aggregate_api_find(api, request, reply);
     stele_api_way way;
     if (of == NULL || !read_moment(request, &version, &time_ms, reply) ||
-        !stele_aggregate_api_way(api, request, &way, reply))
+        !stele_api_way_read(request, api->timeout_ms, &way, reply))
         return;
     if (version > 0 || time_ms > 0)
         load_once(api, of, request, version, time_ms, reply);
