@@ -32,6 +32,7 @@ typedef struct runner {
     atomic_bool *stop;
     atomic_size_t *at_work; /* of the crew */
     size_t memory_max;
+    const char *address;              /* of the process's HTTP; "": it has none */
     stele_projection projection;      /* with what the configuration says of it */
     stele_sql_crew *sql;              /* NULL: it is a fold, or no projection */
     size_t sql_index;                 /* which of the crew's workers it is */
@@ -143,6 +144,7 @@ static stele_status run_worker(const runner *r, const stele_worker_options *of, 
         .name = of->name,
         .topic = of->topic,
         .instance = stele_client_instance(r->client),
+        .address = r->address[0] == '\0' ? NULL : r->address,
         .eager = stele_config_is(config, "worker", NULL, "assignment", "eager"),
         .session_timeout_ms = config_int(config, "kafka", NULL, "session.timeout.ms"),
         .stall_timeout_ms = config_int(config, "worker", NULL, "stall_timeout_ms"),
@@ -238,6 +240,7 @@ static runner *add_runner(crew *c, stele_client *client, atomic_bool *stop, cons
                                     .client = client,
                                     .stop = stop,
                                     .memory_max = c->memory_share,
+                                    .address = stele_app_server_address(c->server),
                                     .logger = logger};
     return &c->runners[c->count++];
 }

@@ -15,19 +15,22 @@
 #include "server/aggregate_writer.h"
 #include "server/http_problem.h"
 #include "server/http_server.h"
+#include "server/projection_api.h"
 
-enum { CLOSE_TIMEOUT_MS = 1000, FILES_MAX = 8192 };
+enum { CLOSE_TIMEOUT_MS = 1000, FILES_MAX = 8192, APIS = 2 };
 
 struct stele_app_server {
     stele_client *client;
-    const char *name; /* of the application */
+    const stele_app *app;
     const stele_logger *logger;
     stele_listener listener; /* socket -1: the server has it */
     char *address;           /* by which others reach it */
     stele_serving_writer **all;
     size_t count;
     stele_aggregate_api *api;
-    stele_http_api routes;
+    stele_curl_agent *agent; /* NULL: there is no projection */
+    stele_projection_api *projection_api;
+    stele_http_api routes[APIS];
     stele_http_server *server;
 };
 
@@ -115,6 +118,11 @@ static bool has_decider(const stele_app *app)
     return at != NULL && *at != NULL;
 }
 
+static bool has_projection(const stele_app *app)
+{
+    return app->projections != NULL && app->projections[0] != NULL;
+}
+
 stele_status stele_app_server_open(stele_client *client, const stele_app *app,
                                    const stele_logger *logger, stele_app_server **out,
                                    stele_error *err)
@@ -126,11 +134,12 @@ stele_status stele_app_server_open(stele_client *client, const stele_app *app,
     stele_error why = {0};
     *out = NULL;
     if (listen == NULL) return STELE_OK;
-    if (!has_decider(app))
-        return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
-                          "%s: http.listen: %s has no aggregate that decides, so there is nothing "
-                          "to serve: leave it out",
-                          origin, app->name);
+    if (!has_decider(app) && !has_projection(app))
+        return stele_fail(
+            err, STELE_E_INVALID, STELE_NEXT_STOP,
+            "%s: http.listen: %s has no aggregate that decides, and no projection in C, "
+            "so there is nothing to serve: leave it out",
+            origin, app->name);
     if (stele_listen(listen, &listener, &why) < 0)
         return stele_fail_cause(err, why.status, why.next, why.cause, "%s: http.listen: %s", origin,
                                 why.text);
@@ -141,11 +150,8 @@ stele_status stele_app_server_open(stele_client *client, const stele_app *app,
         return status;
     }
     stele_app_server *server = stele_alloc(sizeof *server);
-    *server = (stele_app_server){.client = client,
-                                 .name = app->name,
-                                 .logger = logger,
-                                 .listener = listener,
-                                 .address = address};
+    *server = (stele_app_server){
+        .client = client, .app = app, .logger = logger, .listener = listener, .address = address};
     *out = server;
     return STELE_OK;
 }
@@ -155,26 +161,49 @@ const char *stele_app_server_address(const stele_app_server *server)
     return server == NULL ? "" : server->address;
 }
 
-stele_status stele_app_server_start(stele_app_server *server, stele_error *err)
+static stele_status make_aggregate_api(stele_app_server *server, stele_error *err)
 {
-    if (server == NULL) return STELE_OK;
     stele_served_aggregate *served = stele_alloc_array(server->count, sizeof *served);
     for (size_t i = 0; i < server->count; i++)
         served[i] = stele_serving_writer_port(server->all[i]);
     const stele_aggregate_api_options options = {
-        .name = server->name,
+        .name = server->app->name,
         .aggregates = served,
         .count = server->count,
+        .projections = server->app->projections,
         .log = stele_client_log(server->client),
         .registry = stele_client_registry(server->client),
     };
     stele_status status = stele_aggregate_api_new(&options, &server->api, err);
     free(served);
+    if (status == STELE_OK) server->routes[0] = stele_aggregate_api_routes(server->api);
+    return status;
+}
+
+static stele_status make_projection_api(stele_app_server *server, stele_error *err)
+{
+    stele_runtime runtime = stele_log_runtime(stele_client_log(server->client));
+    stele_status status = stele_curl_agent_new(runtime, &server->agent, err);
     if (status < 0) return status;
-    server->routes = stele_aggregate_api_routes(server->api);
+    server->projection_api = stele_projection_api_new(
+        &(stele_projection_api_options){.projections = server->app->projections,
+                                        .client = server->client,
+                                        .address = server->address,
+                                        .agent = stele_curl_agent_port(server->agent)});
+    server->routes[1] = stele_projection_api_routes(server->projection_api);
+    return STELE_OK;
+}
+
+stele_status stele_app_server_start(stele_app_server *server, stele_error *err)
+{
+    if (server == NULL) return STELE_OK;
+    bool has_projections = has_projection(server->app);
+    stele_status status = make_aggregate_api(server, err);
+    if (status == STELE_OK && has_projections) status = make_projection_api(server, err);
+    if (status < 0) return status;
     const stele_http_server_options how = {.listener = &server->listener,
-                                           .apis = &server->routes,
-                                           .api_count = 1,
+                                           .apis = server->routes,
+                                           .api_count = has_projections ? APIS : 1,
                                            .logger = server->logger,
                                            .refuse = stele_http_problem_refuse};
     status = stele_http_server_open(&how, &server->server, err);
@@ -186,8 +215,8 @@ stele_status stele_app_server_start(stele_app_server *server, stele_error *err)
     if (!server->listener.is_loopback)
         stele_logger_write(
             server->logger, STELE_LOGGER_WARN,
-            "anyone who reaches it can send commands: put a proxy that knows its "
-            "users in front of it",
+            "anyone who reaches it can send commands and read states: put a proxy that knows "
+            "its users in front of it",
             STELE_LOGGER_FIELDS(stele_logger_text("address", server->listener.address)));
     return STELE_OK;
 }
@@ -198,6 +227,8 @@ void stele_app_server_close(stele_app_server *server)
     stele_http_server_close(server->server, CLOSE_TIMEOUT_MS);
     if (server->listener.socket >= 0) close(server->listener.socket);
     stele_aggregate_api_free(server->api);
+    stele_projection_api_free(server->projection_api);
+    stele_curl_agent_free(server->agent);
     for (size_t i = 0; i < server->count; i++)
         stele_serving_writer_free(server->all[i]);
     free(server->all);

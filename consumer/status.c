@@ -61,6 +61,7 @@ struct stele_status_board {
     char *name;
     char *topic;
     char *instance;
+    char *address; /* NULL: it has none */
     stele_thread thread;
 
     /* Of the thread. */
@@ -104,6 +105,7 @@ static char *to_json(const stele_status_board *board, const entry *of, stele_par
     if (line == NULL) return NULL; /* text that is not UTF-8 */
     stele_format_timestamp(of->taken_ms, STELE_TIME_MILLIS, time);
     if (of->taken_ms != 0) json_object_set_new(line, "taken", json_string(time));
+    if (board->address != NULL) json_object_set_new(line, "address", json_string(board->address));
     if (board->closing) json_object_set_new(line, "ended", json_true());
     char *text = json_dumps(line, JSON_COMPACT | JSON_REAL_PRECISION(6));
     json_decref(line);
@@ -291,6 +293,7 @@ static void release(stele_status_board *board)
     free(board->name);
     free(board->topic);
     free(board->instance);
+    free(board->address);
     free(board);
 }
 
@@ -303,6 +306,7 @@ stele_status_board *stele_status_board_open(stele_log *log,
     board->name = stele_strdup(options->name);
     board->topic = stele_strdup(options->topic);
     board->instance = stele_strdup(options->instance);
+    if (options->address != NULL) board->address = stele_strdup(options->address);
     board->busy = IDLE;
     stele_monitor_init(&board->monitor, stele_log_runtime(log));
     if (stele_thread_start(stele_log_runtime(log), &board->thread, "status", run, board) == 0)

@@ -4,8 +4,9 @@
  * worker.
  *
  * Key: "<projection>.v<n>/<topic>/<partition>". Value: JSON with instance, state, reason, position,
- * rate, since and time; `"ended": true` in the last word of a worker that ends. Written on change
- * and every 5 s; what is older than 15 s says nothing about the present. */
+ * rate, since and time, `"address"` where the instance has HTTP; `"ended": true` in the last word
+ * of a worker that ends. Written on change and every 5 s; what is older than 15 s says nothing
+ * about the present. */
 #ifndef STELE_CONSUMER_STATUS_H
 #define STELE_CONSUMER_STATUS_H
 
@@ -37,6 +38,7 @@ typedef struct stele_status_line {
     const char *topic;
     int32_t partition;
     const char *instance;
+    const char *address; /* of the instance's HTTP, "10.0.0.7:8080"; "": it has none */
     stele_partition_state state;
     const char *reason; /* "" where there is nothing to say */
     int64_t position;   /* offset of the next event to be applied; -1: not restored */
@@ -54,6 +56,7 @@ typedef struct stele_status_board_options {
     const char *name;
     const char *topic;
     const char *instance;
+    const char *address;  /* of its HTTP; NULL: it has none */
     int stall_timeout_ms; /* a worker busy with one batch for longer is stalled */
 } stele_status_board_options;
 

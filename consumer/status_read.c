@@ -113,6 +113,8 @@ static bool parse_line(json_t *json, stele_status_line *line)
         return false;
     line->position = position;
     line->is_over = json_is_true(json_object_get(json, "ended"));
+    const char *address = json_string_value(json_object_get(json, "address"));
+    line->address = address == NULL ? "" : address;
     return isfinite(line->rate) && line->rate < 1e12 && parse_state(state, &line->state) &&
            stele_parse_timestamp(stele_text(since), STELE_TIME_MILLIS, &line->since_ms, NULL) ==
                STELE_OK &&
@@ -140,7 +142,7 @@ static void make_unknown(stele_status_line *line, int64_t now_ms, char *text, si
  */
 static void make_obscure(stele_status_line *line)
 {
-    line->instance = "";
+    line->instance = line->address = "";
     line->state = STELE_STATE_UNKNOWN;
     line->is_over = true;
     line->reason = "its record in " STELE_STATUS_TOPIC " is not understood";

@@ -81,6 +81,7 @@ stele_status stele_worker_open(stele_log *log, const stele_worker_options *optio
     worker->options.topic = worker->topic = stele_strdup(options->topic);
     worker->options.instance = worker->instance =
         stele_strdup(options->instance == NULL ? "stele" : options->instance);
+    worker->options.address = NULL; /* the board has it */
     worker->options.stall_timeout_ms = or_default(options->stall_timeout_ms, STALL_TIMEOUT_MS);
     worker->options.drain_timeout_ms = or_default(options->drain_timeout_ms, DRAIN_TIMEOUT_MS);
     worker->options.session_timeout_ms =
@@ -106,6 +107,7 @@ stele_status stele_worker_open(stele_log *log, const stele_worker_options *optio
             &(stele_status_board_options){.name = worker->name,
                                           .topic = worker->topic,
                                           .instance = worker->instance,
+                                          .address = options->address,
                                           .stall_timeout_ms = worker->options.stall_timeout_ms});
     }
     *out = worker;

@@ -18,6 +18,7 @@ typedef struct stele_worker_options {
     const char *name;     /* "<projection>.v<n>": the group, and the key in _stele.status */
     const char *topic;    /* the source: "<aggregate>.events" */
     const char *instance; /* shown in status */
+    const char *address;  /* of its HTTP, told in status; NULL: it has none */
     bool eager;
     int session_timeout_ms; /* 0: 6,000 */
     int stall_timeout_ms;   /* 0: 30,000 */

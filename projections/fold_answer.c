@@ -2,7 +2,7 @@
  * A partition's states, for other threads of the process: asked for by letter, copied in the
  * worker's thread, between two batches. */
 #include "projections/fold_internal.h"
-#include "projections/state_letter.h"
+#include "projections/state_page.h"
 
 /* @locality a sender's thread */
 static void wake(void *worker)
@@ -26,6 +26,10 @@ void fold_answer_begin(fold_task *task)
 
 static void answer(const fold_task *task, stele_state_letter *letter)
 {
+    if (letter->page != NULL) {
+        stele_state_page_fill(task->states, letter->page);
+        return;
+    }
     const stele_type *type = task->fold->options.projection->state;
     stele_entry *entry = stele_table_find(stele_states_table(task->states), letter->id);
     letter->is_there = entry != NULL;

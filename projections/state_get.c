@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT
  * One state for a program of one's own, of now or of old: copied by a worker of the same process
  * that has it in memory, else by a query of one aggregate. */
-#include "projections/state_letter.h"
+#include "projections/state_ask.h"
 
 #include <inttypes.h>
 
+#include "core/alloc.h"
 #include "core/names.h"
 #include "core/text.h"
 #include "kafka/partitioner.h"
@@ -82,15 +83,14 @@ stele_status stele_state_at(stele_client *client, const stele_projection *projec
 
 /* ---- from a worker ---- */
 
+/* A letter and where it goes. */
 typedef struct asking {
     stele_client *client;
-    const stele_type *type;
+    const stele_projection *projection;
     char *group;  /* owned */
     char *events; /* owned */
     int32_t partition;
-    int timeout_ms;
     stele_deadline until;
-    bool comes_back; /* there is no such worker, or there was one: the topics have to say it */
 } asking;
 
 static void asking_clear(asking *self)
@@ -100,37 +100,71 @@ static void asking_clear(asking *self)
 }
 STELE_VALUE_SCOPE(asking, asking_clear);
 
+static asking new_asking(stele_client *client, const stele_projection *projection,
+                         stele_deadline until)
+{
+    return (asking){.client = client,
+                    .projection = projection,
+                    .group = stele_projection_group(projection->name, projection->version),
+                    .events = stele_events_topic(projection->source->name),
+                    .until = until};
+}
+
 static stele_status fail_late(const asking *self, int64_t end, stele_error *err)
 {
     return stele_fail(err, STELE_E_TIMED_OUT, STELE_NEXT_RETRY,
                       "%s: the worker of %s/%d in this process has not come to offset %" PRId64
-                      " within %d ms; `status` says how far it is",
-                      self->group, self->events, (int)self->partition, end, self->timeout_ms);
+                      " in time; `status` says how far it is",
+                      self->group, self->events, (int)self->partition, end);
 }
 
-/* It knows at which offset the state is right by asking where the log ends now. */
-static stele_status ask_worker(asking *self, stele_state_letter *letter, stele_error *err)
+/* A worker knows at which offset the states are right by being told where the log ends now. */
+static stele_status ask_worker(const asking *self, int64_t position, stele_state_letter *letter,
+                               bool *is_here, stele_error *err)
 {
     stele_log *log = stele_client_log(self->client);
     stele_post *post = stele_client_post(self->client);
-    int32_t count = stele_post_count(post, self->group, self->type);
-    self->comes_back = true;
-    if (count == 0) return STELE_OK;
-    self->partition = stele_log_partition_of(letter->id, count);
-    if (!stele_post_has(post, self->group, self->type, self->partition)) return STELE_OK;
-
+    const void *kind = self->projection->state;
+    *is_here = stele_post_has(post, self->group, kind, self->partition);
+    if (!*is_here) return STELE_OK;
     int64_t start;
     stele_partition source = {self->events, self->partition};
-    stele_status status = stele_log_bounds_by(log, source, STELE_READ_COMMITTED, self->until,
-                                              &start, &letter->letter.position, err);
-    if (status < 0) return status;
-    stele_letter_state state = stele_post_send(post, self->group, self->type, self->partition,
-                                               &letter->letter, self->until);
-    self->comes_back = state == STELE_LETTER_RETURNED;
-    if (state == STELE_LETTER_LATE) return fail_late(self, letter->letter.position, err);
-    if (state != STELE_LETTER_ANSWERED || letter->is_there) return STELE_OK;
-    return stele_fail(err, STELE_E_NOT_FOUND, STELE_NEXT_STOP, "%s has no event of %s",
-                      self->events, stele_quote(letter->id).text);
+    letter->letter.position = position;
+    if (position == STELE_OFFSET_NONE) {
+        stele_status status = stele_log_bounds_by(log, source, STELE_READ_COMMITTED, self->until,
+                                                  &start, &letter->letter.position, err);
+        if (status < 0) return status;
+    }
+    stele_letter_state state =
+        stele_post_send(post, self->group, kind, self->partition, &letter->letter, self->until);
+    *is_here = state != STELE_LETTER_RETURNED;
+    return state == STELE_LETTER_LATE ? fail_late(self, letter->letter.position, err) : STELE_OK;
+}
+
+stele_status stele_state_ask(stele_client *client, const stele_projection *projection,
+                             const stele_state_place *place, stele_bytes id, stele_deadline until,
+                             void *state, stele_state_info *info, bool *is_here, stele_error *err)
+{
+    STELE_AUTO_VALUE(asking) self = new_asking(client, projection, until);
+    stele_state_letter letter = {.id = id, .state = state};
+    self.partition = place->partition;
+    stele_status status = ask_worker(&self, place->position, &letter, is_here, err);
+    if (status < 0 || !*is_here) return status;
+    if (!letter.is_there)
+        return stele_fail(err, STELE_E_NOT_FOUND, STELE_NEXT_STOP, "%s has no event of %s",
+                          self.events, stele_quote(id).text);
+    if (info != NULL) *info = letter.info;
+    return STELE_OK;
+}
+
+stele_status stele_states_ask(stele_client *client, const stele_projection *projection,
+                              const stele_state_place *place, const stele_state_page *page,
+                              stele_deadline until, bool *is_here, stele_error *err)
+{
+    STELE_AUTO_VALUE(asking) self = new_asking(client, projection, until);
+    stele_state_letter letter = {.page = page};
+    self.partition = place->partition;
+    return ask_worker(&self, place->position, &letter, is_here, err);
 }
 
 stele_status stele_state_get(stele_client *client, const stele_projection *projection,
@@ -140,17 +174,15 @@ stele_status stele_state_get(stele_client *client, const stele_projection *proje
     stele_status status = check(id, (stele_moment){0}, err);
     if (status < 0) return status;
     stele_clock clock = stele_log_clock(stele_client_log(client));
-    STELE_AUTO_VALUE(asking)
-    self = {.client = client,
-            .type = projection->state,
-            .group = stele_projection_group(projection->name, projection->version),
-            .events = stele_events_topic(projection->source->name),
-            .timeout_ms = patience_of(timeout_ms),
-            .until = stele_deadline_after(clock, patience_of(timeout_ms))};
-    stele_state_letter letter = {.id = id, .state = state};
-    if ((status = ask_worker(&self, &letter, err)) < 0) return status;
-    if (self.comes_back)
-        return query_at(client, projection, id, (stele_moment){0}, self.until, state, info, err);
-    if (info != NULL) *info = letter.info;
-    return STELE_OK;
+    stele_deadline until = stele_deadline_after(clock, patience_of(timeout_ms));
+    STELE_AUTO(char) group = stele_projection_group(projection->name, projection->version);
+    int32_t count = stele_post_count(stele_client_post(client), group, projection->state);
+    bool is_here = false;
+    if (count > 0) {
+        const stele_state_place place = {stele_log_partition_of(id, count), STELE_OFFSET_NONE};
+        status = stele_state_ask(client, projection, &place, id, until, state, info, &is_here, err);
+        if (status < 0) return status;
+    }
+    if (is_here) return STELE_OK;
+    return query_at(client, projection, id, (stele_moment){0}, until, state, info, err);
 }

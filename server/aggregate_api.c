@@ -11,7 +11,7 @@
 #include "core/text.h"
 #include "core/uuid.h"
 #include "server/aggregate_command.h"
-#include "server/aggregate_openapi.h"
+#include "server/openapi.h"
 
 enum { TIMEOUT_MS = 30000 };
 
@@ -216,8 +216,8 @@ stele_status stele_aggregate_api_new(const stele_aggregate_api_options *options,
                                   .service = served->service,
                                   .projection = stele_writer_projection_new(served->aggregate)};
     }
-    stele_status status = stele_aggregate_openapi(options->name, options->aggregates,
-                                                  options->count, &api->document, err);
+    stele_status status = stele_openapi(options->name, options->aggregates, options->count,
+                                        options->projections, &api->document, err);
     if (status < 0) return status;
     *out = api;
     api = NULL;

@@ -4,6 +4,8 @@
 #ifndef STELE_SERVER_AGGREGATE_API_H
 #define STELE_SERVER_AGGREGATE_API_H
 
+#include <stele/projection.h>
+
 #include "core/scope.h"
 #include "kafka/log.h"
 #include "registry/registry.h"
@@ -21,7 +23,9 @@ typedef struct stele_aggregate_api_options {
     const char *name; /* the application's */
     const stele_served_aggregate *aggregates;
     size_t count;
-    stele_log *log; /* events, and states of the past */
+    const stele_projection *const *projections; /* that the same server answers for, for the
+                                                   document; NULL-terminated; NULL: none */
+    stele_log *log;                             /* events, and states of the past */
     stele_registry *registry;
     int timeout_ms; /* for one request; 0: 30,000 */
 } stele_aggregate_api_options;

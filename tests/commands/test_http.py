@@ -11,7 +11,7 @@ import re
 import signal
 import socket
 
-from commands import NOWHERE
+from commands import NOWHERE, stele
 from programs import Broker, Program, case, run_cases, until
 
 BOOK = "/aggregates/account/{}/commands/DepositMoney"
@@ -68,10 +68,12 @@ def an_address_that_is_none_ends_it():
 
 
 @case
-def without_aggregates_there_is_nothing_to_serve():
-    """A program without an aggregate that decides has nothing to serve"""
-    with Program(os.environ["STELE_PROBE"], NOWHERE, STELE_TEST_NAME="probe") as program:
-        program.call("run", "-o", "http.listen=127.0.0.1:0").exits(1).says("no aggregate that decides")
+def tables_alone_are_nothing_to_serve():
+    """A program whose projections are in SQL has nothing to serve, and says what it would serve"""
+    with stele(NOWHERE) as program:
+        path = program.file("t.sql", "-- source: a.events\n-- on *\n")
+        program.call("run", "-o", "http.listen=127.0.0.1:0", "-o", f"projection.t.sql={path}").exits(1).says(
+            "http.listen", "no aggregate that decides, and no projection in C")
 
 
 def check_wrong_requests(served):

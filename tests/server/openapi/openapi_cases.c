@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 #include "core/alloc.h"
-#include "server/aggregate_openapi.h"
+#include "server/openapi.h"
 #include "tests/schemas/random_value.h"
 
 #include "kinds.h"
@@ -52,9 +52,12 @@ int main(void)
         .commands = (const stele_command[]){{&kinds_everything_type, decide}, {NULL, NULL}},
     };
     const stele_served_aggregate served = {.aggregate = &aggregate};
+    const stele_projection carts = {
+        .name = "carts", .source = &aggregate, .version = 1, .state = &shared_cart_type};
+    const stele_projection *const projections[] = {&carts, NULL};
     stele_error err = {0};
     STELE_AUTO(char) document = NULL;
-    if (stele_aggregate_openapi("everything", &served, 1, &document, &err) < 0) {
+    if (stele_openapi("everything", &served, 1, projections, &document, &err) < 0) {
         fprintf(stderr, "%s\n", err.text);
         return 1;
     }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * The OpenAPI document: what is the same for all aggregates as it stands, what is theirs from their
- * tables. */
-#include "server/aggregate_openapi.h"
+ * The OpenAPI document: what is the same for all as it stands, what is of an aggregate or a
+ * projection from its table. */
+#include "server/openapi.h"
 
 #include <string.h>
 
@@ -43,10 +43,15 @@ static const struct {
     {"at", "at", "query", "The state at that time.",
      "{\"type\":\"string\",\"format\":\"date-time\"}"},
     {"after", "after", "query", "Events behind this version; 0: all.", NUMBER("0")},
-    {"limit", "limit", "query", "Events of one page; 100 if it is not given.",
+    {"limit", "limit", "query", "How many a page has at most; 100 if it is not given.",
      "{\"type\":\"integer\",\"minimum\":1,\"maximum\":1000}"},
     {"from", "from", "query", "Where to begin to read, as `next` of the page before has it.",
      NUMBER("1")},
+    {"wait", "wait", "query",
+     "The position of an event, as the answer to a command has it: no older than that.", TEXT},
+    {"prefix", "prefix", "query", "Only ids that begin with it.", TEXT},
+    {"cursor", "cursor", "query", "Where the page begins, as `next` of the page before has it.",
+     TEXT},
 };
 
 /* Of an error: its name in the document, and what it means. */
@@ -232,7 +237,31 @@ static json_t *events_operation(const stele_aggregate *aggregate, const char *sc
                                responses(answers, "400 404 410 503"), aggregate->name));
 }
 
-/* ---- one aggregate ---- */
+static json_t *projected_operation(const stele_projection *projection, const char *schema)
+{
+    static const char *const names[] = {"id", "wait", "if-none-match", "timeout", NULL};
+    json_t *answers = success("Its state.", schema);
+    json_object_set_new(answers, "304",
+                        json_pack("{s:s}", "description", "The caller has this version."));
+    STELE_AUTO(char) summary = stele_strdup_format("One state of %s", projection->name);
+    return json_pack("{s:o}", "get",
+                     operation("projection", projection->name, summary, names,
+                               responses(answers, "400 404 410 503"), projection->name));
+}
+
+static json_t *projected_page_operation(const stele_projection *projection, const char *schema)
+{
+    static const char *const names[] = {"prefix", "limit", "cursor", "wait", "timeout", NULL};
+    STELE_AUTO(char) summary = stele_strdup_format("The states of %s", projection->name);
+    json_t *answers = json_pack("{s:{s:s, s:{s:{s:o}}}}", "200", "description",
+                                "A page of them; in the order of the ids within each partition.",
+                                "content", "application/json", "schema", refer("schemas", schema));
+    return json_pack("{s:o}", "get",
+                     operation("projections", projection->name, summary, names,
+                               responses(answers, "400 404 503"), projection->name));
+}
+
+/* ---- one aggregate, one projection ---- */
 
 typedef struct document {
     json_t *paths;
@@ -321,6 +350,34 @@ static stele_status add_aggregate(document *d, const stele_aggregate *aggregate,
     return STELE_OK;
 }
 
+static void add_projected_page(document *d, const char *name, const char *state)
+{
+    json_t *one =
+        json_pack("{s:s, s:{s:{s:s}, s:{s:s, s:s}, s:o}, s:[s, s, s]}", "type", "object",
+                  "properties", "id", "type", "string", "version", "type", "integer", "format",
+                  "int64", "data", refer("schemas", state), "required", "id", "version", "data");
+    json_object_set_new(
+        d->own, name,
+        json_pack("{s:s, s:{s:{s:s, s:o}, s:{s:s, s:s}}, s:[s]}", "type", "object", "properties",
+                  "states", "type", "array", "items", one, "next", "type", "string", "description",
+                  "Path of the next page; absent where there is none.", "required", "states"));
+}
+
+static stele_status add_projection(document *d, const stele_projection *projection,
+                                   stele_error *err)
+{
+    const char *state = NULL;
+    stele_status status = add_type(d, projection->state, &state, err);
+    if (status < 0) return status;
+    STELE_AUTO(char) page = stele_strdup_format("stele.States.%s", projection->name);
+    add_projected_page(d, page, state);
+    STELE_AUTO(char) all = stele_strdup_format("/projections/%s", projection->name);
+    STELE_AUTO(char) one = stele_strdup_format("%s/{id}", all);
+    json_object_set_new(d->paths, all, projected_page_operation(projection, page));
+    json_object_set_new(d->paths, one, projected_operation(projection, state));
+    return STELE_OK;
+}
+
 /* ---- all of it ---- */
 
 static json_t *assemble(const document *d, const char *name)
@@ -355,15 +412,17 @@ static void set_version(json_t *json)
     json_object_set_new(json_object_get(json, "info"), "version", json_string(text));
 }
 
-stele_status stele_aggregate_openapi(const char *name, const stele_served_aggregate *aggregates,
-                                     size_t count, char **out, stele_error *err)
+stele_status stele_openapi(const char *name, const stele_served_aggregate *aggregates, size_t count,
+                           const stele_projection *const *projections, char **out, stele_error *err)
 {
     STELE_AUTO_VALUE(document)
     d = {.paths = json_object(), .own = json_object(), .types = stele_json_schemas_new(SCHEMAS)};
-    for (size_t i = 0; i < count; i++) {
-        stele_status status = add_aggregate(&d, aggregates[i].aggregate, err);
-        if (status < 0) return status;
-    }
+    stele_status status = STELE_OK;
+    for (size_t i = 0; i < count && status == STELE_OK; i++)
+        status = add_aggregate(&d, aggregates[i].aggregate, err);
+    for (; projections != NULL && *projections != NULL && status == STELE_OK; projections++)
+        status = add_projection(&d, *projections, err);
+    if (status < 0) return status;
     STELE_AUTO(json_t) json = assemble(&d, name);
     set_version(json);
     *out = dump(json);

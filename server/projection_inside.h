@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT
+ * What the handlers of the projections' API share. segments[1] is the projection's name,
+ * segments[2] an id. */
+#ifndef STELE_SERVER_PROJECTION_INSIDE_H
+#define STELE_SERVER_PROJECTION_INSIDE_H
+
+#include <stdatomic.h>
+
+#include "projections/state_ask.h"
+#include "server/api_shared.h"
+#include "server/projection_api.h"
+#include "server/projection_places.h"
+
+/** One projection of the API. */
+typedef struct stele_api_projection {
+    stele_projection projection; /* as it is configured */
+    char *group;                 /* owned */
+    char *events;                /* owned: its source */
+} stele_api_projection;
+
+struct stele_projection_api {
+    stele_api_projection *projections;
+    size_t count;
+    stele_client *client;
+    char *address;
+    stele_agent agent;
+    stele_places *places;
+    int timeout_ms;
+    atomic_bool stops;
+};
+
+enum { STELE_API_PROJECTION_AT = 1, STELE_API_PROJECTION_ID_AT = 2 };
+
+/** What is asked, as far as it is the same for one state and for many. */
+typedef struct stele_api_question {
+    const stele_projection_api *api;
+    const stele_api_projection *of;
+    const stele_http_request *request;
+    stele_api_way way;
+    stele_deadline until;
+    int32_t partitions;
+    int32_t waits_for; /* partition of `wait`; -1: there is none */
+    int64_t position;  /* behind the event that `wait` names */
+} stele_api_question;
+
+/** @param names  of the parameters, beside those that are always there; replies if it is wrong */
+bool stele_projection_api_read(const stele_projection_api *api, const stele_http_request *request,
+                               const char *const *names, stele_api_question *out,
+                               stele_http_reply *reply);
+
+/** Where a partition is to be asked for. */
+stele_state_place stele_projection_api_place(const stele_api_question *question, int32_t partition);
+
+/**
+ * Pass a question on to whoever has the partition, unless it was passed on before.
+ *
+ * @param target  path and parameters
+ * @return false: no one else has it, or he does not answer
+ */
+bool stele_projection_api_pass(const stele_api_question *question, int32_t partition,
+                               const char *target, stele_http_reply *reply);
+
+/** Reply with 421: the instance that passed it on is to see for itself. */
+void stele_projection_api_misdirected(const stele_api_question *question, int32_t partition,
+                                      stele_http_reply *reply);
+
+stele_http_handler stele_projection_api_state;  /* GET /projections/P/ID */
+stele_http_handler stele_projection_api_states; /* GET /projections/P */
+
+#endif

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT
+ * Rows of the status, kept until there is a doubt. */
+#include "server/projection_places.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "consumer/status.h"
+#include "core/alloc.h"
+#include "core/monitor.h"
+#include "core/names.h"
+#include "core/table.h"
+
+enum { AGAIN_MS = 1000 };
+
+typedef struct place {
+    char address[STELE_PLACE_ADDRESS_MAX];
+    int64_t time_ms; /* of the row */
+} place;
+
+struct stele_places {
+    stele_log *log;
+    stele_monitor monitor;
+    stele_table *rows; /* by the key of the status */
+    int64_t read_ns;   /* when it was read last */
+    bool has_read;
+    bool is_reading;
+    bool is_doubted;
+};
+
+stele_places *stele_places_new(stele_log *log)
+{
+    stele_places *places = stele_alloc(sizeof *places);
+    places->log = log;
+    places->rows = stele_table_new(sizeof(place), 0);
+    stele_monitor_init(&places->monitor, stele_log_runtime(log));
+    return places;
+}
+
+void stele_places_free(stele_places *places)
+{
+    if (places == NULL) return;
+    stele_monitor_clear(&places->monitor);
+    stele_table_free(places->rows);
+    free(places);
+}
+
+static void take_line(void *context, const stele_status_line *line)
+{
+    stele_table *rows = context;
+    size_t size = strlen(line->address);
+    if (line->is_over || size == 0 || size >= STELE_PLACE_ADDRESS_MAX) return;
+    STELE_AUTO(char) key = stele_status_key(line->name, line->topic, line->partition);
+    place *row = stele_table_insert(rows, stele_text(key), NULL);
+    if (row == NULL || line->time_ms < row->time_ms) return;
+    memcpy(row->address, line->address, size + 1);
+    row->time_ms = line->time_ms;
+}
+
+/* The monitor is held, and is not while the topic is read. A reading that fails is a second old
+ * too. */
+static void read_again(stele_places *places, stele_deadline until)
+{
+    places->is_reading = true;
+    stele_monitor_unlock(&places->monitor);
+    stele_table *rows = stele_table_new(sizeof(place), 0);
+    stele_status status = stele_status_read(places->log, NULL, until, take_line, rows, NULL);
+    stele_monitor_lock(&places->monitor);
+    if (status == STELE_OK) {
+        stele_table *before = places->rows;
+        places->rows = rows;
+        rows = before;
+    }
+    stele_table_free(rows);
+    places->read_ns = stele_clock_monotonic_ns(stele_log_clock(places->log));
+    places->has_read = true;
+    places->is_doubted = false;
+    places->is_reading = false;
+    stele_monitor_wake(&places->monitor);
+}
+
+/* The monitor is held. */
+static bool is_to_be_read(const stele_places *places, bool is_known)
+{
+    int64_t now_ns = stele_clock_monotonic_ns(stele_log_clock(places->log));
+    bool is_old = now_ns - places->read_ns >= (int64_t)AGAIN_MS * 1000000;
+    return !places->has_read || (is_old && (places->is_doubted || !is_known));
+}
+
+bool stele_places_find(stele_places *places, const char *group, stele_partition source,
+                       stele_deadline until, char out[STELE_PLACE_ADDRESS_MAX])
+{
+    STELE_AUTO(char) key = stele_status_key(group, source.topic, source.index);
+    stele_monitor_lock(&places->monitor);
+    while (places->is_reading && stele_monitor_wait(&places->monitor, until)) {
+    }
+    const place *row = stele_table_find(places->rows, stele_text(key));
+    if (!places->is_reading && is_to_be_read(places, row != NULL)) {
+        read_again(places, until);
+        row = stele_table_find(places->rows, stele_text(key));
+    }
+    if (row != NULL) memcpy(out, row->address, sizeof row->address);
+    stele_monitor_unlock(&places->monitor);
+    return row != NULL;
+}
+
+void stele_places_doubt(stele_places *places)
+{
+    stele_monitor_lock(&places->monitor);
+    places->is_doubted = true;
+    stele_monitor_unlock(&places->monitor);
+}

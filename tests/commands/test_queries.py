@@ -1,0 +1,155 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""States of a projection over HTTP: any instance is asked, the one that has it in memory answers, and what was written before
+is in the answer."""
+
+import concurrent.futures
+import http.client
+import json
+import re
+import signal
+import time
+import urllib.parse
+
+from commands import Probe
+from programs import case, run_cases, until
+
+PARTITIONS = 4
+
+
+class Serving:
+    """One instance."""
+
+    def __init__(self, probe):
+        self.running = probe.worker("-o", "http.listen=127.0.0.1:0")
+        self.running.awaits("serving HTTP")
+        self.port = int(re.search(r"serving HTTP.*address=127\.0\.0\.1:(\d+)", self.running.err).group(1))
+
+    def ask(self, path, **fields):
+        client = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        try:
+            client.request("GET", path, headers={name.replace("_", "-"): text for name, text in fields.items()})
+            answer = client.getresponse()
+            text = answer.read().decode()
+            return answer.status, json.loads(text) if text else None, answer.getheader("ETag")
+        finally:
+            client.close()
+
+    def state(self, probe, id, **fields):
+        return self.ask(f"/projections/{probe.name}/{urllib.parse.quote(id, safe='')}", **fields)
+
+    def pages(self, probe, **parameters):
+        """Every state, page after page."""
+        path = f"/projections/{probe.name}?{urllib.parse.urlencode(parameters)}"
+        while path:
+            status, page, _ = self.ask(path)
+            if status == 503:  # a partition is on its way to another instance
+                time.sleep(0.1)
+                continue
+            assert status == 200, page
+            yield page["states"]
+            path = page.get("next")
+
+
+def shared(probe):
+    """Two instances, each of which has some partitions."""
+    first, second = Serving(probe), Serving(probe)
+
+    def are_shared():
+        rows = probe.status()
+        return (len({row["instance"] for row in rows}) == 2 and len(rows) == PARTITIONS
+                and all(row["state"] == "running" for row in rows))
+    until("both have some partitions", 60, are_shared)
+    return first, second
+
+
+@case
+def what_was_written_is_read():
+    """A state has the event that was published before the question, whichever instance is asked."""
+    with Probe(partitions=PARTITIONS) as probe:
+        both = shared(probe)
+        for number in range(1, 6):
+            ids = [f"a/{index} ä" for index in range(8)]
+            probe.publish(*({"id": id, "number": number} for id in ids))
+            for id in ids:
+                for each in both:
+                    status, state, tag = each.state(probe, id)
+                    assert (status, state["total"], tag) == (200, sum(range(number + 1)), f'"{number}"'), (status, state, tag)
+        status, state, tag = both[0].state(probe, ids[0], If_None_Match='"5"')
+        assert (status, state, tag) == (304, None, '"5"')
+        place = probe.call("history", probe.name, ids[3]).exits(0).rows()[-1]["position"]
+        for each in both:
+            status, state, _ = each.ask(f"/projections/{probe.name}/{urllib.parse.quote(ids[3], safe='')}?wait={place}")
+            assert (status, state["total"]) == (200, 15)
+
+
+@case
+def all_states_come_page_by_page():
+    """Pages have every id once, in order within a partition, with and without a prefix, from either instance."""
+    with Probe(partitions=PARTITIONS) as probe:
+        both = shared(probe)
+        ids = [f"{letter}{number:03}" for letter in "ab" for number in range(100)]
+        probe.publish(*({"id": id, "number": 1} for id in ids))
+        for each in both:
+            for prefix, limit in (("", 7), ("b", 30), ("b05", 1), ("", 1000)):
+                pages = list(each.pages(probe, prefix=prefix, limit=limit))
+                seen = [state["id"] for page in pages for state in page]
+                assert sorted(seen) == [id for id in ids if id.startswith(prefix)], (prefix, limit, seen)
+                assert all(len(page) <= limit for page in pages)
+                assert sum(earlier > later for earlier, later in zip(seen, seen[1:])) < PARTITIONS
+                assert all(state["version"] == 1 and state["data"]["total"] == 1 for page in pages for state in page)
+        assert list(both[0].pages(probe, prefix="c")) == [[]] * len(list(both[0].pages(probe, prefix="c")))
+
+
+def check_gone(number):
+    with Probe(partitions=PARTITIONS) as probe:
+        first, second = shared(probe)
+        ids = [f"a{index}" for index in range(20)]
+        probe.publish(*({"id": id, "number": 3} for id in ids))
+        second.running.signal(number)
+        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+            answers = list(pool.map(lambda id: first.state(probe, id), ids))
+        assert all(status == 200 and state["total"] == 3 for status, state, _ in answers), answers
+
+
+@case
+def a_killed_instance_is_not_waited_for():
+    """What a killed instance had in memory is read from the topics, until another has it."""
+    check_gone(signal.SIGKILL)
+
+
+@case
+def a_frozen_instance_is_not_waited_for():
+    """The same where it is frozen, and takes connections still."""
+    check_gone(signal.SIGSTOP)
+
+
+@case
+def what_is_wrong_is_said():
+    """Unknown projections, ids without events, parameters that are none: each has its status and its code."""
+    with Probe() as probe:
+        serving = Serving(probe)
+        probe.publish({"id": "a"})
+        probe.awaits_end()
+        states = f"/projections/{probe.name}"
+        for path, status, code, part in (
+                ("/projections/other", 404, "unknown_projection", probe.name),
+                (f"{states}/b", 404, "not_found", 'no event of "b"'),
+                (f"{states}/a?wait=7", 400, "bad_request", f"{probe.topic}/0/120"),
+                (f"{states}/a?wait={probe.topic}/1/0", 400, "bad_request", "below 1"),
+                (f"{states}/a?wait=other.events/0/0", 400, "bad_request", probe.topic),
+                (f"{states}/a?at=now", 400, "bad_request", "there is no parameter"),
+                (f"{states}?limit=0", 400, "bad_request", "from 1 to 1000"),
+                (f"{states}?limit=many", 400, "bad_request", "from 1 to 1000"),
+                (f"{states}?cursor=a", 400, "bad_request", "next"),
+                (f"{states}?cursor=1.a", 400, "bad_request", "next"),
+                (f"{states}?order=id", 400, "bad_request", "there is no parameter"),
+                (f"{states}/a?wait={probe.topic}/0/5", 503, "unavailable", "has not come to offset 6")):
+            got, problem, _ = serving.ask(path, Stele_Timeout_Ms="1000")
+            assert (got, problem["code"]) == (status, code) and part in problem["detail"], f"{path}: {got} {problem}"
+        status, document, _ = serving.ask("/openapi.json")
+        assert status == 200 and {states, f"{states}/{{id}}"} <= set(document["paths"])
+
+
+if __name__ == "__main__":
+    run_cases(globals())
