@@ -10,6 +10,7 @@
 
 #include "kafka/bounded_read.h"
 #include "cli/sql.h"
+#include "cli/status_print.h"
 #include "consumer/status.h"
 #include "core/alloc.h"
 #include "core/names.h"
@@ -18,18 +19,7 @@
 
 enum { ASK_MS = 1000 /* one question to the broker, before it is asked again */ };
 
-typedef struct row {
-    char *name; /* "<projection>.v<n>" */
-    char *topic;
-    int32_t partition;
-    char *instance;
-    char *reason;
-    stele_partition_state state;
-    int64_t position; /* -1: not known */
-    int64_t end;      /* high watermark */
-    double rate;
-    int64_t since_ms; /* 0: not known */
-} row;
+typedef stele_status_shown row;
 
 typedef struct board {
     stele_cli *cli;
@@ -48,6 +38,7 @@ static void board_clear(board *b)
         free(b->rows[i].topic);
         free(b->rows[i].instance);
         free(b->rows[i].reason);
+        free(b->rows[i].commands_of);
     }
     free(b->rows);
 }
@@ -170,13 +161,6 @@ static void add_reactions(board *b)
     }
 }
 
-static bool begins_topic(const board *b, size_t index)
-{
-    if (index == 0) return true;
-    const row *before = &b->rows[index - 1], *at = &b->rows[index];
-    return strcmp(before->name, at->name) != 0 || strcmp(before->topic, at->topic) != 0;
-}
-
 /* The failure of a question about one row: it is that row's, unless no broker answers at all. */
 static stele_status spoil(board *b, row *r, const stele_error *why, stele_error *err)
 {
@@ -186,6 +170,67 @@ static stele_status spoil(board *b, row *r, const stele_error *why, stele_error 
     }
     add_reason(r, why->text);
     return STELE_OK;
+}
+
+/* Whoever owns the events carries them out. */
+static void add_commands_row(board *b, size_t owner, const char *topic, stele_bytes aggregate)
+{
+    row *r = add_row(b, b->rows[owner].name, topic, b->rows[owner].partition);
+    const row *of = &b->rows[owner];
+    if (of->instance != NULL) r->instance = stele_strdup(of->instance);
+    r->state = of->state;
+    r->since_ms = of->since_ms;
+    r->commands_of = stele_strndup((const char *)aggregate.data, aggregate.size);
+}
+
+/* Commands that wait in their topic: as many rows as the aggregate's writer has. */
+static stele_status add_commands(board *b, stele_error *err)
+{
+    size_t count = b->count;
+    bool is_there = false;
+    for (size_t i = 0; i < count; i++) {
+        stele_bytes aggregate;
+        if (!stele_writer_name_parse(b->rows[i].name, &aggregate)) continue;
+        STELE_AUTO(char) name = stele_strndup((const char *)aggregate.data, aggregate.size);
+        STELE_AUTO(char) topic = stele_commands_topic(name);
+        if (i == 0 || strcmp(b->rows[i - 1].name, b->rows[i].name) != 0) {
+            stele_log_topic described;
+            stele_error why = {0};
+            int left_ms = stele_deadline_remaining_ms(b->deadline, b->cli->timeout_ms);
+            stele_status status =
+                stele_log_topic_describe(b->log, topic, left_ms, &described, &why);
+            is_there = status == STELE_OK;
+            if (status < 0 && status != STELE_E_NOT_FOUND &&
+                (status = spoil(b, &b->rows[i], &why, err)) < 0)
+                return status;
+        }
+        if (is_there) add_commands_row(b, i, topic, aggregate);
+    }
+    return STELE_OK;
+}
+
+/* How many were set aside; what retention has deleted of them is not counted. */
+static stele_status count_dead(board *b, row *r, stele_error *err)
+{
+    int64_t start, end;
+    if (r->commands_of == NULL) return STELE_OK;
+    STELE_AUTO(char) topic = stele_commands_dead_topic(r->commands_of);
+    stele_status status = stele_log_bounds(b->log, (stele_partition){topic, r->partition},
+                                           STELE_READ_COMMITTED, ASK_MS, &start, &end, err);
+    if (status == STELE_E_NOT_FOUND) return STELE_OK;
+    if (status < 0 || start == end) return status;
+    STELE_AUTO(char)
+    reason =
+        stele_strdup_format("there are dead letters: `dlq list %s` shows them", r->commands_of);
+    add_reason(r, reason);
+    return STELE_OK;
+}
+
+static bool begins_topic(const board *b, size_t index)
+{
+    if (index == 0) return true;
+    const row *before = &b->rows[index - 1], *at = &b->rows[index];
+    return strcmp(before->name, at->name) != 0 || strcmp(before->topic, at->topic) != 0;
 }
 
 static void say_gone(row *r, const char *what)
@@ -270,114 +315,10 @@ static stele_status find_ends(board *b, stele_error *err)
         if (status < 0) r->end = -1;
         if (status == STELE_OK && r->position < 0 && has_reported(b, r->name))
             status = find_position(b, r, &why);
+        if (status == STELE_OK) status = count_dead(b, r, &why);
         if (status < 0 && (status = spoil(b, r, &why, err)) < 0) return status;
     }
     return STELE_OK;
-}
-
-static int64_t lag_of(const row *r)
-{
-    if (r->end < 0 || r->position < 0) return -1;
-    return r->end > r->position ? r->end - r->position : 0;
-}
-
-/* Seconds until it is at the end at its present rate; -1: not to be said. */
-static int64_t seconds_left(const row *r)
-{
-    int64_t lag = lag_of(r);
-    if (lag == 0) return 0;
-    return lag < 0 || r->rate <= 0 ? -1 : (int64_t)((double)lag / r->rate) + 1;
-}
-
-static void append_number(stele_buffer *line, const char *name, int64_t number)
-{
-    if (number < 0)
-        stele_buffer_format(line, ",\"%s\":null", name);
-    else
-        stele_buffer_format(line, ",\"%s\":%" PRId64, name, number);
-}
-
-static void print_json(FILE *out, const row *r, int64_t now_ms)
-{
-    STELE_AUTO_VALUE(stele_buffer) line = {0};
-    stele_buffer_append(&line, stele_text("{\"projection\":"));
-    stele_show_json(&line, stele_text(r->name));
-    stele_buffer_append(&line, stele_text(",\"topic\":"));
-    stele_show_json(&line, stele_text(r->topic));
-    stele_buffer_format(&line, ",\"partition\":%" PRId32 ",\"instance\":", r->partition);
-    if (r->instance != NULL)
-        stele_show_json(&line, stele_text(r->instance));
-    else
-        stele_buffer_append(&line, stele_text("null"));
-    stele_buffer_format(&line,
-                        ",\"state\":\"%s\",\"reason\":", stele_partition_state_name(r->state));
-    stele_show_json(&line, stele_text(r->reason != NULL ? r->reason : ""));
-    append_number(&line, "position", r->position);
-    append_number(&line, "end", r->end);
-    append_number(&line, "lag", lag_of(r));
-    stele_buffer_format(&line, ",\"rate\":%.1f", r->rate);
-    append_number(&line, "seconds_left", seconds_left(r));
-    append_number(&line, "state_age_ms", r->since_ms > 0 ? now_ms - r->since_ms : -1);
-    stele_buffer_push(&line, '}');
-    stele_cli_print_json(out, stele_buffer_view(&line));
-}
-
-static void append_cell(stele_buffer *line, int64_t number, int width)
-{
-    if (number < 0)
-        stele_buffer_format(line, "  %*s", width, "-");
-    else
-        stele_buffer_format(line, "  %*" PRId64, width, number);
-}
-
-/* @return the width of the widest text, shown */
-static int widest(int width, const char *text)
-{
-    STELE_AUTO_VALUE(stele_buffer) shown = {0};
-    stele_show(&shown, stele_text(text));
-    return (int)shown.size > width ? (int)shown.size : width;
-}
-
-static void append_name(stele_buffer *line, const char *name, int width)
-{
-    size_t end = line->size + (size_t)width;
-    stele_show(line, stele_text(name));
-    while (line->size < end)
-        stele_buffer_push(line, ' ');
-}
-
-static void print_row(FILE *out, const row *r, int name_width, int instance_width, int64_t now_ms)
-{
-    STELE_AUTO_VALUE(stele_buffer) line = {0};
-    append_name(&line, r->name, name_width);
-    stele_buffer_format(&line, "  %4" PRId32 "  ", r->partition);
-    append_name(&line, r->instance != NULL ? r->instance : "-", instance_width);
-    append_cell(&line, r->position, 10);
-    append_cell(&line, lag_of(r), 10);
-    stele_buffer_format(&line, "  %9.0f", r->rate);
-    append_cell(&line, seconds_left(r), 6);
-    stele_buffer_format(&line, "  %-9s", stele_partition_state_name(r->state));
-    if (r->since_ms > 0)
-        stele_buffer_format(&line, "  %4" PRId64 " s", (now_ms - r->since_ms) / 1000);
-    else
-        stele_buffer_format(&line, "  %6s", "-");
-    if (r->reason != NULL && r->reason[0] != '\0') stele_buffer_format(&line, "  %s", r->reason);
-    stele_cli_print(out, "%s", stele_buffer_text(&line));
-}
-
-static void print_table(FILE *out, const board *b, int64_t now_ms)
-{
-    int name_width = 10, instance_width = 8;
-    for (size_t i = 0; i < b->count; i++) {
-        name_width = widest(name_width, b->rows[i].name);
-        if (b->rows[i].instance != NULL)
-            instance_width = widest(instance_width, b->rows[i].instance);
-    }
-    fprintf(out, "%-*s  %4s  %-*s  %10s  %10s  %9s  %6s  %-9s  %6s\n", name_width, "PROJECTION",
-            "PART", instance_width, "INSTANCE", "POSITION", "LAG", "EVENTS/S", "LEFT S", "STATE",
-            "SINCE");
-    for (size_t i = 0; i < b->count; i++)
-        print_row(out, &b->rows[i], name_width, instance_width, now_ms);
 }
 
 static bool needs_attention(const board *b)
@@ -403,6 +344,8 @@ static stele_status fill_board(board *b, stele_error *err)
     sort_rows(b);
     /* A worker that owns nothing at the moment is not answerable for what others have left. */
     if (b->instance == NULL && (status = add_silent(b, err)) < 0) return status;
+    sort_rows(b);
+    if ((status = add_commands(b, err)) < 0) return status;
     if ((status = find_ends(b, err)) < 0) return status;
     sort_rows(b);
     return STELE_OK;
@@ -438,7 +381,7 @@ stele_exit stele_cmd_status(stele_cli *cli, const stele_arguments *arguments)
     if (b.count == 0) return say_nothing(&b, check);
     int64_t now_ms = stele_clock_now_ms(clock);
     for (size_t i = 0; cli->json && i < b.count; i++)
-        print_json(cli->out, &b.rows[i], now_ms);
-    if (!cli->json) print_table(cli->out, &b, now_ms);
+        stele_status_print_json(cli->out, &b.rows[i], now_ms);
+    if (!cli->json) stele_status_print_table(cli->out, b.rows, b.count, now_ms);
     return check && needs_attention(&b) ? STELE_EXIT_FOUND : STELE_EXIT_DONE;
 }

@@ -12,7 +12,7 @@ import signal
 import time
 
 from commands import NOWHERE, meddle
-from programs import Broker, Program, case, run_cases, say
+from programs import Broker, Program, case, run_cases, say, until
 
 JSON = {"Content-Type": "application/json"}
 CALLERS, CALLS, ACCOUNTS = 8, 40, 8
@@ -119,7 +119,20 @@ def check_queue(program):
     while len(rows := program.call("history", "account", "tom").exits(0).rows()) < 2:
         assert time.monotonic() < deadline, rows
     assert [row["version"] for row in rows] == [1, 2], rows
+    check_commands_in_status(program)
     program.call("audit", "account").exits(0)
+
+
+def check_commands_in_status(program):
+    """`status` has a row for each partition of commands: how many wait, and that some were set aside."""
+    def rows():
+        return [row for row in program.call("status", "account.writer", "--json").exits(0).rows()
+                if row["topic"] == "account.commands"]
+    until("no command waits", 60, lambda: len(rows()) == 4 and sum(row["lag"] or 0 for row in rows()) == 0)
+    assert sum("`dlq list account`" in row["reason"] for row in rows()) == 1, rows()
+    assert {row["state"] for row in rows()} == {"running"}, rows()
+    table = program.call("status", "account.writer").exits(0).out
+    assert table.count("account.writer account.events") == table.count("account.writer account.commands") == 4, table
 
 
 def check_execute(address):
