@@ -10,7 +10,8 @@
 #include "schemas/schema_object.h"
 
 typedef struct writer {
-    stele_table *seen; /* full names that are written out */
+    stele_table *seen;  /* full names that are written out, each with its node */
+    const char *prefix; /* in front of every name of a type */
     stele_buffer *out;
 } writer;
 
@@ -64,18 +65,20 @@ static void write_fields(writer *w, const stele_node *node)
 static void write_named(writer *w, const stele_node *node)
 {
     bool is_new;
-    stele_table_insert(w->seen, stele_text(node->name), &is_new);
+    STELE_AUTO(char) name = stele_strdup_format("%s%s", w->prefix, node->name);
+    const stele_node **seen = stele_table_insert(w->seen, stele_text(name), &is_new);
     if (!is_new) {
-        write_string(w, node->name);
+        write_string(w, name);
         return;
     }
+    if (seen != NULL) *seen = node;
     const stele_tree *source = node->source;
     bool is_first = true;
     for (size_t i = 0; i < source->count; i++) {
         if (is_called(source, i, "namespace")) continue;
         begin_member(w, source->names[i], &is_first);
         if (is_called(source, i, "name")) {
-            write_string(w, node->name);
+            write_string(w, name);
         } else if (is_called(source, i, "fields") && node->kind == STELE_KIND_RECORD) {
             write_fields(w, node);
         } else {
@@ -83,7 +86,7 @@ static void write_named(writer *w, const stele_node *node)
         }
     }
     /* Without one it would inherit that of the type around it. */
-    if (node->name == node->short_name) {
+    if (node->name == node->short_name && w->prefix[0] == '\0') {
         begin_member(w, stele_text("namespace"), &is_first);
         write_string(w, "");
     }
@@ -112,9 +115,56 @@ static void write_node(writer *w, const stele_node *node)
 
 void stele_schema_write_type(const stele_node *node, stele_buffer *out)
 {
-    STELE_AUTO(stele_table) seen = stele_table_new(1, 0);
-    writer w = {.seen = seen, .out = out};
+    STELE_AUTO(stele_table) seen = stele_table_new(sizeof(const stele_node *), 0);
+    writer w = {.seen = seen, .prefix = "", .out = out};
     write_node(&w, node);
+}
+
+/* ---- several schemas in one document ---- */
+
+struct stele_schema_document {
+    stele_table *names; /* what they are written as: const stele_node *, NULL: the document's own */
+};
+
+stele_schema_document *stele_schema_document_new(void)
+{
+    stele_schema_document *document = stele_alloc(sizeof *document);
+    document->names = stele_table_new(sizeof(const stele_node *), 0);
+    return document;
+}
+
+void stele_schema_document_free(stele_schema_document *document)
+{
+    if (document == NULL) return;
+    stele_table_free(document->names);
+    free(document);
+}
+
+void stele_schema_document_reserve(stele_schema_document *document, const char *name)
+{
+    stele_table_insert(document->names, stele_text(name), NULL);
+}
+
+/* Is there a type of the same name that it cannot stand for? */
+static bool clashes(const stele_schema_document *document, const stele_schema *schema)
+{
+    if (stele_table_find(document->names, stele_text(schema->root->name)) != NULL) return true;
+    stele_table_cursor cursor = {0};
+    const stele_node **node;
+    while ((node = stele_table_next(schema->names, &cursor)) != NULL) {
+        const stele_node **other = stele_table_find(document->names, stele_text((*node)->name));
+        if (other != NULL && (*other == NULL || !stele_node_equal(*other, *node, true)))
+            return true;
+    }
+    return false;
+}
+
+void stele_schema_document_write(stele_schema_document *document, const stele_schema *schema,
+                                 const char *prefix, stele_buffer *out)
+{
+    writer w = {
+        .seen = document->names, .prefix = clashes(document, schema) ? prefix : "", .out = out};
+    write_node(&w, schema->root);
 }
 
 void stele_schema_write(const stele_schema *schema, stele_buffer *out)
