@@ -191,6 +191,40 @@ static const stele_option history_options[] = {
      .help = "read only the partition that the id belongs to"},
     {0}};
 
+static const char *const codecs[] = {"deflate", "null", NULL};
+
+static const stele_option export_options[] = {
+    {.name = "to",
+     .kind = STELE_OPTION_TEXT,
+     .value = "FILE",
+     .required = true,
+     .help = "the file, which must not be there yet"},
+    {.name = "from",
+     .kind = STELE_OPTION_LIST,
+     .value = "POSITION|TIME",
+     .help = "begin at a position, in its partition, or at a time in all; again and again"},
+    {.name = "until",
+     .kind = STELE_OPTION_LIST,
+     .value = "POSITION|TIME",
+     .help = "end before it; again and again"},
+    {.name = "key",
+     .kind = STELE_OPTION_TEXT,
+     .value = "ID",
+     .help = "only the events of this aggregate"},
+    {.name = "codec",
+     .kind = STELE_OPTION_TEXT,
+     .value = "NAME",
+     .choices = codecs,
+     .help = "deflate (the default), or null: not compressed"},
+    {0}};
+
+static const stele_option import_options[] = {{.name = "to",
+                                               .kind = STELE_OPTION_TEXT,
+                                               .value = "AGGREGATE|TOPIC",
+                                               .required = true,
+                                               .help = "the topic, which has to be there"},
+                                              {0}};
+
 static const stele_option audit_options[] = {
     {.name = "partition",
      .kind = STELE_OPTION_INT,
@@ -316,6 +350,20 @@ const stele_cli_command stele_commands[] = {
      .details = "Exits with 3 if a setting differs from what an event store needs.",
      .example = "stele topics describe customer",
      .run = stele_cmd_topics_describe},
+    {.name = "topics copy",
+     .operands = "FROM TO",
+     .operand_min = 2,
+     .operand_max = 2,
+     .summary = "copy events into a topic with another number of partitions",
+     .details = "FROM and TO are aggregates or topics; TO has to be there. The events of each key "
+                "stay in order, and\n"
+                "have their ids, versions, times and headers. As with import the same command goes "
+                "on after an\n"
+                "interruption, and adds what has come since. Exits with 3 if FROM has gone on "
+                "meanwhile.",
+     .example = "stele topics create account2 --partitions 48\n"
+                "  stele topics copy account account2",
+     .run = stele_cmd_topics_copy},
     {.name = "topics delete",
      .operands = "AGGREGATE",
      .operand_min = 1,
@@ -401,6 +449,39 @@ const stele_cli_command stele_commands[] = {
      .example = "stele tail customer --from 2026-01-31T12:00:00Z --follow",
      .options = tail_options,
      .run = stele_cmd_tail},
+    {.name = "export",
+     .operands = "AGGREGATE|TOPIC",
+     .operand_min = 1,
+     .operand_max = 1,
+     .summary = "write events, with their schemas and headers, into an Avro file",
+     .details = "An object container file that any tool for Avro reads, and import brings back. "
+                "It ends where\n"
+                "the topic ends when the command begins, and has its name once all of it is on the "
+                "disk: a\n"
+                "FILE.part is what is left of an export that was killed. Exits with 3 if there "
+                "are values that\n"
+                "are not what their schema says: they are in the file as bytes.",
+     .example = "stele export account --to account.avro\n"
+                "  stele export account --to january.avro --from 2026-01-01T00:00:00Z --until "
+                "2026-02-01T00:00:00Z",
+     .options = export_options,
+     .run = stele_cmd_export},
+    {.name = "import",
+     .operands = "FILE",
+     .operand_min = 1,
+     .operand_max = 1,
+     .summary = "bring the events of an exported file into a topic",
+     .details = "Schemas are registered first, and the events get the ids that they have in this "
+                "registry. Each goes\n"
+                "to the partition of its key, with its headers and its time. What is there already "
+                "is passed over, so\n"
+                "that the same command goes on after an interruption. Refused where another event "
+                "is in the place\n"
+                "of one, where a version is missing, and where someone else writes to the topic.",
+     .example = "stele topics create account --partitions 12\n"
+                "  stele import account.avro --to account",
+     .options = import_options,
+     .run = stele_cmd_import},
     {.name = "audit",
      .operands = "AGGREGATE",
      .operand_min = 1,

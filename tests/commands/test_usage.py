@@ -49,7 +49,10 @@ def misspelt_commands_and_options():
         for words, said in [
                 (["stat"], "no command stat; did you mean state?"),
                 (["schema", "chek", "a", "b"], "no command schema chek; did you mean schema check?"),
-                (["topics", "xyz"], "no command topics xyz; see stele topics --help"),
+                (["topics", "frobnicate"], "no command topics frobnicate; see stele topics --help"),
+                (["export", "a"], "export: --to FILE is missing: the file, which must not be there yet"),
+                (["import", "a"], "import: --to AGGREGATE|TOPIC is missing: the topic, which has to be there"),
+                (["topics", "copy", "a"], "topics copy: expected FROM TO; see stele topics copy --help"),
                 (["frobnicate"], "no command frobnicate; see stele --help"),
                 (["publish", "--nope"], "publish: no option --nope here; see --help"),
                 (["publish", "-c"], "-c needs a value: -c FILE"),

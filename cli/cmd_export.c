@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: MIT
+ * `export`: events of a topic into a file. The topic is read twice, to the ends that it has at the
+ * beginning: the schemas and the count are in the head of the file, before the first event. */
+#include "cli/cmd.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "cli/meter.h"
+#include "cli/topic_name.h"
+#include "cli/topic_walk.h"
+#include "core/alloc.h"
+#include "core/date.h"
+#include "core/names.h"
+#include "core/new_file.h"
+#include "core/text.h"
+#include "registry/client.h"
+#include "registry/wire.h"
+
+typedef struct export
+{
+    stele_cli *cli;
+    stele_log *log;
+    stele_registry *registry;
+    stele_cli_topic topic;
+    stele_event_range *ranges; /* one per partition */
+    stele_bytes key;           /* null: all */
+    stele_event_schemas schemas;
+    stele_meter meter;
+    int64_t counted, written, raw;
+    int32_t first_raw_partition;
+    int64_t first_raw_offset;
+    stele_new_file file;
+    stele_event_file_writer *writer;
+}
+export;
+
+static void export_clear(export *e)
+{
+    stele_event_file_writer_free(e->writer);
+    stele_new_file_clear(&e->file);
+    stele_event_schemas_clear(&e->schemas);
+    free(e->ranges);
+    stele_cli_topic_clear(&e->topic);
+}
+STELE_VALUE_SCOPE(export, export_clear);
+
+/* ---- from where, up to where ---- */
+
+/* What --from and --until say of one partition: a position in it, or a time. */
+static stele_status place_in(const export *e, const char *option, const char *text,
+                             int32_t partition, int64_t *out, stele_error *err)
+{
+    int32_t index;
+    int64_t offset;
+    int64_t time_ms;
+    stele_bytes topic;
+    if (stele_position_parse(stele_text(text), &topic, &index, &offset) &&
+        stele_bytes_equal(topic, stele_text(e->topic.name))) {
+        if (index >= e->topic.partitions)
+            return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
+                              "--%s %s: the topic has %d partitions", option, text,
+                              (int)e->topic.partitions);
+        if (index == partition) *out = offset;
+        return STELE_OK;
+    }
+    if (stele_parse_timestamp(stele_text(text), STELE_TIME_MILLIS, &time_ms, NULL) < 0)
+        return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
+                          "--%s %s: expected a position like %s/0/1042, or a time like "
+                          "2026-01-31T12:00:00Z",
+                          option, text, e->topic.name);
+    int64_t found;
+    stele_status status = stele_log_offset_at(e->log, (stele_partition){e->topic.name, partition},
+                                              time_ms, e->cli->timeout_ms, &found, err);
+    if (status == STELE_OK) *out = found == STELE_OFFSET_NONE ? INT64_MAX : found;
+    return status;
+}
+
+static stele_status find_places(const export *e, const stele_arguments *arguments,
+                                const char *option, int32_t partition, int64_t *out,
+                                stele_error *err)
+{
+    const char **texts = stele_arguments_list(arguments, option);
+    stele_status status = STELE_OK;
+    for (const char **text = texts; status == STELE_OK && *text != NULL; text++)
+        status = place_in(e, option, *text, partition, out, err);
+    free(texts);
+    return status;
+}
+
+static stele_status find_ranges(export *e, const stele_arguments *arguments, stele_error *err)
+{
+    e->ranges = stele_alloc_array((size_t)e->topic.partitions, sizeof *e->ranges);
+    stele_status status = STELE_OK;
+    for (int32_t i = 0; status == STELE_OK && i < e->topic.partitions; i++) {
+        stele_event_range *range = &e->ranges[i];
+        int64_t start;
+        int64_t end;
+        range->partition = i;
+        status = stele_log_bounds(e->log, (stele_partition){e->topic.name, i}, STELE_READ_COMMITTED,
+                                  e->cli->timeout_ms, &start, &end, err);
+        range->from = start;
+        range->until = end;
+        if (status == STELE_OK) status = find_places(e, arguments, "from", i, &range->from, err);
+        if (status == STELE_OK) status = find_places(e, arguments, "until", i, &range->until, err);
+        if (range->from < start) range->from = start;
+        if (range->until > end) range->until = end;
+        if (range->from > range->until) range->from = range->until;
+    }
+    return status;
+}
+
+/* ---- the two walks ---- */
+
+static bool is_wanted(const export *e, const stele_moved_event *event)
+{
+    return e->key.data == NULL || stele_bytes_equal(e->key, event->key);
+}
+
+static stele_status count_event(void *context, const stele_moved_event *event, stele_error *err)
+{
+    export *e = context;
+    int32_t id;
+    stele_bytes payload;
+    if (!is_wanted(e, event)) return STELE_OK;
+    stele_meter_show(&e->meter, stele_clock_system(), ++e->counted);
+    if (event->value.data == NULL || !stele_wire_split(event->value, &id, &payload))
+        return STELE_OK;
+    stele_event_schema *schema;
+    stele_deadline until = stele_deadline_after(stele_clock_system(), e->cli->timeout_ms);
+    return stele_event_schemas_ask(&e->schemas, e->registry, id, until, e->cli->stop, &schema, NULL,
+                                   err);
+}
+
+static stele_status write_event(void *context, const stele_moved_event *event, stele_error *err)
+{
+    export *e = context;
+    bool is_raw;
+    if (!is_wanted(e, event)) return STELE_OK;
+    stele_status status = stele_event_file_put(e->writer, event, &is_raw, err);
+    if (status < 0) return status;
+    if (is_raw && e->raw++ == 0) {
+        e->first_raw_partition = event->partition;
+        e->first_raw_offset = event->offset;
+    }
+    stele_meter_show(&e->meter, stele_clock_system(), ++e->written);
+    return STELE_OK;
+}
+
+static stele_status walk(export *e, const char *verb, stele_moved_each *each, stele_error *err)
+{
+    stele_meter_clear(&e->meter);
+    e->meter = (stele_meter){.out = e->cli->err,
+                             .verb = verb,
+                             .unit = "events",
+                             .total = e->counted,
+                             .terminal = e->cli->terminal};
+    stele_meter_begin(&e->meter, stele_clock_system());
+    stele_topic_walk how = {.log = e->log,
+                            .topic = e->topic.name,
+                            .ranges = e->ranges,
+                            .count = (size_t)e->topic.partitions,
+                            .patience_ms = e->cli->timeout_ms,
+                            .stop = e->cli->stop};
+    stele_status status = stele_walk_topic(&how, each, e, err);
+    stele_meter_clear(&e->meter);
+    return status;
+}
+
+static stele_status write_file(export *e, const stele_arguments *arguments, stele_error *err)
+{
+    const char *path = stele_arguments_text(arguments, "to", NULL);
+    const char *codec = stele_arguments_text(arguments, "codec", "deflate");
+    stele_status status = stele_new_file_open(path, &e->file, err);
+    if (status == STELE_OK) status = walk(e, "counted", count_event, err);
+    if (status < 0) return status;
+    stele_event_file_options options = {
+        .file = e->file.file,
+        .name = path,
+        .runtime = stele_runtime_system(),
+        .codec = strcmp(codec, "null") == 0 ? STELE_CONTAINER_NULL : STELE_CONTAINER_DEFLATE,
+        .topic = e->topic.name,
+        .ranges = e->ranges,
+        .range_count = (size_t)e->topic.partitions,
+        .events = e->counted,
+        .schemas = &e->schemas};
+    if ((status = stele_event_file_writer_new(&options, &e->writer, err)) < 0 ||
+        (status = walk(e, "written", write_event, err)) < 0 ||
+        (status = stele_event_file_finish(e->writer, err)) < 0)
+        return status;
+    return stele_new_file_keep(&e->file, err);
+}
+
+/* ---- the command ---- */
+
+static void print_summary(const export *e, const char *path)
+{
+    if (e->cli->json) {
+        STELE_AUTO_VALUE(stele_buffer) line = {0};
+        stele_buffer_append(&line, stele_text("{\"topic\":"));
+        stele_show_json(&line, stele_text(e->topic.name));
+        stele_buffer_format(&line, ",\"events\":%" PRId64 ",\"raw\":%" PRId64 ",\"until\":[",
+                            e->written, e->raw);
+        for (int32_t i = 0; i < e->topic.partitions; i++)
+            stele_buffer_format(&line, "%s\"%s/%d/%" PRId64 "\"", i == 0 ? "" : ",", e->topic.name,
+                                (int)i, e->ranges[i].until);
+        stele_buffer_append(&line, stele_text("]}"));
+        stele_cli_print_json(e->cli->out, stele_buffer_view(&line));
+    } else {
+        stele_cli_print(e->cli->err, "%s: %" PRId64 " event%s of %s", path, e->written,
+                        e->written == 1 ? "" : "s", e->topic.name);
+    }
+    if (e->raw > 0)
+        stele_cli_print(e->cli->err,
+                        "%" PRId64 " of them are not what their schema says, or have none that is "
+                        "known, and are there as bytes; the first is %s/%d/%" PRId64,
+                        e->raw, e->topic.name, (int)e->first_raw_partition, e->first_raw_offset);
+}
+
+stele_exit stele_cmd_export(stele_cli *cli, const stele_arguments *arguments)
+{
+    stele_client *client = stele_cli_client(cli);
+    if (client == NULL) return STELE_EXIT_FAILED;
+    STELE_AUTO_VALUE(export)
+    e = {.cli = cli,
+         .log = stele_client_log(client),
+         .registry = stele_client_registry(client),
+         .key = stele_text(stele_arguments_text(arguments, "key", NULL))};
+    stele_error err = {0};
+    stele_status status =
+        stele_cli_find_topic(cli, stele_arguments_operand(arguments, 0), &e.topic, &err);
+    if (status == STELE_OK) status = find_ranges(&e, arguments, &err);
+    if (status == STELE_OK) status = write_file(&e, arguments, &err);
+    if (status < 0) return stele_cli_fail_error(cli, &err);
+    print_summary(&e, stele_arguments_text(arguments, "to", NULL));
+    return e.raw > 0 ? STELE_EXIT_FOUND : STELE_EXIT_DONE;
+}
