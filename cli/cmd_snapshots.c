@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/text.h"
+#include "cli/changes.h"
 #include "cli/stored_states.h"
 #include "consumer/value_reader.h"
 #include "kafka/bounded_read.h"
@@ -14,7 +15,6 @@
 #include "core/names.h"
 #include "projections/verify.h"
 #include "registry/client.h"
-#include "schemas/tree.h"
 
 typedef struct listing {
     stele_cli *cli;
@@ -211,33 +211,14 @@ static void leave_unverified(void *context, stele_partition partition, const ste
     stele_cli_say_left_out(v->cli, partition, why);
 }
 
-static void append_side(stele_buffer *line, const stele_tree *value)
+/* The first one, and how many more there are. */
+static bool print_first_change(void *context, const char *text, size_t left)
 {
-    if (value == NULL)
-        stele_buffer_append(line, stele_text("nothing"));
-    else
-        stele_tree_write(value, false, line);
-}
-
-/* `number: 3, a replay makes 4`, and how many more there are. */
-static void print_first_change(stele_cli *cli, stele_bytes changes)
-{
-    STELE_AUTO(stele_arena) arena = stele_arena_new();
-    stele_tree_problem problem;
-    const stele_tree *all =
-        changes.size == 0 ? NULL : stele_tree_parse(changes, NULL, arena, &problem);
-    const stele_tree *first = all == NULL ? NULL : stele_tree_at(all, 0);
-    if (first == NULL) return;
-    STELE_AUTO_VALUE(stele_buffer) line = {0};
-    stele_bytes path = stele_tree_get(first, "path")->text;
-    stele_buffer_append(&line, path.size == 0 ? stele_text("the state") : path);
-    stele_buffer_append(&line, stele_text(": "));
-    append_side(&line, stele_tree_get(first, "from"));
-    stele_buffer_append(&line, stele_text(", a replay makes "));
-    append_side(&line, stele_tree_get(first, "to"));
-    if (all->count > 1)
-        stele_buffer_format(&line, "; %zu more differ, --json has them", all->count - 1);
-    stele_cli_print(cli->out, "     %s", stele_buffer_text(&line));
+    const stele_cli *cli = context;
+    STELE_AUTO_VALUE(stele_buffer) more = {0};
+    if (left > 0) stele_buffer_format(&more, "; %zu more differ, --json has them", left);
+    stele_cli_print(cli->out, "     %s%s", text, stele_buffer_text(&more));
+    return false;
 }
 
 static void print_finding(void *context, const stele_verify_finding *finding)
@@ -246,7 +227,7 @@ static void print_finding(void *context, const stele_verify_finding *finding)
     if (!cli->json) {
         stele_cli_print(cli->out, "%" PRId32 "  %s: %s", finding->partition,
                         stele_quote(finding->id).text, finding->text);
-        print_first_change(cli, finding->changes);
+        stele_changes_show(finding->changes, ", a replay makes ", print_first_change, cli);
         return;
     }
     STELE_AUTO_VALUE(stele_buffer) line = {0};

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/changes.h"
 #include "cli/stored_states.h"
 #include "core/alloc.h"
 #include "core/date.h"
@@ -204,8 +205,31 @@ static stele_status query_side(stele_query_options options, stele_moment moment,
     return status == STELE_E_NOT_FOUND && moment.time_ms > 0 ? STELE_OK : status;
 }
 
+static bool print_change(void *context, const char *text, size_t left)
+{
+    const stele_cli *cli = context;
+    (void)left;
+    stele_cli_print(cli->out, "  %s", text);
+    return true;
+}
+
+/* For people: a line for each leaf. */
+static void show_difference(stele_cli *cli, stele_bytes id, const side *from, const side *to)
+{
+    STELE_AUTO_VALUE(stele_buffer) changes = {0};
+    stele_json_diff(stele_buffer_view(&from->json), stele_buffer_view(&to->json), &changes);
+    stele_cli_print(cli->out, "%s from version %" PRId64 " to version %" PRId64 "%s",
+                    stele_quote(id).text, from->version, to->version,
+                    changes.size > 2 ? ":" : ": nothing has changed");
+    stele_changes_show(stele_buffer_view(&changes), ", then ", print_change, cli);
+}
+
 static void print_difference(stele_cli *cli, stele_bytes id, const side *from, const side *to)
 {
+    if (!cli->json) {
+        show_difference(cli, id, from, to);
+        return;
+    }
     STELE_AUTO_VALUE(stele_buffer) line = {0};
     stele_buffer_append(&line, stele_text("{\"id\":"));
     stele_show_json(&line, id);

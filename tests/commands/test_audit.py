@@ -105,7 +105,7 @@ def an_aggregate_that_decides_has_a_state_by_its_name():
         assert (row["version"], row["state"]["total"]) == (3, 3), row
         row, = probe.call("state", owned, "a", "--at", "2").exits(0).rows()
         assert (row["version"], row["state"]["total"]) == (2, 2), row
-        row, = probe.call("state", owned, "a", "--diff", "1", "3").exits(0).rows()
+        row, = probe.call("state", owned, "a", "--diff", "1", "3", "--json").exits(0).rows()
         assert row["changes"] == [{"path": "total", "from": 1, "to": 3}], row
         audited(probe, owned).exits(0)
         probe.put("b")

@@ -152,11 +152,15 @@ def states_of_the_past():
         assert at(times[-1])["state"]["total"] in (3, 7)  # published within the same millisecond, perhaps
         probe.call("state", probe.name, "a", "--at", "2020-01-01T00:00:00Z").exits(1).says("a")
         probe.call("state", probe.name, "a", "--at", "9").exits(1).says('"a" has had 3 events, so it has no version 9')
-        line, = probe.call("state", probe.name, "a", "--diff", "1", "3").exits(0).rows()
+        line, = probe.call("state", probe.name, "a", "--diff", "1", "3", "--json").exits(0).rows()
         assert line == {"id": "a", "from": {"version": 1, "offset": 1}, "to": {"version": 3, "offset": 4},
                         "changes": [{"path": "total", "from": 1, "to": 7}]}, line
-        line, = probe.call("state", probe.name, "a", "--diff", "2020-01-01T00:00:00Z", "2").exits(0).rows()
+        line, = probe.call("state", probe.name, "a", "--diff", "2020-01-01T00:00:00Z", "2", "--json").exits(0).rows()
         assert line["from"]["version"] == 0 and line["changes"][0]["path"] == "", line
+        text = lambda *sides: probe.call("state", probe.name, "a", "--diff", *sides).exits(0).out
+        assert text("1", "3") == '"a" from version 1 to version 3:\n  total: 1, then 7\n', text("1", "3")
+        assert text("2", "2") == '"a" from version 2 to version 2: nothing has changed\n', text("2", "2")
+        assert "  the state: nothing, then {" in text("2020-01-01T00:00:00Z", "1")
         probe.call("state", probe.name, "a", "--diff", "1", "9").exits(1).says("it has no version 9")
 
 
