@@ -3,8 +3,10 @@
  * beginning: the schemas and the count are in the head of the file, before the first event. */
 #include "cli/cmd.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "cli/meter.h"
 #include "cli/topic_name.h"
@@ -88,6 +90,37 @@ static stele_status find_places(const export *e, const stele_arguments *argument
     return status;
 }
 
+/* Where another file has ended. */
+static stele_status begin_after(export *e, const char *path, stele_error *err)
+{
+    STELE_AUTO(stele_event_file_reader) reader = NULL;
+    FILE *file = fopen(path, "rbe");
+    if (file == NULL)
+        return stele_fail_cause(err, STELE_E_NOT_FOUND, STELE_NEXT_STOP, errno, "--after %s: %s",
+                                path, strerror(errno));
+    stele_status status = stele_event_file_reader_new(file, path, &reader, err);
+    fclose(file);
+    if (status < 0) return status;
+    if (strcmp(stele_event_file_topic(reader), e->topic.name) != 0)
+        return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
+                          "--after %s: it is of %s, not of %s", path,
+                          stele_event_file_topic(reader), e->topic.name);
+    size_t count;
+    const stele_event_range *ranges = stele_event_file_ranges(reader, &count);
+    for (size_t i = 0; i < count; i++) {
+        stele_event_range *here =
+            ranges[i].partition < e->topic.partitions ? &e->ranges[ranges[i].partition] : NULL;
+        if (here == NULL || ranges[i].until > here->until)
+            return stele_fail(err, STELE_E_HOLE, STELE_NEXT_STOP,
+                              "--after %s: it has %s/%d up to %" PRId64
+                              ", which the topic does not "
+                              "have: it was made again; export all of it",
+                              path, e->topic.name, (int)ranges[i].partition, ranges[i].until);
+        if (ranges[i].until > here->from) here->from = ranges[i].until;
+    }
+    return STELE_OK;
+}
+
 static stele_status find_ranges(export *e, const stele_arguments *arguments, stele_error *err)
 {
     e->ranges = stele_alloc_array((size_t)e->topic.partitions, sizeof *e->ranges);
@@ -107,7 +140,8 @@ static stele_status find_ranges(export *e, const stele_arguments *arguments, ste
         if (range->until > end) range->until = end;
         if (range->from > range->until) range->from = range->until;
     }
-    return status;
+    const char *before = stele_arguments_text(arguments, "after", NULL);
+    return status < 0 || before == NULL ? status : begin_after(e, before, err);
 }
 
 /* ---- the two walks ---- */

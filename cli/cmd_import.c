@@ -84,6 +84,7 @@ static stele_status prepare(import *i, const stele_arguments *arguments, stele_c
     if (status == STELE_OK)
         status =
             stele_cli_find_topic(i->cli, stele_arguments_text(arguments, "to", NULL), topic, err);
+    if (status == STELE_OK) status = stele_move_check_topic(topic->name, err);
     if (status == STELE_OK) status = register_schemas(i, topic->name, err);
     if (status == STELE_OK)
         i->name = stele_strdup_format("%s: %s", i->path, stele_event_file_topic(i->reader));

@@ -102,8 +102,9 @@ static stele_status prepare(copy *c, const stele_arguments *arguments, stele_err
     stele_status status;
     if ((status = stele_cli_find_topic(c->cli, stele_arguments_operand(arguments, 0), &c->from,
                                        err)) < 0 ||
-        (status =
-             stele_cli_find_topic(c->cli, stele_arguments_operand(arguments, 1), &c->to, err)) < 0)
+        (status = stele_cli_find_topic(c->cli, stele_arguments_operand(arguments, 1), &c->to,
+                                       err)) < 0 ||
+        (status = stele_move_check_topic(c->to.name, err)) < 0)
         return status;
     if (strcmp(c->from.name, c->to.name) == 0)
         return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,

@@ -207,6 +207,10 @@ static const stele_option export_options[] = {
      .kind = STELE_OPTION_LIST,
      .value = "POSITION|TIME",
      .help = "end before it; again and again"},
+    {.name = "after",
+     .kind = STELE_OPTION_TEXT,
+     .value = "FILE",
+     .help = "only what has come since that file was exported: the next part of a backup"},
     {.name = "key",
      .kind = STELE_OPTION_TEXT,
      .value = "ID",
@@ -507,6 +511,7 @@ const stele_cli_command stele_commands[] = {
                 "With --at it is replayed from the nearest snapshot before that moment. At a time "
                 "it is what the\n"
                 "aggregate's events made of it before the first of them that is later.\n"
+                "What --diff finds is a line for each field that differs, or JSON with --json.\n"
                 "What a worker would stop at is refused; with --all the other partitions are "
                 "printed, what was left\n"
                 "out is named, and the exit code is 3.",

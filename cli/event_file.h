@@ -81,6 +81,10 @@ stele_event_schemas *stele_event_file_schemas(stele_event_file_reader *reader);
 const char *stele_event_file_topic(const stele_event_file_reader *reader);
 int64_t stele_event_file_count(const stele_event_file_reader *reader);
 
+/** What parts of the topic it has. @return borrowed, as long as the reader */
+const stele_event_range *stele_event_file_ranges(const stele_event_file_reader *reader,
+                                                 size_t *count);
+
 /**
  * The next event, its value with the ids of the schemas' targets.
  * @return 1, 0 at the end of a file that is whole, or a failure as of _new

@@ -13,7 +13,7 @@
 #include "registry/wire.h"
 #include "schemas/schema_text.h"
 
-enum { HEADERS_MAX = 10000, SCHEMAS_MAX = 10000, FIRST_BRANCH = 2, HEADER_MIN = 2 };
+enum { HEADERS_MAX = 10000, LIST_MAX = 100000, FIRST_BRANCH = 2, HEADER_MIN = 2 };
 
 struct stele_event_file_reader {
     stele_container_reader *container;
@@ -23,6 +23,8 @@ struct stele_event_file_reader {
     stele_event_schemas schemas;
     stele_event_schema **branches; /* by branch - FIRST_BRANCH; borrowed */
     size_t branch_count;
+    stele_event_range *ranges;
+    size_t range_count;
 
     /* Of the block, and of the event that is read. */
     stele_container_block block;
@@ -75,7 +77,7 @@ static stele_status read_schema(stele_event_file_reader *reader, const stele_tre
     const stele_tree *text = stele_tree_get(tree, "schema");
     if (!stele_tree_integer(stele_tree_get(tree, "id"), &id) || id <= 0 || id > INT32_MAX ||
         !stele_tree_integer(stele_tree_get(tree, "branch"), &branch) || branch < 0 ||
-        branch > SCHEMAS_MAX || !stele_tree_is(text, STELE_TREE_STRING))
+        branch > LIST_MAX || !stele_tree_is(text, STELE_TREE_STRING))
         return bad_head(reader, entry, "has an item without a schema, its id and its branch", err);
     if (stele_event_schemas_find(&reader->schemas, (int32_t)id) != NULL)
         return bad_head(reader, entry, "has an id twice", err);
@@ -95,19 +97,37 @@ static stele_status read_schema(stele_event_file_reader *reader, const stele_tre
     return STELE_OK;
 }
 
-static stele_status read_schemas(stele_event_file_reader *reader, stele_error *err)
+static stele_status read_range(stele_event_file_reader *reader, const stele_tree *tree,
+                               stele_error *err)
 {
-    static const char *const entry = "stele.schemas";
+    int64_t partition;
+    int64_t from;
+    int64_t until;
+    if (!stele_tree_integer(stele_tree_get(tree, "partition"), &partition) || partition < 0 ||
+        partition > INT32_MAX || !stele_tree_integer(stele_tree_get(tree, "from"), &from) ||
+        from < 0 || !stele_tree_integer(stele_tree_get(tree, "until"), &until) || until < from)
+        return bad_head(reader, "stele.ranges", "has an item that is no part of a partition", err);
+    reader->ranges =
+        stele_realloc_array(reader->ranges, reader->range_count + 1, sizeof *reader->ranges);
+    reader->ranges[reader->range_count++] = (stele_event_range){(int32_t)partition, from, until};
+    return STELE_OK;
+}
+
+static stele_status read_list(stele_event_file_reader *reader, const char *entry,
+                              stele_status (*item)(stele_event_file_reader *, const stele_tree *,
+                                                   stele_error *),
+                              stele_error *err)
+{
     stele_bytes text = stele_container_metadata(reader->container, entry);
     if (text.data == NULL) return bad_head(reader, entry, "is missing", err);
     STELE_AUTO(stele_arena) arena = stele_arena_new();
     stele_tree_problem problem;
     const stele_tree *tree = stele_tree_parse(text, NULL, arena, &problem);
-    if (!stele_tree_is(tree, STELE_TREE_ARRAY) || tree->count > SCHEMAS_MAX)
-        return bad_head(reader, entry, "is no list of schemas", err);
+    if (!stele_tree_is(tree, STELE_TREE_ARRAY) || tree->count > LIST_MAX)
+        return bad_head(reader, entry, "is no list that it can be", err);
     stele_status status = STELE_OK;
     for (size_t i = 0; status == STELE_OK && i < tree->count; i++)
-        status = read_schema(reader, stele_tree_at(tree, i), err);
+        status = item(reader, stele_tree_at(tree, i), err);
     return status;
 }
 
@@ -119,7 +139,8 @@ static stele_status read_head(stele_event_file_reader *reader, stele_error *err)
         return bad_head(reader, "stele.format", "is no version of it", err);
     if (status == STELE_OK)
         status = read_number(reader, "stele.events", INT64_MAX, &reader->promised, err);
-    if (status == STELE_OK) status = read_schemas(reader, err);
+    if (status == STELE_OK) status = read_list(reader, "stele.schemas", read_schema, err);
+    if (status == STELE_OK) status = read_list(reader, "stele.ranges", read_range, err);
     if (status < 0) return status;
     stele_bytes topic = stele_container_metadata(reader->container, "stele.topic");
     if (topic.data == NULL) return bad_head(reader, "stele.topic", "is missing", err);
@@ -146,6 +167,7 @@ void stele_event_file_reader_free(stele_event_file_reader *reader)
     stele_container_reader_free(reader->container);
     stele_event_schemas_clear(&reader->schemas);
     free(reader->branches);
+    free(reader->ranges);
     free(reader->topic);
     free(reader->headers);
     stele_buffer_clear(&reader->names);
@@ -166,6 +188,13 @@ const char *stele_event_file_topic(const stele_event_file_reader *reader)
 int64_t stele_event_file_count(const stele_event_file_reader *reader)
 {
     return reader->promised;
+}
+
+const stele_event_range *stele_event_file_ranges(const stele_event_file_reader *reader,
+                                                 size_t *count)
+{
+    *count = reader->range_count;
+    return reader->ranges;
 }
 
 /* ---- pieces; NULL or false: not what it should be ---- */

@@ -4,15 +4,13 @@
 #include <inttypes.h>
 #include <zlib.h>
 
-#include <stele/generated.h>
-
 #include "cli/event_file.h"
 #include "core/alloc.h"
 #include "core/text.h"
 #include "registry/wire.h"
 #include "schemas/schema_text.h"
 
-enum { VARINT_MAX = 10, FIRST_BRANCH = 2 };
+enum { FIRST_BRANCH = 2 };
 
 static const char schema_begin[] =
     "{\"type\":\"record\",\"name\":\"SteleEvent\",\"doc\":\"An event of a topic, with all that its "
@@ -42,23 +40,11 @@ struct stele_event_file_writer {
     int64_t promised, put;
 };
 
-static void append_long(stele_buffer *out, int64_t value)
-{
-    uint8_t *at = stele_buffer_reserve(out, VARINT_MAX);
-    out->size += (size_t)(stele_write_long(at, value) - at);
-}
-
-static void append_bytes(stele_buffer *out, stele_bytes bytes)
-{
-    uint8_t *at = stele_buffer_reserve(out, VARINT_MAX + bytes.size);
-    out->size += (size_t)(stele_write_bytes(at, bytes) - at);
-}
-
 /* null|T: the branch, and the value if there is one */
 static void append_optional(stele_buffer *out, stele_bytes bytes)
 {
-    append_long(out, bytes.data != NULL);
-    if (bytes.data != NULL) append_bytes(out, bytes);
+    stele_container_append_long(out, bytes.data != NULL);
+    if (bytes.data != NULL) stele_container_append_bytes(out, bytes);
 }
 
 /* ---- the head ---- */
@@ -157,17 +143,17 @@ void stele_event_file_writer_free(stele_event_file_writer *writer)
 static stele_status append_headers(const stele_moved_event *event, stele_buffer *out,
                                    stele_error *err)
 {
-    if (event->header_count > 0) append_long(out, (int64_t)event->header_count);
+    if (event->header_count > 0) stele_container_append_long(out, (int64_t)event->header_count);
     for (size_t i = 0; i < event->header_count; i++) {
         stele_bytes name = stele_text(event->headers[i].name);
         if (!stele_utf8_is_valid(name))
             return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
                               "%d/%" PRId64 ": the name of a header, %s, is not UTF-8",
                               (int)event->partition, event->offset, stele_quote(name).text);
-        append_bytes(out, name);
+        stele_container_append_bytes(out, name);
         append_optional(out, event->headers[i].value);
     }
-    append_long(out, 0);
+    stele_container_append_long(out, 0);
     return STELE_OK;
 }
 
@@ -196,9 +182,9 @@ stele_status stele_event_file_put(stele_event_file_writer *writer, const stele_m
 {
     stele_buffer *out = stele_container_datum(writer->container);
     size_t begin = out->size;
-    append_long(out, event->partition);
-    append_long(out, event->offset);
-    append_long(out, event->time_ms);
+    stele_container_append_long(out, event->partition);
+    stele_container_append_long(out, event->offset);
+    stele_container_append_long(out, event->time_ms);
     append_optional(out, event->key);
     stele_status status = append_headers(event, out, err);
     if (status < 0) return status;
@@ -206,15 +192,15 @@ stele_status stele_event_file_put(stele_event_file_writer *writer, const stele_m
     stele_bytes written;
     int32_t branch = branch_of(writer, event, &schema, &written);
     append_optional(out, stele_text(schema == NULL ? NULL : stele_schema_name(schema->schema)));
-    append_long(out, schema != NULL);
-    if (schema != NULL) append_long(out, schema->id);
-    append_long(out, (int64_t)written.size);
-    append_long(out, branch);
+    stele_container_append_long(out, schema != NULL);
+    if (schema != NULL) stele_container_append_long(out, schema->id);
+    stele_container_append_long(out, (int64_t)written.size);
+    stele_container_append_long(out, branch);
     if (branch == 1)
-        append_bytes(out, written);
+        stele_container_append_bytes(out, written);
     else
         stele_buffer_append(out, written);
-    append_long(out, (int32_t)crc32_z(0, out->data + begin, out->size - begin));
+    stele_container_append_long(out, (int32_t)crc32_z(0, out->data + begin, out->size - begin));
     *is_raw = branch == 1;
     writer->put++;
     return stele_container_put(writer->container, err);

@@ -10,6 +10,7 @@
 #include "cli/move_writer.h"
 #include "core/alloc.h"
 #include "core/fingerprints.h"
+#include "core/names.h"
 #include "core/table.h"
 #include "core/text.h"
 #include "registry/client.h"
@@ -319,6 +320,20 @@ static stele_status name_difference(move *m, stele_error *err)
 }
 
 /* ---- the move ---- */
+
+/* What is in these has its place in the log as its meaning. */
+stele_status stele_move_check_topic(const char *topic, stele_error *err)
+{
+    static const char own[] = "_stele.";
+    if (strncmp(topic, own, sizeof own - 1) != 0 &&
+        stele_snapshots_topic_parse(topic, NULL).data == NULL)
+        return STELE_OK;
+    return stele_fail(
+        err, STELE_E_FORBIDDEN, STELE_NEXT_STOP,
+        "%s is a topic that Stele keeps itself: what others bring into it would break "
+        "it; bring events, and it is made again from them",
+        topic);
+}
 
 static void begin_walk(move *m, const char *verb)
 {

@@ -22,6 +22,9 @@ typedef struct stele_move_counts {
     int64_t present; /* events that were there already */
 } stele_move_counts;
 
+/** May events be brought into this topic? @return STELE_E_FORBIDDEN  it is one of Stele's own */
+stele_status stele_move_check_topic(const char *topic, stele_error *err);
+
 /**
  * Add what is not there. The source is walked up to three times.
  *

@@ -34,6 +34,10 @@ typedef struct stele_container_entry {
 
 /* ---- writing ---- */
 
+/** What a datum is made of: a number (int, long, the branch of a union), and bytes or a string. */
+void stele_container_append_long(stele_buffer *out, int64_t value);
+void stele_container_append_bytes(stele_buffer *out, stele_bytes bytes);
+
 typedef struct stele_container_writer stele_container_writer;
 
 /** Borrowed for the call, but for the file and its name. */

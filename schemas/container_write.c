@@ -30,16 +30,16 @@ static stele_status cannot_write(const stele_container_writer *writer, stele_err
                             "%s cannot be written: %s", writer->name, strerror(cause));
 }
 
-static void append_long(stele_buffer *out, int64_t value)
+void stele_container_append_long(stele_buffer *out, int64_t value)
 {
     uint8_t *at = stele_buffer_reserve(out, VARINT_MAX);
     out->size += (size_t)(stele_write_long(at, value) - at);
 }
 
-static void append_bytes(stele_buffer *out, stele_bytes bytes)
+void stele_container_append_bytes(stele_buffer *out, stele_bytes bytes)
 {
-    append_long(out, (int64_t)bytes.size);
-    stele_buffer_append(out, bytes);
+    uint8_t *at = stele_buffer_reserve(out, VARINT_MAX + bytes.size);
+    out->size += (size_t)(stele_write_bytes(at, bytes) - at);
 }
 
 static stele_status write_out(stele_container_writer *writer, stele_error *err)
@@ -55,14 +55,15 @@ static stele_status write_head(stele_container_writer *writer,
 {
     stele_buffer *head = &writer->packed;
     stele_buffer_append(head, stele_bytes_of("Obj\1", 4));
-    append_long(head, (int64_t)options->metadata_count + 1);
-    append_bytes(head, stele_text("avro.codec"));
-    append_bytes(head, stele_text(writer->codec == STELE_CONTAINER_NULL ? "null" : "deflate"));
+    stele_container_append_long(head, (int64_t)options->metadata_count + 1);
+    stele_container_append_bytes(head, stele_text("avro.codec"));
+    stele_container_append_bytes(
+        head, stele_text(writer->codec == STELE_CONTAINER_NULL ? "null" : "deflate"));
     for (size_t i = 0; i < options->metadata_count; i++) {
-        append_bytes(head, stele_text(options->metadata[i].name));
-        append_bytes(head, options->metadata[i].value);
+        stele_container_append_bytes(head, stele_text(options->metadata[i].name));
+        stele_container_append_bytes(head, options->metadata[i].value);
     }
-    append_long(head, 0);
+    stele_container_append_long(head, 0);
     stele_buffer_append(head, stele_bytes_of(writer->sync, sizeof writer->sync));
     if (head->size > STELE_CONTAINER_HEAD_MAX)
         return stele_fail(err, STELE_E_LIMIT, STELE_NEXT_STOP,
@@ -125,8 +126,9 @@ static stele_status write_block(stele_container_writer *writer, stele_error *err
     bool packs = writer->codec == STELE_CONTAINER_DEFLATE;
     if (packs) deflate_block(writer, &small);
     stele_buffer_reset(&writer->packed);
-    append_long(&writer->packed, writer->count);
-    append_bytes(&writer->packed, stele_buffer_view(packs ? &small : &writer->data));
+    stele_container_append_long(&writer->packed, writer->count);
+    stele_container_append_bytes(&writer->packed,
+                                 stele_buffer_view(packs ? &small : &writer->data));
     stele_buffer_append(&writer->packed, stele_bytes_of(writer->sync, sizeof writer->sync));
     stele_buffer_reset(&writer->data);
     writer->count = 0;
