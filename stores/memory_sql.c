@@ -8,6 +8,8 @@
 #include "core/monitor.h"
 #include "core/names.h"
 
+enum { ROWS_READ = 3 /* at once: few, so that more are asked for */ };
+
 typedef struct place_row {
     char *group;
     char *topic;
@@ -463,6 +465,51 @@ static stele_status commit(stele_sql_store *base, stele_error *err)
     return leave(self, fault, status, err);
 }
 
+static int compare(stele_bytes a, stele_bytes b)
+{
+    int order = memcmp(a.data, b.data, a.size < b.size ? a.size : b.size);
+    return order != 0 ? order : (a.size > b.size) - (a.size < b.size);
+}
+
+/* The row of the lowest key behind `after`, as it was stored last. */
+static const kept_row *find_next(const stele_memory_database *database, int64_t partition,
+                                 stele_bytes after)
+{
+    const kept_row *found = NULL;
+    for (size_t i = 0; i < database->row_count; i++) {
+        const kept_row *row = &database->rows[i];
+        if (row->count < 2 || row->values[1].as.integer != partition) continue;
+        stele_bytes key = row->values[0].as.bytes;
+        if (compare(key, after) <= 0) continue;
+        if (found == NULL || compare(key, found->values[0].as.bytes) <= 0) found = row;
+    }
+    return found;
+}
+
+static stele_status read_rows(stele_sql_store *base, size_t statement,
+                              const stele_sql_value *values, size_t count, stele_sql_each *each,
+                              void *context, stele_error *err)
+{
+    (void)statement, (void)count;
+    memory_sql *self = (memory_sql *)base;
+    int fault;
+    stele_status status = enter(self, &fault, err);
+    if (status < 0) return leave(self, fault, status, err);
+    stele_bytes after = values[1].as.bytes;
+    const kept_row *row;
+    for (int i = 0;
+         i < ROWS_READ && (row = find_next(self->database, values[0].as.integer, after)) != NULL;
+         i++) {
+        stele_sql_value *out = stele_alloc_array(row->count, sizeof *out);
+        out[0] = row->values[0];
+        memcpy(out + 1, row->values + 2, (row->count - 2) * sizeof *out);
+        each(context, out, row->count - 1);
+        free(out);
+        after = row->values[0].as.bytes;
+    }
+    return leave(self, fault, STELE_OK, err);
+}
+
 static void roll_back(stele_sql_store *base)
 {
     drop_transaction((memory_sql *)base);
@@ -476,6 +523,7 @@ static const stele_sql_store_ops memory_ops = {.open = open_store,
                                                .begin = begin,
                                                .execute = execute,
                                                .commit = commit,
+                                               .read = read_rows,
                                                .rollback = roll_back,
                                                .close = close_store,
                                                .free = free_store};

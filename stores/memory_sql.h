@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * A database in memory behind the SQL port, for tests: it knows no SQL, and keeps each statement
- * that was executed, with its values, as a row. It outlives its stores, as a database does, and
- * fails where it is told to. */
+ * that was executed, with its values, as a row. The one query that it answers is that of a state's
+ * table (projections/state_table.h): with a partition and a key it reads, of the last row of each
+ * key, all values but the second, which is the partition, in the order of the keys, from behind
+ * that one on. It outlives its stores, as a database does, and fails where it is told to. */
 #ifndef STELE_STORES_MEMORY_SQL_H
 #define STELE_STORES_MEMORY_SQL_H
 

@@ -75,6 +75,8 @@ stele_status postgres_execute(stele_sql_store *base, size_t statement,
                               const stele_sql_value *values, size_t count, stele_error *err);
 stele_status postgres_commit(stele_sql_store *base, stele_error *err);
 void postgres_roll_back(stele_sql_store *base);
+stele_status postgres_read(stele_sql_store *base, size_t statement, const stele_sql_value *values,
+                           size_t count, stele_sql_each *each, void *context, stele_error *err);
 
 /* ---- postgres_script.c: likewise ---- */
 stele_status postgres_set_up(stele_sql_store *base, const stele_sql_setup *setup, size_t *at,

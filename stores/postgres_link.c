@@ -144,10 +144,10 @@ stele_status postgres_send_prepared(postgres_link *link, const char *name,
                                     const postgres_values *of, stele_error *err)
 {
     if (!is_usable(link)) return fail_lost(link, err);
-    return sent(
-        link,
-        PQsendQueryPrepared(link->conn, name, of->count, of->values, of->sizes, of->formats, 0),
-        err);
+    return sent(link,
+                PQsendQueryPrepared(link->conn, name, of->count, of->values, of->sizes, of->formats,
+                                    of->wants_binary),
+                err);
 }
 
 stele_status postgres_send_sync(postgres_link *link, stele_error *err)

@@ -7,6 +7,7 @@
 
 #include <libpq-fe.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 
 #include <stele/error.h>
 
@@ -41,6 +42,7 @@ typedef struct postgres_values {
     const char *const *values; /* NULL among them: null */
     const int *sizes;          /* NULL: all are texts */
     const int *formats;
+    bool wants_binary; /* so the answer has its values */
 } postgres_values;
 
 stele_status postgres_send_prepared(postgres_link *link, const char *name,

@@ -171,6 +171,7 @@ static const stele_sql_store_ops postgres_ops = {.open = open_store,
                                                  .begin = postgres_begin,
                                                  .execute = postgres_execute,
                                                  .commit = postgres_commit,
+                                                 .read = postgres_read,
                                                  .rollback = postgres_roll_back,
                                                  .close = close_store,
                                                  .free = free_store};

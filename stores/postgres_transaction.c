@@ -6,6 +6,8 @@
 
 #include <inttypes.h>
 
+#include "core/alloc.h"
+
 enum { PUSH_EVERY = 32 /* statements between two looks at the network */ };
 
 #define PLACE " projection = $1 AND topic = $2 AND part = $3"
@@ -310,7 +312,7 @@ stele_status postgres_execute(stele_sql_store *base, size_t statement,
     }
     status = postgres_send_prepared(
         &self->link, of->name,
-        &(postgres_values){(int)count, set->values, set->sizes, set->formats}, err);
+        &(postgres_values){(int)count, set->values, set->sizes, set->formats, false}, err);
     if (status < 0 || base->executed % PUSH_EVERY != 0) return status;
     status = postgres_push(&self->link, err);
     return status < 0 ? status : take_answers(self, false, err);
@@ -326,4 +328,40 @@ stele_status postgres_commit(stele_sql_store *base, stele_error *err)
     if (status < 0) return postgres_undo(self, status);
     self->is_begun = false;
     return STELE_OK;
+}
+
+static stele_status hand_out(const PGresult *result, stele_sql_each *each, void *context,
+                             stele_error *err)
+{
+    int columns = PQnfields(result);
+    bool is_known = true;
+    stele_sql_value *row = stele_alloc_array((size_t)columns + 1, sizeof *row);
+    for (int i = 0; i < PQntuples(result) && is_known; i++) {
+        for (int k = 0; k < columns; k++)
+            is_known = postgres_get_value(result, i, k, &row[k]) && is_known;
+        if (is_known) each(context, row, (size_t)columns);
+    }
+    free(row);
+    if (is_known) return STELE_OK;
+    return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP, "a column has another type");
+}
+
+stele_status postgres_read(stele_sql_store *base, size_t statement, const stele_sql_value *values,
+                           size_t count, stele_sql_each *each, void *context, stele_error *err)
+{
+    postgres_store *self = (postgres_store *)base;
+    const postgres_statement *of = &self->statements[statement];
+    postgres_parameters *set = &self->parameters;
+    PGresult *result = NULL;
+    stele_status status = postgres_set_parameters(set, of->types, values, count, err);
+    if (status < 0) return status;
+    status = postgres_send_prepared(
+        &self->link, of->name,
+        &(postgres_values){(int)count, set->values, set->sizes, set->formats, true}, err);
+    if (status == STELE_OK) status = postgres_take_last(self, &result, err);
+    if (status == STELE_OK) status = hand_out(result, each, context, err);
+    PQclear(result);
+    stele_error ignored;
+    stele_status end = postgres_sync_all(self, status == STELE_OK ? err : &ignored);
+    return status < 0 ? status : end;
 }

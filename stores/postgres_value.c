@@ -156,6 +156,36 @@ stele_status postgres_set_parameters(postgres_parameters *p, const stele_sql_typ
     return STELE_OK;
 }
 
+static int64_t get_number(const char *data, int size)
+{
+    uint64_t bits = (data[0] & 0x80) != 0 ? UINT64_MAX : 0;
+    for (int i = 0; i < size; i++)
+        bits = bits << 8 | (uint8_t)data[i];
+    return (int64_t)bits;
+}
+
+bool postgres_get_value(const PGresult *result, int row, int column, stele_sql_value *out)
+{
+    const char *data = PQgetvalue(result, row, column);
+    int size = PQgetlength(result, row, column);
+    Oid type = PQftype(result, column);
+    *out = (stele_sql_value){0};
+    if (PQgetisnull(result, row, column)) return true;
+    if (type == postgres_type(STELE_SQL_TYPE_TEXT) || type == postgres_type(STELE_SQL_TYPE_BYTES)) {
+        out->kind = type == postgres_type(STELE_SQL_TYPE_TEXT) ? STELE_SQL_TEXT : STELE_SQL_BYTES;
+        out->as.bytes = stele_bytes_of(data, (size_t)size);
+        return true;
+    }
+    if (type == postgres_type(STELE_SQL_TYPE_BOOLEAN)) {
+        *out = (stele_sql_value){.kind = STELE_SQL_BOOLEAN, .as.integer = data[0] != 0};
+        return true;
+    }
+    if (type != postgres_type(STELE_SQL_TYPE_LONG) && type != postgres_type(STELE_SQL_TYPE_INT))
+        return false;
+    *out = (stele_sql_value){.kind = STELE_SQL_INTEGER, .as.integer = get_number(data, size)};
+    return true;
+}
+
 void postgres_clear_parameters(postgres_parameters *p)
 {
     free(p->values);

@@ -29,6 +29,9 @@ typedef struct postgres_parameters {
 stele_status postgres_set_parameters(postgres_parameters *parameters, const stele_sql_type *types,
                                      const stele_sql_value *values, size_t count, stele_error *err);
 
+/** A value of a result in binary form. @return false: of another type than those that are read */
+bool postgres_get_value(const PGresult *result, int row, int column, stele_sql_value *out);
+
 void postgres_clear_parameters(postgres_parameters *parameters);
 
 #endif

@@ -88,6 +88,9 @@ typedef struct stele_sql_claim {
     char genesis[37];   /* of the registry, likewise */
 } stele_sql_claim;
 
+/** A row that was read. Values are valid for the call. */
+typedef void stele_sql_each(void *context, const stele_sql_value *values, size_t count);
+
 typedef struct stele_sql_store_ops {
     stele_status (*open)(stele_sql_store *store, stele_error *err);
     stele_status (*setup)(stele_sql_store *store, const stele_sql_setup *setup, size_t *at,
@@ -103,6 +106,8 @@ typedef struct stele_sql_store_ops {
     stele_status (*execute)(stele_sql_store *store, size_t statement, const stele_sql_value *values,
                             size_t count, stele_error *err);
     stele_status (*commit)(stele_sql_store *store, stele_error *err);
+    stele_status (*read)(stele_sql_store *store, size_t statement, const stele_sql_value *values,
+                         size_t count, stele_sql_each *each, void *context, stele_error *err);
     void (*rollback)(stele_sql_store *store);
     void (*close)(stele_sql_store *store);
     void (*free)(stele_sql_store *store);
@@ -234,6 +239,16 @@ static inline stele_status stele_sql_store_execute(stele_sql_store *store, size_
 static inline stele_status stele_sql_store_commit(stele_sql_store *store, stele_error *err)
 {
     return store->ops->commit(store, err);
+}
+
+/** Read what a prepared query finds, outside of a transaction: texts, whole numbers, bytes and
+ * nulls. After a failure `each` may have been called for some rows. */
+static inline stele_status stele_sql_store_read(stele_sql_store *store, size_t statement,
+                                                const stele_sql_value *values, size_t count,
+                                                stele_sql_each *each, void *context,
+                                                stele_error *err)
+{
+    return store->ops->read(store, statement, values, count, each, context, err);
 }
 
 /** Undo the transaction. None is fine. */

@@ -591,19 +591,59 @@ static int bind_value(sqlite3_stmt *statement, int number, const stele_sql_value
     return sqlite3_bind_null(statement, number);
 }
 
+static stele_status bind_all(sqlite3_stmt *statement, const stele_sql_value *values, size_t count,
+                             stele_error *err)
+{
+    for (size_t i = 0; i < count; i++) {
+        int code = bind_value(statement, (int)i + 1, &values[i]);
+        if (code != SQLITE_OK)
+            return stele_fail_cause(err, STELE_E_INVALID, STELE_NEXT_STOP, code,
+                                    "the value of parameter %zu: %s", i + 1, sqlite3_errstr(code));
+    }
+    return STELE_OK;
+}
+
 static stele_status execute(stele_sql_store *base, size_t statement, const stele_sql_value *values,
                             size_t count, stele_error *err)
 {
     sqlite_store *self = (sqlite_store *)base;
     base->failed = base->executed - 1;
-    for (size_t i = 0; i < count; i++) {
-        int code = bind_value(self->statements[statement], (int)i + 1, &values[i]);
-        if (code != SQLITE_OK)
-            return stele_fail_cause(err, STELE_E_INVALID, STELE_NEXT_STOP, code,
-                                    "the value of parameter %zu: %s", i + 1, sqlite3_errstr(code));
-    }
-    stele_status status = run_foreign(self, self->statements[statement], err);
+    stele_status status = bind_all(self->statements[statement], values, count, err);
+    if (status == STELE_OK) status = run_foreign(self, self->statements[statement], err);
     if (status == STELE_OK) base->failed = STELE_SQL_NO_STATEMENT;
+    return status;
+}
+
+static stele_sql_value column(sqlite3_stmt *statement, int index)
+{
+    int type = sqlite3_column_type(statement, index);
+    if (type == SQLITE_INTEGER)
+        return (stele_sql_value){.kind = STELE_SQL_INTEGER,
+                                 .as.integer = sqlite3_column_int64(statement, index)};
+    if (type == SQLITE_NULL) return (stele_sql_value){0};
+    const void *data = sqlite3_column_blob(statement, index);
+    size_t size = (size_t)sqlite3_column_bytes(statement, index);
+    return (stele_sql_value){.kind = type == SQLITE_BLOB ? STELE_SQL_BYTES : STELE_SQL_TEXT,
+                             .as.bytes = stele_bytes_of(data == NULL ? "" : data, size)};
+}
+
+static stele_status read_rows(stele_sql_store *base, size_t which, const stele_sql_value *values,
+                              size_t count, stele_sql_each *each, void *context, stele_error *err)
+{
+    sqlite_store *self = (sqlite_store *)base;
+    sqlite3_stmt *statement = self->statements[which];
+    size_t columns = (size_t)sqlite3_column_count(statement);
+    stele_status status = bind_all(statement, values, count, err);
+    stele_sql_value *row = stele_alloc_array(columns + 1, sizeof *row);
+    int code = status == STELE_OK ? SQLITE_ROW : SQLITE_DONE;
+    while (code == SQLITE_ROW && (code = sqlite3_step(statement)) == SQLITE_ROW) {
+        for (size_t i = 0; i < columns; i++)
+            row[i] = column(statement, (int)i);
+        each(context, row, columns);
+    }
+    if (code != SQLITE_DONE) status = fail(self, err);
+    sqlite3_reset(statement);
+    free(row);
     return status;
 }
 
@@ -615,6 +655,7 @@ static const stele_sql_store_ops sqlite_ops = {.open = open_store,
                                                .begin = begin,
                                                .execute = execute,
                                                .commit = commit,
+                                               .read = read_rows,
                                                .rollback = roll_back,
                                                .close = close_store,
                                                .free = free_store};

@@ -4,7 +4,6 @@
  */
 #include "sql_cases.h"
 
-#include <libpq-fe.h>
 #include <math.h>
 #include <pthread.h>
 
@@ -18,38 +17,9 @@ typedef struct schema {
     char conninfo[320];
 } schema;
 
-static void ignore_notice(void *context, const char *message)
-{
-    (void)context, (void)message;
-}
-
-static void run_sql(const char *conninfo, const char *text)
-{
-    PGconn *conn = PQconnectdb(conninfo);
-    PQsetNoticeProcessor(conn, ignore_notice, NULL);
-    PGresult *result = PQexec(conn, text);
-    ExecStatusType status = PQresultStatus(result);
-    if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK)
-        fail_msg("%s: %s", text, PQerrorMessage(conn));
-    PQclear(result);
-    PQfinish(conn);
-}
-
-/* The only value of a query as text. Caller frees. */
-static char *ask(const char *conninfo, const char *query)
-{
-    PGconn *conn = PQconnectdb(conninfo);
-    PGresult *result = PQexec(conn, query);
-    if (PQntuples(result) != 1) fail_msg("%s: %s", query, PQerrorMessage(conn));
-    char *copied = stele_strdup(PQgetisnull(result, 0, 0) ? "NULL" : PQgetvalue(result, 0, 0));
-    PQclear(result);
-    PQfinish(conn);
-    return copied;
-}
-
 static int count_rows(void *self)
 {
-    STELE_AUTO(char) text = ask(((schema *)self)->conninfo, "SELECT count(*) FROM r");
+    STELE_AUTO(char) text = postgres_ask(((schema *)self)->conninfo, "SELECT count(*) FROM r");
     return (int)strtol(text, NULL, 10);
 }
 
@@ -74,7 +44,7 @@ static sql_stage begin(void)
     schema *made = stele_alloc(sizeof *made);
     snprintf(made->name, sizeof made->name, "s%d", ++number);
     snprintf(text, sizeof text, "CREATE SCHEMA %s", made->name);
-    run_sql(postgres_conninfo, text);
+    postgres_run(postgres_conninfo, text);
     snprintf(made->conninfo, sizeof made->conninfo, "%s options=-csearch_path=%s",
              postgres_conninfo, made->name);
     return (sql_stage){.self = made, .connect = connect_store, .count = count_rows};
@@ -84,7 +54,7 @@ static void end(void *self)
 {
     char text[64];
     snprintf(text, sizeof text, "DROP SCHEMA %s CASCADE", ((schema *)self)->name);
-    run_sql(postgres_conninfo, text);
+    postgres_run(postgres_conninfo, text);
     free(self);
 }
 
@@ -228,7 +198,8 @@ static void values_are_of_the_tables_types(void **state)
                      STELE_OK);
     commit(own);
 
-    STELE_AUTO(char) row = ask(own->conninfo, "SET timezone = 'UTC'; SELECT r::text FROM r");
+    STELE_AUTO(char)
+    row = postgres_ask(own->conninfo, "SET timezone = 'UTC'; SELECT r::text FROM r");
     assert_string_equal(row, "(t,-7,-9223372036854775808,-Infinity,caf\xc3\xa9,\"\\\\x610062\","
                              "88.60,01890a5d-ac96-774b-bcce-b302099a8057,2026-11-28,09:30:00.123,"
                              "\"2026-11-28 09:30:00.123+00\",\"2026-11-28 09:30:00.123\","
@@ -324,7 +295,7 @@ static void functions_are_statements_of_a_setup(void **state)
     begin_next(own);
     assert_int_equal(insert(own, statement, 7, NULL), STELE_OK);
     commit(own);
-    STELE_AUTO(char) rows = ask(own->conninfo, "SELECT sum(a) FROM s");
+    STELE_AUTO(char) rows = postgres_ask(own->conninfo, "SELECT sum(a) FROM s");
     assert_string_equal(rows, "12");
 }
 
@@ -382,8 +353,8 @@ static void a_session_that_is_ended_commits_nothing(void **state)
     size_t statement = prepare(own->store, "INSERT INTO r VALUES ($1)", one_long, 1);
     begin_next(own);
     assert_int_equal(insert(own, statement, 1, NULL), STELE_OK);
-    run_sql(postgres_conninfo, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                               " WHERE application_name = 'stele'");
+    postgres_run(postgres_conninfo, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                                    " WHERE application_name = 'stele'");
 
     assert_true(stele_sql_store_commit(own->store, &err) < 0);
 
@@ -496,7 +467,7 @@ static void two_workers_begin_at_once(void **state)
     scene *own = *state;
     enum { WORKERS = 6 };
     pthread_t threads[WORKERS];
-    run_sql(own->conninfo, "DROP TABLE stele_positions, stele_projections");
+    postgres_run(own->conninfo, "DROP TABLE stele_positions, stele_projections");
     for (int i = 0; i < WORKERS; i++)
         pthread_create(&threads[i], NULL, set_up_in_thread, (void *)own->conninfo);
     for (int i = 0; i < WORKERS; i++) {

@@ -3,9 +3,11 @@
 #ifndef STELE_TESTS_SUPPORT_POSTGRES_H
 #define STELE_TESTS_SUPPORT_POSTGRES_H
 
+#include <libpq-fe.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "core/alloc.h"
 #include "tests/support/test.h"
 
 static char postgres_conninfo[256];
@@ -37,6 +39,35 @@ static inline void postgres_start(void)
 {
     atexit(postgres_stop);
     postgres_call("start");
+}
+
+static inline void postgres_ignore(void *context, const char *message)
+{
+    (void)context, (void)message;
+}
+
+static inline void postgres_run(const char *conninfo, const char *text)
+{
+    PGconn *conn = PQconnectdb(conninfo);
+    PQsetNoticeProcessor(conn, postgres_ignore, NULL);
+    PGresult *result = PQexec(conn, text);
+    ExecStatusType status = PQresultStatus(result);
+    if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK)
+        fail_msg("%s: %s", text, PQerrorMessage(conn));
+    PQclear(result);
+    PQfinish(conn);
+}
+
+/** The only value of a query as text. Caller frees. */
+static inline char *postgres_ask(const char *conninfo, const char *query)
+{
+    PGconn *conn = PQconnectdb(conninfo);
+    PGresult *result = PQexec(conn, query);
+    if (PQntuples(result) != 1) fail_msg("%s: %s", query, PQerrorMessage(conn));
+    char *copied = stele_strdup(PQgetisnull(result, 0, 0) ? "NULL" : PQgetvalue(result, 0, 0));
+    PQclear(result);
+    PQfinish(conn);
+    return copied;
 }
 
 #endif
