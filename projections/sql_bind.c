@@ -2,18 +2,15 @@
  * Parameters compiled to steps through a value, and the values at their ends. */
 #include "projections/sql_bind.h"
 
-#include <stele/json.h>
-
 #include <inttypes.h>
-#include <math.h>
 #include <stdio.h>
 
 #include "core/alloc.h"
 #include "core/date.h"
 #include "core/suggest.h"
 #include "core/text.h"
+#include "projections/sql_value.h"
 #include "schemas/layout.h"
-#include "schemas/scalar_text.h"
 
 /* What a parameter stands for. */
 typedef enum meaning {
@@ -281,87 +278,13 @@ stele_status stele_sql_bind_new(const stele_sql_file *file, const stele_sql_bloc
     return STELE_OK;
 }
 
-static stele_sql_type scalar_type(const stele_layout *layout, stele_sql_type plain)
-{
-    switch (layout->logical) {
-    case STELE_LOGICAL_NONE:
-        return plain;
-    case STELE_LOGICAL_DECIMAL:
-        return STELE_SQL_TYPE_DECIMAL;
-    case STELE_LOGICAL_UUID:
-        return STELE_SQL_TYPE_UUID;
-    case STELE_LOGICAL_DATE:
-        return STELE_SQL_TYPE_DATE;
-    case STELE_LOGICAL_TIME_MILLIS:
-    case STELE_LOGICAL_TIME_MICROS:
-        return STELE_SQL_TYPE_TIME;
-    case STELE_LOGICAL_TIMESTAMP_MILLIS:
-    case STELE_LOGICAL_TIMESTAMP_MICROS:
-    case STELE_LOGICAL_TIMESTAMP_NANOS:
-        return STELE_SQL_TYPE_TIMESTAMP;
-    case STELE_LOGICAL_LOCAL_TIMESTAMP_MILLIS:
-    case STELE_LOGICAL_LOCAL_TIMESTAMP_MICROS:
-    case STELE_LOGICAL_LOCAL_TIMESTAMP_NANOS:
-        return STELE_SQL_TYPE_LOCAL_TIMESTAMP;
-    case STELE_LOGICAL_DURATION:
-        return STELE_SQL_TYPE_DURATION;
-    }
-    return STELE_SQL_TYPE_ANY;
-}
-
-static stele_sql_type layout_type(const stele_layout *layout);
-
-/* A union is of the type that all its branches have, but for null. */
-static stele_sql_type union_type(const stele_layout *layout)
-{
-    stele_sql_type type = STELE_SQL_TYPE_ANY;
-    for (uint32_t i = 0, values = 0; i < layout->count; i++) {
-        const stele_layout *branch = layout->members[i].layout;
-        if (branch == NULL || branch->kind == STELE_KIND_NULL) continue;
-        stele_sql_type own =
-            branch->kind == STELE_KIND_UNION ? STELE_SQL_TYPE_ANY : layout_type(branch);
-        if (values++ > 0 && own != type) return STELE_SQL_TYPE_ANY;
-        type = own;
-    }
-    return type;
-}
-
-static stele_sql_type layout_type(const stele_layout *layout)
-{
-    switch (layout->kind) {
-    case STELE_KIND_NULL:
-        return STELE_SQL_TYPE_ANY;
-    case STELE_KIND_BOOLEAN:
-        return STELE_SQL_TYPE_BOOLEAN;
-    case STELE_KIND_INT:
-        return scalar_type(layout, STELE_SQL_TYPE_INT);
-    case STELE_KIND_LONG:
-        return scalar_type(layout, STELE_SQL_TYPE_LONG);
-    case STELE_KIND_FLOAT:
-        return STELE_SQL_TYPE_FLOAT;
-    case STELE_KIND_DOUBLE:
-        return STELE_SQL_TYPE_DOUBLE;
-    case STELE_KIND_STRING:
-        return scalar_type(layout, STELE_SQL_TYPE_TEXT);
-    case STELE_KIND_ENUM:
-        return STELE_SQL_TYPE_TEXT;
-    case STELE_KIND_BYTES:
-    case STELE_KIND_FIXED:
-        return scalar_type(layout, STELE_SQL_TYPE_BYTES);
-    case STELE_KIND_UNION:
-        return union_type(layout);
-    default:
-        return STELE_SQL_TYPE_JSON;
-    }
-}
-
 stele_sql_type stele_sql_bind_type(const stele_sql_bind *bind, size_t statement, size_t parameter)
 {
     const route *of = &bind->statements[statement].routes[parameter];
     switch (of->means) {
     case OF_EVENT:
     case OF_ITEM:
-        return of->layout == NULL ? STELE_SQL_TYPE_ANY : layout_type(of->layout);
+        return stele_sql_type_of(of->layout);
     case ITEM_INDEX:
     case RECORD_VERSION:
     case RECORD_OFFSET:
@@ -393,22 +316,14 @@ void stele_sql_bind_free(stele_sql_bind *bind)
 
 /* ---- following ---- */
 
-/* @return NULL: it is null */
-static const uint8_t *load(const stele_member *member, const uint8_t *base)
-{
-    if (member->flag_offset != STELE_NO_FLAG && !*(const bool *)(base + member->flag_offset))
-        return NULL;
-    const uint8_t *at = base + member->offset;
-    return member->pointer ? stele_load_pointer(at) : at;
-}
-
 static const uint8_t *find_entry(const step *of, const uint8_t *value)
 {
     stele_map map;
     memcpy(&map, value, sizeof map);
     for (size_t i = 0; i < map.count; i++) {
         const uint8_t *entry = (const uint8_t *)map.entries + i * of->map->stride;
-        if (stele_bytes_equal(stele_load_bytes(entry), of->key)) return load(of->map->item, entry);
+        if (stele_bytes_equal(stele_load_bytes(entry), of->key))
+            return stele_sql_load(of->map->item, entry);
     }
     return NULL;
 }
@@ -421,7 +336,7 @@ static const uint8_t *follow_step(const step *of, const uint8_t *value)
         value += of->branch_offset;
         if (of->branch_is_pointer) value = stele_load_pointer(value);
     }
-    return value == NULL ? NULL : load(of->member, value);
+    return value == NULL ? NULL : stele_sql_load(of->member, value);
 }
 
 static const uint8_t *follow(const route *of, const uint8_t *value)
@@ -451,9 +366,7 @@ static stele_sql_value integer(int64_t value)
 
 static stele_sql_value keep(maker *m, stele_sql_kind kind, stele_bytes bytes)
 {
-    uint8_t *copied = stele_arena_take(m->arena, bytes.size + 1);
-    if (bytes.size > 0) memcpy(copied, bytes.data, bytes.size);
-    return (stele_sql_value){.kind = kind, .as.bytes = stele_bytes_of(copied, bytes.size)};
+    return stele_sql_value_keep(m->arena, kind, bytes);
 }
 
 static stele_sql_value keep_room(maker *m)
@@ -461,94 +374,10 @@ static stele_sql_value keep_room(maker *m)
     return keep(m, STELE_SQL_TEXT, stele_buffer_view(&m->room));
 }
 
-static stele_sql_value real(maker *m, double value)
-{
-    if (isnan(value)) return keep(m, STELE_SQL_TEXT, stele_text("NaN"));
-    return (stele_sql_value){.kind = STELE_SQL_REAL, .as.real = value};
-}
-
-static stele_status make_text(maker *m, const stele_layout *layout, const uint8_t *value,
-                              stele_sql_value *out)
-{
-    stele_buffer_reset(&m->room);
-    stele_status status = stele_scalar_write(layout, value, &m->room, m->err);
-    if (status == STELE_OK) *out = keep_room(m);
-    return status;
-}
-
-static stele_status make_json(maker *m, const stele_layout *layout, const uint8_t *value,
-                              stele_sql_value *out)
-{
-    const stele_type type = {.name = layout->name, .layout = layout};
-    stele_buffer_reset(&m->room);
-    stele_status status = stele_json_write(&type, value, STELE_JSON_PLAIN, &m->room, m->err);
-    if (status == STELE_OK) *out = keep_room(m);
-    return status;
-}
-
-static stele_status make_bytes(maker *m, const stele_layout *layout, const uint8_t *value,
-                               stele_sql_value *out)
-{
-    if (layout->logical != STELE_LOGICAL_NONE) return make_text(m, layout, value, out);
-    *out = keep(m, STELE_SQL_BYTES,
-                layout->kind == STELE_KIND_FIXED ? stele_bytes_of(value, layout->fixed_size)
-                                                 : stele_load_bytes(value));
-    return STELE_OK;
-}
-
-static stele_status make_number(maker *m, const stele_layout *layout, const uint8_t *value,
-                                stele_sql_value *out)
-{
-    if (layout->logical != STELE_LOGICAL_NONE) return make_text(m, layout, value, out);
-    *out = integer(layout->kind == STELE_KIND_INT ? *(const int32_t *)(const void *)value
-                                                  : *(const int64_t *)(const void *)value);
-    return STELE_OK;
-}
-
-/* Of a union the branch that it holds; a union in a union there is not. */
-static const uint8_t *enter_union(const stele_layout **layout, const uint8_t *value)
-{
-    if ((*layout)->kind != STELE_KIND_UNION) return value;
-    uint32_t branch = stele_load_branch(value);
-    if (branch >= (*layout)->count || (*layout)->members[branch].layout == NULL) return NULL;
-    const stele_member *member = &(*layout)->members[branch];
-    *layout = member->layout;
-    return load(member, value);
-}
-
 static stele_status make_value(maker *m, const stele_layout *layout, const uint8_t *value,
                                stele_sql_value *out)
 {
-    *out = (stele_sql_value){0};
-    if (layout == NULL || value == NULL) return STELE_OK;
-    value = enter_union(&layout, value);
-    if (value == NULL) return STELE_OK;
-    switch (layout->kind) {
-    case STELE_KIND_NULL:
-        return STELE_OK;
-    case STELE_KIND_BOOLEAN:
-        *out = (stele_sql_value){.kind = STELE_SQL_BOOLEAN, .as.integer = *(const bool *)value};
-        return STELE_OK;
-    case STELE_KIND_INT:
-    case STELE_KIND_LONG:
-        return make_number(m, layout, value, out);
-    case STELE_KIND_FLOAT:
-        *out = real(m, (double)*(const float *)(const void *)value);
-        return STELE_OK;
-    case STELE_KIND_DOUBLE:
-        *out = real(m, *(const double *)(const void *)value);
-        return STELE_OK;
-    case STELE_KIND_STRING:
-        *out = keep(m, STELE_SQL_TEXT, stele_load_bytes(value));
-        return STELE_OK;
-    case STELE_KIND_BYTES:
-    case STELE_KIND_FIXED:
-        return make_bytes(m, layout, value, out);
-    case STELE_KIND_ENUM:
-        return make_text(m, layout, value, out);
-    default:
-        return make_json(m, layout, value, out);
-    }
+    return stele_sql_value_make(layout, value, m->arena, &m->room, out, m->err);
 }
 
 /* ---- what comes from the record ---- */
@@ -628,7 +457,7 @@ static stele_status make_special(maker *m, meaning means, stele_sql_value *out)
         break;
     case EVENT_DATA:
     default:
-        return make_json(m, event->type->layout, event->data, out);
+        return make_value(m, event->type->layout, event->data, out);
     }
     return STELE_OK;
 }
@@ -673,7 +502,7 @@ static stele_status walk(const stele_sql_bind *bind, maker *m, stele_sql_each_ro
     for (m->index = 0; m->index < array.count && status == STELE_OK; m->index++) {
         const uint8_t *item = (const uint8_t *)array.items + m->index * layout->stride;
         if (layout->kind == STELE_KIND_MAP) m->entry = stele_load_bytes(item);
-        m->item = load(layout->item, item);
+        m->item = stele_sql_load(layout->item, item);
         status = make_rows(bind, m, each, context);
     }
     return status;

@@ -1,19 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * From an event to the parameters of statements. What each parameter stands for is found out once,
- * for the type that events are read as; after that an event costs its values.
- *
- * Avro                                  SQL
- * null, an absent field                 NULL
- * boolean                               boolean
- * int, long                             integer
- * float, double                         real; NaN, which databases do not agree on, as text
- * string, uuid                          text
- * enum                                  text: the symbol
- * decimal                               text with its full scale, "88.60"
- * date, time, timestamp, duration       text, ISO 8601
- * bytes, fixed                          bytes
- * record, array, map                    text: JSON, as `tail` shows it
- * a union                               the value of the branch that it holds */
+ * for the type that events are read as; after that an event costs its values
+ * (projections/sql_value.h). */
 #ifndef STELE_PROJECTIONS_SQL_BIND_H
 #define STELE_PROJECTIONS_SQL_BIND_H
 

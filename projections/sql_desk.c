@@ -9,6 +9,7 @@
 #include "core/bug.h"
 #include "core/monitor.h"
 #include "core/names.h"
+#include "projections/sql_value.h"
 
 struct stele_sql_guest {
     const stele_sql_file *file; /* borrowed */
@@ -21,6 +22,7 @@ typedef enum request_kind {
     REQUEST_ADMIT = 0,
     REQUEST_DISMISS,
     REQUEST_CLAIM,
+    REQUEST_READ,
     REQUEST_STORE
 } request_kind;
 
@@ -305,6 +307,36 @@ static void store(stele_sql_desk *desk, stele_sql_request *request)
         answer->error = why;
 }
 
+/* ---- reading ---- */
+
+static void keep_row(void *context, const stele_sql_value *values, size_t count)
+{
+    stele_sql_parcel *parcel = context;
+    stele_sql_value *kept = stele_arena_take(parcel->arena, (count + 1) * sizeof *kept);
+    for (size_t i = 0; i < count; i++) {
+        bool is_text = values[i].kind >= STELE_SQL_TEXT;
+        kept[i] = is_text ? stele_sql_value_keep(parcel->arena, values[i].kind, values[i].as.bytes)
+                          : values[i];
+    }
+    stele_sql_parcel_add_row(parcel, &(stele_sql_row){.values = kept, .count = count});
+}
+
+static void read_rows(stele_sql_desk *desk, stele_sql_request *request)
+{
+    const stele_sql_row *query = &request->parcel->rows[0];
+    stele_sql_parcel *found = stele_sql_parcel_new();
+    stele_error *failure = &request->answer.error;
+    size_t statement = request->guest->statements[query->block][query->statement];
+    if (stele_sql_store_read(desk->store, statement, query->values, query->count, keep_row, found,
+                             failure) < 0) {
+        stele_sql_parcel_free(found);
+        return;
+    }
+    *failure = (stele_error){0};
+    stele_sql_parcel_free(request->parcel);
+    request->parcel = found;
+}
+
 /* ---- carrying out ---- */
 
 static void admit(stele_sql_desk *desk, stele_sql_request *request)
@@ -344,6 +376,9 @@ static void carry_out(stele_sql_desk *desk, stele_sql_request *request)
         break;
     case REQUEST_CLAIM:
         claim(desk, request);
+        break;
+    case REQUEST_READ:
+        read_rows(desk, request);
         break;
     case REQUEST_STORE:
         store(desk, request);
@@ -500,6 +535,15 @@ stele_sql_request *stele_sql_desk_claim(stele_sql_desk *desk, const stele_sql_ca
     stele_sql_request *request = request_of(caller, REQUEST_CLAIM);
     request->partitions = partitions;
     snprintf(request->genesis, sizeof request->genesis, "%s", genesis);
+    submit(desk, request);
+    return request;
+}
+
+stele_sql_request *stele_sql_desk_read(stele_sql_desk *desk, const stele_sql_caller *caller,
+                                       stele_sql_parcel *parcel)
+{
+    stele_sql_request *request = request_of(caller, REQUEST_READ);
+    request->parcel = parcel;
     submit(desk, request);
     return request;
 }

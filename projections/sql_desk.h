@@ -46,7 +46,7 @@ stele_status stele_sql_desk_dismiss(stele_sql_desk *desk, const stele_sql_file *
 
 /* ---- requests of a partition's task ---- */
 
-/** A statement to be executed. */
+/** A statement to be executed; or what was read. */
 typedef struct stele_sql_row {
     size_t block; /* of the file */
     size_t statement;
@@ -96,6 +96,15 @@ typedef struct stele_sql_caller {
 /** Ask to claim the partition. */
 stele_sql_request *stele_sql_desk_claim(stele_sql_desk *desk, const stele_sql_caller *caller,
                                         int32_t partitions, const char *genesis);
+
+/**
+ * Read what a query of the file finds.
+ *
+ * @param parcel  one row: the query and its values; taken over. With the answer comes one that has
+ *                the rows that were found
+ */
+stele_sql_request *stele_sql_desk_read(stele_sql_desk *desk, const stele_sql_caller *caller,
+                                       stele_sql_parcel *parcel);
 
 /** Store a parcel. @param parcel  taken over until the answer is taken */
 stele_sql_request *stele_sql_desk_store(stele_sql_desk *desk, const stele_sql_caller *caller,

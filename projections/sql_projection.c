@@ -12,7 +12,7 @@
 #include "core/bug.h"
 #include "kafka/partitioner.h"
 #include "projections/footing.h"
-#include "snapshots/count.h"
+#include "projections/sql_resume.h"
 #include "snapshots/format.h"
 #include "snapshots/last_event.h"
 #include "snapshots/restore.h"
@@ -260,34 +260,19 @@ static stele_status find_bounds(sql_task *task, stele_error *err)
     return STELE_OK;
 }
 
-/* The same as of a fold: the position in the database is its checkpoint. */
 static stele_status validate(sql_task *task, stele_resume *out, stele_error *err)
 {
-    const stele_sql_claim *claimed = &task->claim;
-    const stele_sql_file *file = stele_sql_program_file(task->self->options.program);
-    int32_t partitions = stele_worker_partition_count(task->worker);
+    const stele_sql_program *program = task->self->options.program;
+    const stele_sql_file *file = stele_sql_program_file(program);
     stele_restore_facts facts = {.projection = file->name,
                                  .version = file->version,
                                  .source = task->source,
-                                 .partitions = partitions,
-                                 .genesis = stele_sql_program_genesis(task->self->options.program),
+                                 .partitions = stele_worker_partition_count(task->worker),
+                                 .genesis = stele_sql_program_genesis(program),
                                  .log_start = task->bounds->start,
                                  .log_end = task->bounds->end,
                                  .group_offset = STELE_OFFSET_NONE};
-    stele_checkpoint checkpoint = {.topic = stele_text(task->source.topic),
-                                   .partitions = claimed->partitions,
-                                   .next_offset = claimed->mark.position,
-                                   .last_offset = claimed->mark.last_offset,
-                                   .last_hash = claimed->mark.last_hash,
-                                   .version = file->version,
-                                   .genesis = stele_text(claimed->genesis)};
-    stele_status status;
-    bool is_new = claimed->mark.position < 0;
-    if (claimed->partitions != partitions && !STELE_BUG("partition count is not compared"))
-        status = stele_snapshots_fail_count(err, task->source.topic, file->name, file->version,
-                                            claimed->partitions, partitions);
-    else
-        status = stele_restore_validate(is_new ? NULL : &checkpoint, &facts, out, err);
+    stele_status status = stele_sql_resume(&task->claim, &facts, out, err);
     if (status == STELE_E_CONFLICT) stele_worker_stop_all(task->worker, err);
     return status;
 }
