@@ -126,6 +126,7 @@ void fold_free_task(fold_task *task, int timeout_ms)
     free(task->taking.places);
     stele_states_free(task->states);
     stele_buffer_clear(&task->commands);
+    stele_buffer_clear(&task->taking.after);
     stele_monitor_clear(&task->taking.monitor);
     free(task);
 }
@@ -151,6 +152,7 @@ static void list_places(fold_task *task)
 {
     const stele_fold *fold = task->fold;
     fold_taking *taking = &task->taking;
+    if (fold->options.table != NULL) return; /* it writes to no topic */
     taking->place_count = 1 + fold->other_count;
     taking->places = stele_alloc_array(taking->place_count, sizeof *taking->places);
     taking->places[0].partition = task->snapshots;
@@ -253,7 +255,9 @@ static stele_status tick_task(stele_task *base, stele_error *err)
     fold_answer(task);
     if (task->unverified)
         return STELE_OK; /* nothing was applied, and nothing is to be said of it */
-    return fold_write(task, false, err);
+    stele_status status = fold_write(task, false, err);
+    fold_table_follow(task);
+    return status;
 }
 
 static stele_status drain_task(stele_task *base, stele_error *err)
@@ -264,7 +268,10 @@ static stele_status drain_task(stele_task *base, stele_error *err)
     if (task->unverified) return STELE_OK; /* nothing was applied */
     stele_status status = fold_write(task, true, err);
     if (status < 0) return status;
-    return fold_is_written(task) ? STELE_OK : stele_task_not_yet(err);
+    if (!fold_is_written(task)) return stele_task_not_yet(err);
+    /* In a rebalance the member is not to be spoken to. */
+    if (atomic_load(stele_worker_stop(task->worker))) fold_table_follow(task);
+    return STELE_OK;
 }
 
 static stele_progress progress_of(const stele_task *base)

@@ -17,6 +17,8 @@
 #include "consumer/worker.h"
 #include "core/mailbox.h"
 #include "producer/fenced.h"
+#include "projections/sql_desk.h"
+#include "projections/state_table.h"
 #include "projections/states.h"
 #include "registry/registry.h"
 #include "snapshots/companion.h"
@@ -53,6 +55,13 @@ typedef struct stele_fold_owner {
     void *context;
 } stele_fold_owner;
 
+/** The table that states are kept in, instead of in snapshots. All of it is borrowed and outlives
+ * the fold; the table outlives its desk. */
+typedef struct stele_fold_table {
+    const stele_state_table *table;
+    stele_sql_desk *desk;
+} stele_fold_table;
+
 typedef struct stele_fold_options {
     const stele_projection *projection; /* borrowed, outlives the fold */
     stele_registry *registry;           /* likewise */
@@ -62,6 +71,7 @@ typedef struct stele_fold_options {
     size_t transaction_snapshots;       /* in one transaction, at most; 0: 4,000 */
     int transaction_timeout_ms;         /* 0: 10,000 */
     const stele_fold_owner *owner;      /* NULL: it only reads its source */
+    const stele_fold_table *table;      /* NULL: states are kept in snapshots; not of an owner */
     stele_post *post; /* whose threads may ask for states, projections/state_letter.h; borrowed,
                          outlives the fold's tasks; NULL: none */
 } stele_fold_options;

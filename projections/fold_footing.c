@@ -22,17 +22,24 @@ void fold_footing_see(fold_task *task, const stele_record *first)
     task->witness.last_hash = stele_event_hash(first);
 }
 
+/* Where its snapshots end; of a table there are none. */
+static int64_t snapshots_end(const fold_task *task)
+{
+    return task->fold->options.table != NULL ? 0 : stele_kafka_sink_end(task->writing.sink);
+}
+
 static void ask_again(fold_task *task)
 {
     stele_fold *fold = task->fold;
+    bool is_table = fold->options.table != NULL;
     if (task->footing == NULL)
-        task->footing =
-            stele_footing_new(&(stele_footing_options){.registry = fold->options.registry,
-                                                       .source = task->source,
-                                                       .group = fold->group,
-                                                       .snapshots = task->snapshots});
+        task->footing = stele_footing_new(&(stele_footing_options){
+            .registry = fold->options.registry,
+            .source = task->source,
+            .group = fold->group,
+            .snapshots = is_table ? (stele_partition){0} : task->snapshots});
     if (stele_footing_ask(task->footing, stele_worker_asker(task->worker), &task->witness,
-                          stele_kafka_sink_end(task->writing.sink)))
+                          snapshots_end(task)))
         fold->looked_ns = now_of(task);
 }
 
@@ -64,7 +71,7 @@ stele_status fold_footing_check(fold_task *task, stele_error *err)
                           "%s was deleted while it was used", fold->snapshots);
     int64_t now_ns = now_of(task);
     bool is_idle_look = now_ns - fold->looked_ns >= (int64_t)IDLE_MS * 1000000 &&
-                        stele_kafka_sink_end(task->writing.sink) > 0;
+                        (fold->options.table != NULL || snapshots_end(task) > 0);
     if (is_idle_look || (!task->is_sure && now_ns >= task->asks_at_ns)) ask_again(task);
     stele_error answer;
     if (task->footing == NULL ||

@@ -57,7 +57,8 @@ struct stele_fold {
     int64_t looked_ns; /* when its topics were looked at last */
     int generation;    /* of its snapshots topic */
     bool warned_of_unknown;
-    int cycles; /* of its tasks that are under way: they share the time for writing */
+    stele_sql_guest *guest; /* of the table's desk, once it is admitted */
+    int cycles;             /* of its tasks that are under way: they share the time for writing */
 };
 
 /**
@@ -74,6 +75,8 @@ typedef struct fold_writing {
     stele_entry *buried; /* finished before the mark: removed with the close */
 
     stele_mark committed; /* where the last cycle was closed */
+    int64_t followed;     /* of a table: the group's offset, … */
+    int64_t followed_ns;  /* … and when it was set last */
     bool owes_offset;     /* the group's offset is another one: it is set to `committed` at once */
     int64_t cycle_ns;     /* when the last cycle began */
     int64_t cycle_events; /* applied until then */
@@ -120,6 +123,11 @@ typedef struct fold_taking {
     bool is_mended;         /* the abort of our own was written */
     stele_resume resume;
     stele_states_stored stored;
+
+    /* Where states are kept in a table. */
+    bool rung;          /* the database has answered */
+    stele_buffer after; /* the states up to this id are read */
+    stele_sql_claim claim;
     bool owes_offset;
 } fold_taking;
 
@@ -179,6 +187,22 @@ void fold_tell(const fold_task *task, const char *what, int64_t value);
 /* Wait for what the worker's thread does. @return false: the task ends */
 bool fold_want_of_worker(fold_task *task, fold_want want);
 stele_status fold_fail_cancelled(stele_error *err);
+
+/* One partition's thread asks, the others wait for its answer. */
+stele_status fold_ask_once(fold_task *task, fold_once *once, fold_question *ask, stele_error *err);
+/* The id of a schema that is written. */
+stele_status fold_register_type(const fold_task *task, const stele_type *type, int32_t *id,
+                                stele_error *err);
+/* Aggregates that are finished, and whose removal was still to be written, are dirty again. */
+void fold_mark_unburied(fold_task *task);
+
+/* ---- fold_table.c: likewise ---- */
+/* Take a partition whose states are in a table. */
+stele_status fold_table_take(fold_task *task, stele_error *err);
+/* The worker's thread: what wakes it. */
+stele_sql_caller fold_table_caller(const fold_task *task);
+/* The worker's thread: let the group's offset follow, for Kafka's own tools. */
+void fold_table_follow(fold_task *task);
 
 /* ---- fold_mend.c: likewise ---- */
 /* Ask for the ends of all that this partition restores from; end what hangs there. */

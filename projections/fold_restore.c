@@ -69,7 +69,8 @@ static void warn_of_mending(fold_task *task)
 
 static void warn_of_unknown(const fold_task *task)
 {
-    const char *key = stele_restore_unknown_key(task->taking.restore);
+    const stele_restore *restore = task->taking.restore;
+    const char *key = restore == NULL ? NULL : stele_restore_unknown_key(restore);
     if (key == NULL || task->fold->warned_of_unknown) return;
     task->fold->warned_of_unknown = true; /* once for all partitions */
     STELE_AUTO(char)
@@ -96,7 +97,8 @@ static void begin(fold_task *task)
     task->unverified = resume->read_from < resume->position;
     fold_writing_begin(task);
     warn_of_unknown(task);
-    stele_bytes commands = stele_restore_kept(self->restore);
+    stele_bytes commands = {0};
+    if (self->restore != NULL) commands = stele_restore_kept(self->restore);
     task->has_commands = commands.data != NULL;
     stele_buffer_append(&task->commands, commands);
     stele_restore_free(task->taking.restore);

@@ -98,8 +98,8 @@ void fold_tell(const fold_task *task, const char *what, int64_t value)
 
 /* ---- what all partitions share ---- */
 
-static stele_status register_type(const fold_task *task, const stele_type *type, int32_t *id,
-                                  stele_error *err)
+stele_status fold_register_type(const fold_task *task, const stele_type *type, int32_t *id,
+                                stele_error *err)
 {
     const stele_fold *fold = task->fold;
     STELE_AUTO(char) subject = stele_registry_subject(fold->snapshots, type->name);
@@ -149,13 +149,12 @@ static stele_status ask_shared(fold_task *task, stele_error *err)
     if ((status = ask_batch_max(task, err)) < 0) return status;
     status = stele_registry_genesis(fold->options.registry, ASK_MS, fold->genesis, err);
     if (status < 0) return status;
-    status = register_type(task, fold->options.projection->state, &fold->state_schema, err);
+    status = fold_register_type(task, fold->options.projection->state, &fold->state_schema, err);
     if (status < 0) return status;
-    return register_type(task, &stele_checkpoint_type, &fold->checkpoint_schema, err);
+    return fold_register_type(task, &stele_checkpoint_type, &fold->checkpoint_schema, err);
 }
 
-/* One partition's thread asks, the others wait for its answer. */
-static stele_status ask_once(fold_task *task, fold_once *once, fold_question *ask, stele_error *err)
+stele_status fold_ask_once(fold_task *task, fold_once *once, fold_question *ask, stele_error *err)
 {
     stele_fold *fold = task->fold;
     stele_deadline until = after(task, ASK_MS);
@@ -194,7 +193,7 @@ static stele_status prepare_shared(fold_task *task, stele_error *err)
         if (fold->prepared.times == times) fold->prepared.known = fold->count.known = false;
         stele_monitor_unlock(&fold->monitor);
     }
-    return ask_once(task, &fold->prepared, ask_shared, err);
+    return fold_ask_once(task, &fold->prepared, ask_shared, err);
 }
 
 /* ---- fence ---- */
@@ -328,8 +327,7 @@ static stele_status restore(fold_task *task, stele_error *err)
 
 /* ---- checks ---- */
 
-/* Aggregates whose tombstone was still to be written are dirty again. */
-static void mark_unburied(fold_task *task)
+void fold_mark_unburied(fold_task *task)
 {
     stele_table *table = stele_states_table(task->states);
     stele_table_cursor cursor = {0};
@@ -370,7 +368,7 @@ static stele_status check_count(fold_task *task, stele_error *err)
 
 static stele_status check_count_once(fold_task *task, stele_error *err)
 {
-    return ask_once(task, &task->fold->count, check_count, err);
+    return fold_ask_once(task, &task->fold->count, check_count, err);
 }
 
 /* Whoever checks knows whether this is all that there is, and no one else adds to it. Whoever was
@@ -416,7 +414,7 @@ static stele_status check(fold_task *task, stele_error *err)
     if (status < 0) return status;
     self->owes_offset = self->is_mended && !is_owner && group_offset != STELE_OFFSET_NONE &&
                         group_offset != self->resume.position;
-    mark_unburied(task);
+    fold_mark_unburied(task);
     return tell_restored(task) ? STELE_OK : fold_fail_cancelled(err);
 }
 
@@ -425,6 +423,7 @@ static stele_status check(fold_task *task, stele_error *err)
 static stele_status take(fold_task *task, stele_error *err)
 {
     stele_status status;
+    if (task->fold->options.table != NULL) return fold_table_take(task, err);
     if ((status = fold_insist(task, prepare_shared, err)) < 0) return status;
     if ((status = fence(task, err)) < 0) return status;
     if ((status = fold_agree_on_ends(task, err)) < 0) return status;

@@ -3,6 +3,7 @@
  * how, is the sink's. */
 #include "core/bug.h"
 #include "projections/fold_internal.h"
+#include "projections/table_sink.h"
 
 #include <assert.h>
 
@@ -26,12 +27,26 @@ static stele_log_group *take_group(void *context)
     return stele_log_member_group(stele_worker_member(task->worker));
 }
 
-void fold_writing_begin(fold_task *task)
+static stele_sink *open_table(const fold_task *task)
 {
-    fold_writing *writing = &task->writing;
+    const stele_fold *fold = task->fold;
+    const stele_fold_table *table = fold->options.table;
+    return stele_table_sink_new(
+        &(stele_table_sink_options){.table = table->table,
+                                    .desk = table->desk,
+                                    .caller = fold_table_caller(task),
+                                    .clock = stele_log_clock(task->taking.log),
+                                    .schema = fold->state_schema,
+                                    .term = task->taking.claim.term,
+                                    .mark = task->taking.claim.mark,
+                                    .chunk_max = fold->options.transaction_snapshots});
+}
+
+static stele_sink *open_snapshots(fold_task *task)
+{
     const stele_fold *fold = task->fold;
     const stele_fold_owner *owner = fold->options.owner;
-    writing->sink = stele_kafka_sink_new(
+    return stele_kafka_sink_new(
         &(stele_kafka_sink_options){.log = task->taking.log,
                                     .fenced = task->fenced,
                                     .lane = owner == NULL ? 0 : owner->lane,
@@ -52,6 +67,14 @@ void fold_writing_begin(fold_task *task)
                                     .end = task->taking.places[0].end,
                                     .take_group = take_group,
                                     .context = task});
+}
+
+void fold_writing_begin(fold_task *task)
+{
+    fold_writing *writing = &task->writing;
+    bool is_table = task->fold->options.table != NULL;
+    writing->sink = is_table ? open_table(task) : open_snapshots(task);
+    writing->followed = -1;
     writing->committed = task->at;
     writing->cycle_ns = now_of(task);
     writing->cycle_events = stele_states_applied(task->states);

@@ -194,7 +194,8 @@ teller teller_open(bank *of, teller_options options)
         .snapshot_events = options.snapshot_events == 0 ? 10 : options.snapshot_events,
         .snapshot_interval_ms = options.snapshot_interval_ms,
         .transaction_snapshots = options.transaction_snapshots,
-        .owner = options.owner};
+        .owner = options.owner,
+        .table = options.table};
     if (stele_fold_open(&fold, &self.fold, &err) < 0) fail_msg("%s", err.text);
     stele_worker_options worker = {.name = stele_fold_group(self.fold),
                                    .topic = stele_fold_topic(self.fold),

@@ -78,6 +78,7 @@ typedef struct teller_options {
     bool eager;
     bool status;
     const stele_fold_owner *owner;
+    const stele_fold_table *table;
     const stele_task_ops *ops; /* of tasks around the fold's, … */
     void *self;                /* … and what they are opened with */
 } teller_options;

@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: MIT
+ * A fold whose states are in a table, of the database in memory: rows are what a replay makes,
+ * whichever call fails, and a worker goes on from them. */
+#include "bank.h"
+
+#include <inttypes.h>
+
+#include "kafka/partitioner.h"
+#include "stores/memory_sql.h"
+#include "tests/support/test.h"
+
+typedef struct rig {
+    bank *bank;
+    stele_memory_database *database;
+    stele_state_table *table;
+    stele_sql_desk *desk;
+    stele_fold_table place;
+} rig;
+
+static void open_desk(rig *own)
+{
+    stele_error err;
+    if (stele_state_table_new(&bank_balances, NULL, STELE_SQL_SQLITE, &own->table, &err) < 0)
+        fail_msg("%s", err.text);
+    own->desk = stele_sql_desk_open(stele_runtime_system(), stele_memory_sql_new(own->database));
+    own->place = (stele_fold_table){own->table, own->desk};
+}
+
+static void close_desk(rig *own)
+{
+    stele_sql_desk_close(own->desk);
+    stele_state_table_free(own->table);
+}
+
+static rig *rig_new(int32_t partitions)
+{
+    rig *own = stele_alloc(sizeof *own);
+    own->bank = bank_new(partitions);
+    own->database = stele_memory_database_new(stele_runtime_system());
+    open_desk(own);
+    return own;
+}
+
+static void rig_free(rig *own)
+{
+    close_desk(own);
+    stele_memory_database_free(own->database);
+    bank_free(own->bank);
+    free(own);
+}
+
+static teller_options options_of(const rig *own)
+{
+    return (teller_options){
+        .table = &own->place, .snapshot_interval_ms = 100, .transaction_snapshots = 3};
+}
+
+static bool is_last(rig *own, size_t index, stele_bytes id)
+{
+    for (size_t i = index + 1; i < stele_memory_database_count(own->database); i++)
+        if (stele_bytes_equal(stele_memory_database_row(own->database, i).values[0].as.bytes, id))
+            return false;
+    return true;
+}
+
+static int compare(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* What the table has, in the form of bank_replay. Caller frees. */
+static char *table_of(rig *own)
+{
+    char *lines[100];
+    size_t count = 0;
+    for (size_t i = 0; i < stele_memory_database_count(own->database); i++) {
+        stele_memory_row row = stele_memory_database_row(own->database, i);
+        stele_bytes id = row.values[0].as.bytes;
+        if (!is_last(own, i, id)) continue;
+        stele_buffer text = {0};
+        stele_buffer_format(&text, "%d/%.*s v%" PRId64 " o%" PRId64 " ",
+                            (int)row.values[1].as.integer, (int)id.size, (const char *)id.data,
+                            row.values[2].as.integer, row.values[3].as.integer);
+        if (row.values[5].kind == STELE_SQL_NULL) {
+            assert_int_equal(row.values[4].as.integer, 1);
+            stele_buffer_format(&text, "tombstone");
+        }
+        for (size_t k = 5; row.values[5].kind != STELE_SQL_NULL && k < row.values[5].as.bytes.size;
+             k++)
+            stele_buffer_format(&text, "%02x", row.values[5].as.bytes.data[k]);
+        lines[count++] = stele_strdup(stele_buffer_text(&text));
+        stele_buffer_clear(&text);
+    }
+    qsort(lines, count, sizeof *lines, compare);
+    stele_buffer all = {0};
+    for (size_t i = 0; i < count; i++) {
+        stele_buffer_format(&all, "%s\n", lines[i]);
+        free(lines[i]);
+    }
+    char *text = stele_strdup(stele_buffer_text(&all));
+    stele_buffer_clear(&all);
+    return text;
+}
+
+static void assert_table(rig *own)
+{
+    STELE_AUTO(char) found = table_of(own);
+    STELE_AUTO(char) replayed = bank_replay(own->bank, &bank_balances);
+    assert_string_equal(found, replayed);
+}
+
+/* Seven accounts of the partition, twelve deposits. */
+static void add_events(rig *own, int32_t partition, int32_t partitions)
+{
+    char ids[7][16];
+    for (int i = 0, count = 0; count < 7; i++) {
+        snprintf(ids[count], sizeof ids[count], "a%d", i);
+        if (stele_log_partition_of(stele_text(ids[count]), partitions) == partition) count++;
+    }
+    for (int i = 0; i < 12; i++)
+        bank_deposit(own->bank, partition, ids[i % 7], i, "x");
+}
+
+/* Turns until all below that offset is in the table, and Kafka's tools see it. */
+static void await_written(rig *own, teller *worker, int64_t position)
+{
+    for (int i = 0; bank_group_offset(own->bank, 0) != position; i++) {
+        if (i > 100000) fail_msg("not written: %s", teller_reason(worker, 0));
+        teller_turn(worker);
+    }
+}
+
+/* A worker that runs until all is written. */
+static void run_to(rig *own, int64_t position)
+{
+    teller worker = teller_open(own->bank, options_of(own));
+    await_written(own, &worker, position);
+    teller_close(&worker);
+}
+
+/* ---- cases ---- */
+
+static void rows_are_the_states_of_a_replay(void **state)
+{
+    (void)state;
+    rig *own = rig_new(2);
+    add_events(own, 0, 2);
+    add_events(own, 1, 2);
+    teller worker = teller_open(own->bank, options_of(own));
+    await_written(own, &worker, 12);
+    teller_close(&worker); /* the other partition, too */
+
+    assert_table(own);
+    stele_memory_row row = stele_memory_database_row(own->database, 0);
+    assert_int_equal(row.count, 6 + 3);
+    assert_non_null(strstr(row.text, "INSERT INTO \"balances\" (\"stele_id\", "));
+    assert_int_equal(row.values[6].kind, STELE_SQL_INTEGER); /* balance, owner, memos */
+    assert_int_equal(row.values[7].kind, STELE_SQL_TEXT);
+    assert_int_equal(row.values[8].as.bytes.data[0], '{');
+    assert_int_equal(bank_group_offset(own->bank, 1), 12);
+    rig_free(own);
+}
+
+static void a_worker_goes_on_from_the_table(void **state)
+{
+    (void)state;
+    rig *own = rig_new(1);
+    add_events(own, 0, 1);
+    run_to(own, 12);
+    size_t before = stele_memory_database_count(own->database);
+    close_desk(own);
+    open_desk(own);
+    bank_deposit(own->bank, 0, "a3", 5, "y");
+
+    run_to(own, 13);
+
+    assert_table(own);
+    assert_int_equal(stele_memory_database_count(own->database), before + 1); /* what has changed */
+    rig_free(own);
+}
+
+static void what_is_finished_is_known_for_ever(void **state)
+{
+    (void)state;
+    rig *own = rig_new(1);
+    add_events(own, 0, 1);
+    bank_close(own->bank, 0, "a1");
+    run_to(own, 13);
+    assert_table(own);
+    bank_deposit(own->bank, 0, "a1", 5, "y");
+
+    STELE_AUTO(char) reason = bank_run_to_stop(own->bank, options_of(own), 0);
+
+    assert_non_null(strstr(reason, "finished"));
+    rig_free(own);
+}
+
+static void nothing_is_lost_or_doubled_whichever_call_fails(void **state)
+{
+    (void)state;
+    static const stele_memory_fault faults[] = {
+        STELE_MEMORY_SQL_REFUSED, STELE_MEMORY_SQL_LOST_BEFORE, STELE_MEMORY_SQL_LOST_AFTER};
+    for (size_t i = 0; i < COUNT_OF(faults); i++) {
+        for (uint64_t nth = 1; nth <= 30; nth++) {
+            rig *own = rig_new(1);
+            add_events(own, 0, 1);
+            stele_memory_database_fail(own->database, nth, faults[i]);
+            run_to(own, 12);
+            bank_deposit(own->bank, 0, "a3", 5, "y");
+            run_to(own, 13);
+            assert_table(own);
+            rig_free(own);
+        }
+    }
+}
+
+static void a_database_that_is_away_is_waited_for(void **state)
+{
+    (void)state;
+    rig *own = rig_new(1);
+    stele_memory_database_set_away(own->database, true);
+    teller worker = teller_open(own->bank, options_of(own));
+    add_events(own, 0, 1);
+    teller_until(&worker, 0, STELE_STATE_WAITING);
+    assert_non_null(strstr(teller_reason(&worker, 0), "the database is away"));
+    stele_memory_database_set_away(own->database, false);
+    teller_catch_up(&worker);
+    stele_memory_database_set_away(own->database, true);
+    bank_deposit(own->bank, 0, "a3", 5, "y");
+    teller_until(&worker, 0, STELE_STATE_WAITING);
+    stele_memory_database_set_away(own->database, false);
+    await_written(own, &worker, 13);
+    teller_close(&worker);
+    assert_table(own);
+    rig_free(own);
+}
+
+static void another_owner_in_the_database_is_given_way(void **state)
+{
+    (void)state;
+    rig *own = rig_new(1);
+    teller worker = teller_open(own->bank, options_of(own));
+    add_events(own, 0, 1);
+    await_written(own, &worker, 12);
+    STELE_AUTO(stele_sql_store) other = stele_memory_sql_new(own->database);
+    stele_sql_claim found;
+    assert_int_equal(stele_sql_store_open(other, NULL), STELE_OK);
+    assert_int_equal(stele_sql_store_claim(other, &(stele_sql_place){BANK_GROUP, {BANK_EVENTS, 0}},
+                                           1, "", &found, NULL),
+                     STELE_OK);
+    size_t before = stele_memory_database_count(own->database);
+    bank_deposit(own->bank, 0, "a3", 5, "y");
+
+    teller_until(&worker, 0, STELE_STATE_WAITING);
+
+    assert_non_null(strstr(teller_reason(&worker, 0), "another worker has taken its rows"));
+    assert_int_equal(stele_memory_database_count(own->database), before);
+    await_written(own, &worker, 13); /* a session later no one else owns it */
+    teller_close(&worker);
+    assert_table(own);
+    rig_free(own);
+}
+
+static void a_log_that_was_made_again_stops(void **state)
+{
+    (void)state;
+    rig *own = rig_new(1);
+    add_events(own, 0, 1);
+    run_to(own, 12);
+    bank *another = bank_new(1);
+    bank_deposit(another, 0, "a1", 5, "y");
+
+    STELE_AUTO(char) reason = bank_run_to_stop(another, options_of(own), 0);
+
+    assert_non_null(strstr(reason, "made again"));
+    bank_free(another);
+    rig_free(own);
+}
+
+static void a_state_that_cannot_be_a_table_is_named(void **state)
+{
+    (void)state;
+    static const stele_member field = {.name = "stele_id", .layout = NULL};
+    static const stele_layout layout = {.kind = STELE_KIND_RECORD, .count = 1, .members = &field};
+    static const stele_type type = {.name = "t", .layout = &layout};
+    stele_projection projection = bank_balances;
+    projection.state = &type;
+    stele_state_table *table;
+    stele_error err;
+    assert_int_equal(stele_state_table_new(&projection, NULL, STELE_SQL_SQLITE, &table, &err),
+                     STELE_E_INVALID);
+    assert_non_null(strstr(err.text, "the field stele_id cannot be a column"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(rows_are_the_states_of_a_replay),
+        cmocka_unit_test(a_worker_goes_on_from_the_table),
+        cmocka_unit_test(what_is_finished_is_known_for_ever),
+        cmocka_unit_test(nothing_is_lost_or_doubled_whichever_call_fails),
+        cmocka_unit_test(a_database_that_is_away_is_waited_for),
+        cmocka_unit_test(another_owner_in_the_database_is_given_way),
+        cmocka_unit_test(a_log_that_was_made_again_stops),
+        cmocka_unit_test(a_state_that_cannot_be_a_table_is_named),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
