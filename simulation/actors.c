@@ -231,13 +231,14 @@ static void worker_main(void *context)
     stele_worker *worker;
     stele_registry_options where = {.log = world.log};
     if (stele_registry_open(&where, &registry, &err) < 0) sim_fail("stopped", "%s", err.text);
-    stele_fold_options options = {
-        .projection = &sim_accounts,
-        .registry = registry,
-        .transaction_timeout_ms = world.transaction_ms,
-        .snapshot_events = 1 + stele_stream_below(&self->random, 40),
-        .snapshot_interval_ms = 1 + (int)stele_stream_below(&self->random, 3000),
-        .transaction_snapshots = 1 + stele_stream_below(&self->random, 4)};
+    stele_fold_options options = {.projection = &sim_accounts,
+                                  .registry = registry,
+                                  .transaction_timeout_ms = world.transaction_ms,
+                                  .snapshot_events = 1 + stele_stream_below(&self->random, 40),
+                                  .snapshot_interval_ms =
+                                      1 + (int)stele_stream_below(&self->random, 3000),
+                                  .transaction_snapshots = 1 + stele_stream_below(&self->random, 4),
+                                  .table = sim_open_table()};
     if (stele_fold_open(&options, &fold, &err) < 0) sim_fail("stopped", "%s", err.text);
     char instance[32];
     snprintf(instance, sizeof instance, "worker-%d", (int)(self - world.workers));
@@ -252,6 +253,7 @@ static void worker_main(void *context)
     sim_run_worker(self, worker);
     stele_worker_close(worker);
     stele_fold_close(fold);
+    sim_close_table(options.table);
     stele_registry_close(registry);
     sim_say("worker %d has ended", (int)(self - world.workers));
 }
@@ -263,8 +265,9 @@ void sim_start_worker(int which)
     int domain = SIM_FIRST_WORKER + which;
     sim_clear_ambushes(domain);
     sim_say("worker %d starts", which);
-    stele_fibers_start(world.fibers, domain, "worker",
-                       world.has_tables ? sim_table_worker_main : worker_main, self);
+    stele_fibers_start(
+        world.fibers, domain, "worker",
+        world.has_tables && !world.has_state_table ? sim_table_worker_main : worker_main, self);
 }
 
 void sim_stop_workers(void)

@@ -239,6 +239,20 @@ static stele_status take_snapshots(void *context, const stele_batch *batch, stel
     return STELE_OK;
 }
 
+static void take_table(void)
+{
+    stele_snapshot snapshot;
+    int32_t partition;
+    for (size_t i = 0; sim_table_state(i, &partition, &snapshot); i++) {
+        const stele_record record = {.value = snapshot.value, .offset = (int64_t)i};
+        aggregate *of = aggregate_of(snapshot.id, partition);
+        if (snapshot.value.data == NULL)
+            take_tombstone(of, &record);
+        else
+            take_state(of, &record, &snapshot);
+    }
+}
+
 static void check_states(void)
 {
     for (size_t i = 0; i < found.count; i++) {
@@ -304,6 +318,11 @@ void sim_check_events(void)
 void sim_check(void)
 {
     sim_check_events();
+    if (world.has_state_table) {
+        take_table();
+        check_states();
+        return;
+    }
     read_all(SIM_SNAPSHOTS, STELE_READ_COMMITTED, take_snapshots);
     for (int32_t i = 0; i < SIM_PARTITIONS; i++)
         if (found.unburied[i] >= 0)
@@ -314,7 +333,7 @@ void sim_check(void)
 
 bool sim_caught_up(void)
 {
-    if (world.has_tables) return sim_tables_caught_up();
+    if (world.has_tables && !world.has_state_table) return sim_tables_caught_up();
     for (int32_t i = 0; i < SIM_PARTITIONS; i++) {
         int64_t start, end, offset;
         stele_partition at = {SIM_EVENTS, i};

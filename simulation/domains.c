@@ -74,8 +74,8 @@ static const char *const plain_places[] = {"put",   "put",    "put",  "producer_
                                            "flush", "bounds", "next", NULL};
 
 /* Of whoever keeps tables, around the calls of the database. */
-static const char *const table_places[] = {"sql claim", "sql begin", "sql execute", "sql commit",
-                                           "sql commit"};
+static const char *const table_places[] = {"sql claim",   "sql read",   "sql begin",
+                                           "sql execute", "sql commit", "sql commit"};
 
 enum { ZOMBIE_PLACES = 6 };
 

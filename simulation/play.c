@@ -92,7 +92,7 @@ void sim_play_folds(void)
     }
     await_rest();
     sim_stop_workers();
-    if (!world.has_tables) {
+    if (!world.has_tables || world.has_state_table) {
         sim_check();
         return;
     }

@@ -28,6 +28,7 @@ void sim_draw_tables(bool fails)
 {
     stele_stream *swarm = &world.swarm;
     world.has_tables = true;
+    world.has_state_table = stele_stream_below(swarm, 2) == 0;
     tables.database = stele_memory_database_new((stele_runtime){0});
     tables.latency_us = 1U << stele_stream_below(swarm, 17);
     if (!fails) return;
@@ -132,6 +133,14 @@ static stele_status commit(stele_sql_store *self, stele_error *err)
     AROUND("sql commit", stele_sql_store_commit(INNER(self), err));
 }
 
+static stele_status read_rows(stele_sql_store *self, size_t statement,
+                              const stele_sql_value *values, size_t count, stele_sql_each *each,
+                              void *context, stele_error *err)
+{
+    AROUND("sql read",
+           stele_sql_store_read(INNER(self), statement, values, count, each, context, err));
+}
+
 static void roll_back(stele_sql_store *self)
 {
     stele_sql_store_rollback(INNER(self));
@@ -158,6 +167,7 @@ static stele_sql_store *connect_store(void)
                                             .begin = begin,
                                             .execute = execute,
                                             .commit = commit,
+                                            .read = read_rows,
                                             .rollback = roll_back,
                                             .close = close_store,
                                             .free = free_store};
@@ -167,7 +177,41 @@ static stele_sql_store *connect_store(void)
     return &made->base;
 }
 
-/* ---- a worker ---- */
+/* ---- a fold's table ---- */
+
+const stele_fold_table *sim_open_table(void)
+{
+    stele_error err;
+    stele_state_table *table;
+    if (!world.has_state_table) return NULL;
+    if (stele_state_table_new(&sim_accounts, NULL, STELE_SQL_SQLITE, &table, &err) < 0)
+        sim_fail("stopped", "%s", err.text);
+    stele_fold_table *made = stele_alloc(sizeof *made);
+    *made = (stele_fold_table){table, stele_sql_desk_open(world.runtime, connect_store())};
+    return made;
+}
+
+void sim_close_table(const stele_fold_table *table)
+{
+    if (table == NULL) return;
+    stele_sql_desk_close(table->desk);
+    stele_state_table_free((stele_state_table *)table->table);
+    free((void *)table);
+}
+
+bool sim_table_state(size_t index, int32_t *partition, stele_snapshot *out)
+{
+    if (index >= stele_memory_database_count(tables.database)) return false;
+    stele_memory_row row = stele_memory_database_row(tables.database, index);
+    stele_sql_value values[5] = {row.values[0], row.values[2], row.values[3], row.values[4],
+                                 row.values[5]};
+    *partition = (int32_t)row.values[1].as.integer;
+    if (!stele_state_table_snapshot(values, 5, out))
+        sim_fail("wrong-state", "row %d cannot be read", (int)index);
+    return true;
+}
+
+/* ---- a worker of a table of events ---- */
 
 /* As `run` does it. @return false: it was asked to end before */
 static bool load(sim_worker *self, stele_sql_program *program)

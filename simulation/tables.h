@@ -3,10 +3,19 @@
 #ifndef STELE_SIMULATION_TABLES_H
 #define STELE_SIMULATION_TABLES_H
 
+#include "projections/fold.h"
 #include "simulation/world.h"
 
 /** The seed's workers keep tables: draw how their database fails, if it does. */
 void sim_draw_tables(bool fails);
+
+/** Where a worker's fold keeps its states; NULL: in snapshots. Release with sim_close_table after
+ * the fold. */
+const stele_fold_table *sim_open_table(void);
+void sim_close_table(const stele_fold_table *table);
+
+/** What is in the table of states, in the order in which it was stored. @return false: no more */
+bool sim_table_state(size_t index, int32_t *partition, stele_snapshot *out);
 
 /** A worker's process. @param context  sim_worker */
 void sim_table_worker_main(void *context);

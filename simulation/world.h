@@ -114,7 +114,8 @@ typedef struct sim_world {
     bool publishers_die;
     bool has_outbox;
     bool restarts_at_rest;
-    bool has_tables; /* workers keep tables in a database, in place of folds */
+    bool has_tables; /* workers keep tables in a database, in place of snapshots: of events, … */
+    bool has_state_table; /* … or of a fold's states */
 
     /* Faults of the log. */
     stele_log_ops ops;
