@@ -106,6 +106,24 @@ static stele_status delete_snapshots(stele_cli *cli, const char *topic, const ch
     return status;
 }
 
+/* The tables of the application's folds of these events. */
+static stele_status dismiss_tables(stele_cli *cli, const char *aggregate, stele_error *err)
+{
+    const stele_config *config = stele_client_config(cli->client);
+    const stele_projection *const *at = cli->app->projections;
+    stele_status status = STELE_OK;
+    for (; at != NULL && *at != NULL && status == STELE_OK; at++) {
+        if (strcmp((*at)->source->name, aggregate) != 0 ||
+            !stele_sql_names_store(config, (*at)->name) ||
+            !stele_sql_has_store(config, (*at)->name))
+            continue;
+        status = stele_sql_dismiss_table(cli->client, *at, err);
+        if (status == STELE_OK)
+            stele_cli_print(cli->err, "took %s out of its database", (*at)->name);
+    }
+    return status;
+}
+
 /* What SQL projections of the configuration have made of it: tables and positions.
  * @param only_look  at their files, before anything is deleted */
 static stele_status dismiss_sql(stele_cli *cli, const char *topic, bool only_look, stele_error *err)
@@ -147,7 +165,8 @@ stele_exit stele_cmd_topics_delete(stele_cli *cli, const stele_arguments *argume
     if (dismiss_sql(cli, topic, true, &err) < 0 ||
         delete_topic(cli, topic, rows.count > 0, &err) < 0 ||
         delete_snapshots(cli, topic, stele_arguments_operand(arguments, 0), &rows, &err) < 0 ||
-        dismiss_sql(cli, topic, false, &err) < 0)
+        dismiss_sql(cli, topic, false, &err) < 0 ||
+        dismiss_tables(cli, stele_arguments_operand(arguments, 0), &err) < 0)
         return stele_cli_fail_error(cli, &err);
     return stele_status_rows_drop(cli, &rows);
 }

@@ -34,6 +34,7 @@ typedef struct runner {
     size_t memory_max;
     const char *address;              /* of the process's HTTP; "": it has none */
     stele_projection projection;      /* with what the configuration says of it */
+    const stele_fold_table *table;    /* of the projection's states; NULL: they are in snapshots */
     stele_sql_crew *sql;              /* NULL: it is a fold, or no projection */
     size_t sql_index;                 /* which of the crew's workers it is */
     stele_writer *writer;             /* owned; NULL: it is none */
@@ -86,6 +87,7 @@ static stele_status open_fold(const runner *r, const stele_config *config, stele
         .snapshot_interval_ms = config_int(config, "projection", name, "snapshot_interval_ms"),
         .transaction_timeout_ms = config_int(config, "projection", name, "transaction_timeout_ms"),
         .post = stele_client_post(r->client),
+        .table = r->table,
     };
     return stele_fold_open(&options, out, err);
 }
@@ -245,16 +247,20 @@ static runner *add_runner(crew *c, stele_client *client, atomic_bool *stop, cons
     return &c->runners[c->count++];
 }
 
-static void add_projections(crew *c, stele_client *client, const stele_app *app, atomic_bool *stop,
-                            const stele_logger *logger)
+static stele_status add_projections(crew *c, stele_client *client, const stele_app *app,
+                                    atomic_bool *stop, const stele_logger *logger, stele_error *err)
 {
     const stele_config *config = stele_client_config(client);
     int threads = config_int(config, "worker", NULL, "threads");
     for (size_t i = 0; i < count_projections(app); i++)
         for (int k = 0; k < threads; k++) {
             const stele_projection *projection = app->projections[i];
+            const stele_fold_table *table;
+            stele_status status = stele_sql_crew_table(c->sql, projection, &table, err);
+            if (status < 0) return status;
             runner *r = add_runner(c, client, stop, projection->name, logger);
             r->projection = stele_projection_configured(projection, config);
+            r->table = table;
         }
     for (size_t i = 0; i < stele_sql_crew_count(c->sql); i++)
         for (int k = 0; k < threads; k++) {
@@ -262,6 +268,7 @@ static void add_projections(crew *c, stele_client *client, const stele_app *app,
             r->sql = c->sql;
             r->sql_index = i;
         }
+    return STELE_OK;
 }
 
 static stele_status add_reactions(crew *c, stele_client *client, atomic_bool *stop,
@@ -324,7 +331,7 @@ static stele_status add_all(crew *c, stele_client *client, const stele_app *app,
     if (status == STELE_OK) status = stele_sql_crew_check(c->sql, logger, err);
     if (status < 0) return status;
     c->memory_share = memory_share(app, c->sql, stele_client_config(client));
-    add_projections(c, client, app, stop, logger);
+    if ((status = add_projections(c, client, app, stop, logger, err)) < 0) return status;
     const stele_aggregate *const *at = app->aggregates;
     for (; at != NULL && *at != NULL; at++) {
         if (!stele_aggregate_decides(*at)) continue;

@@ -24,8 +24,17 @@ typedef struct member {
     bool is_loaded;
 } member;
 
+/* The table of a fold's states. */
+typedef struct fold_table {
+    const stele_projection *projection;
+    stele_state_table *table;
+    stele_fold_table place;
+} fold_table;
+
 struct stele_sql_crew {
     stele_client *client;
+    fold_table **tables;
+    size_t table_count;
     database *databases;
     size_t database_count;
     member **members;
@@ -149,6 +158,11 @@ void stele_sql_crew_close(stele_sql_crew *crew)
         stele_sql_desk_close(crew->databases[i].desk);
         free(crew->databases[i].url);
     }
+    for (size_t i = 0; i < crew->table_count; i++) {
+        stele_state_table_free(crew->tables[i]->table);
+        free(crew->tables[i]);
+    }
+    free(crew->tables);
     for (size_t i = 0; i < crew->count; i++) {
         stele_sql_program_free(crew->members[i]->program);
         pthread_mutex_destroy(&crew->members[i]->loading);
@@ -165,6 +179,31 @@ size_t stele_sql_crew_count(const stele_sql_crew *crew)
     for (size_t i = 0; i < crew->count; i++)
         count += stele_sql_program_source_count(crew->members[i]->program);
     return count;
+}
+
+/* ---- tables of folds ---- */
+
+stele_status stele_sql_crew_table(stele_sql_crew *crew, const stele_projection *projection,
+                                  const stele_fold_table **out, stele_error *err)
+{
+    const stele_config *config = stele_client_config(crew->client);
+    *out = NULL;
+    if (text_of(config, projection->name, "store") == NULL) return STELE_OK;
+    for (size_t i = 0; i < crew->table_count; i++)
+        if (crew->tables[i]->projection == projection) *out = &crew->tables[i]->place;
+    if (*out != NULL) return STELE_OK;
+    STELE_AUTO(char) url = url_of(config, projection->name);
+    stele_sql_desk *desk;
+    stele_state_table *table;
+    stele_status status = find_desk(crew, projection->name, &desk, err);
+    if (status == STELE_OK)
+        status = stele_state_table_new(projection, NULL, stele_sql_dialect_of(url), &table, err);
+    if (status < 0) return status;
+    crew->tables = stele_realloc_array(crew->tables, crew->table_count + 1, sizeof *crew->tables);
+    fold_table *made = crew->tables[crew->table_count++] = stele_alloc(sizeof *made);
+    *made = (fold_table){projection, table, {table, desk}};
+    *out = &made->place;
+    return STELE_OK;
 }
 
 /* ---- loading ---- */
@@ -289,6 +328,11 @@ stele_status stele_sql_read(const stele_config *config, const char *name, stele_
     return stele_sql_program_open(&options, out, err);
 }
 
+bool stele_sql_names_store(const stele_config *config, const char *name)
+{
+    return text_of(config, name, "store") != NULL || stele_sql_is_configured(config, name);
+}
+
 bool stele_sql_has_store(const stele_config *config, const char *name)
 {
     static const char file[] = "sqlite:";
@@ -305,4 +349,15 @@ stele_status stele_sql_dismiss(stele_client *client, const char *name, stele_err
     const stele_sql_program *program = crew->members[0]->program;
     return stele_sql_desk_dismiss(stele_sql_program_options_of(program)->desk,
                                   stele_sql_program_file(program), err);
+}
+
+stele_status stele_sql_dismiss_table(stele_client *client, const stele_projection *projection,
+                                     stele_error *err)
+{
+    STELE_AUTO(stele_sql_crew) crew = stele_alloc(sizeof *crew);
+    const stele_fold_table *place;
+    crew->client = client;
+    stele_status status = stele_sql_crew_table(crew, projection, &place, err);
+    if (status < 0 || place == NULL) return status;
+    return stele_sql_desk_dismiss(place->desk, stele_state_table_file(place->table), err);
 }

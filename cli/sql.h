@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The SQL projections of a configuration: those sections [projection NAME] that have a file of SQL.
- */
+ * The SQL projections of a configuration: those sections [projection NAME] that have a file of SQL;
+ * and the tables of the folds whose sections name a store. */
 #ifndef STELE_CLI_SQL_H
 #define STELE_CLI_SQL_H
 
@@ -11,6 +11,7 @@
 #include "core/config.h"
 #include "core/logger.h"
 #include "core/scope.h"
+#include "projections/fold.h"
 #include "projections/sql_projection.h"
 
 /** The name of the next section with SQL, from `*index` on, which is moved past it; NULL: none. */
@@ -30,6 +31,16 @@ stele_status stele_sql_crew_open(stele_client *client, const stele_app *app, ste
                                  stele_error *err);
 void stele_sql_crew_close(stele_sql_crew *crew);
 STELE_SCOPE(stele_sql_crew, stele_sql_crew_close);
+
+/**
+ * The table that a fold of the application keeps its states in, if its section names a store.
+ *
+ * @param projection  outlives the crew
+ * @param out         owned by the crew; NULL: its states are in snapshots
+ * @return STELE_E_INVALID  no such store, or the state cannot be a table (next = STOP)
+ */
+stele_status stele_sql_crew_table(stele_sql_crew *crew, const stele_projection *projection,
+                                  const stele_fold_table **out, stele_error *err);
 
 /** How many workers one thread of all of them is: one for each source. */
 size_t stele_sql_crew_count(const stele_sql_crew *crew);
@@ -60,10 +71,16 @@ const char *stele_sql_crew_name(const stele_sql_crew *crew, size_t index);
 stele_status stele_sql_read(const stele_config *config, const char *name, stele_sql_program **out,
                             stele_error *err);
 
+/** Is a store named for it, or its file of SQL? */
+bool stele_sql_names_store(const stele_config *config, const char *name);
 /** Is its database there? A file that is not there is not made. */
 bool stele_sql_has_store(const stele_config *config, const char *name);
 
 /** Take a projection out of its database: its teardown, and its positions. */
 stele_status stele_sql_dismiss(stele_client *client, const char *name, stele_error *err);
+
+/** The same of the table of a fold's states, whose section names a store. */
+stele_status stele_sql_dismiss_table(stele_client *client, const stele_projection *projection,
+                                     stele_error *err);
 
 #endif

@@ -165,6 +165,37 @@ def a_program_runs_both_kinds():
 
 
 @case
+def a_fold_keeps_its_states_in_a_table():
+    """A fold with a store: rows instead of a snapshots topic, kept by whoever is killed, and taken away with the topic."""
+    with Probe(partitions=2) as probe:
+        store = os.path.join(probe.folder, "states.db")
+        words = ["-o", f"projection.{probe.name}.store=sqlite:{store}", "-o", f"projection.{probe.name}.snapshot_interval_ms=100",
+                 "-o", "kafka.session.timeout.ms=2000"]
+
+        def totals(query=f'SELECT stele_id, total FROM "{probe.name}" ORDER BY 1'):
+            connection = sqlite3.connect(store, timeout=20)
+            try:
+                return connection.execute(query).fetchall()
+            finally:
+                connection.close()
+
+        probe.publish({"id": "a", "number": 2}, {"id": "b", "number": 7}, {"id": "a", "number": 3})
+        killed = probe.worker(*words)
+        probe.awaits_end()
+        until("the table has the states", 30, lambda: os.path.exists(store) and totals() == [("a", 5), ("b", 7)])
+        killed.process.kill()
+        killed.process.wait()
+        probe.publish({"id": "b", "number": 1})
+        worker = probe.worker(*words)
+        until("the table has the new state", 30, lambda: totals() == [("a", 5), ("b", 8)])
+        worker.ends(signal.SIGTERM).exits(0)
+        assert totals(f'SELECT sum(stele_version), count(DISTINCT stele_topic) FROM "{probe.name}"') == [(4, 1)]
+        done = probe.call("topics", "delete", probe.name, "--yes", "--force", *words).exits(0)
+        done.says(f"took {probe.name} out of its database")
+        assert totals("SELECT count(*) FROM stele_positions") == [(0,)]
+
+
+@case
 def topics_delete_takes_the_table_away():
     """`topics delete` runs the teardown and forgets the position, so that the file serves the topic made anew."""
     with Table() as table:

@@ -114,6 +114,19 @@ def check_orders(program, page):
     say("ok     orders and their items are in their tables")
 
 
+def check_fold(address, page):
+    with Program(os.environ["STELE_SHOP"], address) as program:
+        os.chdir(program.folder)
+        config = next(block for block in blocks(page, "ini") if "[projection customers]" in block)
+        query = re.search("'(SELECT.*)'", blocks(page, "sh")[2]).group(1)
+        worker = program.start("run", "-c", program.file("table.ini", config))
+        until("the table is there", 60, lambda: os.path.exists("customers.db") and ask(
+            "customers.db", "SELECT count(*) FROM sqlite_schema WHERE name = 'customers'") == "1\n")
+        until("the table has all states", 60, lambda: ask("customers.db", query) == blocks(page, "text")[3])
+        worker.ends(15).exits(0)
+        say("ok     the fold's states are a table")
+
+
 def check_postgres(program, page, server):
     text = next(block for block in blocks(page, "sql") if "customers AS c" in block)
     config = next(block for block in blocks(page, "ini") if "postgres:" in block)
@@ -159,12 +172,13 @@ def main():
                 check(program, page)
             if server:
                 check_postgres(program, page, server)
+            check_fold(broker.address, page)
             os.chdir(ROOT)
     finally:
         broker.stop()
         if server:
             server.stop()
-    print(f"{5 if server else 4} passed, 0 failed")
+    print(f"{6 if server else 5} passed, 0 failed")
 
 
 if __name__ == "__main__":
