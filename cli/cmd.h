@@ -8,8 +8,11 @@
 typedef stele_exit stele_command_run(stele_cli *cli, const stele_arguments *arguments);
 
 stele_command_run stele_cmd_audit;
+stele_command_run stele_cmd_dlq_discard;
 stele_command_run stele_cmd_dlq_list;
+stele_command_run stele_cmd_dlq_park;
 stele_command_run stele_cmd_dlq_redrive;
+stele_command_run stele_cmd_dlq_show;
 stele_command_run stele_cmd_execute;
 stele_command_run stele_cmd_export;
 stele_command_run stele_cmd_history;

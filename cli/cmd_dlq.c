@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * `dlq list` and `dlq redrive`: the commands of an aggregate that were not carried out, by way of
- * their topic, and why; and how one of them is sent again. */
-#include "cli/cmd.h"
+ * their topic, and why; and how one of them is sent again. For what is a projection's see
+ * cmd_dlq_projection.c. */
+#include "cli/cmd_dlq.h"
 
 #include <stele/json.h>
 
@@ -264,14 +265,27 @@ static stele_status read_all(letters *l, stele_bounded_read_take *take, stele_er
     return status;
 }
 
+/* An aggregate whose writers take commands from a topic has that of their dead letters. */
+static bool is_projection(stele_cli *cli, const char *name)
+{
+    stele_log_topic topic;
+    const stele_aggregate *aggregate = stele_cli_aggregate(cli, name);
+    if (stele_cli_projection(cli, name) != NULL && aggregate == NULL) return true;
+    STELE_AUTO(char) dead = stele_commands_dead_topic(name);
+    return aggregate == NULL &&
+           stele_log_topic_describe(stele_client_log(cli->client), dead, cli->timeout_ms, &topic,
+                                    NULL) == STELE_E_NOT_FOUND;
+}
+
 stele_exit stele_cmd_dlq_list(stele_cli *cli, const stele_arguments *arguments)
 {
+    const char *name = stele_arguments_operand(arguments, 0);
     STELE_AUTO_VALUE(letters)
     l = {.cli = cli, .code = stele_arguments_text(arguments, "code", NULL)};
     stele_error err = {0};
     if (stele_cli_client(cli) == NULL) return STELE_EXIT_FAILED;
-    if (begin(&l, stele_arguments_operand(arguments, 0), &err) < 0 ||
-        read_all(&l, list_batch, &err) < 0)
+    if (is_projection(cli, name)) return stele_dlq_projection_list(cli, name, l.code);
+    if (begin(&l, name, &err) < 0 || read_all(&l, list_batch, &err) < 0)
         return stele_cli_fail_error(cli, &err);
     return STELE_EXIT_DONE;
 }
@@ -309,14 +323,22 @@ stele_exit stele_cmd_dlq_redrive(stele_cli *cli, const stele_arguments *argument
     l = {.cli = cli,
          .code = stele_arguments_text(arguments, "code", NULL),
          .any_version = stele_arguments_flag(arguments, "any-version")};
+    const char *name = stele_arguments_operand(arguments, 0);
     const char *position = stele_arguments_operand(arguments, 1);
+    const char *key = stele_arguments_text(arguments, "key", NULL);
     stele_error err = {0};
-    if ((position == NULL) != stele_arguments_flag(arguments, "all"))
+    int asked = (position != NULL) + (key != NULL) + stele_arguments_flag(arguments, "all");
+    if (asked != 1)
         return stele_cli_fail(cli, STELE_EXIT_USAGE,
-                              "dlq redrive: a POSITION that `dlq list` shows, or --all");
+                              "dlq redrive: a POSITION that `dlq list` shows, or --all, or of a "
+                              "projection --key ID");
     if (stele_cli_client(cli) == NULL) return STELE_EXIT_FAILED;
-    if (begin(&l, stele_arguments_operand(arguments, 0), &err) < 0 ||
-        redrive(&l, position, &err) < 0)
+    if (is_projection(cli, name)) return stele_dlq_projection_redrive(cli, name, position, key);
+    if (key != NULL)
+        return stele_cli_fail(cli, STELE_EXIT_USAGE,
+                              "dlq redrive: --key is for a projection, and %s is an aggregate",
+                              name);
+    if (begin(&l, name, &err) < 0 || redrive(&l, position, &err) < 0)
         return stele_cli_fail_error(cli, &err);
     if (l.sent == 0 && !l.is_refused)
         return stele_cli_fail(cli, STELE_EXIT_FAILED, "there is no such dead letter in %s%s%s",

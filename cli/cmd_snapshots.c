@@ -263,6 +263,8 @@ stele_exit stele_cmd_snapshots_verify(stele_cli *cli, const stele_arguments *arg
         .projection = &configured,
         .log = stele_client_log(client),
         .registry = stele_client_registry(client),
+        .parks = fold.writers == NULL && stele_config_is(stele_client_config(client), "projection",
+                                                         projection->name, "on_failure", "park"),
         .companion = fold.writers == NULL ? NULL : &fold.companion,
         .deadline = stele_deadline_after(stele_clock_system(), -1), /* as long as the log is */
         .patience_ms = cli->timeout_ms,
@@ -279,5 +281,8 @@ stele_exit stele_cmd_snapshots_verify(stele_cli *cli, const stele_arguments *arg
             "%" PRId64 " snapshots compared with a replay of %" PRId64 " events: %" PRId64
             " differences\n",
             counts.snapshots, counts.events, counts.findings);
+    if (counts.set_aside > 0)
+        fprintf(cli->err, "%" PRId64 " of the events are set aside, in no state: dlq list %s\n",
+                counts.set_aside, name);
     return counts.findings > 0 || verified.left_out > 0 ? STELE_EXIT_FOUND : STELE_EXIT_DONE;
 }

@@ -40,5 +40,9 @@ stele_exit stele_cmd_snapshots_delete(stele_cli *cli, const stele_arguments *arg
     if (status < 0 && (status != STELE_E_NOT_FOUND || rows.count == 0))
         return stele_cli_fail_error(cli, &err);
     if (status == STELE_OK) stele_cli_print(cli->err, "deleted %s", topic);
+    STELE_AUTO(char) control = stele_control_topic(group);
+    status = stele_log_topic_delete(stele_client_log(client), control, cli->timeout_ms, &err);
+    if (status < 0 && status != STELE_E_NOT_FOUND) return stele_cli_fail_error(cli, &err);
+    if (status == STELE_OK) stele_cli_print(cli->err, "deleted %s", control);
     return stele_status_rows_drop(cli, &rows);
 }

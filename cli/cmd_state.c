@@ -337,6 +337,9 @@ stele_exit stele_cmd_state(stele_cli *cli, const stele_arguments *arguments)
     };
     STELE_AUTO_VALUE(stele_cli_fold) fold = {0};
     stele_cli_find_fold(cli, asked.name, &fold);
+    options.parks = fold.projection != NULL && fold.writers == NULL &&
+                    stele_config_is(stele_client_config(client), "projection",
+                                    fold.projection->name, "on_failure", "park");
     return asked.diff ? run_diff(cli, fold.projection, options, asked.sides)
                       : print_states(cli, arguments, &asked, fold.projection, &options);
 }

@@ -76,6 +76,13 @@ static stele_status delete_writers(stele_cli *cli, const char *aggregate, stele_
     return status;
 }
 
+/* Orders about single events, if there were any. */
+static stele_status delete_control(stele_cli *cli, const char *group, stele_error *err)
+{
+    STELE_AUTO(char) control = stele_control_topic(group);
+    return delete_topic(cli, control, true, err);
+}
+
 /* Of the application's projections of these events, and of those that are known from the status. */
 static stele_status delete_snapshots(stele_cli *cli, const char *topic, const char *aggregate,
                                      const stele_status_rows *rows, stele_error *err)
@@ -91,6 +98,9 @@ static stele_status delete_snapshots(stele_cli *cli, const char *topic, const ch
         STELE_AUTO(char)
         snapshots = stele_snapshots_topic((*projection)->name, (*projection)->version);
         status = delete_topic(cli, snapshots, true, err);
+        STELE_AUTO(char)
+        group = stele_projection_group((*projection)->name, (*projection)->version);
+        if (status == STELE_OK) status = delete_control(cli, group, err);
     }
     for (size_t i = 0; i < rows->count && status == STELE_OK; i++) {
         const char *group = rows->over[i].group;
@@ -102,6 +112,7 @@ static stele_status delete_snapshots(stele_cli *cli, const char *topic, const ch
         plain = stele_strndup((const char *)name.projection.data, name.projection.size);
         STELE_AUTO(char) snapshots = stele_snapshots_topic(plain, name.version);
         status = delete_topic(cli, snapshots, true, err);
+        if (status == STELE_OK) status = delete_control(cli, group, err);
     }
     return status;
 }

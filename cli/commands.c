@@ -171,8 +171,20 @@ static const stele_option dlq_list_options[] = {
     {.name = "code",
      .kind = STELE_OPTION_TEXT,
      .value = "CODE",
-     .help = "only those with this code, such as insufficient_funds, conflict or undecodable"},
+     .help = "only those with this code, such as insufficient_funds, conflict or undecodable; of a "
+             "projection refused, behind or discarded (without it all but those)"},
     {0}};
+
+static const stele_option dlq_discard_options[] = {
+    {.name = "key",
+     .kind = STELE_OPTION_TEXT,
+     .value = "ID",
+     .help = "all that are set aside of this aggregate"},
+    {.name = "reason", .kind = STELE_OPTION_TEXT, .value = "TEXT", .help = "why; it is kept"},
+    {0}};
+
+static const stele_option dlq_park_options[] = {
+    {.name = "reason", .kind = STELE_OPTION_TEXT, .value = "TEXT", .help = "why; it is kept"}, {0}};
 
 static const stele_option dlq_redrive_options[] = {
     {.name = "all", .kind = STELE_OPTION_FLAG, .help = "all dead letters that are there now"},
@@ -183,6 +195,10 @@ static const stele_option dlq_redrive_options[] = {
     {.name = "any-version",
      .kind = STELE_OPTION_FLAG,
      .help = "without the version that they expected"},
+    {.name = "key",
+     .kind = STELE_OPTION_TEXT,
+     .value = "ID",
+     .help = "of a projection: those of this aggregate"},
     {0}};
 
 static const stele_option history_options[] = {
@@ -408,24 +424,60 @@ const stele_cli_command stele_commands[] = {
      .options = execute_options,
      .run = stele_cmd_execute},
     {.name = "dlq list",
-     .operands = "AGGREGATE",
+     .operands = "PROJECTION|AGGREGATE",
      .operand_min = 1,
      .operand_max = 1,
-     .summary = "print the commands that were not carried out, and why, as JSON",
-     .details = "Those that came by way of the topic AGGREGATE.commands. They stay there for as "
-                "long as the\n"
-                "retention of AGGREGATE.commands.dead says.",
+     .summary = "print the events that were set aside, or commands not carried out, and why",
+     .details = "Of a projection: the events that could not be applied, and those behind them, as "
+                "JSON.\n"
+                "Of an aggregate: commands that came by way of the topic AGGREGATE.commands. They "
+                "stay there\n"
+                "for as long as the retention of AGGREGATE.commands.dead says.",
      .example = "stele dlq list account --code insufficient_funds",
      .options = dlq_list_options,
      .run = stele_cmd_dlq_list},
-    {.name = "dlq redrive",
-     .operands = "AGGREGATE [POSITION]",
+    {.name = "dlq show",
+     .operands = "PROJECTION POSITION",
+     .operand_min = 2,
+     .operand_max = 2,
+     .summary = "print an event that was set aside, with its headers and bytes",
+     .example = "stele dlq show balances account.events/0/12",
+     .run = stele_cmd_dlq_show},
+    {.name = "dlq discard",
+     .operands = "PROJECTION [POSITION]",
      .operand_min = 1,
      .operand_max = 2,
-     .summary = "put a dead letter into the commands topic again",
-     .details = "With its id, so that it has one effect however often it is sent. It is decided on "
-                "as the aggregate\n"
-                "is then. The dead letter stays where it is.",
+     .summary = "decide that an event that was set aside is not applied",
+     .details = "It counts as an event of its aggregate, and changes nothing; those behind it are "
+                "applied. The\n"
+                "order is carried out by the worker that has the partition, or by the next one.",
+     .example = "stele dlq discard balances account.events/0/12 --reason 'sent twice'",
+     .options = dlq_discard_options,
+     .run = stele_cmd_dlq_discard},
+    {.name = "dlq park",
+     .operands = "PROJECTION POSITION",
+     .operand_min = 2,
+     .operand_max = 2,
+     .summary = "set one event aside on purpose, and all later ones of its aggregate",
+     .details = "The way out where an event stops its partition: then start the worker again. "
+                "POSITION is\n"
+                "that of the message, or PARTITION:OFFSET. The reason is kept.",
+     .example = "stele dlq park balances 0:12 --reason 'amount without a currency, ticket 4711'",
+     .options = dlq_park_options,
+     .run = stele_cmd_dlq_park},
+    {.name = "dlq redrive",
+     .operands = "PROJECTION|AGGREGATE [POSITION]",
+     .operand_min = 1,
+     .operand_max = 2,
+     .summary = "apply events that were set aside, or send a command again",
+     .details =
+         "Of a projection: by the worker that has the partition, or by the next one; those of "
+         "an aggregate\n"
+         "in order, up to the first that is refused again, which is exit code 3.\n"
+         "Of an aggregate: put a dead letter into the commands topic again. With its id, so that "
+         "it has one effect however often it is sent. It is decided on "
+         "as the aggregate\n"
+         "is then. The dead letter stays where it is.",
      .example = "stele dlq redrive account account.commands.dead/0/12",
      .options = dlq_redrive_options,
      .run = stele_cmd_dlq_redrive},

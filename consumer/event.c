@@ -57,7 +57,7 @@ stele_bytes stele_event_traceparent(const stele_event *event)
 
 stele_status stele_event_fail_no_key(stele_error *err)
 {
-    return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
+    return stele_fail(err, STELE_E_INVALID, STELE_NEXT_REJECT,
                       "the record has no key, so it belongs to no aggregate: its producer must "
                       "write the aggregate id as the key, and the events have to be copied to a "
                       "new topic without it");
@@ -65,7 +65,7 @@ stele_status stele_event_fail_no_key(stele_error *err)
 
 stele_status stele_event_fail_no_value(stele_error *err)
 {
-    return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
+    return stele_fail(err, STELE_E_INVALID, STELE_NEXT_REJECT,
                       "the record has no value: a tombstone is no event, and an events topic is "
                       "not compacted; copy the events to a new topic without it");
 }

@@ -17,7 +17,7 @@ typedef struct stele_event_record {
 } stele_event_record;
 
 /** Say that a record without a key, or without a value, is no event. @return STELE_E_INVALID
- * (next = STOP) */
+ * (next = REJECT) */
 stele_status stele_event_fail_no_key(stele_error *err);
 stele_status stele_event_fail_no_value(stele_error *err);
 

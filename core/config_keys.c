@@ -272,6 +272,32 @@ const stele_config_key stele_config_keys[] = {
      .help = "What an event of an aggregate that is finished does to its partition. Where it is "
              "ignored, it is counted, and changes neither state nor version."},
     {.section = "projection",
+     .key = "on_failure",
+     .type = STELE_CONFIG_CHOICE,
+     .initial = "stop",
+     .choices = "stop|park",
+     .help = "What an event that cannot be applied does: it stops its partition, or is set aside "
+             "with all later events of its aggregate, for `dlq`, while the others go on. Where "
+             "events are set aside, apply functions work on a copy of the state."},
+    {.section = "projection",
+     .key = "park_attempts",
+     .type = STELE_CONFIG_INT,
+     .initial = "3",
+     .min = 1,
+     .max = 100,
+     .unit = "times",
+     .help = "An event that an apply function refuses is tried so often, after pauses that grow, "
+             "before it is set aside."},
+    {.section = "projection",
+     .key = "parked_max",
+     .type = STELE_CONFIG_INT,
+     .initial = "1000",
+     .min = 1,
+     .max = 1000000,
+     .unit = "aggregates",
+     .help = "So many aggregates of a partition may have events that are set aside; one more stops "
+             "the partition."},
+    {.section = "projection",
      .key = "sql",
      .help = "The file of a SQL projection, which `run` then runs as well: docs/sql.md; or "
              "`journal:TOPIC`, every event of a topic as a row."},

@@ -2,6 +2,7 @@
  * Names of what is on Kafka, made and taken apart. */
 #include "core/names.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "core/alloc.h"
@@ -11,11 +12,13 @@
 #define COMMANDS_SUFFIX   ".commands"
 #define DEAD_SUFFIX       ".dead"
 #define SNAPSHOTS_SUFFIX  ".snapshots"
+#define CONTROL_SUFFIX    ".control"
 #define WRITER_SUFFIX     ".writer"
 #define REACTIONS_SUFFIX  ".reactions"
 #define VERSION_MARK      ".v"
 #define CHECKPOINT_PREFIX STELE_RESERVED_PREFIX "checkpoint:"
 #define COMMANDS_PREFIX   STELE_RESERVED_PREFIX "commands:"
+#define DEAD_PREFIX       STELE_RESERVED_PREFIX "dead:"
 
 static bool begins_with(stele_bytes text, const char *prefix)
 {
@@ -94,6 +97,11 @@ char *stele_writer_name(const char *aggregate)
 char *stele_snapshots_topic(const char *projection, int version)
 {
     return stele_strdup_format("%s" VERSION_MARK "%d" SNAPSHOTS_SUFFIX, projection, version);
+}
+
+char *stele_control_topic(const char *group)
+{
+    return stele_strdup_format("%s" CONTROL_SUFFIX, group);
 }
 
 bool stele_writer_name_parse(const char *name, stele_bytes *aggregate)
@@ -238,6 +246,42 @@ char *stele_commands_key(const char *topic, int32_t partition)
 bool stele_commands_key_is(stele_bytes key)
 {
     return begins_with(key, COMMANDS_PREFIX);
+}
+
+char *stele_dead_key(const char *topic, int32_t partition, int64_t offset)
+{
+    return stele_strdup_format(DEAD_PREFIX "%s/%d/%" PRId64, topic, (int)partition, offset);
+}
+
+bool stele_dead_key_is(stele_bytes key)
+{
+    return begins_with(key, DEAD_PREFIX);
+}
+
+bool stele_dead_key_parse(stele_bytes key, stele_bytes *topic, int32_t *partition, int64_t *offset)
+{
+    size_t prefix = sizeof DEAD_PREFIX - 1;
+    return begins_with(key, DEAD_PREFIX) &&
+           stele_position_parse(stele_bytes_of(key.data + prefix, key.size - prefix), topic,
+                                partition, offset);
+}
+
+bool stele_position_parse(stele_bytes text, stele_bytes *topic, int32_t *partition, int64_t *offset)
+{
+    size_t at = text.size;
+    while (at > 0 && text.data[at - 1] != '/')
+        at--;
+    int32_t index;
+    int64_t number;
+    stele_bytes front;
+    if (at == 0 || stele_parse_int64(stele_bytes_of(text.data + at, text.size - at), 0, INT64_MAX,
+                                     &number, NULL) < 0)
+        return false;
+    if (!split_number(stele_bytes_of(text.data, at - 1), '/', 0, &front, &index)) return false;
+    *topic = front;
+    *partition = index;
+    *offset = number;
+    return true;
 }
 
 /* ---- names that others choose ---- */

@@ -17,6 +17,8 @@
  *   <projection>.v<n>/<topic>/<partition>  key        in _stele.status
  *   stele:checkpoint:<topic>/<partition>   key        in a snapshots topic
  *   stele:commands:<topic>/<partition>     key        likewise: how far its commands are read
+ *   stele:dead:<topic>/<partition>/<offset> key       likewise: an event that was set aside
+ *   <projection>.v<n>.control              topic      orders to its workers about such events
  *
  * Every function that makes a name returns text that the caller frees. */
 #ifndef STELE_CORE_NAMES_H
@@ -52,6 +54,9 @@ char *stele_commands_dead_topic(const char *aggregate);
  * else is made of them. */
 char *stele_projection_group(const char *projection, int version);
 char *stele_snapshots_topic(const char *projection, int version);
+
+/** Orders to the workers of a group. */
+char *stele_control_topic(const char *group);
 
 /** The group of an aggregate's writer, and the name of the projection that it keeps. */
 char *stele_writer_name(const char *aggregate);
@@ -130,6 +135,20 @@ char *stele_commands_key(const char *topic, int32_t partition);
 
 /** Is this the key of such a record, whatever the topic? */
 bool stele_commands_key_is(stele_bytes key);
+
+/** Of the record of an event that a projection has set aside. */
+char *stele_dead_key(const char *topic, int32_t partition, int64_t offset);
+
+/** Does it begin as one? */
+bool stele_dead_key_is(stele_bytes key);
+
+/** @param topic  view into `key` @return false: it is no such key */
+bool stele_dead_key_parse(stele_bytes key, stele_bytes *topic, int32_t *partition, int64_t *offset);
+
+/** A position as text, "account.events/3/1042". @param topic  view into `text`
+ * @return false: it is none */
+bool stele_position_parse(stele_bytes text, stele_bytes *topic, int32_t *partition,
+                          int64_t *offset);
 
 /** May this be a part of the names above: letters, digits and those of `others`, `max` at most, the
  * first neither `_` nor `.`? NULL may not. */

@@ -8,6 +8,8 @@ enum {
     SNAPSHOT_EVENTS = 10000,
     SNAPSHOT_INTERVAL_MS = 10000,
     TRANSACTION_SNAPSHOTS = 4000,
+    PARK_ATTEMPTS = 3,
+    PARKED_MAX = 1000,
     TAKE_MAX_MS = 100 /* the worker gets its thread back for the group that often */
 };
 
@@ -66,6 +68,11 @@ stele_status stele_fold_open(const stele_fold_options *options, stele_fold **out
                                                  .companion = companion_of(options)},
                          &trial, err);
     if (status == STELE_OK) status = check_name(options, err);
+    if (status == STELE_OK && options->parks && options->table != NULL)
+        return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
+                          "[projection %s]: on_failure = park sets events aside in the snapshots "
+                          "topic, and with a store there is none: leave out one of the two",
+                          options->projection->name);
     if (status < 0) return status;
     stele_fold *fold = stele_alloc(sizeof *fold);
     const stele_projection *projection = options->projection;
@@ -75,6 +82,8 @@ stele_status stele_fold_open(const stele_fold_options *options, stele_fold **out
         fold->options.snapshot_interval_ms = SNAPSHOT_INTERVAL_MS;
     if (fold->options.transaction_snapshots == 0)
         fold->options.transaction_snapshots = TRANSACTION_SNAPSHOTS;
+    if (fold->options.park_attempts == 0) fold->options.park_attempts = PARK_ATTEMPTS;
+    if (fold->options.parked_max == 0) fold->options.parked_max = PARKED_MAX;
     fold->group = stele_projection_group(projection->name, projection->version);
     fold->snapshots = stele_snapshots_topic(projection->name, projection->version);
     stele_monitor_init(&fold->monitor, stele_registry_runtime(options->registry));
@@ -125,6 +134,7 @@ void fold_free_task(fold_task *task, int timeout_ms)
     stele_restore_free(task->taking.restore);
     free(task->taking.places);
     stele_states_free(task->states);
+    stele_parked_free(task->parked);
     stele_buffer_clear(&task->commands);
     stele_buffer_clear(&task->taking.after);
     stele_monitor_clear(&task->taking.monitor);
@@ -137,6 +147,8 @@ static void end_task(stele_task *base, bool lost)
     fold_answer_end(task);
     (void)lost; /* either way, what is open is aborted and the states are dropped */
     fold_stop_reading(task);
+    stele_orders_end(task->orders, task->worker);
+    task->orders = NULL;
     fold_take_cancel(task);
 }
 
@@ -175,9 +187,15 @@ static stele_status open_task(void *self, stele_worker *worker, stele_partition 
     task->source = (stele_partition){fold->events, source.index};
     task->snapshots = (stele_partition){fold->snapshots, source.index};
     task->at = (stele_mark){.position = -1, .last_offset = -1};
+    uint64_t seed;
+    stele_random_bytes(stele_registry_runtime(fold->options.registry), &seed, sizeof seed);
+    if (fold->options.owner == NULL && fold->options.table == NULL)
+        task->parked = stele_parked_new(fold->options.parked_max, seed);
     stele_status status =
         stele_states_new(&(stele_states_options){.projection = fold->options.projection,
                                                  .registry = fold->options.registry,
+                                                 .parked = task->parked,
+                                                 .refuses = fold->options.parks,
                                                  .partition = source.index,
                                                  .partitions = stele_worker_partition_count(worker),
                                                  .take_max_ms = TAKE_MAX_MS,
@@ -185,9 +203,11 @@ static stele_status open_task(void *self, stele_worker *worker, stele_partition 
                                                  .stop = stele_worker_stop(worker)},
                          &task->states, err);
     if (status < 0) {
+        stele_parked_free(task->parked);
         free(task);
         return status;
     }
+    if (task->parked != NULL) task->orders = stele_orders_new(fold->group, task->source);
     fold_taking *taking = &task->taking;
     taking->log = stele_worker_log(worker);
     taking->partitions = stele_worker_partition_count(worker);
@@ -216,21 +236,11 @@ static stele_status verify_last(fold_task *task, const stele_batch *batch, stele
     return status;
 }
 
-static stele_status take_events(fold_task *task, const stele_batch *batch, stele_error *err)
+static stele_status take_some(fold_task *task, const stele_batch *batch, stele_error *err)
 {
-    stele_status status;
-    if (task->fold->options.owner != NULL)
-        stele_fenced_visible(task->fenced, task->source, batch->next_offset);
-    if (STELE_BUG("topic made anew is not noticed")) task->unverified = false;
-    if (task->unverified) {
-        if ((status = verify_last(task, batch, err)) < 0) return status;
-        if (task->unverified) return STELE_OK;
-    }
     const stele_record *last = NULL;
     int64_t position = task->at.position;
-    if (batch->count > 0) fold_footing_see(task, &batch->records[0]);
-    task->log_end = batch->log_end;
-    status = stele_states_take(task->states, batch, &position, &last, err);
+    stele_status status = stele_states_take(task->states, batch, &position, &last, err);
     if (position > task->at.position) {
         task->at.position = position;
         if (last != NULL) {
@@ -241,11 +251,37 @@ static stele_status take_events(fold_task *task, const stele_batch *batch, stele
     return status;
 }
 
+static stele_status take_events(fold_task *task, const stele_batch *batch, stele_error *err)
+{
+    stele_status status;
+    if (task->fold->options.owner != NULL)
+        stele_fenced_visible(task->fenced, task->source, batch->next_offset);
+    if (STELE_BUG("topic made anew is not noticed")) task->unverified = false;
+    if (task->unverified) {
+        if ((status = verify_last(task, batch, err)) < 0) return status;
+        if (task->unverified) return STELE_OK;
+    }
+    if (batch->count > 0) fold_footing_see(task, &batch->records[0]);
+    task->log_end = batch->log_end;
+    stele_error failure;
+    do {
+        status = take_some(task, batch, &failure);
+        if (status == STELE_OK) return status;
+        if (failure.next == STELE_NEXT_REJECT) status = fold_park_refused(task, batch, &failure);
+    } while (status == STELE_OK);
+    if (err != NULL) *err = failure;
+    return status;
+}
+
 static stele_status take_batch(stele_task *base, const stele_batch *batch, stele_error *err)
 {
     fold_task *task = (fold_task *)base;
     if (strcmp(batch->partition.topic, task->source.topic) == 0)
         return take_events(task, batch, err);
+    if (task->orders != NULL && stele_orders_are(task->orders, batch)) {
+        stele_orders_take(task->orders, batch, task->parked);
+        return STELE_OK;
+    }
     return fold_take_snapshots(task, batch, err);
 }
 
@@ -257,7 +293,7 @@ static stele_status tick_task(stele_task *base, stele_error *err)
         return STELE_OK; /* nothing was applied, and nothing is to be said of it */
     stele_status status = fold_write(task, false, err);
     fold_table_follow(task);
-    return status;
+    return status < 0 ? status : fold_park_turn(task, err);
 }
 
 static stele_status drain_task(stele_task *base, stele_error *err)

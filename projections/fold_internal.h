@@ -8,6 +8,7 @@
 #include "producer/fenced.h"
 #include "projections/fold.h"
 #include "projections/footing.h"
+#include "projections/orders.h"
 #include "projections/states.h"
 #include "snapshots/count.h"
 #include "snapshots/last_event.h"
@@ -131,6 +132,13 @@ typedef struct fold_taking {
     bool owes_offset;
 } fold_taking;
 
+/** The event that was refused last, as long as it is tried again. */
+typedef struct fold_refused {
+    int64_t offset;
+    int attempts; /* 0: none is */
+    int64_t first_ms;
+} fold_refused;
+
 typedef struct fold_task {
     stele_task base;
     stele_fold *fold;
@@ -139,6 +147,11 @@ typedef struct fold_task {
     stele_partition snapshots;
     stele_fenced *fenced;
     stele_states *states;
+    stele_parked *parked; /* NULL, and no orders: an owner leaves out none of its own events */
+    stele_orders *orders;
+    fold_refused refused;
+    bool owes_letters; /* an order was carried out: it is stored at once */
+    int64_t warned_ns; /* that something was set aside */
 
     fold_taking taking;
     bool is_ours;          /* taken */
@@ -212,6 +225,19 @@ stele_status fold_agree_on_ends(fold_task *task, stele_error *err);
 stele_status fold_prepare(fold_task *task, int64_t *start, stele_error *err);
 stele_status fold_take_snapshots(fold_task *task, const stele_batch *batch, stele_error *err);
 void fold_stop_reading(fold_task *task);
+
+/* ---- fold_park.c: likewise ---- */
+stele_status fold_park_restore(void *task, int64_t offset, stele_bytes stored, stele_error *err);
+/* Snapshots and letters are there. */
+void fold_park_begin(fold_task *task);
+/* The event at the task's position failed as `err` says, and may be set aside.
+ * @return STELE_OK: it was; go on behind it */
+stele_status fold_park_refused(fold_task *task, const stele_batch *batch, stele_error *err);
+/* Orders, and what is to be tried again. */
+stele_status fold_park_turn(fold_task *task, stele_error *err);
+/* Within a cycle: before the states, and with the close. */
+stele_status fold_put_letters(fold_task *task, bool *full, stele_error *err);
+stele_status fold_remove_letters(fold_task *task, stele_error *err);
 
 /* ---- fold_footing.c ---- */
 /* An event that is about to be applied: the first is a witness until there is a checkpoint. */

@@ -96,6 +96,7 @@ static void begin(fold_task *task)
     task->verify_from = resume->read_from;
     task->unverified = resume->read_from < resume->position;
     fold_writing_begin(task);
+    fold_park_begin(task);
     warn_of_unknown(task);
     stele_bytes commands = {0};
     if (self->restore != NULL) commands = stele_restore_kept(self->restore);
@@ -141,6 +142,9 @@ stele_status fold_prepare(fold_task *task, int64_t *start, stele_error *err)
         if (!ended) return waits.status < 0 ? waits.status : stele_task_not_yet(err);
         if ((status = finish(task, err)) < 0) return status;
     }
+    if (task->orders != NULL &&
+        (status = stele_orders_prepare(task->orders, task->worker, err)) < 0)
+        return status;
     *start = task->verify_from;
     return STELE_OK;
 }

@@ -318,6 +318,7 @@ static stele_status restore(fold_task *task, stele_error *err)
                                                .companion = header_of_companion(task->fold),
                                                .kept = kept,
                                                .each = restore_one,
+                                               .letter = fold_park_restore,
                                                .context = task},
                       &self->restore);
     if (self->places[0].start >= self->places[0].end) return STELE_OK;

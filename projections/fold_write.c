@@ -176,6 +176,7 @@ bool fold_is_written(const fold_task *task)
     const fold_writing *writing = &task->writing;
     return !writing->active && !writing->owes_offset &&
            stele_states_dirty_count(task->states) == 0 &&
+           (task->parked == NULL || !stele_parked_is_dirty(task->parked)) &&
            task->at.position == writing->committed.position;
 }
 
@@ -188,7 +189,7 @@ static bool is_due(const fold_task *task)
     const fold_writing *writing = &task->writing;
     const stele_fold_options *options = &task->fold->options;
     int64_t elapsed_ms = (now_of(task) - writing->cycle_ns) / 1000000;
-    if (writing->owes_offset) return true;
+    if (writing->owes_offset || task->owes_letters) return true;
     if (elapsed_ms >= options->snapshot_interval_ms) return true;
     int64_t events = stele_states_applied(task->states) - writing->cycle_events;
     if (events < options->snapshot_events) return false;
@@ -202,6 +203,7 @@ static void begin_cycle(fold_task *task)
     fold_writing *writing = &task->writing;
     writing->active = true;
     writing->closes = false;
+    task->owes_letters = false;
     task->fold->cycles++;
     writing->mark = task->at;
     stele_sink_begin(writing->sink, &writing->mark);
@@ -252,8 +254,9 @@ static stele_status put_piece(fold_task *task, bool urgent, stele_error *err)
 {
     fold_writing *writing = &task->writing;
     bool full;
-    stele_status status =
-        fill(task, urgent ? URGENT_PIECE_NS : PIECE_NS / task->fold->cycles, &full, err);
+    stele_status status = fold_put_letters(task, &full, err);
+    if (status < 0 || full) return status;
+    status = fill(task, urgent ? URGENT_PIECE_NS : PIECE_NS / task->fold->cycles, &full, err);
     if (status < 0) return status;
     if (writing->list != NULL) {
         if (!full) stele_worker_call_again(task->worker);
@@ -261,6 +264,7 @@ static stele_status put_piece(fold_task *task, bool urgent, stele_error *err)
     }
     if (!task->is_sure) return STELE_OK; /* the answer wakes the worker */
     if ((status = bury(task, err)) < 0) return status;
+    if ((status = fold_remove_letters(task, err)) < 0) return status;
     stele_sink_close(writing->sink);
     writing->closes = true;
     return STELE_OK;

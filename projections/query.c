@@ -24,6 +24,7 @@ typedef struct query {
     /* Of one partition. */
     stele_past_partition here;
     stele_states *states;
+    stele_parked *parked; /* what is set aside: no state has it */
     int64_t position;
 
     /* Of one aggregate as of old. */
@@ -39,6 +40,7 @@ static void query_clear(query *q)
 {
     stele_past_close(q->past);
     stele_states_free(q->states);
+    stele_parked_free(q->parked);
     free(q->matching);
     free(q->events);
 }
@@ -68,6 +70,17 @@ static stele_status restore_one(void *context, const stele_snapshot *snapshot, s
         return STELE_OK;
     if (is_past_it(q, snapshot)) return STELE_OK;
     return stele_states_restore(q->states, snapshot, err);
+}
+
+static stele_status restore_letter(void *context, int64_t offset, stele_bytes stored,
+                                   stele_error *err)
+{
+    query *q = context;
+    stele_dead_event *letter = NULL;
+    stele_status status =
+        stored.data == NULL ? STELE_OK : stele_dead_event_read(offset, stored, &letter, err);
+    if (status == STELE_OK) stele_parked_restore(q->parked, offset, letter);
+    return status;
 }
 
 /* Is this event still asked for? Events come in order, so the first that is not ends them. */
@@ -190,9 +203,16 @@ static stele_status find_moment(query *q, int64_t *from, stele_error *err)
 static stele_status new_states(query *q, stele_error *err)
 {
     stele_states_free(q->states);
+    stele_parked_free(q->parked);
     q->states = NULL;
+    uint64_t seed;
+    stele_random_bytes(stele_log_runtime(q->options->log), &seed, sizeof seed);
+    q->parked = stele_parked_new(0, seed);
     return stele_states_new(&(stele_states_options){.projection = q->options->projection,
                                                     .registry = q->options->registry,
+                                                    .parked = q->parked,
+                                                    .parks = q->options->parks,
+                                                    .refuses = q->options->parks,
                                                     .partition = q->source.index,
                                                     .partitions = stele_past_partitions(q->past)},
                             &q->states, err);
@@ -205,6 +225,8 @@ static stele_status open_past(query *q, int64_t *from, stele_error *err)
     if (status == STELE_OK)
         status = stele_past_read(q->past, q->source.index, restore_one, q, &q->here, err);
     if (status < 0) return status;
+    stele_parked_restored(q->parked);
+    stele_states_settle(q->states, q->here.resume.position);
     *from = q->here.resume.position;
     if (is_of_old(q)) status = find_moment(q, from, err);
     q->position = *from;
@@ -289,6 +311,7 @@ stele_status stele_query(const stele_query_options *options, stele_error *err)
                                .projection = projection->name,
                                .version = projection->version,
                                .events = q.events,
+                               .letter = restore_letter,
                                .deadline = options->deadline,
                                .patience_ms = options->patience_ms,
                                .stop = options->stop};

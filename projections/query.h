@@ -35,6 +35,7 @@ typedef struct stele_query_options {
     const stele_projection *projection;
     stele_log *log;
     stele_registry *registry;
+    bool parks;         /* its workers set aside what is refused: so does the query */
     stele_bytes id;     /* one aggregate; null: all */
     int64_t at_version; /* with an id: after so many events; 0: all of them */
     int64_t

@@ -47,6 +47,9 @@ struct stele_states {
     size_t hash_max;
     int64_t applied;
     int64_t late;
+    stele_parked *parked; /* NULL: nothing is set aside */
+    bool parks;
+    bool was_refused; /* what failed last, by an apply function that works on a copy */
 };
 
 /* ---- making ---- */
@@ -74,13 +77,16 @@ static bool *list_ignored(const stele_handler *handlers)
     return ignored;
 }
 
-static bool *list_refusals(const stele_projection *projection)
+/* What may be set aside is applied to a copy. */
+static bool *list_refusals(const stele_projection *projection, bool all)
 {
     size_t count = 0;
     while (projection->handlers[count].event != NULL)
         count++;
     bool *may_refuse = stele_alloc_array(count + 1, sizeof *may_refuse);
     const stele_type *const *type = projection->may_refuse;
+    for (size_t i = 0; all && type == NULL && i < count; i++)
+        may_refuse[i] = true;
     for (; type != NULL && *type != NULL; type++)
         for (size_t i = 0; i < count; i++)
             may_refuse[i] = may_refuse[i] || projection->handlers[i].event == *type;
@@ -157,10 +163,12 @@ stele_status stele_states_new(const stele_states_options *options, stele_states 
     states->partition = options->partition;
     states->partitions = options->partitions;
     states->types = list_types(projection->handlers);
-    states->may_refuse = list_refusals(projection);
+    states->may_refuse = list_refusals(projection, options->refuses);
     states->ignored = list_ignored(projection->handlers);
     states->state_types[0] = projection->state;
     states->companion = options->companion;
+    states->parked = options->parked;
+    states->parks = options->parks;
     states->companion_at = find_companion(options);
     states->dirty_end = &states->dirty;
     const stele_upcaster *upcasters = projection->source->upcasters;
@@ -262,7 +270,7 @@ static stele_status take_late(stele_states *states, const stele_entry *entry, st
         states->late++;
         return STELE_OK;
     }
-    return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
+    return stele_fail(err, STELE_E_INVALID, STELE_NEXT_REJECT,
                       "an event of %s, which was finished by the event before offset %" PRId64
                       ": finished is final; to pass over such events set on_finished = ignore in "
                       "[projection %s]",
@@ -282,7 +290,7 @@ static stele_status add_entry(stele_states *states, stele_bytes id, uint32_t has
                               stele_entry **out, stele_error *err)
 {
     if (stele_id_is_reserved(id))
-        return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
+        return stele_fail(err, STELE_E_INVALID, STELE_NEXT_REJECT,
                           "the key %s begins with \"" STELE_RESERVED_PREFIX
                           "\", which is reserved: no aggregate may have such an id",
                           stele_quote(id).text);
@@ -307,7 +315,7 @@ static stele_status find_handler(const stele_states *states, const stele_decoded
         return STELE_OK;
     }
     if (!states->projection->ignore_other_events)
-        return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
+        return stele_fail(err, STELE_E_INVALID, STELE_NEXT_REJECT,
                           "no handler for events of type %s: give projection %s one (with "
                           ".apply = NULL to ignore it), or ignore all such events: "
                           "unknown_events = ignore in [projection %s]",
@@ -316,38 +324,41 @@ static stele_status find_handler(const stele_states *states, const stele_decoded
     return STELE_OK;
 }
 
-static stele_event event_of(const stele_states *states, const stele_event_record *source,
+/* An event that comes: in a batch, or as a letter that was set aside. */
+typedef struct delivery {
+    stele_event_record source;
+    stele_partition from;
+} delivery;
+
+static stele_event event_of(const stele_states *states, const delivery *of,
                             const stele_decoded *decoded, int64_t version)
 {
-    const stele_record *record = source->record;
+    const stele_record *record = of->source.record;
     return (stele_event){.type = decoded->type,
                          .data = decoded->data,
                          .aggregate_id = record->key,
                          .version = version,
                          .time_ms = record->timestamp_ms,
-                         .topic = source->batch->partition.topic,
-                         .partition = source->batch->partition.index,
+                         .topic = of->from.topic,
+                         .partition = of->from.index,
                          .offset = record->offset,
                          .context = states->projection->context,
-                         .source = source};
+                         .source = &of->source};
 }
 
 /* @return what the apply function said */
-static stele_status call_apply(const stele_states *states, const stele_batch *batch,
-                               const stele_record *record, const stele_decoded *decoded,
-                               void *state, int64_t version, stele_error *err)
+static stele_status call_apply(const stele_states *states, const delivery *of,
+                               const stele_decoded *decoded, void *state, int64_t version,
+                               stele_error *err)
 {
-    const stele_event_record source = {.batch = batch, .record = record};
-    stele_event event = event_of(states, &source, decoded, version);
+    stele_event event = event_of(states, of, decoded, version);
     return states->projection->handlers[decoded->index].apply(state, decoded->data, &event, err);
 }
 
-static stele_status call_see(const stele_states *states, const stele_batch *batch,
-                             const stele_record *record, const stele_decoded *decoded,
-                             stele_entry *entry, stele_error *err)
+static stele_status call_see(const stele_states *states, const delivery *of,
+                             const stele_decoded *decoded, stele_entry *entry, stele_error *err)
 {
-    const stele_event_record source = {.batch = batch, .record = record};
-    stele_event event = event_of(states, &source, decoded, entry->version + 1);
+    stele_event event = event_of(states, of, decoded, entry->version + 1);
     return states->companion->see(states->companion->context, stele_states_companion(states, entry),
                                   &event, err);
 }
@@ -360,9 +371,9 @@ static bool is_failure(stele_status result)
 /* For an apply function that may refuse. The copy takes the state's place if it does not: neither a
  * state that is half changed is left behind, nor an aggregate that has had no event.
  * @param entry  in and out; NULL: a new aggregate */
-static stele_status apply_to_copy(stele_states *states, const stele_batch *batch,
-                                  const stele_record *record, const stele_decoded *decoded,
-                                  uint32_t hash, stele_entry **entry, stele_error *err)
+static stele_status apply_to_copy(stele_states *states, const delivery *of,
+                                  const stele_decoded *decoded, uint32_t hash, stele_entry **entry,
+                                  stele_error *err)
 {
     const stele_type *type = states->projection->state;
     if (states->copy == NULL) states->copy = stele_alloc(type->layout->size);
@@ -371,9 +382,9 @@ static stele_status apply_to_copy(stele_states *states, const stele_batch *batch
     else if (states->projection->init != NULL)
         states->projection->init(states->copy, states->projection->context);
     int64_t version = *entry == NULL ? 1 : (*entry)->version + 1;
-    stele_status result = call_apply(states, batch, record, decoded, states->copy, version, err);
+    stele_status result = call_apply(states, of, decoded, states->copy, version, err);
     if (!is_failure(result) && *entry == NULL) {
-        stele_status added = add_entry(states, record->key, hash, entry, err);
+        stele_status added = add_entry(states, of->source.record->key, hash, entry, err);
         if (added < 0) result = added;
     }
     if (is_failure(result)) {
@@ -386,15 +397,18 @@ static stele_status apply_to_copy(stele_states *states, const stele_batch *batch
     return result;
 }
 
-static stele_status fail_apply(const stele_states *states, const stele_decoded *decoded,
+/* On a copy nothing is half changed, so that it may be set aside, or tried again. */
+static stele_status fail_apply(stele_states *states, const stele_decoded *decoded,
                                stele_status result, const stele_error *said, stele_error *err)
 {
+    states->was_refused = states->may_refuse[decoded->index];
+    stele_next next = states->was_refused ? STELE_NEXT_REJECT : STELE_NEXT_STOP;
     if (result > 0)
-        return stele_fail(err, STELE_E_INTERNAL, STELE_NEXT_STOP,
+        return stele_fail(err, STELE_E_INTERNAL, next,
                           "the apply function of %s for %s returned %d, which means nothing",
                           states->projection->name, decoded->name, result);
-    /* Whatever it advises: the state may be half changed, and a replay would do the same again. */
-    return stele_fail_cause(err, result, STELE_NEXT_STOP, said->cause, "%s refused %s: %s",
+    /* Whatever it advises: where it is no copy the state may be half changed. */
+    return stele_fail_cause(err, result, next, said->cause, "%s refused %s: %s",
                             states->projection->name, decoded->name,
                             said->text[0] == '\0' ? "no reason given" : said->text);
 }
@@ -405,21 +419,76 @@ static stele_status fail_incompatible(const stele_states *states, stele_error *e
     if (stele_decoder_met_newer(states->events))
         return stele_fail(err, why.status, STELE_NEXT_STOP,
                           "run a newer program, this event's schema came after it: %s", why.text);
-    return stele_fail(err, why.status, STELE_NEXT_STOP, "give aggregate %s an upcaster: %s",
+    return stele_fail(err, why.status, STELE_NEXT_REJECT, "give aggregate %s an upcaster: %s",
                       states->projection->source->name, why.text);
 }
 
-static stele_status apply_record(stele_states *states, const stele_batch *batch,
-                                 const stele_record *record, uint32_t hash, stele_error *err)
+/* An event that is not applied, by someone's decision, counts all the same. */
+static void pass_over(stele_states *states, stele_bytes id, int64_t offset, uint32_t hash)
 {
-    if (record->key.data == NULL) return stele_event_fail_no_key(err);
-    stele_entry *entry = stele_table_find_hashed(states->table, record->key, hash);
-    if (entry != NULL && record->offset < entry->offset && !STELE_BUG("event is applied again"))
-        return STELE_OK;
-    if (entry != NULL && (entry->flags & STELE_ENTRY_FINISHED) != 0)
-        return take_late(states, entry, record->key, err);
-    if (record->value.data == NULL) return stele_event_fail_no_value(err);
+    stele_entry *entry = stele_table_find_hashed(states->table, id, hash);
+    if (entry == NULL && add_entry(states, id, hash, &entry, NULL) < 0) return;
+    if (offset < entry->offset || (entry->flags & STELE_ENTRY_FINISHED) != 0) return;
+    entry->version++;
+    entry->offset = offset + 1;
+    if ((entry->flags & STELE_ENTRY_DIRTY) == 0) stele_states_add_dirty(states, entry);
+}
 
+static stele_status set_aside(stele_states *states, const delivery *of, stele_dead_state state,
+                              const char *reason, stele_error *err)
+{
+    stele_dead_event *letter = stele_dead_event_new(of->source.batch, of->source.record);
+    stele_dead_event_say(letter, state, reason);
+    letter->first_failed_ms = letter->last_failed_ms = stele_clock_now_ms(states->clock);
+    stele_status status = stele_parked_add(states->parked, letter, err);
+    if (status < 0) stele_dead_event_free(letter);
+    return status;
+}
+
+/* Its letter may be in the store already, or is one from now on. */
+static stele_status discard(stele_states *states, const delivery *of, uint32_t hash,
+                            stele_error *err)
+{
+    const stele_record *record = of->source.record;
+    const stele_order *order = stele_parked_order(states->parked, record->offset);
+    stele_parked_key *key = stele_parked_find(states->parked, record->key);
+    bool is_there = key != NULL && key->first->offset == record->offset;
+    stele_status status =
+        is_there ? STELE_OK : set_aside(states, of, STELE_DEAD_STATE_DISCARDED, order->reason, err);
+    if (status < 0) return status;
+    stele_parked_settle_first(states->parked, stele_parked_find(states->parked, record->key));
+    if (record->key.data != NULL) pass_over(states, record->key, record->offset, hash);
+    return STELE_OK;
+}
+
+/* @param applies  is it to be applied? */
+static stele_status consult(stele_states *states, const delivery *of, uint32_t hash, bool *applies,
+                            stele_error *err)
+{
+    const stele_record *record = of->source.record;
+    stele_parked *parked = states->parked;
+    *applies = false;
+    switch (stele_parked_judge(parked, record->key, record->offset)) {
+    case STELE_PARKED_APPLY:
+        *applies = true;
+        return STELE_OK;
+    case STELE_PARKED_PASS:
+        return STELE_OK;
+    case STELE_PARKED_BEHIND:
+        return set_aside(states, of, STELE_DEAD_STATE_BEHIND, "", err);
+    case STELE_PARKED_ORDERED:
+        return set_aside(states, of, STELE_DEAD_STATE_REFUSED,
+                         stele_parked_order(parked, record->offset)->reason, err);
+    case STELE_PARKED_DISCARDED:
+        break;
+    }
+    return discard(states, of, hash, err);
+}
+
+static stele_status apply_event(stele_states *states, const delivery *of, uint32_t hash,
+                                stele_entry *entry, stele_error *err)
+{
+    const stele_record *record = of->source.record;
     stele_decoded decoded;
     const stele_handler *handler = NULL;
     stele_status status = stele_decoder_decode(states->events, record->value, &decoded, err);
@@ -437,13 +506,12 @@ static stele_status apply_record(stele_states *states, const stele_batch *batch,
         stele_error said;
         said.cause = 0;
         said.text[0] = '\0';
-        result = on_copy ? apply_to_copy(states, batch, record, &decoded, hash, &entry, &said)
-                         : call_apply(states, batch, record, &decoded, stele_entry_state(entry),
+        result = on_copy ? apply_to_copy(states, of, &decoded, hash, &entry, &said)
+                         : call_apply(states, of, &decoded, stele_entry_state(entry),
                                       entry->version + 1, &said);
         if (is_failure(result)) return fail_apply(states, &decoded, result, &said, err);
     }
-    if (states->companion != NULL &&
-        (status = call_see(states, batch, record, &decoded, entry, err)) < 0)
+    if (states->companion != NULL && (status = call_see(states, of, &decoded, entry, err)) < 0)
         return status;
     if (result == STELE_FINISHED) entry->flags |= STELE_ENTRY_FINISHED;
     entry->version++;
@@ -451,6 +519,26 @@ static stele_status apply_record(stele_states *states, const stele_batch *batch,
     states->applied++;
     if ((entry->flags & STELE_ENTRY_DIRTY) == 0) stele_states_add_dirty(states, entry);
     return STELE_OK;
+}
+
+static stele_status apply_record(stele_states *states, const delivery *of, uint32_t hash,
+                                 stele_error *err)
+{
+    const stele_record *record = of->source.record;
+    stele_entry *entry =
+        record->key.data == NULL ? NULL : stele_table_find_hashed(states->table, record->key, hash);
+    if (entry != NULL && record->offset < entry->offset && !STELE_BUG("event is applied again"))
+        return STELE_OK;
+    if (of->source.batch != NULL && states->parked != NULL && states->parked->watched > 0) {
+        bool applies;
+        stele_status status = consult(states, of, hash, &applies, err);
+        if (status < 0 || !applies) return status;
+    }
+    if (record->key.data == NULL) return stele_event_fail_no_key(err);
+    if (entry != NULL && (entry->flags & STELE_ENTRY_FINISHED) != 0)
+        return take_late(states, entry, record->key, err);
+    if (record->value.data == NULL) return stele_event_fail_no_value(err);
+    return apply_event(states, of, hash, entry, err);
 }
 
 /* Hash the keys of a batch from record `at` on. */
@@ -515,6 +603,7 @@ stele_status stele_states_take(stele_states *states, const stele_batch *batch, i
     if (trusted < 0) return trusted;
     patience until = patience_of(states);
     stele_error failure;
+    states->was_refused = false;
     size_t at = 0;
     while (at < batch->count && batch->records[at].offset < *position)
         at++;
@@ -525,7 +614,10 @@ stele_status stele_states_take(stele_states *states, const stele_batch *batch, i
     for (; at < batch->count; at++) {
         const stele_record *record = &batch->records[at];
         fetch_ahead(states, hashes, at, batch->count);
-        stele_status status = apply_record(states, batch, record, hashes[at], &failure);
+        const delivery of = {{.batch = batch, .record = record}, batch->partition};
+        stele_status status = apply_record(states, &of, hashes[at], &failure);
+        if (status < 0 && states->parks && failure.next == STELE_NEXT_REJECT)
+            status = set_aside(states, &of, STELE_DEAD_STATE_REFUSED, failure.text, &failure);
         if (status < 0) return fail_at(batch, record, &failure, err);
         *position = record->offset + 1;
         *last = record;
@@ -534,6 +626,99 @@ stele_status stele_states_take(stele_states *states, const stele_batch *batch, i
     }
     if (batch->next_offset > *position) *position = batch->next_offset;
     return STELE_OK;
+}
+
+/* ---- what was set aside ---- */
+
+bool stele_states_was_refused(const stele_states *states)
+{
+    return states->was_refused;
+}
+
+static stele_status apply_letter(stele_states *states, stele_partition source,
+                                 const stele_dead_event *letter, stele_error *err)
+{
+    const stele_record record = {.offset = letter->offset,
+                                 .timestamp_ms = letter->timestamp_ms,
+                                 .key = letter->key,
+                                 .value = letter->value};
+    const delivery of = {
+        {.record = &record, .headers = letter->headers, .header_count = letter->header_count},
+        source};
+    uint32_t hash = letter->key.data == NULL ? 0 : stele_table_hash(states->table, letter->key);
+    return apply_record(states, &of, hash, err);
+}
+
+/* The turn of one that is discarded. */
+static void pass_over_letter(stele_states *states, stele_parked_key *of)
+{
+    const stele_dead_event *letter = of->first;
+    if (letter->key.data != NULL)
+        pass_over(states, letter->key, letter->offset,
+                  stele_table_hash(states->table, letter->key));
+    stele_parked_settle_first(states->parked, of);
+}
+
+stele_status stele_states_redrive(stele_states *states, stele_partition source,
+                                  stele_parked_key *of, stele_error *err)
+{
+    stele_dead_event *first = of->first;
+    stele_parked *parked = states->parked;
+    if (first->state == STELE_DEAD_STATE_DISCARDED) {
+        pass_over_letter(states, of);
+        return STELE_OK;
+    }
+    stele_error failure;
+    stele_status status = apply_letter(states, source, first, &failure);
+    if (status == STELE_OK) {
+        stele_parked_drop_first(parked, of);
+        return STELE_OK;
+    }
+    if (err != NULL) *err = failure;
+    if (failure.next == STELE_NEXT_RETRY) return status;
+    stele_dead_event_say(first, STELE_DEAD_STATE_REFUSED, failure.text);
+    first->attempts++;
+    first->last_failed_ms = stele_clock_now_ms(states->clock);
+    stele_parked_touch(parked, first);
+    stele_parked_set_due(parked, of, false);
+    return status;
+}
+
+/* Has the state of its aggregate what the letter is about? */
+static bool is_applied(const stele_states *states, const stele_dead_event *letter)
+{
+    if (letter->key.data == NULL) return false;
+    const stele_entry *entry = stele_table_find(states->table, letter->key);
+    return entry != NULL && entry->offset > letter->offset;
+}
+
+static void settle(stele_states *states, stele_parked_key *of, int64_t position)
+{
+    stele_parked *parked = states->parked;
+    for (size_t left = of->count; left > 0; left--) {
+        bool is_discarded = of->first->state == STELE_DEAD_STATE_DISCARDED;
+        if (is_applied(states, of->first)) {
+            if (is_discarded)
+                stele_parked_settle_first(parked, of);
+            else
+                stele_parked_drop_first(parked, of);
+        } else if (is_discarded && of->first->offset < position) {
+            pass_over_letter(states, of);
+        } else {
+            break;
+        }
+        if (left == 1) return; /* it had no more, and is gone */
+    }
+    /* One that is behind nothing has lost what it waited for. */
+    if (of->first->state == STELE_DEAD_STATE_BEHIND) stele_parked_set_due(parked, of, true);
+}
+
+void stele_states_settle(stele_states *states, int64_t position)
+{
+    stele_table_cursor cursor = {0};
+    stele_parked_key *of;
+    while ((of = stele_table_next(states->parked->keys, &cursor)) != NULL)
+        settle(states, of, position);
 }
 
 /* ---- restoring ---- */

@@ -10,6 +10,7 @@
 
 #include "core/clock.h"
 #include "core/table.h"
+#include "projections/parked.h"
 #include "registry/registry.h"
 #include "snapshots/companion.h"
 #include "snapshots/format.h"
@@ -45,6 +46,10 @@ typedef struct stele_states_options {
     int take_max_ms;         /* a call of _take gives the thread back after that long; 0: never */
     const atomic_bool *stop; /* and before the next event once this is set; NULL: never */
     const stele_companion *companion; /* borrowed, outlives the states; NULL: none */
+    stele_parked *parked; /* what was set aside; borrowed, outlives the states; NULL: nothing is */
+    bool refuses;         /* every apply function may refuse, where the projection does not say
+                             which */
+    bool parks;           /* what is refused is set aside at once, in memory only; with `parked` */
 } stele_states_options;
 
 /**
@@ -66,10 +71,28 @@ STELE_SCOPE(stele_states, stele_states_free);
  * @param last      the last record below *position in this batch; untouched if there is none
  * @return next = RETRY  waiting for a schema, or (empty text) the time is up, or it is to stop: the
  *                       same call again, or none
+ *         next = REJECT this event cannot be applied, and may be set aside: nothing was changed
  *         next = STOP   this event cannot be applied; the text has its position and the way out
  */
 stele_status stele_states_take(stele_states *states, const stele_batch *batch, int64_t *position,
                                const stele_record **last, stele_error *err);
+
+/** Was it an apply function that refused the event, in the call of _take that failed last? */
+bool stele_states_was_refused(const stele_states *states);
+
+/**
+ * Apply the first letter of an aggregate, or pass over one that is discarded; then it is in the set
+ * no more. One that is refused again stays, and the aggregate is not due any more.
+ *
+ * @param of  gone if that was its last letter
+ * @return next = RETRY  waiting for a schema: the same call again
+ */
+stele_status stele_states_redrive(stele_states *states, stele_partition source,
+                                  stele_parked_key *of, stele_error *err);
+
+/** States and letters are restored: letters whose events are in a state are dropped, those below
+ * `position` that are discarded have their turn. */
+void stele_states_settle(stele_states *states, int64_t position);
 
 /**
  * Take a snapshot as the state of its aggregate, in place of what was there.

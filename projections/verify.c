@@ -35,6 +35,7 @@ typedef struct verification {
     stele_verify_counts *counts;
     stele_partition source;
     stele_states *states;   /* of the replay */
+    stele_parked *parked;   /* what is set aside */
     stele_states *restored; /* of the snapshots, for those that an older schema wrote */
     stele_table *expected;
     stele_past *past;
@@ -53,6 +54,8 @@ static void partition_clear(verification *v)
     stele_table_free(v->expected);
     stele_states_free(v->states);
     stele_states_free(v->restored);
+    stele_parked_free(v->parked);
+    v->parked = NULL;
     v->expected = NULL;
     v->states = v->restored = NULL;
 }
@@ -102,6 +105,17 @@ static stele_status expect_one(void *context, const stele_snapshot *snapshot, st
     one->value = stele_alloc(one->value_size);
     memcpy(one->value, snapshot->value.data, one->value_size);
     return STELE_OK;
+}
+
+static stele_status expect_letter(void *context, int64_t offset, stele_bytes stored,
+                                  stele_error *err)
+{
+    verification *v = context;
+    stele_dead_event *letter = NULL;
+    stele_status status =
+        stored.data == NULL ? STELE_OK : stele_dead_event_read(offset, stored, &letter, err);
+    if (status == STELE_OK) stele_parked_restore(v->parked, offset, letter);
+    return status;
 }
 
 /* The payload as it is, or, where an older schema wrote it, what it means today. */
@@ -204,6 +218,11 @@ static stele_status compare(verification *v, stele_bytes id, stele_entry *entry,
  */
 static stele_status look_at(verification *v, const stele_record *record, stele_error *err)
 {
+    const stele_parked_key *aside = stele_parked_find(v->parked, record->key);
+    if (aside != NULL && aside->first->offset <= record->offset) {
+        v->counts->set_aside++;
+        return STELE_OK;
+    }
     stele_entry *entry = stele_table_find(stele_states_table(v->states), record->key);
     if (entry != NULL && record->offset >= entry->offset) return STELE_OK; /* late, passed over */
     expectation *one = stele_table_find(v->expected, record->key);
@@ -281,12 +300,14 @@ static stele_status verify_partition(verification *v, stele_error *err)
                                    .partition = v->source.index,
                                    .partitions = stele_past_partitions(v->past),
                                    .companion = v->options->companion};
-    stele_status status;
-    if ((status = stele_states_new(&states, &v->states, err)) < 0 ||
-        (status = stele_states_new(&states, &v->restored, err)) < 0)
-        return status;
     uint64_t seed;
     stele_random_bytes(stele_log_runtime(v->options->log), &seed, sizeof seed);
+    v->parked = stele_parked_new(0, seed);
+    stele_status status = stele_states_new(&states, &v->restored, err);
+    if (status < 0) return status;
+    states.parked = v->parked;
+    states.parks = states.refuses = v->options->parks;
+    if ((status = stele_states_new(&states, &v->states, err)) < 0) return status;
     v->expected = stele_table_new(sizeof(expectation), seed);
     v->position = 0;
     /* Snapshots first: what they stand behind is in the log by then. */
@@ -297,6 +318,7 @@ static stele_status verify_partition(verification *v, stele_error *err)
                           "%s/%d begins at offset %" PRId64
                           ": without the events before it there is nothing to compare with",
                           v->source.topic, (int)v->source.index, v->here.log_start);
+    stele_parked_restored(v->parked);
     status = read_events(v, err);
     if (status == STELE_OK) report_unreached(v);
     return status;
@@ -326,6 +348,7 @@ stele_status stele_verify(const stele_verify_options *options, stele_verify_coun
                                .events = events,
                                .companion =
                                    options->companion == NULL ? NULL : options->companion->header,
+                               .letter = expect_letter,
                                .deadline = options->deadline,
                                .patience_ms = options->patience_ms,
                                .stop = options->stop};

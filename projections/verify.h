@@ -23,6 +23,8 @@ typedef struct stele_verify_options {
     const stele_projection *projection;
     stele_log *log;
     stele_registry *registry;
+    bool
+        parks; /* its workers set events aside: those behind the checkpoint may not be stored yet */
     const stele_companion *companion; /* of its states, which is compared, too; NULL: none */
     uint32_t one_in;         /* only one aggregate in so many, drawn by chance; 0, 1: all */
     stele_deadline deadline; /* for all of it */
@@ -37,6 +39,7 @@ typedef struct stele_verify_options {
 typedef struct stele_verify_counts {
     int64_t snapshots; /* compared */
     int64_t events;    /* replayed: of those aggregates that are compared */
+    int64_t set_aside; /* of the events: they are in no state */
     int64_t findings;
 } stele_verify_counts;
 

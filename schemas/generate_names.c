@@ -75,7 +75,8 @@ static bool is_foreign(stele_name_scope scope, const char *name)
     for (size_t i = 0; i < sizeof own / sizeof *own; i++) {
         if (strcmp(own[i], name) == 0) return true;
     }
-    if (begins(name, "stele_")) return !begins(name, "stele_checkpoint");
+    if (begins(name, "stele_"))
+        return !begins(name, "stele_checkpoint") && !begins(name, "stele_dead_letter");
     return stele_word_is_at_file_scope(name);
 }
 

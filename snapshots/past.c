@@ -124,6 +124,13 @@ static stele_status take_one(void *context, const stele_snapshot *snapshot, stel
     return STELE_OK;
 }
 
+static stele_status take_letter(void *context, int64_t offset, stele_bytes stored, stele_error *err)
+{
+    stele_past *past = context;
+    return past->options.letter == NULL ? STELE_OK
+                                        : past->options.letter(past->context, offset, stored, err);
+}
+
 static int take_batch(void *context, const stele_batch *batch, stele_error *err)
 {
     stele_past *past = context;
@@ -148,6 +155,7 @@ static stele_status read_snapshots(stele_past *past, stele_partition source, ste
                                                .genesis = past->genesis,
                                                .companion = options->companion,
                                                .each = take_one,
+                                               .letter = take_letter,
                                                .context = past},
                       &past->restore);
     if (!past->has_snapshots) return STELE_OK;

@@ -17,8 +17,10 @@ typedef struct stele_past_options {
     stele_registry *registry;
     const char *projection;
     int version;
-    const char *events;      /* the source topic; NULL: not known, so that nothing can be checked */
-    const char *companion;   /* as in stele_restore_options */
+    const char *events;    /* the source topic; NULL: not known, so that nothing can be checked */
+    const char *companion; /* as in stele_restore_options */
+    /** As in stele_restore_options, with the context of the read. */
+    stele_status (*letter)(void *context, int64_t offset, stele_bytes stored, stele_error *err);
     stele_deadline deadline; /* for all of it */
     int patience_ms;         /* how long a read may stand still; 0: as long as the deadline has */
     const atomic_bool *stop; /* NULL: nothing ends it early */

@@ -222,6 +222,24 @@ static void keep(stele_restore *restore, stele_bytes value)
     restore->has_kept = value.data != NULL;
 }
 
+static stele_status take_letter(stele_restore *restore, const stele_record *record,
+                                stele_error *err)
+{
+    stele_bytes topic;
+    stele_partition source = restore->options.source;
+    int64_t offset;
+    int32_t partition;
+    if (!stele_dead_key_parse(record->key, &topic, &partition, &offset) ||
+        (source.topic[0] != '\0' &&
+         (!stele_bytes_equal(topic, stele_text(source.topic)) || partition != source.index)))
+        return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
+                          "a record with the key %s, which is no dead letter of this partition: "
+                          "something else has written there; delete the topic to replay all events",
+                          stele_quote(record->key).text);
+    if (restore->options.letter == NULL) return STELE_OK;
+    return restore->options.letter(restore->options.context, offset, record->value, err);
+}
+
 /* A checkpoint of something else does not belong here. What else is reserved is a newer version's,
  * which an older one goes on beside: it means nothing here. */
 static stele_status take_reserved(stele_restore *restore, const stele_record *record,
@@ -240,6 +258,7 @@ static stele_status take_reserved(stele_restore *restore, const stele_record *re
     if (restore->kept_key != NULL && stele_bytes_equal(record->key, stele_text(restore->kept_key)))
         keep(restore, record->value);
     if (stele_commands_key_is(record->key)) return STELE_OK; /* a writer's */
+    if (stele_dead_key_is(record->key)) return take_letter(restore, record, err);
     if (restore->unknown_key == NULL)
         restore->unknown_key = stele_strdup(stele_quote(record->key).text);
     return STELE_OK;

@@ -26,6 +26,9 @@ typedef struct stele_restore_options {
      * @return RETRY, but for STELE_E_NOT_FOUND: the same record comes again later
      */
     stele_status (*each)(void *context, const stele_snapshot *snapshot, stele_error *err);
+    /** An event that was set aside (snapshots/dead_letter.h), or null: it is no more. NULL: no one
+     * wants them. */
+    stele_status (*letter)(void *context, int64_t offset, stele_bytes stored, stele_error *err);
     void *context;
 } stele_restore_options;
 

@@ -28,6 +28,7 @@ enum {
 typedef struct origin {
     stele_bytes id;
     int64_t offset;
+    bool is_letter; /* of an event that was set aside */
 } origin;
 
 /* A transaction under construction or in flight. */
@@ -79,10 +80,24 @@ static bool is_full(const kafka_sink *self)
 static stele_status fail_state(const kafka_sink *self, const origin *of, const char *what,
                                const stele_error *why, stele_error *err)
 {
+    if (of->is_letter)
+        return stele_fail_cause(err, why->status, STELE_NEXT_STOP, why->cause,
+                                "%s/%d/%" PRId64 ": the event was set aside, and in %s it %s: %s",
+                                self->options.source.topic, (int)self->options.source.index,
+                                of->offset, self->options.snapshots.topic, what, why->text);
     return stele_fail_cause(err, why->status, STELE_NEXT_STOP, why->cause,
                             "%s/%d/%" PRId64 ": after this event the state of %s %s: %s",
                             self->options.source.topic, (int)self->options.source.index,
                             of->offset - 1, stele_quote(of->id).text, what, why->text);
+}
+
+static void add_origin(chunk *of, const origin *added)
+{
+    if (of->count == of->capacity) {
+        of->capacity = of->capacity == 0 ? 256 : 2 * of->capacity;
+        of->origins = stele_realloc_array(of->origins, of->capacity, sizeof(origin));
+    }
+    of->origins[of->count++] = *added;
 }
 
 static void add(kafka_sink *self, const stele_sink_entry *entry, stele_bytes value, bool finished)
@@ -100,11 +115,7 @@ static void add(kafka_sink *self, const stele_sink_entry *entry, stele_bytes val
     }
     stele_transaction_put(of->transaction, self->options.snapshots, entry->id, value, headers.list,
                           headers.count);
-    if (of->count == of->capacity) {
-        of->capacity = of->capacity == 0 ? 256 : 2 * of->capacity;
-        of->origins = stele_realloc_array(of->origins, of->capacity, sizeof(origin));
-    }
-    of->origins[of->count++] = (origin){entry->id, entry->offset};
+    add_origin(of, &(origin){.id = entry->id, .offset = entry->offset});
 }
 
 static void begin(stele_sink *base, const stele_mark *mark)
@@ -125,8 +136,8 @@ static stele_status put(stele_sink *base, const stele_sink_entry *entry, stele_e
     stele_wire_begin(&self->scratch, self->options.state_schema);
     stele_error why;
     if (stele_encode(self->options.type, entry->state, &self->scratch, &why) < 0)
-        return fail_state(self, &(origin){entry->id, entry->offset}, "cannot be encoded", &why,
-                          err);
+        return fail_state(self, &(origin){.id = entry->id, .offset = entry->offset},
+                          "cannot be encoded", &why, err);
     add(self, entry, stele_buffer_view(&self->scratch), entry->is_finished);
     if (!entry->is_stored) self->aggregates++;
     return STELE_OK;
@@ -142,6 +153,23 @@ static stele_status remove_entry(stele_sink *base, const stele_sink_entry *entry
     if (entry->is_stored) self->aggregates--;
     assert(self->aggregates >= 0);
     self->finished++;
+    return STELE_OK;
+}
+
+/* A letter's removal is in the transaction of the checkpoint, or behind the states at least. */
+static stele_status keep(stele_sink *base, const stele_sink_letter *letter, stele_error *err)
+{
+    kafka_sink *self = (kafka_sink *)base;
+    assert(self->active && !self->closes);
+    chunk *of = &self->building;
+    if (letter->value.data != NULL && is_full(self))
+        return stele_fail(err, STELE_E_FULL, STELE_NEXT_RETRY, "%s", "");
+    const stele_partition *source = &self->options.source;
+    STELE_AUTO(char) key = stele_dead_key(source->topic, source->index, letter->offset);
+    if (of->transaction == NULL) of->transaction = stele_transaction_new();
+    stele_transaction_put(of->transaction, self->options.snapshots, stele_text(key), letter->value,
+                          NULL, 0);
+    add_origin(of, &(origin){.offset = letter->offset, .is_letter = true});
     return STELE_OK;
 }
 
@@ -380,6 +408,7 @@ stele_sink *stele_kafka_sink_new(const stele_kafka_sink_options *options)
     static const stele_sink_ops ops = {.begin = begin,
                                        .put = put,
                                        .remove = remove_entry,
+                                       .keep = keep,
                                        .close = close_cycle,
                                        .outcome = take_outcome,
                                        .free = free_sink};

@@ -24,6 +24,7 @@ typedef struct item {
 
 struct stele_memory_store {
     stele_table *items;
+    stele_table *letters; /* by offset */
     stele_mark mark;
     int64_t epoch; /* of the sink that was opened last */
     bool held;
@@ -38,6 +39,7 @@ static void clear_item(item *of)
 /* Something that was put and not stored yet. */
 typedef struct change {
     stele_bytes id;
+    bool is_letter; /* its offset is the key, in place of an id */
     item of;
 } change;
 
@@ -63,6 +65,7 @@ stele_memory_store *stele_memory_store_new(void)
 {
     stele_memory_store *store = stele_alloc(sizeof *store);
     store->items = stele_table_new(sizeof(item), 0);
+    store->letters = stele_table_new(sizeof(item), 0);
     store->mark.last_offset = -1;
     return store;
 }
@@ -74,7 +77,11 @@ void stele_memory_store_free(stele_memory_store *store)
     item *each;
     while ((each = stele_table_next(store->items, &cursor)) != NULL)
         clear_item(each);
+    cursor = (stele_table_cursor){0};
+    while ((each = stele_table_next(store->letters, &cursor)) != NULL)
+        clear_item(each);
     stele_table_free(store->items);
+    stele_table_free(store->letters);
     free(store);
 }
 
@@ -99,6 +106,15 @@ bool stele_memory_store_find(const stele_memory_store *store, stele_bytes id,
     return true;
 }
 
+bool stele_memory_store_find_letter(const stele_memory_store *store, int64_t offset,
+                                    stele_bytes *value)
+{
+    const item *found = stele_table_find(store->letters, stele_bytes_of(&offset, sizeof offset));
+    if (found == NULL || found->is_removed) return false;
+    *value = stele_buffer_view(&found->value);
+    return true;
+}
+
 void stele_memory_store_hold(stele_memory_store *store, bool held)
 {
     store->held = held;
@@ -106,13 +122,18 @@ void stele_memory_store_hold(stele_memory_store *store, bool held)
 
 /* ---- the sink ---- */
 
-static change *add(memory_sink *self, const stele_sink_entry *entry)
+static change *add_change(memory_sink *self)
 {
     if (self->count == self->capacity) {
         self->capacity = self->capacity == 0 ? 64 : 2 * self->capacity;
         self->changes = stele_realloc_array(self->changes, self->capacity, sizeof(change));
     }
-    change *added = &self->changes[self->count++];
+    return &self->changes[self->count++];
+}
+
+static change *add(memory_sink *self, const stele_sink_entry *entry)
+{
+    change *added = add_change(self);
     *added = (change){.id = entry->id,
                       .of = {.version = entry->version,
                              .offset = entry->offset,
@@ -162,6 +183,20 @@ static stele_status remove_entry(stele_sink *base, const stele_sink_entry *entry
     return STELE_OK;
 }
 
+static stele_status keep(stele_sink *base, const stele_sink_letter *letter, stele_error *err)
+{
+    memory_sink *self = (memory_sink *)base;
+    assert(self->active && !self->closes);
+    bool is_removed = letter->value.data == NULL;
+    if (!is_removed && self->count >= self->queue_max)
+        return stele_fail(err, STELE_E_FULL, STELE_NEXT_RETRY, "%s", "");
+    change *added = add_change(self);
+    *added =
+        (change){.is_letter = true, .of = {.offset = letter->offset, .is_removed = is_removed}};
+    stele_buffer_append(&added->of.value, letter->value);
+    return STELE_OK;
+}
+
 static void close_cycle(stele_sink *base)
 {
     memory_sink *self = (memory_sink *)base;
@@ -172,9 +207,12 @@ static void close_cycle(stele_sink *base)
 static void store_changes(memory_sink *self)
 {
     for (size_t i = 0; i < self->count; i++) {
-        item *into = stele_table_insert(self->store->items, self->changes[i].id, NULL);
+        change *each = &self->changes[i];
+        stele_bytes offset = stele_bytes_of(&each->of.offset, sizeof each->of.offset);
+        item *into = each->is_letter ? stele_table_insert(self->store->letters, offset, NULL)
+                                     : stele_table_insert(self->store->items, each->id, NULL);
         clear_item(into);
-        *into = self->changes[i].of;
+        *into = each->of;
     }
     self->count = 0;
 }
@@ -214,6 +252,7 @@ stele_sink *stele_memory_sink_new(stele_memory_store *store, const stele_type *t
     static const stele_sink_ops ops = {.begin = begin,
                                        .put = put,
                                        .remove = remove_entry,
+                                       .keep = keep,
                                        .close = close_cycle,
                                        .outcome = take_outcome,
                                        .free = free_sink};

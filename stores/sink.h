@@ -41,10 +41,17 @@ typedef struct stele_sink_entry {
     bool is_stored;   /* an earlier state of it is in the store */
 } stele_sink_entry;
 
+/** An event that was set aside (snapshots/dead_letter.h). */
+typedef struct stele_sink_letter {
+    int64_t offset;    /* of the event */
+    stele_bytes value; /* as it is stored; borrowed for the call; null: it is removed */
+} stele_sink_letter;
+
 typedef struct stele_sink_ops {
     void (*begin)(stele_sink *sink, const stele_mark *mark);
     stele_status (*put)(stele_sink *sink, const stele_sink_entry *entry, stele_error *err);
     stele_status (*remove)(stele_sink *sink, const stele_sink_entry *entry, stele_error *err);
+    stele_status (*keep)(stele_sink *sink, const stele_sink_letter *letter, stele_error *err);
     void (*close)(stele_sink *sink);
     stele_status (*outcome)(stele_sink *sink, bool *closed, stele_error *err);
     void (*free)(stele_sink *sink);
@@ -77,6 +84,18 @@ static inline stele_status stele_sink_remove(stele_sink *sink, const stele_sink_
                                              stele_error *err)
 {
     return sink->ops->remove(sink, entry, err);
+}
+
+/**
+ * Store a letter, or remove it; the value is copied. Within a cycle that is not closed. One that is
+ * stored may be there before the close; one is removed with it, if nothing is put in between.
+ *
+ * @return STELE_E_FULL  as of a state
+ */
+static inline stele_status stele_sink_keep(stele_sink *sink, const stele_sink_letter *letter,
+                                           stele_error *err)
+{
+    return sink->ops->keep(sink, letter, err);
 }
 
 /** All is put: move the position to the mark. */

@@ -194,6 +194,8 @@ teller teller_open(bank *of, teller_options options)
         .snapshot_events = options.snapshot_events == 0 ? 10 : options.snapshot_events,
         .snapshot_interval_ms = options.snapshot_interval_ms,
         .transaction_snapshots = options.transaction_snapshots,
+        .parks = options.parks,
+        .parked_max = options.parked_max,
         .owner = options.owner,
         .table = options.table};
     if (stele_fold_open(&fold, &self.fold, &err) < 0) fail_msg("%s", err.text);

@@ -75,6 +75,8 @@ typedef struct teller_options {
     int64_t snapshot_events;            /* 0: 10 */
     int snapshot_interval_ms;
     size_t transaction_snapshots;
+    bool parks;
+    size_t parked_max;
     bool eager;
     bool status;
     const stele_fold_owner *owner;

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: MIT
+ * Events that cannot be applied: tried again for a while, then set aside, if the projection says
+ * so; and what people have ordered about them. */
+#include "projections/fold_internal.h"
+
+#include <inttypes.h>
+
+enum {
+    ATTEMPTS = 3,
+    WARN_MS = 1000,    /* between two lines of the log about it */
+    PIECE_NS = 1000000 /* how long a worker stands still for letters at a time */
+};
+
+static int64_t now_of(const fold_task *task)
+{
+    return stele_clock_monotonic_ns(stele_worker_clock(task->worker));
+}
+
+static int64_t unix_ms(const fold_task *task)
+{
+    return stele_clock_now_ms(stele_worker_clock(task->worker));
+}
+
+/* ---- restoring ---- */
+
+stele_status fold_park_restore(void *context, int64_t offset, stele_bytes stored, stele_error *err)
+{
+    fold_task *task = context;
+    stele_dead_event *letter = NULL;
+    if (task->parked == NULL) return STELE_OK;
+    stele_status status =
+        stored.data == NULL ? STELE_OK : stele_dead_event_read(offset, stored, &letter, err);
+    if (status == STELE_OK) stele_parked_restore(task->parked, offset, letter);
+    return status;
+}
+
+void fold_park_begin(fold_task *task)
+{
+    if (task->parked == NULL) return;
+    stele_parked_restored(task->parked);
+    stele_states_settle(task->states, task->at.position);
+}
+
+/* ---- events ---- */
+
+static const stele_record *find_refused(const fold_task *task, const stele_batch *batch)
+{
+    size_t at = 0;
+    while (batch->records[at].offset < task->at.position)
+        at++;
+    return &batch->records[at];
+}
+
+/* What failed was not to be applied again and again, unless it says that it is away for a while. */
+static stele_status try_again(fold_task *task, const stele_error *why, stele_error *err)
+{
+    return stele_fail_cause(err, why->status, STELE_NEXT_RETRY, why->cause,
+                            "tried %d times of %d, then it is set aside: %s",
+                            task->refused.attempts, task->fold->options.park_attempts, why->text);
+}
+
+static stele_status fail_full(const fold_task *task, const stele_error *full,
+                              const stele_error *why, stele_error *err)
+{
+    const char *name = task->fold->options.projection->name;
+    return stele_fail(err, STELE_E_LIMIT, STELE_NEXT_STOP,
+                      "%s: see `dlq list %s`, redrive or discard them, or raise it: %s", full->text,
+                      name, why->text);
+}
+
+static void warn(fold_task *task, int64_t offset, const stele_error *why)
+{
+    int64_t now_ns = now_of(task);
+    if (task->warned_ns != 0 && now_ns - task->warned_ns < (int64_t)WARN_MS * 1000000) return;
+    task->warned_ns = now_ns;
+    STELE_AUTO(char)
+    text = stele_strdup_format("%zu events of %zu aggregates are, `dlq list %s` shows them: %s",
+                               task->parked->letter_count, stele_parked_keys(task->parked),
+                               task->fold->options.projection->name, why->text);
+    stele_worker_warn(task->worker, task->source.index, offset, "event set aside", text);
+}
+
+static stele_status set_aside(fold_task *task, const stele_batch *batch, const stele_record *record,
+                              const stele_error *why, stele_error *err)
+{
+    stele_dead_event *letter = stele_dead_event_new(batch, record);
+    stele_dead_event_say(letter, STELE_DEAD_STATE_REFUSED, why->text);
+    letter->attempts = task->refused.attempts;
+    letter->first_failed_ms = task->refused.first_ms;
+    letter->last_failed_ms = unix_ms(task);
+    stele_error full;
+    stele_status status = stele_parked_add(task->parked, letter, &full);
+    if (status == STELE_OK) {
+        warn(task, record->offset, why);
+        return status;
+    }
+    stele_dead_event_free(letter);
+    return fail_full(task, &full, why, err);
+}
+
+stele_status fold_park_refused(fold_task *task, const stele_batch *batch, stele_error *err)
+{
+    stele_error why = *err;
+    const stele_fold_options *options = &task->fold->options;
+    err->next = STELE_NEXT_STOP;
+    if (task->parked == NULL) return why.status;
+    if (!options->parks)
+        return stele_fail_cause(err, why.status, STELE_NEXT_STOP, why.cause,
+                                "%s; or set it aside: `dlq park`", why.text);
+    const stele_record *record = find_refused(task, batch);
+    if (task->refused.attempts == 0 || task->refused.offset != record->offset)
+        task->refused = (fold_refused){.offset = record->offset, .first_ms = unix_ms(task)};
+    task->refused.attempts++;
+    if (stele_states_was_refused(task->states) && task->refused.attempts < options->park_attempts)
+        return try_again(task, &why, err);
+    stele_status status = set_aside(task, batch, record, &why, err);
+    task->refused = (fold_refused){0};
+    return status;
+}
+
+/* ---- orders ---- */
+
+/* @return is it done with? */
+static bool carry_out(fold_task *task, const stele_order *order)
+{
+    stele_parked *parked = task->parked;
+    if (order->kind == STELE_ORDER_DISCARD && stele_parked_discard(parked, order, unix_ms(task)))
+        return true;
+    stele_parked_key *of = stele_parked_find_first(parked, order->offset);
+    if (order->kind == STELE_ORDER_REDRIVE && of != NULL) stele_parked_set_due(parked, of, true);
+    return of != NULL || order->offset < task->at.position || order->kind == STELE_ORDER_REDRIVE;
+}
+
+static bool carry_out_all(fold_task *task)
+{
+    stele_parked *parked = task->parked;
+    bool any = false;
+    for (size_t i = parked->order_count; i-- > 0;) {
+        if (!carry_out(task, &parked->orders[i])) continue;
+        any = true;
+        stele_parked_drop_order(parked, i);
+    }
+    return any;
+}
+
+static stele_status redrive(fold_task *task, stele_error *err)
+{
+    int64_t end_ns = now_of(task) + PIECE_NS;
+    stele_parked_key *of;
+    while ((of = stele_parked_next_due(task->parked)) != NULL) {
+        task->owes_letters = true;
+        stele_error failure;
+        stele_status status = stele_states_redrive(task->states, task->source, of, &failure);
+        if (status < 0 && failure.next == STELE_NEXT_RETRY) {
+            if (err != NULL) *err = failure;
+            return status;
+        }
+        if (now_of(task) < end_ns) continue;
+        stele_worker_call_again(task->worker);
+        break;
+    }
+    return STELE_OK;
+}
+
+/* While a cycle is under way nothing is taken out of the set: a state that is written then may be
+ * ahead of what is said of its letters. */
+stele_status fold_park_turn(fold_task *task, stele_error *err)
+{
+    if (task->parked == NULL) return STELE_OK;
+    stele_orders_follow(task->orders, task->worker, stele_parked_keys(task->parked) > 0);
+    if (task->writing.active || task->parked->watched == 0) return STELE_OK;
+    if (carry_out_all(task)) task->owes_letters = true;
+    return redrive(task, err);
+}
+
+/* ---- storing ---- */
+
+stele_status fold_put_letters(fold_task *task, bool *full, stele_error *err)
+{
+    *full = false;
+    if (task->parked == NULL || task->parked->changed_count == 0) return STELE_OK;
+    stele_parked *parked = task->parked;
+    STELE_AUTO_VALUE(stele_buffer) value = {0};
+    stele_status status = STELE_OK;
+    size_t put = 0;
+    for (; put < parked->changed_count && status == STELE_OK; put++) {
+        stele_buffer_reset(&value);
+        stele_dead_event_write(parked->changed[put], &value);
+        stele_sink_letter letter = {parked->changed[put]->offset, stele_buffer_view(&value)};
+        status = stele_sink_keep(task->writing.sink, &letter, err);
+    }
+    *full = status == STELE_E_FULL;
+    stele_parked_stored(parked, status < 0 ? put - 1 : put);
+    return *full ? STELE_OK : status;
+}
+
+stele_status fold_remove_letters(fold_task *task, stele_error *err)
+{
+    if (task->parked == NULL) return STELE_OK;
+    for (size_t i = 0; i < task->parked->gone_count; i++) {
+        stele_sink_letter letter = {.offset = task->parked->gone[i]};
+        stele_status status = stele_sink_keep(task->writing.sink, &letter, err);
+        if (status < 0) return status;
+    }
+    stele_parked_removed(task->parked);
+    return STELE_OK;
+}

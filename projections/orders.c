@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT
+ * Reading the orders about one partition. */
+#include "projections/orders.h"
+
+#include <string.h>
+
+#include "core/alloc.h"
+#include "core/names.h"
+
+enum { ASK_MS = 1000, LOOK_MS = 5000, NAME_MAX_SIZE = 256 };
+
+typedef struct control_question {
+    stele_asking base;
+    char topic[NAME_MAX_SIZE];
+    int32_t index;
+    bool is_there;
+    int64_t start, end;
+} control_question;
+
+struct stele_orders {
+    stele_partition source;
+    char *topic;
+    control_question *question; /* NULL: not asked yet */
+    bool is_known;              /* whether there is a topic */
+    bool reading;
+    int64_t next;  /* offset of the next order */
+    int64_t until; /* so far it has to be read before the first event */
+    int64_t again_ns;
+};
+
+static const char *const names[] = {"redrive", "discard", "park"};
+
+const char *stele_order_kind_name(stele_order_kind kind)
+{
+    return names[kind];
+}
+
+stele_orders *stele_orders_new(const char *group, stele_partition source)
+{
+    stele_orders *orders = stele_alloc(sizeof *orders);
+    orders->topic = stele_control_topic(group);
+    orders->source = source;
+    return orders;
+}
+
+static stele_partition control_of(const stele_orders *orders)
+{
+    return (stele_partition){orders->topic, orders->source.index};
+}
+
+static void stop_reading(stele_orders *orders, stele_worker *worker)
+{
+    stele_log_reader *reader = stele_worker_reader(worker);
+    if (orders->reading && reader != NULL) stele_log_reader_stop(reader, control_of(orders));
+    orders->reading = false;
+}
+
+void stele_orders_end(stele_orders *orders, stele_worker *worker)
+{
+    if (orders == NULL) return;
+    stop_reading(orders, worker);
+    if (orders->question != NULL)
+        stele_asker_forget(stele_worker_asker(worker), &orders->question->base.base);
+    free(orders->topic);
+    free(orders);
+}
+
+/* ---- is there one? ---- */
+
+/* @locality the asker's thread */
+static void ask(stele_question *base, stele_asker *asker)
+{
+    control_question *self = (control_question *)base;
+    stele_error failure = {0};
+    stele_log_topic topic;
+    stele_log *log = stele_asker_log(asker);
+    stele_status status = stele_log_topic_describe(log, self->topic, ASK_MS, &topic, &failure);
+    self->is_there = status == STELE_OK && self->index < topic.partitions;
+    if (self->is_there)
+        status =
+            stele_log_bounds(log, (stele_partition){self->topic, self->index},
+                             STELE_READ_UNCOMMITTED, ASK_MS, &self->start, &self->end, &failure);
+    if (status == STELE_E_NOT_FOUND) self->is_there = false;
+    self->base.error = status == STELE_E_NOT_FOUND ? (stele_error){0} : failure;
+}
+
+static stele_status find(stele_orders *orders, stele_worker *worker, stele_error *err)
+{
+    if (orders->question == NULL) {
+        orders->question = stele_alloc(sizeof *orders->question);
+        orders->question->base.base.ask = ask;
+        orders->question->index = orders->source.index;
+        snprintf(orders->question->topic, NAME_MAX_SIZE, "%s", orders->topic);
+    }
+    stele_status status =
+        stele_asker_insist(stele_worker_asker(worker), &orders->question->base, err);
+    if (status < 0) return status;
+    orders->is_known = true;
+    orders->again_ns =
+        stele_clock_monotonic_ns(stele_worker_clock(worker)) + (int64_t)LOOK_MS * 1000000;
+    if (!orders->question->is_there) return STELE_OK;
+    status = stele_log_reader_start(stele_worker_reader(worker), control_of(orders),
+                                    orders->question->start, err);
+    if (status < 0) return status;
+    orders->reading = true;
+    orders->next = orders->question->start;
+    orders->until = orders->question->end;
+    return STELE_OK;
+}
+
+stele_status stele_orders_prepare(stele_orders *orders, stele_worker *worker, stele_error *err)
+{
+    if (!orders->is_known) {
+        stele_status status = find(orders, worker, err);
+        if (status < 0) return status;
+    }
+    if (orders->reading && orders->next < orders->until) return stele_task_not_yet(err);
+    return STELE_OK;
+}
+
+void stele_orders_follow(stele_orders *orders, stele_worker *worker, bool is_likely)
+{
+    int64_t now_ns = stele_clock_monotonic_ns(stele_worker_clock(worker));
+    if (now_ns < orders->again_ns) return;
+    if (!orders->reading) {
+        if (is_likely) find(orders, worker, NULL);
+        return;
+    }
+    /* The worker's reader may be another one by now, which knows of nothing but the events. */
+    stele_log_reader_start(stele_worker_reader(worker), control_of(orders), orders->next, NULL);
+    orders->again_ns = now_ns + (int64_t)LOOK_MS * 1000000;
+}
+
+/* ---- orders ---- */
+
+bool stele_orders_are(const stele_orders *orders, const stele_batch *batch)
+{
+    return strcmp(batch->partition.topic, orders->topic) == 0;
+}
+
+static void take_one(const stele_orders *orders, const stele_batch *batch,
+                     const stele_record *record, stele_parked *parked)
+{
+    stele_bytes topic, reason = {0};
+    int32_t partition;
+    int64_t offset;
+    if (record->key.data == NULL || record->value.data == NULL ||
+        !stele_position_parse(record->key, &topic, &partition, &offset) ||
+        !stele_bytes_equal(topic, stele_text(orders->source.topic)) ||
+        partition != orders->source.index)
+        return; /* about another source, or withdrawn */
+    stele_log_batch_header(batch, record, STELE_ORDER_REASON, &reason);
+    STELE_AUTO(char)
+    text = stele_strndup(reason.data == NULL ? "" : (const char *)reason.data, reason.size);
+    for (int kind = STELE_ORDER_REDRIVE; kind <= STELE_ORDER_PARK; kind++)
+        if (stele_bytes_equal(record->value, stele_text(names[kind])))
+            stele_parked_set_order(parked, offset, (stele_order_kind)kind, text);
+}
+
+/* A topic that is gone is looked for again. */
+void stele_orders_take(stele_orders *orders, const stele_batch *batch, stele_parked *parked)
+{
+    if (batch->status < 0) {
+        orders->reading = false;
+        return;
+    }
+    for (size_t i = 0; i < batch->count; i++)
+        take_one(orders, batch, &batch->records[i], parked);
+    orders->next = batch->next_offset;
+}

@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: MIT
+ * Letters by aggregate, and lists of what is to be stored. */
+#include "projections/parked.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/alloc.h"
+
+enum { LETTERS_OF_KEY = 1000 /* on average; more are no accident */ };
+
+stele_parked *stele_parked_new(size_t key_max, uint64_t seed)
+{
+    stele_parked *parked = stele_alloc(sizeof *parked);
+    parked->key_max = key_max;
+    parked->keys = stele_table_new(sizeof(stele_parked_key), seed);
+    return parked;
+}
+
+static void free_letters(const stele_parked *parked)
+{
+    stele_table_cursor cursor = {0};
+    stele_parked_key *key;
+    while ((key = stele_table_next(parked->keys, &cursor)) != NULL) {
+        for (stele_dead_event *each = key->first, *next; each != NULL; each = next) {
+            next = each->next;
+            if (!each->is_changed) stele_dead_event_free(each);
+        }
+    }
+    for (size_t i = 0; i < parked->changed_count; i++)
+        stele_dead_event_free(parked->changed[i]);
+}
+
+void stele_parked_free(stele_parked *parked)
+{
+    if (parked == NULL) return;
+    free_letters(parked);
+    stele_table_free(parked->keys);
+    for (size_t i = 0; i < parked->order_count; i++)
+        free(parked->orders[i].reason);
+    free(parked->orders);
+    free(parked->changed);
+    free(parked->gone);
+    free(parked);
+}
+
+static void count_watched(stele_parked *parked)
+{
+    parked->watched = stele_table_count(parked->keys) + parked->order_count;
+}
+
+static stele_bytes id_of(stele_bytes key)
+{
+    return key.data == NULL ? stele_text("") : key;
+}
+
+/* ---- judging ---- */
+
+const stele_order *stele_parked_order(const stele_parked *parked, int64_t offset)
+{
+    for (size_t i = 0; i < parked->order_count; i++)
+        if (parked->orders[i].offset == offset) return &parked->orders[i];
+    return NULL;
+}
+
+stele_parked_key *stele_parked_find(const stele_parked *parked, stele_bytes key)
+{
+    return stele_table_find(parked->keys, id_of(key));
+}
+
+static stele_parked_verdict judge_letters(const stele_parked_key *of, int64_t offset)
+{
+    const stele_dead_event *first = of->first;
+    if (offset < first->offset) return STELE_PARKED_APPLY;
+    if (offset == first->offset && first->state == STELE_DEAD_STATE_DISCARDED)
+        return STELE_PARKED_DISCARDED;
+    return offset <= of->last->offset ? STELE_PARKED_PASS : STELE_PARKED_BEHIND;
+}
+
+stele_parked_verdict stele_parked_judge(const stele_parked *parked, stele_bytes key, int64_t offset)
+{
+    const stele_parked_key *of = stele_parked_find(parked, key);
+    stele_parked_verdict verdict = of == NULL ? STELE_PARKED_APPLY : judge_letters(of, offset);
+    if (verdict != STELE_PARKED_APPLY) return verdict;
+    const stele_order *order = stele_parked_order(parked, offset);
+    if (order == NULL || order->kind == STELE_ORDER_REDRIVE) return STELE_PARKED_APPLY;
+    return order->kind == STELE_ORDER_PARK ? STELE_PARKED_ORDERED : STELE_PARKED_DISCARDED;
+}
+
+/* ---- changing ---- */
+
+static void *grow(void *array, size_t count, size_t *max, size_t size)
+{
+    if (count < *max) return array;
+    *max = *max == 0 ? 16 : 2 * *max;
+    return stele_realloc_array(array, *max, size);
+}
+
+void stele_parked_touch(stele_parked *parked, stele_dead_event *letter)
+{
+    if (letter->is_changed) return;
+    letter->is_changed = true;
+    parked->changed =
+        grow(parked->changed, parked->changed_count, &parked->changed_max, sizeof letter);
+    parked->changed[parked->changed_count++] = letter;
+}
+
+/* In its place among the others of its aggregate: behind them, but for an event that comes again
+ * after a crash and was applied the first time. */
+static void insert(stele_parked *parked, stele_parked_key *of, stele_dead_event *letter)
+{
+    stele_dead_event **at =
+        of->last != NULL && of->last->offset < letter->offset ? &of->last->next : &of->first;
+    while (*at != NULL && (*at)->offset < letter->offset)
+        at = &(*at)->next;
+    assert(*at == NULL || (*at)->offset > letter->offset);
+    letter->next = *at;
+    *at = letter;
+    if (letter->next == NULL) of->last = letter;
+    of->count++;
+    parked->letter_count++;
+    count_watched(parked);
+}
+
+stele_status stele_parked_add(stele_parked *parked, stele_dead_event *letter, stele_error *err)
+{
+    stele_parked_key *of = stele_parked_find(parked, letter->key);
+    size_t keys = stele_table_count(parked->keys);
+    if (of == NULL && parked->key_max > 0 && keys >= parked->key_max)
+        return stele_fail(err, STELE_E_LIMIT, STELE_NEXT_STOP,
+                          "events of %zu aggregates are set aside already, which is parked_max",
+                          keys);
+    if (parked->key_max > 0 && parked->letter_count >= parked->key_max * LETTERS_OF_KEY)
+        return stele_fail(err, STELE_E_LIMIT, STELE_NEXT_STOP,
+                          "%zu events are set aside already, %d for each of parked_max",
+                          parked->letter_count, LETTERS_OF_KEY);
+    if (of == NULL) of = stele_table_insert(parked->keys, id_of(letter->key), NULL);
+    if (of == NULL)
+        return stele_fail(err, STELE_E_LIMIT, STELE_NEXT_STOP,
+                          "a key of %zu bytes, the limit is %d", letter->key.size,
+                          STELE_TABLE_KEY_MAX);
+    insert(parked, of, letter);
+    stele_parked_touch(parked, letter);
+    return STELE_OK;
+}
+
+static stele_dead_event *unlink_first(stele_parked *parked, stele_parked_key *of)
+{
+    stele_dead_event *first = of->first;
+    of->first = first->next;
+    if (of->first == NULL) of->last = NULL;
+    of->count--;
+    parked->letter_count--;
+    first->next = NULL;
+    return first;
+}
+
+static void end_if_empty(stele_parked *parked, stele_parked_key *of)
+{
+    if (of->first != NULL) return;
+    if (of->is_due) parked->due_count--;
+    stele_table_remove(parked->keys, stele_table_key(parked->keys, of));
+    count_watched(parked);
+}
+
+static void forget_change(stele_parked *parked, stele_dead_event *letter)
+{
+    for (size_t i = 0; letter->is_changed && i < parked->changed_count; i++) {
+        if (parked->changed[i] != letter) continue;
+        size_t rest = parked->changed_count - i - 1;
+        memmove(&parked->changed[i], &parked->changed[i + 1], rest * sizeof *parked->changed);
+        parked->changed_count--;
+        letter->is_changed = false;
+    }
+}
+
+static void add_gone(stele_parked *parked, int64_t offset)
+{
+    parked->gone = grow(parked->gone, parked->gone_count, &parked->gone_max, sizeof offset);
+    parked->gone[parked->gone_count++] = offset;
+}
+
+void stele_parked_drop_first(stele_parked *parked, stele_parked_key *of)
+{
+    stele_dead_event *first = unlink_first(parked, of);
+    forget_change(parked, first);
+    if (first->is_stored) add_gone(parked, first->offset);
+    stele_dead_event_free(first);
+    end_if_empty(parked, of);
+}
+
+void stele_parked_settle_first(stele_parked *parked, stele_parked_key *of)
+{
+    stele_dead_event *first = unlink_first(parked, of);
+    if (!first->is_changed) stele_dead_event_free(first); /* else once it is stored */
+    end_if_empty(parked, of);
+}
+
+void stele_parked_set_due(stele_parked *parked, stele_parked_key *of, bool is_due)
+{
+    if (of->is_due == is_due) return;
+    of->is_due = is_due;
+    parked->due_count += is_due ? 1 : (size_t)-1;
+}
+
+stele_parked_key *stele_parked_next_due(const stele_parked *parked)
+{
+    stele_table_cursor cursor = {0};
+    stele_parked_key *of;
+    if (parked->due_count == 0) return NULL;
+    while ((of = stele_table_next(parked->keys, &cursor)) != NULL)
+        if (of->is_due) return of;
+    return NULL;
+}
+
+stele_parked_key *stele_parked_find_first(const stele_parked *parked, int64_t offset)
+{
+    stele_table_cursor cursor = {0};
+    stele_parked_key *of;
+    while ((of = stele_table_next(parked->keys, &cursor)) != NULL)
+        if (of->first->offset == offset) return of;
+    return NULL;
+}
+
+static stele_dead_event *find_letter(const stele_parked *parked, int64_t offset,
+                                     stele_parked_key **of)
+{
+    stele_table_cursor cursor = {0};
+    while ((*of = stele_table_next(parked->keys, &cursor)) != NULL)
+        for (stele_dead_event *each = (*of)->first; each != NULL; each = each->next)
+            if (each->offset == offset) return each;
+    return NULL;
+}
+
+bool stele_parked_discard(stele_parked *parked, const stele_order *order, int64_t now_ms)
+{
+    stele_parked_key *of;
+    stele_dead_event *letter = find_letter(parked, order->offset, &of);
+    if (letter == NULL) return false;
+    if (letter->state == STELE_DEAD_STATE_DISCARDED) return true;
+    stele_dead_event_say(letter, STELE_DEAD_STATE_DISCARDED, order->reason);
+    letter->last_failed_ms = now_ms;
+    stele_parked_touch(parked, letter);
+    if (letter == of->first) stele_parked_set_due(parked, of, true);
+    return true;
+}
+
+/* ---- restoring ---- */
+
+/* Until all is there, letters wait in the list of changes, by offset. */
+void stele_parked_restore(stele_parked *parked, int64_t offset, stele_dead_event *letter)
+{
+    size_t at = parked->changed_count;
+    while (at > 0 && parked->changed[at - 1]->offset >= offset)
+        at--;
+    bool is_there = at < parked->changed_count && parked->changed[at]->offset == offset;
+    if (is_there) stele_dead_event_free(parked->changed[at]);
+    if (is_there && letter != NULL) {
+        parked->changed[at] = letter;
+        return;
+    }
+    size_t behind = parked->changed_count - at;
+    if (is_there) {
+        memmove(&parked->changed[at], &parked->changed[at + 1],
+                (behind - 1) * sizeof *parked->changed);
+        parked->changed_count--;
+    } else if (letter != NULL) {
+        parked->changed =
+            grow(parked->changed, parked->changed_count, &parked->changed_max, sizeof letter);
+        memmove(&parked->changed[at + 1], &parked->changed[at], behind * sizeof *parked->changed);
+        parked->changed[at] = letter;
+        parked->changed_count++;
+    }
+}
+
+void stele_parked_restored(stele_parked *parked)
+{
+    size_t count = parked->changed_count;
+    parked->changed_count = 0;
+    for (size_t i = 0; i < count; i++) {
+        stele_dead_event *letter = parked->changed[i];
+        stele_parked_key *of = stele_table_insert(parked->keys, id_of(letter->key), NULL);
+        insert(parked, of, letter); /* its key was one before */
+    }
+}
+
+/* ---- storing ---- */
+
+/* Is it in a list still? One that is discarded and had its turn is in none. */
+static bool is_listed(const stele_parked *parked, const stele_dead_event *letter)
+{
+    const stele_parked_key *of = stele_parked_find(parked, letter->key);
+    if (of == NULL) return false;
+    return letter->state != STELE_DEAD_STATE_DISCARDED || letter->offset >= of->first->offset;
+}
+
+void stele_parked_stored(stele_parked *parked, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        stele_dead_event *letter = parked->changed[i];
+        letter->is_changed = false;
+        letter->is_stored = true;
+        if (!is_listed(parked, letter)) stele_dead_event_free(letter);
+    }
+    memmove(parked->changed, parked->changed + count,
+            (parked->changed_count - count) * sizeof *parked->changed);
+    parked->changed_count -= count;
+}
+
+void stele_parked_removed(stele_parked *parked)
+{
+    parked->gone_count = 0;
+}
+
+/* ---- orders ---- */
+
+void stele_parked_set_order(stele_parked *parked, int64_t offset, stele_order_kind kind,
+                            const char *reason)
+{
+    size_t at = 0;
+    while (at < parked->order_count && parked->orders[at].offset != offset)
+        at++;
+    if (at < parked->order_count) {
+        free(parked->orders[at].reason);
+    } else {
+        parked->orders = grow(parked->orders, at, &parked->order_max, sizeof *parked->orders);
+        parked->order_count++;
+    }
+    parked->orders[at] = (stele_order){offset, kind, stele_strdup(reason)};
+    count_watched(parked);
+}
+
+void stele_parked_drop_order(stele_parked *parked, size_t index)
+{
+    free(parked->orders[index].reason);
+    parked->orders[index] = parked->orders[--parked->order_count];
+    count_watched(parked);
+}

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT
+ * Letters from records, to bytes and back. */
+#include "snapshots/dead_letter.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include <dead_letter.h> /* generated from schemas/stele/dead_letter.avsc */
+
+#include <stele/arena.h>
+#include <stele/codec.h>
+
+#include "core/alloc.h"
+#include "core/text.h"
+
+const char *stele_dead_state_name(stele_dead_state state)
+{
+    static const char *const names[] = {"refused", "behind", "discarded"};
+    return names[state];
+}
+
+static stele_bytes copy(stele_bytes of)
+{
+    if (of.data == NULL) return of;
+    return stele_bytes_of(stele_strndup((const char *)of.data, of.size), of.size);
+}
+
+static void copy_headers(stele_dead_event *letter, const stele_header *headers, size_t count)
+{
+    letter->header_count = count;
+    letter->headers = stele_alloc_array(count + 1, sizeof *letter->headers);
+    for (size_t i = 0; i < count; i++)
+        letter->headers[i] = (stele_header){stele_strdup(headers[i].name), copy(headers[i].value)};
+}
+
+stele_dead_event *stele_dead_event_new(const stele_batch *batch, const stele_record *record)
+{
+    stele_dead_event *letter = stele_alloc(sizeof *letter);
+    letter->offset = record->offset;
+    letter->timestamp_ms = record->timestamp_ms;
+    letter->key = copy(record->key);
+    letter->value = copy(record->value);
+    size_t count = stele_log_batch_headers(batch, record, NULL, 0);
+    stele_header *headers = stele_alloc_array(count + 1, sizeof *headers);
+    stele_log_batch_headers(batch, record, headers, count);
+    copy_headers(letter, headers, count);
+    free(headers);
+    letter->reason = stele_strdup("");
+    return letter;
+}
+
+void stele_dead_event_free(stele_dead_event *letter)
+{
+    if (letter == NULL) return;
+    for (size_t i = 0; i < letter->header_count; i++) {
+        free((char *)letter->headers[i].name);
+        free((uint8_t *)letter->headers[i].value.data);
+    }
+    free(letter->headers);
+    free((uint8_t *)letter->key.data);
+    free((uint8_t *)letter->value.data);
+    free(letter->reason);
+    free(letter);
+}
+
+void stele_dead_event_say(stele_dead_event *letter, stele_dead_state state, const char *reason)
+{
+    char *said = stele_strdup(reason);
+    free(letter->reason);
+    letter->reason = said;
+    letter->state = state;
+}
+
+/* ---- bytes ---- */
+
+/* Of schemas/stele/dead_letter.avsc; its test computes it. */
+static const uint64_t fingerprint = UINT64_C(0x7cf7277b8ebb8d09);
+
+/* What was said may quote anything. */
+static stele_bytes reason_of(const stele_dead_event *letter)
+{
+    stele_bytes reason = stele_text(letter->reason);
+    return stele_utf8_is_valid(reason) ? reason : stele_text("(a reason that is not UTF-8)");
+}
+
+void stele_dead_event_write(const stele_dead_event *letter, stele_buffer *out)
+{
+    stele_dead_letter_header *headers =
+        stele_alloc_array(letter->header_count + 1, sizeof *headers);
+    for (size_t i = 0; i < letter->header_count; i++)
+        headers[i] = (stele_dead_letter_header){.name = stele_text(letter->headers[i].name),
+                                                .has_value = letter->headers[i].value.data != NULL,
+                                                .value = letter->headers[i].value};
+    stele_dead_letter written = {.state = (stele_dead_letter_state)letter->state,
+                                 .reason = reason_of(letter),
+                                 .attempts = letter->attempts,
+                                 .first_failed_at = letter->first_failed_ms,
+                                 .last_failed_at = letter->last_failed_ms,
+                                 .timestamp = letter->timestamp_ms,
+                                 .has_key = letter->key.data != NULL,
+                                 .key = letter->key,
+                                 .has_value = letter->value.data != NULL,
+                                 .value = letter->value,
+                                 .headers = {letter->header_count, headers}};
+    stele_single_object_begin(fingerprint, out);
+    stele_status status = stele_encode(&stele_dead_letter_type, &written, out, NULL);
+    assert(status == STELE_OK);
+    (void)status;
+    free(headers);
+}
+
+static stele_status fail_read(stele_error *err)
+{
+    return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
+                      "a dead letter that is damaged, or that a newer version of Stele has "
+                      "written: run that one");
+}
+
+stele_status stele_dead_event_read(int64_t offset, stele_bytes stored, stele_dead_event **out,
+                                   stele_error *err)
+{
+    uint64_t crc;
+    stele_bytes datum;
+    stele_dead_letter read;
+    memset(&read, 0, sizeof read);
+    STELE_AUTO(stele_arena) arena = stele_arena_new();
+    if (stele_single_object_open(stored, &crc, &datum, NULL) < 0 || crc != fingerprint ||
+        stele_dead_letter_type.decode(datum, &read, arena, NULL) < 0)
+        return fail_read(err);
+    stele_dead_event *letter = stele_alloc(sizeof *letter);
+    *letter = (stele_dead_event){
+        .offset = offset,
+        .timestamp_ms = read.timestamp,
+        .key = copy(read.has_key ? read.key : (stele_bytes){0}),
+        .value = copy(read.has_value ? read.value : (stele_bytes){0}),
+        .state = (stele_dead_state)read.state,
+        .reason = stele_strndup((const char *)read.reason.data, read.reason.size),
+        .attempts = read.attempts,
+        .first_failed_ms = read.first_failed_at,
+        .last_failed_ms = read.last_failed_at,
+        .is_stored = true};
+    letter->header_count = read.headers.count;
+    letter->headers = stele_alloc_array(read.headers.count + 1, sizeof *letter->headers);
+    for (size_t i = 0; i < read.headers.count; i++) {
+        const stele_dead_letter_header *from = &read.headers.items[i];
+        letter->headers[i] =
+            (stele_header){stele_strndup((const char *)from->name.data, from->name.size),
+                           copy(from->has_value ? from->value : (stele_bytes){0})};
+    }
+    *out = letter;
+    return STELE_OK;
+}

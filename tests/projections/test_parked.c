@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: MIT
+ * Events that are set aside: which, in which order, and what becomes of them. */
+#include "bank.h"
+
+#include <inttypes.h>
+
+#include <stele/codec.h>
+#include <stele/schema.h>
+
+#include <dead_letter.h>
+
+#include "kafka/topic_spec.h"
+#include "projections/orders.h"
+#include "projections/verify.h"
+
+enum { WAIT_MS = 20000, ASK_MS = 10000 };
+
+#define CONTROL "balances.v1.control"
+
+static bool refuses; /* what is bad; else it is applied */
+
+static stele_status apply_deposited(void *state, const void *data, const stele_event *event,
+                                    stele_error *err)
+{
+    test_account *account = state;
+    const test_deposited *deposited = data;
+    (void)event;
+    account->balance += deposited->amount;
+    if (refuses && stele_bytes_equal(deposited->memo, stele_text("bad")))
+        return stele_fail(err, STELE_E_INVALID, STELE_NEXT_REJECT, "a bad deposit");
+    /* Of the order: the last amount. */
+    test_account_memos_add(&account->memos, stele_text("last"))->value = deposited->amount;
+    return STELE_OK;
+}
+
+static const stele_handler handlers[] = {
+    {&test_deposited_type, apply_deposited},
+    {&test_named_type, NULL},
+    {&test_noted_type, NULL},
+    {NULL, NULL},
+};
+
+static const stele_projection balances = {
+    .name = "balances",
+    .version = 1,
+    .source = &bank_account,
+    .state = &test_account_type,
+    .handlers = handlers,
+};
+
+static const teller_options parking = {.projection = &balances, .parks = true};
+
+static void report(void *context, const stele_verify_finding *finding)
+{
+    (void)context;
+    fail_msg("%.*s: %s", (int)finding->id.size, (const char *)finding->id.data, finding->text);
+}
+
+/* A replay makes the same, but for what is set aside. @return how many events are */
+static int64_t verify(bank *of)
+{
+    stele_error err;
+    stele_verify_counts counts;
+    stele_verify_options options = {.projection = &balances,
+                                    .log = of->log,
+                                    .registry = of->registry,
+                                    .parks = true,
+                                    .deadline = stele_deadline_after(stele_clock_system(), WAIT_MS),
+                                    .each = report};
+    if (stele_verify(&options, &counts, &err) < 0) fail_msg("%s", err.text);
+    return counts.set_aside;
+}
+
+static void order(bank *of, int32_t partitions, int64_t offset, stele_order_kind kind)
+{
+    stele_error err;
+    stele_log_topic_options topic = {.name = CONTROL, .partitions = partitions};
+    stele_status status = stele_log_topic_create(of->log, &topic, ASK_MS, &err);
+    assert_true(status == STELE_OK || status == STELE_E_EXISTS);
+    char key[64];
+    snprintf(key, sizeof key, BANK_EVENTS "/0/%" PRId64, offset);
+    stele_header why = {STELE_ORDER_REASON, stele_text("because I say so")};
+    bank_append(of, CONTROL, 0, stele_text(key), stele_text(stele_order_kind_name(kind)), &why, 1);
+}
+
+static int64_t balance_of(bank *of, const char *id)
+{
+    char *states = bank_states(of, BANK_SNAPSHOTS);
+    char start[32];
+    snprintf(start, sizeof start, "0/%s v", id);
+    const char *found = strstr(states, start);
+    /* The state begins with the balance, an Avro long of one byte here. */
+    unsigned byte = 0;
+    if (found != NULL) {
+        size_t line = strcspn(found, "\n");
+        while (found[line] != ' ')
+            line--;
+        assert_int_equal(sscanf(found + line + 1, "%2x", &byte), 1);
+    }
+    bool is_there = found != NULL;
+    free(states);
+    return is_there ? (int64_t)(byte >> 1) : -1;
+}
+
+static void what_is_refused_is_set_aside_with_all_behind_it(void **state)
+{
+    (void)state;
+    refuses = true;
+    bank *of = bank_new(1);
+    bank_deposit(of, 0, "a", 1, "x");
+    bank_deposit(of, 0, "a", 2, "bad");
+    bank_deposit(of, 0, "b", 5, "x");
+    bank_deposit(of, 0, "a", 4, "x");
+
+    bank_run(of, parking);
+
+    assert_int_equal(balance_of(of, "a"), 1);
+    assert_int_equal(balance_of(of, "b"), 5);
+    assert_int_equal(bank_group_offset(of, 0), 4);
+    assert_int_equal(verify(of), 2);
+    bank_free(of);
+}
+
+static void letters_are_restored_and_more_go_behind_them(void **state)
+{
+    (void)state;
+    refuses = true;
+    bank *of = bank_new(1);
+    bank_deposit(of, 0, "a", 1, "x");
+    bank_deposit(of, 0, "a", 2, "bad");
+    bank_run(of, parking);
+
+    bank_deposit(of, 0, "a", 4, "x");
+    bank_deposit(of, 0, "b", 5, "x");
+    bank_run(of, parking);
+
+    assert_int_equal(balance_of(of, "a"), 1);
+    assert_int_equal(balance_of(of, "b"), 5);
+    assert_int_equal(verify(of), 2);
+    bank_free(of);
+}
+
+static void a_redrive_applies_them_in_order(void **state)
+{
+    (void)state;
+    refuses = true;
+    bank *of = bank_new(1);
+    bank_deposit(of, 0, "a", 1, "x");
+    bank_deposit(of, 0, "a", 2, "bad");
+    bank_deposit(of, 0, "a", 4, "x");
+    bank_deposit(of, 0, "a", 8, "x");
+    bank_run(of, parking);
+    assert_int_equal(balance_of(of, "a"), 1);
+
+    refuses = false;
+    order(of, 1, 1, STELE_ORDER_REDRIVE);
+    bank_run(of, parking);
+
+    assert_int_equal(balance_of(of, "a"), 15);
+    assert_int_equal(verify(of), 0);
+    char *states = bank_states(of, BANK_SNAPSHOTS);
+    assert_non_null(strstr(states, "0/a v4 o4 "));
+    free(states);
+    bank_free(of);
+}
+
+static void an_order_is_carried_out_while_the_worker_runs(void **state)
+{
+    (void)state;
+    refuses = true;
+    bank *of = bank_new(1);
+    bank_deposit(of, 0, "a", 1, "x");
+    bank_deposit(of, 0, "a", 2, "bad");
+    bank_deposit(of, 0, "a", 4, "x");
+    teller worker = teller_open(of, parking);
+    teller_catch_up(&worker);
+
+    refuses = false;
+    order(of, 1, 1, STELE_ORDER_REDRIVE);
+    for (int i = 0; i < 3000; i++)
+        teller_turn(&worker);
+
+    assert_int_equal(balance_of(of, "a"), 7);
+    teller_close(&worker);
+    assert_int_equal(verify(of), 0);
+    bank_free(of);
+}
+
+static void a_redrive_ends_at_the_first_that_is_refused_again(void **state)
+{
+    (void)state;
+    refuses = true;
+    bank *of = bank_new(1);
+    bank_deposit(of, 0, "a", 1, "bad");
+    bank_deposit(of, 0, "a", 4, "x");
+    bank_run(of, parking);
+
+    order(of, 1, 0, STELE_ORDER_REDRIVE);
+    bank_run(of, parking);
+
+    assert_int_equal(balance_of(of, "a"), -1);
+    assert_int_equal(verify(of), 2);
+    bank_free(of);
+}
+
+static void what_is_discarded_counts_and_changes_nothing(void **state)
+{
+    (void)state;
+    refuses = true;
+    bank *of = bank_new(1);
+    bank_deposit(of, 0, "a", 1, "x");
+    bank_deposit(of, 0, "a", 2, "bad");
+    bank_deposit(of, 0, "a", 4, "x");
+    bank_run(of, parking);
+
+    order(of, 1, 1, STELE_ORDER_DISCARD);
+    bank_run(of, parking);
+
+    char *states = bank_states(of, BANK_SNAPSHOTS);
+    assert_non_null(strstr(states, "0/a v3 o3 "));
+    free(states);
+    assert_int_equal(balance_of(of, "a"), 5);
+    assert_int_equal(verify(of), 0);
+    bank_deposit(of, 0, "a", 8, "x");
+    bank_run(of, parking);
+    assert_int_equal(balance_of(of, "a"), 13);
+    assert_int_equal(verify(of), 0);
+    bank_free(of);
+}
+
+static void an_event_that_stops_its_partition_is_set_aside_by_order(void **state)
+{
+    (void)state;
+    refuses = true;
+    bank *of = bank_new(1);
+    static const stele_type *const may_refuse[] = {&test_deposited_type, NULL};
+    stele_projection careful = balances;
+    careful.may_refuse = may_refuse;
+    teller_options stopping = {.projection = &careful};
+    bank_deposit(of, 0, "a", 2, "bad");
+    bank_deposit(of, 0, "b", 5, "x");
+    char *reason = bank_run_to_stop(of, stopping, 0);
+    assert_non_null(strstr(reason, "; or set it aside: `dlq park`"));
+    free(reason);
+
+    order(of, 1, 0, STELE_ORDER_PARK);
+    bank_run(of, stopping);
+
+    assert_int_equal(balance_of(of, "b"), 5);
+    assert_int_equal(balance_of(of, "a"), -1);
+    assert_int_equal(verify(of), 1);
+    order(of, 1, 0, STELE_ORDER_DISCARD);
+    bank_run(of, stopping);
+    assert_int_equal(verify(of), 0);
+    bank_free(of);
+}
+
+static void an_event_may_be_discarded_before_it_comes(void **state)
+{
+    (void)state;
+    refuses = true;
+    bank *of = bank_new(1);
+    bank_deposit(of, 0, "a", 2, "bad");
+    bank_deposit(of, 0, "a", 5, "x");
+    order(of, 1, 0, STELE_ORDER_DISCARD);
+
+    bank_run(of, (teller_options){.projection = &balances});
+
+    assert_int_equal(balance_of(of, "a"), 5);
+    assert_int_equal(verify(of), 0);
+    bank_free(of);
+}
+
+static void too_many_aggregates_stop_the_partition(void **state)
+{
+    (void)state;
+    refuses = true;
+    bank *of = bank_new(1);
+    teller_options options = parking;
+    options.parked_max = 1;
+    bank_deposit(of, 0, "a", 2, "bad");
+    bank_deposit(of, 0, "b", 2, "bad");
+
+    char *reason = bank_run_to_stop(of, options, 0);
+
+    assert_non_null(strstr(reason, "events of 1 aggregates are set aside already, which is "
+                                   "parked_max: see `dlq list balances`"));
+    free(reason);
+    bank_free(of);
+}
+
+static void what_cannot_be_decoded_is_set_aside_as_it_was(void **state)
+{
+    (void)state;
+    refuses = true;
+    bank *of = bank_new(1);
+    stele_header header = {"traceparent", stele_text("00-1-2-3")};
+    bank_append(of, BANK_EVENTS, 0, stele_text("a"), stele_text("no event"), &header, 1);
+    bank_append(of, BANK_EVENTS, 0, (stele_bytes){0}, stele_text("nor this"), NULL, 0);
+    bank_deposit(of, 0, "b", 5, "x");
+
+    bank_run(of, parking);
+
+    assert_int_equal(balance_of(of, "b"), 5);
+    assert_int_equal(verify(of), 2);
+    bank_free(of);
+}
+
+/* ---- the letter ---- */
+
+static void a_letter_comes_back_byte_for_byte(void **state)
+{
+    (void)state;
+    stele_header headers[] = {{"a", stele_bytes_of("\0\1", 2)}, {"b", {0}}};
+    stele_dead_event letter = {.offset = 7,
+                               .timestamp_ms = 12,
+                               .key = stele_text("k"),
+                               .headers = headers,
+                               .header_count = 2,
+                               .state = STELE_DEAD_STATE_BEHIND,
+                               .reason = "why",
+                               .attempts = 3,
+                               .first_failed_ms = 13,
+                               .last_failed_ms = 14};
+    stele_buffer bytes = {0};
+    stele_dead_event_write(&letter, &bytes);
+    stele_dead_event *read;
+    stele_error err;
+    assert_int_equal(stele_dead_event_read(7, stele_buffer_view(&bytes), &read, &err), STELE_OK);
+
+    assert_int_equal(read->state, STELE_DEAD_STATE_BEHIND);
+    assert_string_equal(read->reason, "why");
+    assert_true(stele_bytes_equal(read->key, letter.key));
+    assert_null(read->value.data);
+    assert_int_equal(read->header_count, 2);
+    assert_true(stele_bytes_equal(read->headers[0].value, headers[0].value));
+    assert_null(read->headers[1].value.data);
+    assert_int_equal(read->attempts, 3);
+    assert_int_equal(read->last_failed_ms, 14);
+    stele_dead_event_free(read);
+
+    bytes.data[3] ^= 1;
+    assert_int_equal(stele_dead_event_read(7, stele_buffer_view(&bytes), &read, &err),
+                     STELE_E_INVALID);
+    stele_buffer_clear(&bytes);
+}
+
+static void its_fingerprint_is_that_of_the_schema(void **state)
+{
+    (void)state;
+    stele_schema *schema;
+    stele_error err;
+    assert_int_equal(
+        stele_schema_parse(stele_text(stele_dead_letter_type.schema), NULL, &schema, &err),
+        STELE_OK);
+    stele_buffer bytes = {0};
+    stele_dead_event letter = {.reason = ""};
+    stele_dead_event_write(&letter, &bytes);
+    uint64_t crc;
+    stele_bytes datum;
+    assert_int_equal(stele_single_object_open(stele_buffer_view(&bytes), &crc, &datum, &err),
+                     STELE_OK);
+    assert_true(crc == stele_schema_crc64(schema));
+    stele_buffer_clear(&bytes);
+    stele_schema_free(schema);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_refused_is_set_aside_with_all_behind_it),
+        cmocka_unit_test(letters_are_restored_and_more_go_behind_them),
+        cmocka_unit_test(a_redrive_applies_them_in_order),
+        cmocka_unit_test(an_order_is_carried_out_while_the_worker_runs),
+        cmocka_unit_test(a_redrive_ends_at_the_first_that_is_refused_again),
+        cmocka_unit_test(what_is_discarded_counts_and_changes_nothing),
+        cmocka_unit_test(an_event_that_stops_its_partition_is_set_aside_by_order),
+        cmocka_unit_test(an_event_may_be_discarded_before_it_comes),
+        cmocka_unit_test(too_many_aggregates_stop_the_partition),
+        cmocka_unit_test(what_cannot_be_decoded_is_set_aside_as_it_was),
+        cmocka_unit_test(a_letter_comes_back_byte_for_byte),
+        cmocka_unit_test(its_fingerprint_is_that_of_the_schema),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
