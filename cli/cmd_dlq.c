@@ -270,10 +270,10 @@ static bool is_projection(stele_cli *cli, const char *name)
 {
     stele_log_topic topic;
     const stele_aggregate *aggregate = stele_cli_aggregate(cli, name);
-    if (stele_cli_projection(cli, name) != NULL && aggregate == NULL) return true;
+    if (aggregate != NULL && stele_aggregate_decides(aggregate)) return false;
+    if (stele_cli_projection(cli, name) != NULL) return true;
     STELE_AUTO(char) dead = stele_commands_dead_topic(name);
-    return aggregate == NULL &&
-           stele_log_topic_describe(stele_client_log(cli->client), dead, cli->timeout_ms, &topic,
+    return stele_log_topic_describe(stele_client_log(cli->client), dead, cli->timeout_ms, &topic,
                                     NULL) == STELE_E_NOT_FOUND;
 }
 

@@ -109,6 +109,11 @@ static stele_status add_program(stele_sql_crew *crew, const char *name, stele_er
 {
     const stele_config *config = stele_client_config(crew->client);
     stele_sql_program_options options = options_of(config, name);
+    if (stele_config_is(config, "projection", name, "on_failure", "park"))
+        return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
+                          "[projection %s]: on_failure = park is for folds: a SQL projection stops "
+                          "at an event that its database refuses",
+                          name);
     options.registry = stele_client_registry(crew->client);
     stele_sql_program *program;
     stele_status status = find_desk(crew, name, &options.desk, err);

@@ -123,7 +123,7 @@ static stele_status wait_for_missing(stele_decoder *decoder, int32_t id, stele_e
     if (waited_ms < decoder->options.missing_timeout_ms)
         return stele_fail(err, STELE_E_NOT_FOUND, STELE_NEXT_RETRY,
                           "the registry does not know schema id %" PRId32 " yet", id);
-    return stele_fail(err, STELE_E_NOT_FOUND, STELE_NEXT_REJECT,
+    return stele_fail(err, STELE_E_NOT_FOUND, STELE_NEXT_STOP,
                       "the registry has not known schema id %" PRId32 " for %" PRId64
                       " s: register it there, or point [registry] at the registry that it is from",
                       id, waited_ms / 1000);

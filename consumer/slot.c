@@ -58,7 +58,7 @@ static void go_on(slot *self, slot_call call)
     self->waits[call] = (slot_wait){0};
 }
 
-/* Call again after a time that doubles. */
+/* Call again after a time that doubles, as long as it comes no further. */
 static void back_off(const slot_host *host, slot *self, slot_call call, const stele_error *why)
 {
     slot_wait *wait = &self->waits[call];
@@ -68,6 +68,9 @@ static void back_off(const slot_host *host, slot *self, slot_call call, const st
     else if (wait->why.status == STELE_OK)
         wait->reported_ns = after_ms(slot_now(host), PATIENCE_MS);
     wait->why = *why;
+    int64_t position = slot_progress(self).position;
+    if (position > wait->position) wait->backoff_ms = 0; /* it is about something else */
+    wait->position = position;
     wait->backoff_ms = wait->backoff_ms == 0 ? BACKOFF_MIN_MS : 2 * wait->backoff_ms;
     if (wait->backoff_ms > BACKOFF_MAX_MS) wait->backoff_ms = BACKOFF_MAX_MS;
     wait->retry_ns = after_ms(slot_now(host), wait->backoff_ms);

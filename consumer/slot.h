@@ -36,6 +36,7 @@ typedef struct slot_wait {
     int backoff_ms;
     int64_t retry_ns;    /* no call before it */
     int64_t reported_ns; /* log and status do not hear of it before then */
+    int64_t position;    /* where the task was when the call failed last */
     stele_error why;     /* STELE_OK: no reason */
 } slot_wait;
 

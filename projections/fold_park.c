@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Events that cannot be applied: tried again for a while, then set aside, if the projection says
  * so; and what people have ordered about them. */
+#include "core/bug.h"
 #include "projections/fold_internal.h"
 
 #include <inttypes.h>
@@ -104,7 +105,7 @@ stele_status fold_park_refused(fold_task *task, const stele_batch *batch, stele_
     const stele_fold_options *options = &task->fold->options;
     err->next = STELE_NEXT_STOP;
     if (task->parked == NULL) return why.status;
-    if (!options->parks)
+    if (!options->parks || stele_states_is_spoilt(task->states))
         return stele_fail_cause(err, why.status, STELE_NEXT_STOP, why.cause,
                                 "%s; or set it aside: `dlq park`", why.text);
     const stele_record *record = find_refused(task, batch);
@@ -184,6 +185,9 @@ stele_status fold_put_letters(fold_task *task, bool *full, stele_error *err)
     stele_status status = STELE_OK;
     size_t put = 0;
     for (; put < parked->changed_count && status == STELE_OK; put++) {
+        if (STELE_BUG("the parked set is written after the position") &&
+            parked->changed[put]->offset >= task->writing.committed.position)
+            break;
         stele_buffer_reset(&value);
         stele_dead_event_write(parked->changed[put], &value);
         stele_sink_letter letter = {parked->changed[put]->offset, stele_buffer_view(&value)};

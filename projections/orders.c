@@ -123,7 +123,8 @@ void stele_orders_follow(stele_orders *orders, stele_worker *worker, bool is_lik
     int64_t now_ns = stele_clock_monotonic_ns(stele_worker_clock(worker));
     if (now_ns < orders->again_ns) return;
     if (!orders->reading) {
-        if (is_likely) find(orders, worker, NULL);
+        stele_error not_yet;
+        if (is_likely) find(orders, worker, &not_yet);
         return;
     }
     /* The worker's reader may be another one by now, which knows of nothing but the events. */

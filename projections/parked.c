@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/alloc.h"
+#include "core/bug.h"
 
 enum { LETTERS_OF_KEY = 1000 /* on average; more are no accident */ };
 
@@ -69,13 +70,21 @@ stele_parked_key *stele_parked_find(const stele_parked *parked, stele_bytes key)
     return stele_table_find(parked->keys, id_of(key));
 }
 
+/* Letters may be stored already of events that come again; not all between them need be. */
 static stele_parked_verdict judge_letters(const stele_parked_key *of, int64_t offset)
 {
     const stele_dead_event *first = of->first;
     if (offset < first->offset) return STELE_PARKED_APPLY;
     if (offset == first->offset && first->state == STELE_DEAD_STATE_DISCARDED)
         return STELE_PARKED_DISCARDED;
-    return offset <= of->last->offset ? STELE_PARKED_PASS : STELE_PARKED_BEHIND;
+    const stele_dead_event *at = first;
+    if (offset > of->last->offset) at = NULL;
+    while (at != NULL && at->offset < offset)
+        at = at->next;
+    if (at != NULL && at->offset == offset) return STELE_PARKED_PASS;
+    /* Also one that comes again after a crash, and was applied the first time. */
+    return STELE_BUG("a parked key whose later event is applied") ? STELE_PARKED_APPLY
+                                                                  : STELE_PARKED_BEHIND;
 }
 
 stele_parked_verdict stele_parked_judge(const stele_parked *parked, stele_bytes key, int64_t offset)
@@ -156,8 +165,18 @@ static stele_dead_event *unlink_first(stele_parked *parked, stele_parked_key *of
     return first;
 }
 
-static void end_if_empty(stele_parked *parked, stele_parked_key *of)
+void stele_parked_set_due(stele_parked *parked, stele_parked_key *of, bool is_due)
 {
+    if (of->is_due == is_due) return;
+    of->is_due = is_due;
+    parked->due_count += is_due ? 1 : (size_t)-1;
+}
+
+/* Its first letter is out of the list. One that is behind nothing has lost what it waited for. */
+static void go_on(stele_parked *parked, stele_parked_key *of)
+{
+    if (of->first != NULL && of->first->state == STELE_DEAD_STATE_BEHIND)
+        stele_parked_set_due(parked, of, true);
     if (of->first != NULL) return;
     if (of->is_due) parked->due_count--;
     stele_table_remove(parked->keys, stele_table_key(parked->keys, of));
@@ -187,21 +206,14 @@ void stele_parked_drop_first(stele_parked *parked, stele_parked_key *of)
     forget_change(parked, first);
     if (first->is_stored) add_gone(parked, first->offset);
     stele_dead_event_free(first);
-    end_if_empty(parked, of);
+    go_on(parked, of);
 }
 
 void stele_parked_settle_first(stele_parked *parked, stele_parked_key *of)
 {
     stele_dead_event *first = unlink_first(parked, of);
     if (!first->is_changed) stele_dead_event_free(first); /* else once it is stored */
-    end_if_empty(parked, of);
-}
-
-void stele_parked_set_due(stele_parked *parked, stele_parked_key *of, bool is_due)
-{
-    if (of->is_due == is_due) return;
-    of->is_due = is_due;
-    parked->due_count += is_due ? 1 : (size_t)-1;
+    go_on(parked, of);
 }
 
 stele_parked_key *stele_parked_next_due(const stele_parked *parked)

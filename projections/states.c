@@ -49,7 +49,8 @@ struct stele_states {
     int64_t late;
     stele_parked *parked; /* NULL: nothing is set aside */
     bool parks;
-    bool was_refused; /* what failed last, by an apply function that works on a copy */
+    bool was_refused; /* what failed last, by an apply function … */
+    bool is_spoilt;   /* … which may have changed a state by half */
 };
 
 /* ---- making ---- */
@@ -397,18 +398,19 @@ static stele_status apply_to_copy(stele_states *states, const delivery *of,
     return result;
 }
 
-/* On a copy nothing is half changed, so that it may be set aside, or tried again. */
+/* On a copy nothing is half changed, so that it may be tried again, or set aside while others go
+ * on. */
 static stele_status fail_apply(stele_states *states, const stele_decoded *decoded,
                                stele_status result, const stele_error *said, stele_error *err)
 {
-    states->was_refused = states->may_refuse[decoded->index];
-    stele_next next = states->was_refused ? STELE_NEXT_REJECT : STELE_NEXT_STOP;
+    states->was_refused = true;
+    states->is_spoilt = !states->may_refuse[decoded->index];
     if (result > 0)
-        return stele_fail(err, STELE_E_INTERNAL, next,
+        return stele_fail(err, STELE_E_INTERNAL, STELE_NEXT_REJECT,
                           "the apply function of %s for %s returned %d, which means nothing",
                           states->projection->name, decoded->name, result);
     /* Whatever it advises: where it is no copy the state may be half changed. */
-    return stele_fail_cause(err, result, next, said->cause, "%s refused %s: %s",
+    return stele_fail_cause(err, result, STELE_NEXT_REJECT, said->cause, "%s refused %s: %s",
                             states->projection->name, decoded->name,
                             said->text[0] == '\0' ? "no reason given" : said->text);
 }
@@ -493,6 +495,8 @@ static stele_status apply_event(stele_states *states, const delivery *of, uint32
     const stele_handler *handler = NULL;
     stele_status status = stele_decoder_decode(states->events, record->value, &decoded, err);
     if (status == STELE_E_INCOMPATIBLE) return fail_incompatible(states, err);
+    /* No one knows its schema, and the time to wait for it is over. */
+    if (status == STELE_E_NOT_FOUND && err->next == STELE_NEXT_STOP) err->next = STELE_NEXT_REJECT;
     if (status < 0) return status;
     if ((status = find_handler(states, &decoded, &handler, err)) < 0) return status;
     bool applies = handler != NULL && handler->apply != NULL;
@@ -616,7 +620,7 @@ stele_status stele_states_take(stele_states *states, const stele_batch *batch, i
         fetch_ahead(states, hashes, at, batch->count);
         const delivery of = {{.batch = batch, .record = record}, batch->partition};
         stele_status status = apply_record(states, &of, hashes[at], &failure);
-        if (status < 0 && states->parks && failure.next == STELE_NEXT_REJECT)
+        if (status < 0 && states->parks && !states->is_spoilt && failure.next == STELE_NEXT_REJECT)
             status = set_aside(states, &of, STELE_DEAD_STATE_REFUSED, failure.text, &failure);
         if (status < 0) return fail_at(batch, record, &failure, err);
         *position = record->offset + 1;
@@ -633,6 +637,11 @@ stele_status stele_states_take(stele_states *states, const stele_batch *batch, i
 bool stele_states_was_refused(const stele_states *states)
 {
     return states->was_refused;
+}
+
+bool stele_states_is_spoilt(const stele_states *states)
+{
+    return states->is_spoilt;
 }
 
 static stele_status apply_letter(stele_states *states, stele_partition source,
@@ -668,8 +677,9 @@ stele_status stele_states_redrive(stele_states *states, stele_partition source,
         pass_over_letter(states, of);
         return STELE_OK;
     }
+    bool is_wrong = first->next != NULL && STELE_BUG("a redrive out of order");
     stele_error failure;
-    stele_status status = apply_letter(states, source, first, &failure);
+    stele_status status = apply_letter(states, source, is_wrong ? first->next : first, &failure);
     if (status == STELE_OK) {
         stele_parked_drop_first(parked, of);
         return STELE_OK;

@@ -77,6 +77,10 @@ STELE_SCOPE(stele_states, stele_states_free);
 stele_status stele_states_take(stele_states *states, const stele_batch *batch, int64_t *position,
                                const stele_record **last, stele_error *err);
 
+/** Has an apply function that does not work on a copy refused an event? Then no state is to be
+ * trusted, and none to be written. */
+bool stele_states_is_spoilt(const stele_states *states);
+
 /** Was it an apply function that refused the event, in the call of _take that failed last? */
 bool stele_states_was_refused(const stele_states *states);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * The processes of the simulation: publishers of facts, and workers that fold them. */
+#include "simulation/poison.h"
 #include "simulation/tables.h"
 
 #include <string.h>
@@ -23,7 +24,8 @@ static void fold_number(sim_account *account, int64_t number)
 static stele_status apply_moved(void *state, const void *data, const stele_event *event,
                                 stele_error *err)
 {
-    (void)event, (void)err;
+    (void)event;
+    if (sim_refuses(((const sim_moved *)data)->number, err)) return err->status;
     fold_number(state, ((const sim_moved *)data)->number);
     return STELE_OK;
 }
@@ -31,7 +33,8 @@ static stele_status apply_moved(void *state, const void *data, const stele_event
 static stele_status apply_closed(void *state, const void *data, const stele_event *event,
                                  stele_error *err)
 {
-    (void)event, (void)err;
+    (void)event;
+    if (sim_refuses(((const sim_closed *)data)->number, err)) return err->status;
     fold_number(state, ((const sim_closed *)data)->number);
     return STELE_FINISHED;
 }
@@ -238,6 +241,7 @@ static void worker_main(void *context)
                                   .snapshot_interval_ms =
                                       1 + (int)stele_stream_below(&self->random, 3000),
                                   .transaction_snapshots = 1 + stele_stream_below(&self->random, 4),
+                                  .parks = world.has_poison,
                                   .table = sim_open_table()};
     if (stele_fold_open(&options, &fold, &err) < 0) sim_fail("stopped", "%s", err.text);
     char instance[32];

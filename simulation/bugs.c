@@ -50,6 +50,10 @@ const sim_bug sim_bugs[] = {
     {"dead letters are not looked for", "a command that was refused is decided on again"},
     {"position before rows", "it is committed before the rows that it stands for"},
     {"a zombie's database commit", "the term and the place of a transaction are not compared"},
+    {"a parked key whose later event is applied", "what comes for it is not set aside"},
+    {"a redrive out of order",
+     "the second event that was set aside is applied in place of the first"},
+    {"the parked set is written after the position", "with the next snapshots"},
     {NULL, NULL},
 };
 

@@ -13,6 +13,7 @@
  *   wrong-state   a state that a replay does not make
  *   stuck         no rest long after the last fault
  *   stopped       a partition, a worker or a publisher gives up with no reason to */
+#include "simulation/poison.h"
 #include "simulation/tables.h"
 
 #include <string.h>
@@ -36,6 +37,7 @@ typedef struct aggregate {
     bool closed;
     int64_t values[SIM_EVENTS_MAX / 4];  /* by version */
     int64_t offsets[SIM_EVENTS_MAX / 4]; /* of its events */
+    int64_t applied[SIM_EVENTS_MAX / 4]; /* of them, by version: those that were not discarded */
 
     int64_t stored_version;
     int64_t stored_value;
@@ -115,11 +117,14 @@ static stele_status take_events(void *context, const stele_batch *batch, stele_e
         int64_t number = number_of(record);
         check_event(batch, record, number);
         aggregate *of = aggregate_of(record->key, batch->partition.index);
-        of->value = (int64_t)((uint64_t)of->value * 31 + (uint64_t)number);
+        bool applies = !sim_is_discarded(batch->partition.index, record->offset);
+        int64_t before = of->version == 0 ? 0 : of->applied[of->version - 1];
+        if (applies) of->value = (int64_t)((uint64_t)of->value * 31 + (uint64_t)number);
         of->values[of->version] = of->value;
         of->offsets[of->version] = record->offset;
+        of->applied[of->version] = before + applies;
         of->version++;
-        of->closed = world.events[number].closes;
+        of->closed = of->closed || (applies && world.events[number].closes);
     }
     return STELE_OK;
 }
@@ -154,7 +159,10 @@ static void check_checkpoint(int32_t partition, int64_t offset, int64_t next_off
         if (it->partition != partition) continue;
         while (below < it->version && it->offsets[below] < next_offset)
             below++;
-        if (it->stored_version < below)
+        int64_t has = it->stored_version;
+        while (has < below && sim_has_letter(partition, it->offsets[has]))
+            has++;
+        if (has < below)
             sim_fail("gap", "%d/%d: a checkpoint at %d, and %s has %d of the %d events below it",
                      (int)partition, (int)offset, (int)next_offset, it->key,
                      (int)it->stored_version, (int)below);
@@ -201,7 +209,7 @@ static void take_state(aggregate *of, const stele_record *record, const stele_sn
     stele_arena_free(arena);
     int64_t version = snapshot->version;
     if (version < 1 || version > of->version || of->values[version - 1] != state.value ||
-        state.events != version)
+        state.events != of->applied[version - 1])
         sim_fail("wrong-state", "%d/%d: the state of %s in version %d is not what a replay makes",
                  (int)of->partition, (int)record->offset, of->key, (int)version);
     if (snapshot->offset != of->offsets[version - 1] + 1)
@@ -223,6 +231,10 @@ static stele_status take_snapshots(void *context, const stele_batch *batch, stel
     (void)context;
     for (size_t i = 0; i < batch->count; i++) {
         const stele_record *record = &batch->records[i];
+        if (stele_dead_key_is(record->key)) {
+            sim_take_letter_record(batch, record);
+            continue;
+        }
         if (stele_id_is_reserved(record->key)) {
             check_checkpoint(batch->partition.index, record->offset, next_offset_of(record));
             continue;
@@ -301,6 +313,7 @@ static void verify(void)
     stele_verify_options options = {.projection = &sim_accounts,
                                     .log = world.log,
                                     .registry = registry,
+                                    .parks = world.has_poison,
                                     .deadline = stele_deadline_after(sim_clock(), READ_MS),
                                     .each = say_finding};
     if (stele_verify(&options, &counts, &err) < 0) sim_fail("wrong-state", "verify: %s", err.text);
@@ -317,6 +330,7 @@ void sim_check_events(void)
 
 void sim_check(void)
 {
+    if (world.has_poison) sim_read_discarded();
     sim_check_events();
     if (world.has_state_table) {
         take_table();

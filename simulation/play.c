@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * How a seed goes: everything starts, there is trouble, everything comes to rest, and is checked.
  */
+#include "simulation/poison.h"
 #include "simulation/tables.h"
 
 enum {
@@ -71,6 +72,20 @@ static void await_rest(void)
     }
 }
 
+/* What is sick for a while is well by now. */
+static void clear_letters(void)
+{
+    enum { ORDER_MS = 2000 };
+    stele_deadline until = stele_deadline_after(sim_clock(), 2 * REST_MS);
+    while (!sim_clear_letters()) {
+        if (stele_deadline_passed(until))
+            sim_fail("stuck", "events are set aside still after %d s of orders: %s; %s; %s",
+                     2 * REST_MS / 1000, world.workers[0].reason, world.workers[1].reason,
+                     world.workers[2].reason);
+        sim_sleep_ms(ORDER_MS);
+    }
+}
+
 void sim_play_folds(void)
 {
     for (int i = 0; i < SIM_WORKERS; i++)
@@ -82,6 +97,7 @@ void sim_play_folds(void)
     while (sim_publishing() || left-- > 0) {
         sim_sleep_ms(1 + stele_stream_below(&world.faults, 2 * world.calm_ms));
         sim_make_trouble();
+        if (world.has_poison) sim_give_order();
         start_what_died();
     }
     begin_rest();
@@ -91,6 +107,7 @@ void sim_play_folds(void)
             sim_start_worker(i);
     }
     await_rest();
+    if (world.has_poison) clear_letters();
     sim_stop_workers();
     if (!world.has_tables || world.has_state_table) {
         sim_check();

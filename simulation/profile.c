@@ -2,6 +2,7 @@
  * What a seed is like. Each is about something: seeds that do a little of everything find little.
  */
 #include "simulation/bank.h"
+#include "simulation/poison.h"
 #include "simulation/tables.h"
 
 #define KIND(name) (1U << SIM_##name)
@@ -115,6 +116,23 @@ static void draw_tables(void)
     sim_draw_tables(true);
 }
 
+static void draw_poison(void)
+{
+    static const uint32_t mixes[] = {KIND(KILL) | KIND(AMBUSH),
+                                     KIND(KILL) | KIND(AMBUSH) | KIND(MARKERS),
+                                     KIND(FREEZE) | KIND(CHURN),
+                                     KIND(CUT) | KIND(KILL),
+                                     KIND(AWAY) | KIND(MOVE) | KIND(LOSE) | KIND(CHURN) |
+                                         KIND(REPEAT) | KIND(APPEND),
+                                     KIND(FULL) | KIND(AMBUSH) | KIND(KILL) | KIND(COMPACT),
+                                     KIND(ANEW) | KIND(KILL)};
+    world.kinds = mixes[stele_stream_below(&world.swarm, sizeof mixes / sizeof mixes[0])];
+    world.calm_ms = 200U << stele_stream_below(&world.swarm, 4);
+    draw_busy();
+    world.keys = 3 + stele_stream_below(&world.swarm, 20);
+    sim_draw_poison();
+}
+
 /* What befalls owners: the kinds of the other profiles, a few of them at a time. */
 static void draw_trouble_of_owners(void)
 {
@@ -184,6 +202,7 @@ static const profile profiles[SIM_PROFILES] = {
     [SIM_REGISTRY] = {"registry", 1, NULL, sim_play_registry},
     [SIM_AGGREGATES] = {"aggregates", 6, draw_aggregates, sim_play_bank},
     [SIM_TABLES] = {"tables", 2, draw_tables, sim_play_folds},
+    [SIM_POISON] = {"poison", 2, draw_poison, sim_play_folds},
 };
 
 void sim_draw(void)

@@ -53,6 +53,7 @@ typedef enum sim_profile {
     SIM_REGISTRY,    /* schemas registered by several at once */
     SIM_AGGREGATES,  /* aggregates that decide, their owners and their callers */
     SIM_TABLES,      /* SQL projections, and a database that fails */
+    SIM_POISON,      /* events that are refused, set aside, tried again and discarded */
     SIM_PROFILES
 } sim_profile;
 
@@ -114,6 +115,7 @@ typedef struct sim_world {
     bool publishers_die;
     bool has_outbox;
     bool restarts_at_rest;
+    bool has_poison; /* some events are refused, and set aside */
     bool has_tables; /* workers keep tables in a database, in place of snapshots: of events, … */
     bool has_state_table; /* … or of a fold's states */
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * A program with one projection for the tests of the commands. The environment names aggregate and
  * projection (STELE_TEST_NAME), so that tests share a broker; an event says how its apply function
- * behaves. */
+ * behaves. With STELE_TEST_REFUSES it refuses numbers below 0. */
 #include <stele/stele.h>
 
 #include <stdio.h>
@@ -36,9 +36,11 @@ static void grow(stele_bytes *ballast, int32_t size)
 static stele_status apply_probed(void *state, const void *data, const stele_event *event,
                                  stele_error *err)
 {
-    (void)event, (void)err;
+    (void)event;
     const probe_probed *probed = data;
     probe_sum *sum = state;
+    if (probed->number < 0 && getenv("STELE_TEST_REFUSES") != NULL)
+        return stele_fail(err, STELE_E_INVALID, STELE_NEXT_REJECT, "less than nothing");
     if (probed->pause_ms > 0) pause_ms(probed->pause_ms);
     if (probed->grow > 0) grow(&sum->ballast, probed->grow);
     sum->total += probed->number;

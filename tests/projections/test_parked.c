@@ -233,10 +233,7 @@ static void an_event_that_stops_its_partition_is_set_aside_by_order(void **state
     (void)state;
     refuses = true;
     bank *of = bank_new(1);
-    static const stele_type *const may_refuse[] = {&test_deposited_type, NULL};
-    stele_projection careful = balances;
-    careful.may_refuse = may_refuse;
-    teller_options stopping = {.projection = &careful};
+    teller_options stopping = {.projection = &balances};
     bank_deposit(of, 0, "a", 2, "bad");
     bank_deposit(of, 0, "b", 5, "x");
     char *reason = bank_run_to_stop(of, stopping, 0);

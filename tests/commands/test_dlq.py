@@ -1,0 +1,138 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""`dlq` of a projection: events that are set aside, shown, tried again, discarded, and set aside on purpose."""
+
+import signal
+
+from commands import Probe, stele
+from programs import case, run_cases, until
+
+GOOD, BAD, LATER, OTHER = ({"id": "a", "number": 2}, {"id": "a", "number": -1}, {"id": "a", "number": 4},
+                           {"id": "b", "number": 8})
+
+
+def refusing(probe, refuses=True):
+    """From now on its workers refuse numbers below 0, or do not."""
+    probe.env.pop("STELE_TEST_REFUSES", None)
+    if refuses:
+        probe.env["STELE_TEST_REFUSES"] = "1"
+
+
+def parking(probe):
+    return f"projection.{probe.name}.on_failure=park"
+
+
+def states(probe):
+    """Totals by aggregate, with their versions."""
+    rows = probe.call("state", probe.name, "--all", "-o", parking(probe)).exits(0).rows()
+    return {row["id"]: (row["state"]["total"], row["version"]) for row in rows}
+
+
+def letters(probe, count, *words):
+    """The letters, once there are so many."""
+    found = []
+
+    def ask():
+        found[:] = probe.call("dlq", "list", probe.name, *words).exits(0).rows()
+        return len(found) == count
+    until(f"{count} events are set aside", 60, ask)
+    return found
+
+
+def with_letters(probe):
+    """A probe whose worker has set aside two events, and runs."""
+    refusing(probe)
+    probe.publish(GOOD, BAD, LATER, OTHER)
+    worker = probe.worker("-o", parking(probe))
+    probe.awaits_end()
+    return worker, letters(probe, 2)
+
+
+@case
+def what_is_refused_is_set_aside_in_order():
+    """An event that is refused goes into the dead letters with all behind it; others go on; all of it is shown."""
+    with Probe() as probe:
+        worker, found = with_letters(probe)
+        assert [(row["code"], row["position"], row["id"], row["data"]["number"]) for row in found] == [
+            ("refused", f"{probe.topic}/0/1", "a", -1), ("behind", f"{probe.topic}/0/2", "a", 4)], found
+        assert "less than nothing" in found[0]["reason"] and found[0]["attempts"] == 3, found
+        assert states(probe) == {"a": (2, 1), "b": (8, 1)}
+        shown = probe.call("dlq", "show", probe.name, "0:1").exits(0).rows()[0]
+        assert shown["value"].startswith("00") and "ce_id" in shown["headers"], shown
+        assert stele().call("dlq", "list", probe.name).exits(0).rows() == found
+        verified = probe.call("snapshots", "verify", probe.name, "-o", parking(probe)).exits(0)
+        verified.says("2 of the events are set aside", " 0 differences")
+        worker.ends(signal.SIGTERM).exits(0)
+
+
+@case
+def a_redrive_is_carried_out_by_the_worker():
+    """A running worker tries again, and stops at the first that is refused again; one that refuses no more applies all."""
+    with Probe() as probe:
+        worker, _ = with_letters(probe)
+        again = probe.call("dlq", "redrive", probe.name, "--key", "a").exits(3).rows()
+        assert [(row["outcome"], row["position"]) for row in again] == [("refused", f"{probe.topic}/0/1")], again
+        worker.ends(signal.SIGTERM).exits(0)
+        refusing(probe, False)
+        worker = probe.worker("-o", parking(probe))
+        probe.awaits_end()  # the order is there still: whoever takes the partition tries again, once
+        letters(probe, 0)
+        assert states(probe) == {"a": (5, 3), "b": (8, 1)}
+        worker.ends(signal.SIGTERM).exits(0)
+
+
+@case
+def an_order_waits_for_a_worker():
+    """Without a worker an order waits for the next one."""
+    with Probe() as probe:
+        worker, _ = with_letters(probe)
+        worker.ends(signal.SIGTERM).exits(0)
+        probe.call("dlq", "redrive", probe.name, "--all").exits(0).prints("ordered")
+        refusing(probe, False)
+        worker = probe.worker("-o", parking(probe))
+        letters(probe, 0)
+        assert states(probe) == {"a": (5, 3), "b": (8, 1)}
+        probe.call("dlq", "redrive", probe.name, "--all").exits(1).says("no such event")
+        worker.ends(signal.SIGTERM).exits(0)
+
+
+@case
+def what_is_discarded_is_left_out():
+    """A discarded event counts and changes nothing; its reason is kept; those behind it are applied."""
+    with Probe() as probe:
+        worker, _ = with_letters(probe)
+        probe.call("dlq", "discard", probe.name, "0:1").exits(2).says("--reason")
+        done = probe.call("dlq", "discard", probe.name, "0:1", "--reason", "sent twice").exits(0).rows()
+        assert [(row["outcome"], row["reason"]) for row in done] == [("discarded", "sent twice")], done
+        letters(probe, 0)
+        kept = letters(probe, 1, "--code", "discarded")
+        assert kept[0]["reason"] == "sent twice", kept
+        assert states(probe) == {"a": (6, 3), "b": (8, 1)}
+        probe.call("snapshots", "verify", probe.name, "-o", parking(probe)).exits(0)
+        worker.ends(signal.SIGTERM).exits(0)
+
+
+@case
+def an_event_that_stops_its_partition_is_set_aside():
+    """Where a failure stops the partition, the message says the way out, and `dlq park` is it."""
+    with Probe() as probe:
+        refusing(probe)
+        probe.publish(GOOD, BAD, OTHER)
+        worker = probe.worker()
+        row = probe.awaits_state("stopped", "or set it aside: `dlq park`")
+        assert f"{probe.topic}/0/1" in row["reason"], row
+        worker.ends().exits(1)
+        probe.call("dlq", "park", probe.name, "0:1").exits(2).says("--reason")
+        probe.call("dlq", "park", probe.name, "7:1", "--reason", "x").exits(1).says("no position")
+        done = probe.call("dlq", "park", probe.name, f"{probe.topic}/0/1", "--reason", "ticket 4711").exits(0).rows()
+        assert done[0]["outcome"] == "ordered", done
+        worker = probe.worker()
+        probe.awaits_end()
+        found = letters(probe, 1)
+        assert found[0]["reason"] == "ticket 4711" and found[0]["position"] == f"{probe.topic}/0/1", found
+        assert states(probe) == {"a": (2, 1), "b": (8, 1)}
+        worker.ends(signal.SIGTERM).exits(0)
+
+
+if __name__ == "__main__":
+    run_cases(globals())
