@@ -266,24 +266,6 @@ bool stele_dead_key_parse(stele_bytes key, stele_bytes *topic, int32_t *partitio
                                 partition, offset);
 }
 
-bool stele_position_parse(stele_bytes text, stele_bytes *topic, int32_t *partition, int64_t *offset)
-{
-    size_t at = text.size;
-    while (at > 0 && text.data[at - 1] != '/')
-        at--;
-    int32_t index;
-    int64_t number;
-    stele_bytes front;
-    if (at == 0 || stele_parse_int64(stele_bytes_of(text.data + at, text.size - at), 0, INT64_MAX,
-                                     &number, NULL) < 0)
-        return false;
-    if (!split_number(stele_bytes_of(text.data, at - 1), '/', 0, &front, &index)) return false;
-    *topic = front;
-    *partition = index;
-    *offset = number;
-    return true;
-}
-
 /* ---- names that others choose ---- */
 
 bool stele_name_is_valid(const char *name, const char *others, size_t max)

@@ -145,11 +145,6 @@ bool stele_dead_key_is(stele_bytes key);
 /** @param topic  view into `key` @return false: it is no such key */
 bool stele_dead_key_parse(stele_bytes key, stele_bytes *topic, int32_t *partition, int64_t *offset);
 
-/** A position as text, "account.events/3/1042". @param topic  view into `text`
- * @return false: it is none */
-bool stele_position_parse(stele_bytes text, stele_bytes *topic, int32_t *partition,
-                          int64_t *offset);
-
 /** May this be a part of the names above: letters, digits and those of `others`, `max` at most, the
  * first neither `_` nor `.`? NULL may not. */
 bool stele_name_is_valid(const char *name, const char *others, size_t max);
