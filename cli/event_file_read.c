@@ -84,8 +84,9 @@ static stele_status read_schema(stele_event_file_reader *reader, const stele_tre
     STELE_AUTO(char) name = stele_strdup_format("%s: schema %" PRId64, reader->name, id);
     stele_schema_options options = {.name = name};
     stele_schema *schema = NULL;
-    stele_status status = stele_schema_parse(text->text, &options, &schema, err);
-    if (status < 0) return status;
+    stele_error why;
+    stele_status status = stele_schema_parse(text->text, &options, &schema, &why);
+    if (status < 0) return stele_fail(err, status, STELE_NEXT_STOP, "%s", why.text);
     stele_event_schema *one = stele_event_schemas_add(&reader->schemas, (int32_t)id, schema);
     if (branch == 0) return STELE_OK;
     if (one->plan == NULL || branch != (int64_t)reader->branch_count + FIRST_BRANCH)

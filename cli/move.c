@@ -109,7 +109,7 @@ static print chain(print before, print next)
 
 /* ---- aggregates ---- */
 
-/* Events without a key belong together by their partition. */
+/* Events without a key belong together by the partition where they go. */
 static stele_bytes name_key(move *m, const stele_moved_event *event, int32_t partition)
 {
     stele_buffer_reset(&m->key);
@@ -297,7 +297,6 @@ static stele_status walk_topic(const move *m, stele_moved_each *each, stele_erro
                             .topic = m->topic->name,
                             .ranges = stele_move_writer_before(m->writer),
                             .count = (size_t)m->topic->partitions,
-                            .waits = true,
                             .patience_ms = m->cli->timeout_ms,
                             .stop = m->cli->stop};
     return stele_walk_topic(&how, each, (void *)m, err);
@@ -311,7 +310,8 @@ static stele_status name_difference(move *m, stele_error *err)
     if (status == STELE_OK) status = m->source->walk(m->source->self, find_different, m, err);
     if (status < 0) return status;
     stele_bytes name = stele_table_key(m->keys, m->culprit);
-    stele_quoted id = stele_quote(stele_bytes_of(name.data + 1, name.size - 1));
+    bool has_key = name.data[0] == 0;
+    stele_quoted id = stele_quote(stele_bytes_of(has_key ? name.data + 1 : NULL, name.size - 1));
     return stele_fail(err, STELE_E_CONFLICT, STELE_NEXT_STOP,
                       "%s: the topic %s has another event of %s in its place, at offset %" PRId64
                       ": bring them into a topic without this aggregate",
@@ -354,7 +354,7 @@ static void begin_walk(move *m, const char *verb)
 static stele_status run(move *m, stele_error *err)
 {
     const stele_move_source *source = m->source;
-    stele_status status = stele_move_writer_new(m->cli, m->topic, &m->writer, err);
+    stele_status status = stele_move_writer_new(m->cli, m->topic, source->unit, &m->writer, err);
     if (status < 0) return status;
     begin_walk(m, "looked at");
     if ((status = source->walk(source->self, survey_source, m, err)) < 0) return status;
@@ -379,6 +379,9 @@ stele_status stele_move(stele_cli *cli, const stele_move_source *source,
     m.keys = stele_table_new(sizeof(moved_key), seed);
     stele_status status = run(&m, err);
     stele_meter_clear(&m.meter);
+    if (status == STELE_E_FENCED)
+        stele_fail(err, status, STELE_NEXT_STOP,
+                   "another import or copy into %s has begun: one at a time", topic->name);
     counts->present = m.present;
     counts->added = m.writer == NULL ? 0 : stele_move_writer_added(m.writer);
     return status;

@@ -15,6 +15,7 @@ typedef struct stele_move_source {
     /** The same events in the same order each time. */
     stele_status (*walk)(void *self, stele_moved_each *each, void *context, stele_error *err);
     void *self;
+    size_t unit; /* how many of them are written at once; 0: 5,000 */
 } stele_move_source;
 
 typedef struct stele_move_counts {

@@ -18,6 +18,8 @@ enum {
     BYTES_MAX = 4 * 1024 * 1024,
     TRANSACTION_MS = 60000, /* … which a slow broker may take so long for */
     STEP_MS = 100,
+    SETTLE_MS = 500, /* for the end of what was just fenced */
+    LOOK_MS = 50,
     CLOSE_MS = 800 /* within the second that a signal leaves */
 };
 
@@ -30,6 +32,7 @@ struct stele_move_writer {
     bool *touched; /* by the transaction that is looked at */
     stele_fenced *fenced;
     stele_transaction *filling;
+    size_t unit; /* events of a transaction */
     int pending; /* transactions that were submitted */
     int64_t added;
 };
@@ -132,7 +135,152 @@ static stele_status take_over(stele_move_writer *writer, stele_error *err)
     return status < 0 ? status : open_fenced(writer, id, &writer->fenced, err);
 }
 
-/* To the high watermark: what is open there is someone's who writes. */
+/* ---- outcomes ---- */
+
+static stele_status fail_other(const stele_move_writer *writer, int32_t partition, int64_t offset,
+                               stele_error *err)
+{
+    return stele_fail(err, STELE_E_CONFLICT, STELE_NEXT_STOP,
+                      "%s/%d/%" PRId64 " is not from here: someone else writes to the topic; stop "
+                      "what does, look with %s tail what it has added, and run this again",
+                      writer->topic->name, (int)partition, offset, writer->cli->app->name);
+}
+
+static stele_status check_places(stele_move_writer *writer, const stele_transaction *transaction,
+                                 stele_error *err)
+{
+    for (size_t i = 0; i < stele_transaction_count(transaction); i++) {
+        stele_position at = stele_transaction_position(transaction, i);
+        int32_t index = at.partition.index;
+        if (at.offset >= 0 && at.offset != writer->next[index])
+            return fail_other(writer, index, writer->next[index], err);
+        writer->next[index]++;
+        writer->touched[index] = true;
+    }
+    for (int32_t i = 0; i < writer->topic->partitions; i++) {
+        if (writer->touched[i]) writer->next[i]++; /* the end of the transaction */
+        writer->touched[i] = false;
+    }
+    return STELE_OK;
+}
+
+/* The oldest one's, after a wait for it. */
+static stele_status await_outcome(stele_move_writer *writer, stele_outcome *out, stele_error *err)
+{
+    stele_deadline until = stele_deadline_after(stele_clock_system(), 2 * TRANSACTION_MS);
+    while (!stele_fenced_outcome(writer->fenced, 0, STEP_MS, out)) {
+        if (atomic_load(writer->cli->stop))
+            return stele_fail(err, STELE_E_INTERRUPTED, STELE_NEXT_STOP, "interrupted");
+        if (stele_fenced_poll(writer->fenced, err) == STELE_FENCED_DEAD) return err->status;
+        if (stele_deadline_passed(until))
+            return stele_fail(err, STELE_E_TIMED_OUT, STELE_NEXT_STOP,
+                              "%s: a transaction does not end", writer->topic->name);
+    }
+    return STELE_OK;
+}
+
+static stele_status fail_outcome(const stele_outcome *outcome, stele_error *err)
+{
+    *err = outcome->error;
+    if (outcome->status != STELE_E_LIMIT) return outcome->status;
+    stele_log_entry entry = stele_transaction_entry(outcome->transaction, outcome->rejected);
+    return stele_fail(err, STELE_E_LIMIT, STELE_NEXT_STOP, "an event of %s: %s",
+                      stele_quote(entry.key).text, outcome->error.text);
+}
+
+static stele_status take_outcome(stele_move_writer *writer, stele_error *err)
+{
+    stele_outcome outcome;
+    stele_status status = await_outcome(writer, &outcome, err);
+    if (status < 0) return status;
+    writer->pending--;
+    if (outcome.status < 0) {
+        status = fail_outcome(&outcome, err);
+    } else {
+        writer->added += (int64_t)stele_transaction_count(outcome.transaction);
+        status = check_places(writer, outcome.transaction, err);
+    }
+    stele_transaction_free(outcome.transaction);
+    return status;
+}
+
+/* ---- what is open ---- */
+
+/* The partitions in which a transaction is open are those that are touched then.
+ * @param first  of them; -1: there is none */
+static stele_status find_open(stele_move_writer *writer, int32_t *first, stele_error *err)
+{
+    *first = -1;
+    for (int32_t i = writer->topic->partitions; i-- > 0;) {
+        stele_partition partition = {writer->topic->name, i};
+        int timeout_ms = writer->cli->timeout_ms;
+        int64_t start;
+        int64_t stable;
+        int64_t end;
+        stele_status status;
+        if ((status = stele_log_bounds(writer->log, partition, STELE_READ_COMMITTED, timeout_ms,
+                                       &start, &stable, err)) < 0 ||
+            (status = stele_log_bounds(writer->log, partition, STELE_READ_UNCOMMITTED, timeout_ms,
+                                       &start, &end, err)) < 0)
+            return status;
+        writer->touched[i] = stable < end;
+        if (stable < end) *first = i;
+    }
+    return STELE_OK;
+}
+
+static stele_status await_closed(stele_move_writer *writer, int timeout_ms, int32_t *first,
+                                 stele_error *err)
+{
+    stele_runtime runtime = stele_log_runtime(writer->log);
+    stele_deadline until = stele_deadline_after(stele_clock_system(), timeout_ms);
+    stele_status status;
+    while ((status = find_open(writer, first, err)) == STELE_OK && *first >= 0) {
+        if (atomic_load(writer->cli->stop))
+            return stele_fail(err, STELE_E_INTERRUPTED, STELE_NEXT_STOP, "interrupted");
+        if (stele_deadline_passed(until)) break;
+        stele_sleep_ms(runtime, LOOK_MS);
+    }
+    return status;
+}
+
+/* A broker that crashes can forget to tell a partition of a transaction's end.
+ * The next one of the same id that goes there ends it; its events are compared then and added. */
+static stele_status end_own(stele_move_writer *writer, stele_error *err)
+{
+    stele_outcome outcome;
+    stele_transaction *end = stele_transaction_new();
+    for (int32_t i = 0; i < writer->topic->partitions; i++)
+        if (writer->touched[i])
+            stele_transaction_put(end, (stele_partition){writer->topic->name, i}, stele_text("end"),
+                                  (stele_bytes){NULL, 0}, NULL, 0);
+    stele_transaction_abort(end);
+    stele_status status = stele_fenced_submit(writer->fenced, 0, end, err);
+    if (status < 0) {
+        stele_transaction_free(end);
+        return status;
+    }
+    if ((status = await_outcome(writer, &outcome, err)) < 0) return status;
+    if (outcome.status < 0) status = fail_outcome(&outcome, err);
+    stele_transaction_free(outcome.transaction);
+    return status;
+}
+
+static stele_status end_what_is_open(stele_move_writer *writer, stele_error *err)
+{
+    int32_t first;
+    stele_status status = await_closed(writer, SETTLE_MS, &first, err);
+    if (status < 0 || first < 0) return status;
+    if ((status = end_own(writer, err)) < 0 ||
+        (status = await_closed(writer, writer->cli->timeout_ms, &first, err)) < 0 || first < 0)
+        return status;
+    return stele_fail(err, STELE_E_CONFLICT, STELE_NEXT_STOP,
+                      "%s/%d: a transaction is open there that is not from here: stop who writes; "
+                      "if it is gone, the broker ends it after its time-out, a minute mostly",
+                      writer->topic->name, (int)first);
+}
+
+/* Everything that is there can be seen. */
 static stele_status find_ends(stele_move_writer *writer, stele_error *err)
 {
     stele_status status = STELE_OK;
@@ -140,14 +288,15 @@ static stele_status find_ends(stele_move_writer *writer, stele_error *err)
         stele_event_range *range = &writer->before[i];
         range->partition = i;
         status = stele_log_bounds(writer->log, (stele_partition){writer->topic->name, i},
-                                  STELE_READ_UNCOMMITTED, writer->cli->timeout_ms, &range->from,
+                                  STELE_READ_COMMITTED, writer->cli->timeout_ms, &range->from,
                                   &range->until, err);
         writer->next[i] = range->until;
+        writer->touched[i] = false;
     }
     return status;
 }
 
-stele_status stele_move_writer_new(stele_cli *cli, const stele_cli_topic *topic,
+stele_status stele_move_writer_new(stele_cli *cli, const stele_cli_topic *topic, size_t unit,
                                    stele_move_writer **out, stele_error *err)
 {
     STELE_AUTO(stele_move_writer) writer = stele_alloc(sizeof *writer);
@@ -155,10 +304,12 @@ stele_status stele_move_writer_new(stele_cli *cli, const stele_cli_topic *topic,
     writer->cli = cli;
     writer->log = stele_client_log(cli->client);
     writer->topic = topic;
+    writer->unit = unit == 0 ? EVENTS_MAX : unit;
     writer->before = stele_alloc_array(count, sizeof *writer->before);
     writer->next = stele_alloc_array(count, sizeof *writer->next);
     writer->touched = stele_alloc_array(count, sizeof *writer->touched);
     stele_status status = take_over(writer, err);
+    if (status == STELE_OK) status = end_what_is_open(writer, err);
     if (status == STELE_OK) status = find_ends(writer, err);
     if (status < 0) return status;
     *out = writer;
@@ -193,67 +344,6 @@ int32_t stele_move_writer_partition(const stele_move_writer *writer, const stele
     return stele_log_partition_of(event->key, writer->topic->partitions);
 }
 
-/* ---- outcomes ---- */
-
-static stele_status fail_other(const stele_move_writer *writer, int32_t partition, int64_t offset,
-                               stele_error *err)
-{
-    return stele_fail(err, STELE_E_CONFLICT, STELE_NEXT_STOP,
-                      "%s/%d/%" PRId64 " is not from here: someone else writes to the topic; stop "
-                      "what does, look with %s tail what it has added, and run this again",
-                      writer->topic->name, (int)partition, offset, writer->cli->app->name);
-}
-
-static stele_status check_places(stele_move_writer *writer, const stele_transaction *transaction,
-                                 stele_error *err)
-{
-    for (size_t i = 0; i < stele_transaction_count(transaction); i++) {
-        stele_position at = stele_transaction_position(transaction, i);
-        int32_t index = at.partition.index;
-        if (at.offset >= 0 && at.offset != writer->next[index])
-            return fail_other(writer, index, writer->next[index], err);
-        writer->next[index]++;
-        writer->touched[index] = true;
-    }
-    for (int32_t i = 0; i < writer->topic->partitions; i++) {
-        if (writer->touched[i]) writer->next[i]++; /* the end of the transaction */
-        writer->touched[i] = false;
-    }
-    return STELE_OK;
-}
-
-/* What became of the oldest one, after a wait for it. */
-static stele_status take_outcome(stele_move_writer *writer, stele_error *err)
-{
-    stele_outcome outcome;
-    stele_deadline until = stele_deadline_after(stele_clock_system(), 2 * TRANSACTION_MS);
-    while (!stele_fenced_outcome(writer->fenced, 0, STEP_MS, &outcome)) {
-        if (atomic_load(writer->cli->stop))
-            return stele_fail(err, STELE_E_INTERRUPTED, STELE_NEXT_STOP, "interrupted");
-        if (stele_fenced_poll(writer->fenced, err) == STELE_FENCED_DEAD) return err->status;
-        if (stele_deadline_passed(until))
-            return stele_fail(err, STELE_E_TIMED_OUT, STELE_NEXT_STOP,
-                              "%s: a transaction does not end", writer->topic->name);
-    }
-    writer->pending--;
-    stele_status status = outcome.status;
-    if (status == STELE_E_LIMIT) {
-        stele_log_entry entry = stele_transaction_entry(outcome.transaction, outcome.rejected);
-        stele_fail(err, status, STELE_NEXT_STOP, "an event of %s: %s", stele_quote(entry.key).text,
-                   outcome.error.text);
-    } else if (status == STELE_E_FENCED) {
-        stele_fail(err, status, STELE_NEXT_STOP, "another import or copy into %s has begun",
-                   writer->topic->name);
-    } else if (status < 0) {
-        *err = outcome.error;
-    } else {
-        writer->added += (int64_t)stele_transaction_count(outcome.transaction);
-        status = check_places(writer, outcome.transaction, err);
-    }
-    stele_transaction_free(outcome.transaction);
-    return status;
-}
-
 static stele_status submit(stele_move_writer *writer, stele_error *err)
 {
     if (writer->filling == NULL) return STELE_OK;
@@ -277,17 +367,15 @@ stele_status stele_move_writer_put(stele_move_writer *writer, const stele_moved_
     stele_partition to = {writer->topic->name, stele_move_writer_partition(writer, event)};
     stele_transaction_put(filling, to, event->key, event->value, event->headers,
                           event->header_count);
-    if (stele_transaction_count(filling) < EVENTS_MAX &&
+    if (stele_transaction_count(filling) < writer->unit &&
         stele_transaction_size(filling) < BYTES_MAX)
         return STELE_OK;
     return submit(writer, err);
 }
 
-stele_status stele_move_writer_finish(stele_move_writer *writer, stele_error *err)
+static stele_status check_ends(stele_move_writer *writer, stele_error *err)
 {
-    stele_status status = submit(writer, err);
-    while (status == STELE_OK && writer->pending > 0)
-        status = take_outcome(writer, err);
+    stele_status status = STELE_OK;
     for (int32_t i = 0; status == STELE_OK && i < writer->topic->partitions; i++) {
         int64_t start;
         int64_t end;
@@ -298,4 +386,19 @@ stele_status stele_move_writer_finish(stele_move_writer *writer, stele_error *er
             return fail_other(writer, i, writer->next[i], err);
     }
     return status;
+}
+
+stele_status stele_move_writer_finish(stele_move_writer *writer, stele_error *err)
+{
+    int32_t first;
+    stele_status status = submit(writer, err);
+    while (status == STELE_OK && writer->pending > 0)
+        status = take_outcome(writer, err);
+    if (status == STELE_OK) status = check_ends(writer, err);
+    if (status == STELE_OK) status = await_closed(writer, writer->cli->timeout_ms, &first, err);
+    if (status < 0 || first < 0) return status;
+    return stele_fail(err, STELE_E_TIMED_OUT, STELE_NEXT_STOP,
+                      "%s/%d: what was committed there is not seen: a broker has lost the end of a "
+                      "transaction",
+                      writer->topic->name, (int)first);
 }

@@ -15,9 +15,10 @@ typedef struct stele_move_writer stele_move_writer;
  * every partition, as another import into the topic is.
  *
  * @param topic  borrowed; must outlive the writer
+ * @param unit   events of a transaction; 0: 5,000
  * @return STELE_E_CONFLICT  a writer runs; the text names it (next = STOP)
  */
-stele_status stele_move_writer_new(stele_cli *cli, const stele_cli_topic *topic,
+stele_status stele_move_writer_new(stele_cli *cli, const stele_cli_topic *topic, size_t unit,
                                    stele_move_writer **out, stele_error *err);
 void stele_move_writer_free(stele_move_writer *writer);
 STELE_SCOPE(stele_move_writer, stele_move_writer_free);
@@ -38,7 +39,8 @@ int32_t stele_move_writer_partition(const stele_move_writer *writer,
 stele_status stele_move_writer_put(stele_move_writer *writer, const stele_moved_event *event,
                                    stele_error *err);
 
-/** Commit what is left, and look whether all partitions end where they should. */
+/** Commit what is left, and look whether all partitions end where they should, and are seen up to
+ * there. */
 stele_status stele_move_writer_finish(stele_move_writer *writer, stele_error *err);
 
 /** Events that are committed. */

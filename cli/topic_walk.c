@@ -61,7 +61,7 @@ stele_status stele_walk_topic(const stele_topic_walk *walk, stele_moved_each *ea
                                &(stele_bounded_read_options){
                                    .starts = &start,
                                    .count = 1,
-                                   .stable = !walk->waits,
+                                   .stable = true,
                                    .deadline = stele_deadline_after(stele_log_clock(walk->log), -1),
                                    .patience_ms = walk->patience_ms,
                                    .stop = walk->stop,

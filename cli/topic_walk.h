@@ -16,8 +16,6 @@ typedef struct stele_topic_walk {
     const char *topic;
     const stele_event_range *ranges;
     size_t count;
-    bool waits; /* for transactions that are open at the end of a range, if one is longer than what
-                   can be seen */
     int patience_ms;
     const atomic_bool *stop;
 } stele_topic_walk;
