@@ -11,6 +11,8 @@
 #include "core/names.h"
 #include "projections/sql_value.h"
 
+enum { MANY_ROWS = 500 /* that go to the database as one statement */ };
+
 struct stele_sql_guest {
     const stele_sql_file *file; /* borrowed */
     char *group;
@@ -151,8 +153,8 @@ static stele_status prepare_one(stele_sql_desk *desk, const stele_sql_file *file
     stele_sql_type *types = stele_alloc_array(count + 1, sizeof *types);
     for (size_t i = 0; i < count; i++)
         types[i] = statement->parameters[i].type;
-    stele_status status =
-        stele_sql_store_prepare(desk->store, statement->text, types, count, out, &at, &why);
+    stele_sql_query query = {statement->text, types, count, statement->takes_arrays};
+    stele_status status = stele_sql_store_prepare(desk->store, &query, out, &at, &why);
     free(types);
     if (status == STELE_OK) return STELE_OK;
     int line =
@@ -232,14 +234,36 @@ static stele_status fail_row(const stele_sql_request *request, const stele_sql_r
         request->source.topic, (int)request->source.index, step->mark.last_offset);
 }
 
+/* How many rows from that one on go together. */
+static size_t count_together(const stele_sql_request *request, size_t first, size_t end)
+{
+    const stele_sql_row *rows = request->parcel->rows;
+    const stele_sql_row *of = &rows[first];
+    size_t count = 1;
+    if (!request->guest->file->blocks[of->block].statements[of->statement].takes_arrays) return 1;
+    while (first + count < end && count < MANY_ROWS && rows[first + count].block == of->block &&
+           rows[first + count].statement == of->statement)
+        count++;
+    return count;
+}
+
 static stele_status execute_rows(stele_sql_desk *desk, const stele_sql_request *request,
                                  size_t rows, stele_error *err)
 {
+    const stele_sql_value *values[MANY_ROWS];
     stele_status status = STELE_OK;
-    for (size_t i = 0; i < rows && status == STELE_OK; i++) {
+    for (size_t i = 0, count; i < rows && status == STELE_OK; i += count) {
         const stele_sql_row *row = &request->parcel->rows[i];
         size_t statement = request->guest->statements[row->block][row->statement];
-        status = stele_sql_store_execute(desk->store, statement, row->values, row->count, err);
+        count = count_together(request, i, rows);
+        for (size_t k = 0; k < count; k++)
+            values[k] = row[k].values;
+        status = count == 1 && !request->guest->file->blocks[row->block]
+                                    .statements[row->statement]
+                                    .takes_arrays
+                     ? stele_sql_store_execute(desk->store, statement, row->values, row->count, err)
+                     : stele_sql_store_execute_many(desk->store, statement, values, count,
+                                                    row->count, err);
     }
     return status;
 }

@@ -38,6 +38,7 @@ typedef struct stele_sql_statement {
     int line; /* where it begins */
     stele_sql_parameter *parameters;
     size_t parameter_count;
+    bool takes_arrays; /* many rows at once, in a database that can */
 } stele_sql_statement;
 
 /** `-- on TYPE` or `-- on TYPE each PATH`, with what follows it. */

@@ -119,14 +119,16 @@ static char *write_setup(const stele_state_table *table, stele_sql_dialect diale
     return stele_strdup(stele_buffer_text(&text));
 }
 
-static char *write_upsert(const stele_state_table *table)
+/* In PostgreSQL each parameter is the array of its column. */
+static char *write_upsert(const stele_state_table *table, stele_sql_dialect dialect)
 {
     STELE_AUTO_VALUE(stele_buffer) text = {0};
     size_t count = count_columns(table);
+    bool is_bulk = dialect == STELE_SQL_POSTGRES;
     stele_buffer_format(&text, "INSERT INTO \"%s\" (", table->projection->name);
     for (size_t i = 0; i < count; i++)
         stele_buffer_format(&text, "%s\"%s\"", i == 0 ? "" : ", ", column_name(table, i));
-    stele_buffer_format(&text, ") VALUES (");
+    stele_buffer_format(&text, is_bulk ? ") SELECT * FROM unnest(" : ") VALUES (");
     for (size_t i = 0; i < count; i++)
         stele_buffer_format(&text, "%s$%zu", i == 0 ? "" : ", ", i + 1);
     stele_buffer_format(&text, ") ON CONFLICT (\"stele_id\") DO UPDATE SET ");
@@ -152,11 +154,12 @@ static void set_parameters(stele_sql_statement *statement, size_t count)
     statement->parameter_count = count;
 }
 
-static void write_statements(stele_state_table *table)
+static void write_statements(stele_state_table *table, stele_sql_dialect dialect)
 {
     stele_sql_statement *write = &table->statements[STELE_STATE_TABLE_WRITE];
     stele_sql_statement *read = &table->statements[STELE_STATE_TABLE_READ];
-    write->text = write_upsert(table);
+    write->text = write_upsert(table, dialect);
+    write->takes_arrays = true;
     set_parameters(write, count_columns(table));
     for (size_t i = 0; i < write->parameter_count; i++)
         write->parameters[i].type = column_type(table, i);
@@ -192,7 +195,7 @@ stele_status stele_state_table_new(const stele_projection *projection,
     table->companion = companion;
     table->own = companion == NULL ? BESIDE : BESIDE + 1;
     table->topics[0] = stele_events_topic(projection->source->name);
-    write_statements(table);
+    write_statements(table, dialect);
     table->block = (stele_sql_block){.statements = table->statements, .statement_count = 2};
     table->file = (stele_sql_file){
         .path = stele_strdup_format("the table %s", projection->name),

@@ -103,11 +103,10 @@ static stele_status tear_down(stele_sql_store *self, const stele_sql_setup *tear
     AROUND("sql teardown", stele_sql_store_teardown(INNER(self), teardown, at, err));
 }
 
-static stele_status prepare(stele_sql_store *self, const char *text, const stele_sql_type *types,
-                            size_t parameters, size_t *statement, size_t *at, stele_error *err)
+static stele_status prepare(stele_sql_store *self, const stele_sql_query *query, size_t *statement,
+                            size_t *at, stele_error *err)
 {
-    AROUND("sql prepare",
-           stele_sql_store_prepare(INNER(self), text, types, parameters, statement, at, err));
+    AROUND("sql prepare", stele_sql_store_prepare(INNER(self), query, statement, at, err));
 }
 
 static stele_status claim(stele_sql_store *self, const stele_sql_place *place, int32_t partitions,

@@ -289,17 +289,17 @@ static stele_status tear_down(stele_sql_store *base, const stele_sql_setup *tear
     return leave(self, fault, status, err);
 }
 
-static stele_status prepare(stele_sql_store *base, const char *text, const stele_sql_type *types,
-                            size_t parameters, size_t *statement, size_t *at, stele_error *err)
+static stele_status prepare(stele_sql_store *base, const stele_sql_query *query, size_t *statement,
+                            size_t *at, stele_error *err)
 {
-    (void)types, (void)parameters, (void)at;
+    (void)at;
     memory_sql *self = (memory_sql *)base;
     int fault;
     stele_status status = enter(self, &fault, err);
     if (status == STELE_OK) {
         self->statements = stele_realloc_array(self->statements, self->statement_count + 1,
                                                sizeof *self->statements);
-        self->statements[self->statement_count] = stele_strdup(text);
+        self->statements[self->statement_count] = stele_strdup(query->text);
         *statement = self->statement_count++;
     }
     return leave(self, fault, status, err);

@@ -41,7 +41,9 @@ typedef struct postgres_store {
     postgres_parameters parameters;
 
     bool is_begun;
-    size_t answered;     /* statements of the transaction */
+    size_t *begins; /* of the transaction's statements: their first rows */
+    size_t sent, sent_max;
+    size_t answered;     /* of these statements */
     stele_error failure; /* of the first that failed; STELE_OK: none has */
 } postgres_store;
 
@@ -74,6 +76,9 @@ stele_status postgres_begin(stele_sql_store *base, const stele_sql_place *place,
 stele_status postgres_execute(stele_sql_store *base, size_t statement,
                               const stele_sql_value *values, size_t count, stele_error *err);
 stele_status postgres_commit(stele_sql_store *base, stele_error *err);
+stele_status postgres_execute_many(stele_sql_store *base, size_t statement,
+                                   const stele_sql_value *const *rows, size_t row_count,
+                                   size_t count, stele_error *err);
 void postgres_roll_back(stele_sql_store *base);
 stele_status postgres_read(stele_sql_store *base, size_t statement, const stele_sql_value *values,
                            size_t count, stele_sql_each *each, void *context, stele_error *err);
@@ -83,7 +88,7 @@ stele_status postgres_set_up(stele_sql_store *base, const stele_sql_setup *setup
                              stele_error *err);
 stele_status postgres_tear_down(stele_sql_store *base, const stele_sql_setup *teardown, size_t *at,
                                 stele_error *err);
-stele_status postgres_prepare(stele_sql_store *base, const char *text, const stele_sql_type *types,
-                              size_t parameters, size_t *statement, size_t *at, stele_error *err);
+stele_status postgres_prepare(stele_sql_store *base, const stele_sql_query *query,
+                              size_t *statement, size_t *at, stele_error *err);
 
 #endif

@@ -169,48 +169,56 @@ stele_status postgres_tear_down(stele_sql_store *base, const stele_sql_setup *te
     return status < 0 ? postgres_undo(self, status) : postgres_commit_own(self, err);
 }
 
-static stele_status send_prepare(postgres_store *self, const char *name, const char *text,
-                                 const stele_sql_type *types, size_t count, stele_error *err)
+static stele_status send_prepare(postgres_store *self, const char *name,
+                                 const stele_sql_query *query, stele_error *err)
 {
-    Oid *oids = stele_alloc_array(count + 1, sizeof *oids);
-    for (size_t i = 0; i < count; i++)
-        oids[i] = postgres_type(types[i]);
-    stele_status status = postgres_send_prepare(&self->link, name, text, (int)count, oids, err);
+    Oid *oids = stele_alloc_array(query->parameters + 1, sizeof *oids);
+    for (size_t i = 0; i < query->parameters; i++)
+        oids[i] = query->takes_arrays ? postgres_array_type(query->types[i])
+                                      : postgres_type(query->types[i]);
+    stele_status status =
+        postgres_send_prepare(&self->link, name, query->text, (int)query->parameters, oids, err);
     free(oids);
     return status < 0 ? status : postgres_send_sync(&self->link, err);
 }
 
-stele_status postgres_prepare(stele_sql_store *base, const char *text, const stele_sql_type *types,
-                              size_t parameters, size_t *statement, size_t *at, stele_error *err)
+static void keep_statement(postgres_store *self, const char *name, const stele_sql_query *query)
+{
+    self->statements =
+        stele_realloc_array(self->statements, self->statement_count + 1, sizeof *self->statements);
+    postgres_statement *made = &self->statements[self->statement_count++];
+    *made =
+        (postgres_statement){.types = stele_alloc_array(query->parameters + 1, sizeof *made->types),
+                             .count = query->parameters};
+    snprintf(made->name, sizeof made->name, "%s", name);
+    for (size_t i = 0; i < query->parameters; i++)
+        made->types[i] = query->types[i];
+}
+
+stele_status postgres_prepare(stele_sql_store *base, const stele_sql_query *query,
+                              size_t *statement, size_t *at, stele_error *err)
 {
     postgres_store *self = (postgres_store *)base;
-    if (is_forbidden(text)) {
+    if (is_forbidden(query->text)) {
         *at = 0;
         return stele_sql_fail_forbidden(err);
     }
     PGresult *result;
     char name[24];
     snprintf(name, sizeof name, "s%zu", self->statement_count);
-    stele_status status = send_prepare(self, name, text, types, parameters, err);
+    stele_status status = send_prepare(self, name, query, err);
     if (status == STELE_OK) status = postgres_take(&self->link, true, &result, err);
     if (status < 0) return status;
     if (postgres_is_failure(result)) {
         status = postgres_fail_result(self->label, result, err);
-        find_mistake(result, stele_text(text), 0, at);
+        find_mistake(result, stele_text(query->text), 0, at);
     }
     PQclear(result);
-    stele_error lost;
-    if (postgres_take_rest(self, status == STELE_OK ? err : &lost) < 0 && status == STELE_OK)
-        status = STELE_E_UNAVAILABLE;
+    stele_error ignored;
+    stele_status end = postgres_take_rest(self, status == STELE_OK ? err : &ignored);
+    if (status == STELE_OK) status = end;
     if (status < 0) return status;
-    self->statements =
-        stele_realloc_array(self->statements, self->statement_count + 1, sizeof *self->statements);
-    postgres_statement *made = &self->statements[self->statement_count];
-    *made = (postgres_statement){.types = stele_alloc_array(parameters + 1, sizeof *made->types),
-                                 .count = parameters};
-    memcpy(made->name, name, sizeof name);
-    for (size_t i = 0; i < parameters; i++)
-        made->types[i] = types[i];
-    *statement = self->statement_count++;
+    *statement = self->statement_count;
+    keep_statement(self, name, query);
     return STELE_OK;
 }

@@ -121,6 +121,7 @@ static void free_store(stele_sql_store *base)
     postgres_store *self = (postgres_store *)base;
     close_store(base);
     postgres_clear_parameters(&self->parameters);
+    free(self->begins);
     free(self->conninfo);
     free(self->label);
     free(self);
@@ -170,6 +171,7 @@ static const stele_sql_store_ops postgres_ops = {.open = open_store,
                                                  .claim = postgres_claim,
                                                  .begin = postgres_begin,
                                                  .execute = postgres_execute,
+                                                 .execute_many = postgres_execute_many,
                                                  .commit = postgres_commit,
                                                  .read = postgres_read,
                                                  .rollback = postgres_roll_back,

@@ -124,7 +124,7 @@ stele_status postgres_begin_own(postgres_store *self, stele_error *err)
 {
     stele_status status = postgres_send(&self->link, "BEGIN", err);
     self->is_begun = status == STELE_OK;
-    self->answered = 0;
+    self->answered = self->sent = 0;
     self->failure = (stele_error){0};
     return status;
 }
@@ -281,7 +281,7 @@ static void note(postgres_store *self, const PGresult *result)
     size_t statement = self->answered++;
     if (self->failure.status < 0 || !postgres_is_failure(result)) return;
     postgres_fail_result(self->label, result, &self->failure);
-    if (statement < self->base.executed) self->base.failed = statement;
+    if (statement < self->sent) self->base.failed = self->begins[statement];
 }
 
 static stele_status take_answers(postgres_store *self, bool waits, stele_error *err)
@@ -299,23 +299,60 @@ static stele_status take_answers(postgres_store *self, bool waits, stele_error *
     return self->failure.status;
 }
 
+/* @param row  the first of those that the statement has */
+static stele_status send_statement(postgres_store *self, const postgres_statement *of, size_t row,
+                                   stele_error *err)
+{
+    const postgres_parameters *set = &self->parameters;
+    if (self->sent == self->sent_max) {
+        self->sent_max = self->sent_max == 0 ? 256 : 2 * self->sent_max;
+        self->begins = stele_realloc_array(self->begins, self->sent_max, sizeof *self->begins);
+    }
+    self->begins[self->sent++] = row;
+    stele_status status = postgres_send_prepared(
+        &self->link, of->name,
+        &(postgres_values){(int)of->count, set->values, set->sizes, set->formats, false}, err);
+    return status;
+}
+
+/* Hand on what was asked, and take what was answered. */
+static stele_status keep_going(postgres_store *self, stele_error *err)
+{
+    stele_status status = postgres_push(&self->link, err);
+    return status < 0 ? status : take_answers(self, false, err);
+}
+
 stele_status postgres_execute(stele_sql_store *base, size_t statement,
                               const stele_sql_value *values, size_t count, stele_error *err)
 {
     postgres_store *self = (postgres_store *)base;
     const postgres_statement *of = &self->statements[statement];
-    postgres_parameters *set = &self->parameters;
-    stele_status status = postgres_set_parameters(set, of->types, values, count, err);
+    size_t row = base->executed - 1;
+    stele_status status = postgres_set_parameters(&self->parameters, of->types, values, count, err);
     if (status < 0) {
-        base->failed = base->executed - 1;
+        base->failed = row;
         return status;
     }
-    status = postgres_send_prepared(
-        &self->link, of->name,
-        &(postgres_values){(int)count, set->values, set->sizes, set->formats, false}, err);
+    status = send_statement(self, of, row, err);
     if (status < 0 || base->executed % PUSH_EVERY != 0) return status;
-    status = postgres_push(&self->link, err);
-    return status < 0 ? status : take_answers(self, false, err);
+    return keep_going(self, err);
+}
+
+stele_status postgres_execute_many(stele_sql_store *base, size_t statement,
+                                   const stele_sql_value *const *rows, size_t row_count,
+                                   size_t count, stele_error *err)
+{
+    postgres_store *self = (postgres_store *)base;
+    const postgres_statement *of = &self->statements[statement];
+    size_t row = base->executed - row_count;
+    stele_status status =
+        postgres_set_arrays(&self->parameters, of->types, rows, row_count, count, err);
+    if (status < 0) {
+        base->failed = row;
+        return status;
+    }
+    status = send_statement(self, of, row, err);
+    return status < 0 ? status : keep_going(self, err);
 }
 
 /* After the COMMIT has gone out, only its answer says what has become of it. */

@@ -33,15 +33,13 @@ static void add(stele_buffer *room, const void *data, size_t size)
     stele_buffer_append(room, stele_bytes_of(data, size));
 }
 
-/* Numbers go with their first byte first. */
-static void add_number(stele_buffer *room, uint64_t bits, size_t size)
+void postgres_add_number(stele_buffer *room, uint64_t bits, size_t size)
 {
     while (size-- > 0)
         stele_buffer_push(room, (uint8_t)(bits >> (8 * size)));
 }
 
-/* @return false: it has to go as a text */
-static bool add_binary(stele_buffer *room, stele_sql_type type, const stele_sql_value *value)
+bool postgres_add_binary(stele_buffer *room, stele_sql_type type, const stele_sql_value *value)
 {
     uint64_t bits64;
     uint32_t bits32;
@@ -50,26 +48,26 @@ static bool add_binary(stele_buffer *room, stele_sql_type type, const stele_sql_
     switch (type) {
     case STELE_SQL_TYPE_BOOLEAN:
         if (value->kind != STELE_SQL_BOOLEAN) return false;
-        add_number(room, value->as.integer != 0, 1);
+        postgres_add_number(room, value->as.integer != 0, 1);
         return true;
     case STELE_SQL_TYPE_INT:
         if (!is_integer || value->as.integer != (int32_t)value->as.integer) return false;
-        add_number(room, (uint64_t)value->as.integer, 4);
+        postgres_add_number(room, (uint64_t)value->as.integer, 4);
         return true;
     case STELE_SQL_TYPE_LONG:
         if (!is_integer) return false;
-        add_number(room, (uint64_t)value->as.integer, 8);
+        postgres_add_number(room, (uint64_t)value->as.integer, 8);
         return true;
     case STELE_SQL_TYPE_FLOAT:
         if (value->kind != STELE_SQL_REAL) return false;
         narrow = (float)value->as.real;
         memcpy(&bits32, &narrow, sizeof bits32);
-        add_number(room, bits32, 4);
+        postgres_add_number(room, bits32, 4);
         return true;
     case STELE_SQL_TYPE_DOUBLE:
         if (value->kind != STELE_SQL_REAL) return false;
         memcpy(&bits64, &value->as.real, sizeof bits64);
-        add_number(room, bits64, 8);
+        postgres_add_number(room, bits64, 8);
         return true;
     case STELE_SQL_TYPE_TEXT:
     case STELE_SQL_TYPE_BYTES:
@@ -97,7 +95,7 @@ static void add_real(stele_buffer *room, double real)
         stele_buffer_format(room, "%.17g", real);
 }
 
-static stele_status add_text(stele_buffer *room, const stele_sql_value *value, stele_error *err)
+stele_status postgres_add_text(stele_buffer *room, const stele_sql_value *value, stele_error *err)
 {
     switch (value->kind) {
     case STELE_SQL_BOOLEAN:
@@ -121,11 +119,10 @@ static stele_status add_text(stele_buffer *room, const stele_sql_value *value, s
         add(room, value->as.bytes.data, value->as.bytes.size);
         break;
     }
-    stele_buffer_push(room, '\0');
     return STELE_OK;
 }
 
-static void make_room(postgres_parameters *p, size_t count)
+void postgres_make_room(postgres_parameters *p, size_t count)
 {
     if (count <= p->max) return;
     p->max = count;
@@ -138,14 +135,15 @@ static void make_room(postgres_parameters *p, size_t count)
 stele_status postgres_set_parameters(postgres_parameters *p, const stele_sql_type *types,
                                      const stele_sql_value *values, size_t count, stele_error *err)
 {
-    make_room(p, count);
+    postgres_make_room(p, count);
     stele_buffer_reset(&p->room);
     for (size_t i = 0; i < count; i++) {
         p->places[i] = values[i].kind == STELE_SQL_NULL ? IS_NULL : p->room.size;
         p->formats[i] = AS_BINARY;
-        if (p->places[i] != IS_NULL && !add_binary(&p->room, types[i], &values[i])) {
-            stele_status status = add_text(&p->room, &values[i], err);
+        if (p->places[i] != IS_NULL && !postgres_add_binary(&p->room, types[i], &values[i])) {
+            stele_status status = postgres_add_text(&p->room, &values[i], err);
             if (status < 0) return status;
+            stele_buffer_push(&p->room, '\0');
             p->formats[i] = AS_TEXT;
         }
         p->sizes[i] = p->places[i] == IS_NULL ? 0 : (int)(p->room.size - p->places[i]);

@@ -88,6 +88,14 @@ typedef struct stele_sql_claim {
     char genesis[37];   /* of the registry, likewise */
 } stele_sql_claim;
 
+/** A statement to be prepared; borrowed for the call. */
+typedef struct stele_sql_query {
+    const char *text; /* $1, $2, … are its parameters, in the order in which they are there first */
+    const stele_sql_type *types; /* of the parameters; NULL: any */
+    size_t parameters;
+    bool takes_arrays; /* in PostgreSQL: each parameter is an array, for many rows at once */
+} stele_sql_query;
+
 /** A row that was read. Values are valid for the call. */
 typedef void stele_sql_each(void *context, const stele_sql_value *values, size_t count);
 
@@ -97,14 +105,17 @@ typedef struct stele_sql_store_ops {
                           stele_error *err);
     stele_status (*teardown)(stele_sql_store *store, const stele_sql_setup *teardown, size_t *at,
                              stele_error *err);
-    stele_status (*prepare)(stele_sql_store *store, const char *text, const stele_sql_type *types,
-                            size_t parameters, size_t *statement, size_t *at, stele_error *err);
+    stele_status (*prepare)(stele_sql_store *store, const stele_sql_query *query, size_t *statement,
+                            size_t *at, stele_error *err);
     stele_status (*claim)(stele_sql_store *store, const stele_sql_place *place, int32_t partitions,
                           const char *genesis, stele_sql_claim *out, stele_error *err);
     stele_status (*begin)(stele_sql_store *store, const stele_sql_place *place, int64_t term,
                           int64_t from, const stele_mark *to, stele_error *err);
     stele_status (*execute)(stele_sql_store *store, size_t statement, const stele_sql_value *values,
                             size_t count, stele_error *err);
+    stele_status (*execute_many)(stele_sql_store *store, size_t statement,
+                                 const stele_sql_value *const *rows, size_t row_count, size_t count,
+                                 stele_error *err); /* NULL: one after the other */
     stele_status (*commit)(stele_sql_store *store, stele_error *err);
     stele_status (*read)(stele_sql_store *store, size_t statement, const stele_sql_value *values,
                          size_t count, stele_sql_each *each, void *context, stele_error *err);
@@ -175,19 +186,17 @@ static inline stele_status stele_sql_store_teardown(stele_sql_store *store,
 }
 
 /**
- * Prepare a statement, in which $1, $2, … are the parameters, in the order in which they are there
- * first. It may not end or begin a transaction, nor change the store's own tables.
+ * Prepare a statement. It may not end or begin a transaction, nor change the store's own tables.
  *
- * @param types      of the parameters
  * @param statement  what `execute` takes, until the store is closed
  * @param at         where in the text something is wrong; untouched where that is not known
  * @return STELE_E_INVALID  it is wrong (next = STOP)
  */
-static inline stele_status stele_sql_store_prepare(stele_sql_store *store, const char *text,
-                                                   const stele_sql_type *types, size_t parameters,
-                                                   size_t *statement, size_t *at, stele_error *err)
+static inline stele_status stele_sql_store_prepare(stele_sql_store *store,
+                                                   const stele_sql_query *query, size_t *statement,
+                                                   size_t *at, stele_error *err)
 {
-    return store->ops->prepare(store, text, types, parameters, statement, at, err);
+    return store->ops->prepare(store, query, statement, at, err);
 }
 
 /**
@@ -232,6 +241,23 @@ static inline stele_status stele_sql_store_execute(stele_sql_store *store, size_
 {
     store->executed++;
     return store->ops->execute(store, statement, values, count, err);
+}
+
+/** The same for many rows of a statement that takes arrays: at once, where the database can. After
+ * a failure `failed` is one of the rows that went together. */
+static inline stele_status stele_sql_store_execute_many(stele_sql_store *store, size_t statement,
+                                                        const stele_sql_value *const *rows,
+                                                        size_t row_count, size_t count,
+                                                        stele_error *err)
+{
+    stele_status status = STELE_OK;
+    if (store->ops->execute_many != NULL) {
+        store->executed += row_count;
+        return store->ops->execute_many(store, statement, rows, row_count, count, err);
+    }
+    for (size_t i = 0; i < row_count && status == STELE_OK; i++)
+        status = stele_sql_store_execute(store, statement, rows[i], count, err);
+    return status;
 }
 
 /** Commit. After a failure there is no transaction, and `failed` says which statement it is about,

@@ -447,21 +447,20 @@ static bool is_blank(const char *text)
 }
 
 /* SQLite takes values of any type. */
-static stele_status prepare(stele_sql_store *base, const char *text, const stele_sql_type *types,
-                            size_t parameters, size_t *statement, size_t *at, stele_error *err)
+static stele_status prepare(stele_sql_store *base, const stele_sql_query *query, size_t *statement,
+                            size_t *at, stele_error *err)
 {
-    (void)types;
     sqlite_store *self = (sqlite_store *)base;
     sqlite3_stmt *made = NULL;
     const char *rest = "";
-    stele_status status = compile(self, text, text, &made, &rest, at, err);
+    stele_status status = compile(self, query->text, query->text, &made, &rest, at, err);
     if (status < 0) return status;
     if (made == NULL || !is_blank(rest)) {
         sqlite3_finalize(made);
         return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP, "this is not one statement");
     }
     int count = sqlite3_bind_parameter_count(made);
-    if ((size_t)count > parameters) {
+    if ((size_t)count > query->parameters) {
         const char *name = sqlite3_bind_parameter_name(made, count);
         stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
                    "the parameter %s is none: parameters are written :field",

@@ -18,13 +18,12 @@ static const stele_sql_setup setup = {"sums", 1, "CREATE TABLE r (a INTEGER, b T
 static void open_store(stele_sql_store *store, size_t *insert)
 {
     static const stele_sql_type types[] = {STELE_SQL_TYPE_LONG, STELE_SQL_TYPE_TEXT};
+    static const stele_sql_query query = {"INSERT INTO r VALUES ($1, $2)", types, 2, false};
     stele_error err;
     size_t at = 0;
     if (stele_sql_store_open(store, &err) < 0) fail_msg("%s", err.text);
     if (stele_sql_store_setup(store, &setup, &at, &err) < 0) fail_msg("%s", err.text);
-    if (stele_sql_store_prepare(store, "INSERT INTO r VALUES ($1, $2)", types, 2, insert, &at,
-                                &err) < 0)
-        fail_msg("%s", err.text);
+    if (stele_sql_store_prepare(store, &query, insert, &at, &err) < 0) fail_msg("%s", err.text);
 }
 
 static int begin_scene(void **state)

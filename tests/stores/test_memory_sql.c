@@ -39,7 +39,9 @@ static stele_error fail_commit(stele_memory_database *database, stele_memory_fau
     stele_mark to = {.position = 1, .last_offset = 0};
     size_t statement, at;
     assert_int_equal(stele_sql_store_open(store, NULL), STELE_OK);
-    assert_int_equal(stele_sql_store_prepare(store, "x", NULL, 0, &statement, &at, NULL), STELE_OK);
+    assert_int_equal(
+        stele_sql_store_prepare(store, &(stele_sql_query){.text = "x"}, &statement, &at, NULL),
+        STELE_OK);
     assert_int_equal(stele_sql_store_claim(store, &place, 1, "", &found, NULL), STELE_OK);
     assert_int_equal(
         stele_sql_store_begin(store, &place, found.term, found.mark.position, &to, NULL), STELE_OK);

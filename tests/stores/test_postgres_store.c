@@ -108,8 +108,8 @@ static size_t prepare(stele_sql_store *store, const char *text, const stele_sql_
 {
     stele_error err;
     size_t statement = 0, at = 0;
-    if (stele_sql_store_prepare(store, text, types, parameters, &statement, &at, &err) < 0)
-        fail_msg("%s", err.text);
+    const stele_sql_query query = {text, types, parameters, strstr(text, "unnest") != NULL};
+    if (stele_sql_store_prepare(store, &query, &statement, &at, &err) < 0) fail_msg("%s", err.text);
     return statement;
 }
 
@@ -207,6 +207,51 @@ static void values_are_of_the_tables_types(void **state)
                              "NaN)");
 }
 
+static void many_rows_go_as_one_statement(void **state)
+{
+    scene *own = *state;
+    static const stele_sql_type types[] = {STELE_SQL_TYPE_LONG,    STELE_SQL_TYPE_TEXT,
+                                           STELE_SQL_TYPE_BYTES,   STELE_SQL_TYPE_JSON,
+                                           STELE_SQL_TYPE_DECIMAL, STELE_SQL_TYPE_DOUBLE,
+                                           STELE_SQL_TYPE_ANY,     STELE_SQL_TYPE_BOOLEAN};
+    enum { COLUMNS = COUNT_OF(types) };
+    const stele_sql_value rows[][COLUMNS] = {
+        {{.kind = STELE_SQL_INTEGER, .as.integer = -1},
+         AS_TEXT("it's {\"a\",\\b}"),
+         {.kind = STELE_SQL_BYTES, .as.bytes = stele_bytes_of("a\0\\", 3)},
+         AS_TEXT("{\"k\":\"\\\"x\\\\,\"}"),
+         AS_TEXT("88.60"),
+         AS_TEXT("NaN"),
+         {.kind = STELE_SQL_INTEGER, .as.integer = 12},
+         {.kind = STELE_SQL_BOOLEAN, .as.integer = 1}},
+        {{.kind = STELE_SQL_INTEGER, .as.integer = 2}, AS_TEXT("NULL")},
+        {{.kind = STELE_SQL_INTEGER, .as.integer = 3}, AS_TEXT("")},
+    };
+    const stele_sql_value *const list[] = {rows[0], rows[1], rows[2]};
+    stele_error err = {0};
+    set_up(own, "CREATE TABLE r (a bigint PRIMARY KEY, b text, c bytea, d jsonb, e numeric,"
+                " f float8, g text, h boolean)");
+    size_t statement =
+        prepare(own->store, "INSERT INTO r SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8)",
+                types, COLUMNS);
+
+    begin_next(own);
+    assert_int_equal(stele_sql_store_execute_many(own->store, statement, list, 3, COLUMNS, &err),
+                     STELE_OK);
+    commit(own);
+
+    STELE_AUTO(char)
+    row = postgres_ask(own->conninfo, "SELECT string_agg(r::text, ' ' ORDER BY a) FROM r");
+    assert_string_equal(row, "(-1,\"it's {\"\"a\"\",\\\\b}\",\"\\\\x61005c\","
+                             "\"{\"\"k\"\": \"\"\\\\\"\"x\\\\\\\\,\"\"}\",88.60,NaN,12,t)"
+                             " (2,NULL,,,,,,) (3,\"\",,,,,,)");
+    begin_next(own);
+    assert_int_equal(stele_sql_store_execute_many(own->store, statement, list, 3, COLUMNS, &err),
+                     STELE_OK);
+    assert_int_equal(stele_sql_store_commit(own->store, &err), STELE_E_INVALID);
+    assert_in_range(own->store->failed, 0, 2);
+}
+
 static void a_text_with_a_nul_byte_is_refused(void **state)
 {
     scene *own = *state;
@@ -254,10 +299,9 @@ static void a_mistake_is_found_where_it_is(void **state)
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         stele_error err = {0};
         size_t statement, at = 0;
-        stele_status status =
-            stele_sql_store_prepare(own->store, cases[i].text, one_long, 0, &statement, &at, &err);
-        if (cases[i].says[0] == '\0') continue;
-        assert_int_equal(status, STELE_E_INVALID);
+        const stele_sql_query query = {.text = cases[i].text};
+        assert_int_equal(stele_sql_store_prepare(own->store, &query, &statement, &at, &err),
+                         STELE_E_INVALID);
         assert_int_equal(err.next, STELE_NEXT_STOP);
         if (strstr(err.text, cases[i].says) == NULL) fail_msg("%s: %s", cases[i].text, err.text);
         assert_int_equal(at, cases[i].at);
@@ -540,6 +584,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(values_are_of_the_tables_types),
+        CASE(many_rows_go_as_one_statement),
         CASE(a_text_with_a_nul_byte_is_refused),
         CASE(a_mistake_is_found_where_it_is),
         CASE(a_mistake_in_a_setup_undoes_all_of_it),

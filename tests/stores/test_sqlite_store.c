@@ -116,7 +116,8 @@ static size_t prepare(scene *own, const char *text, size_t parameters)
 {
     stele_error err;
     size_t statement = 0, at = 0;
-    if (stele_sql_store_prepare(own->store, text, NULL, parameters, &statement, &at, &err) < 0)
+    const stele_sql_query query = {.text = text, .parameters = parameters};
+    if (stele_sql_store_prepare(own->store, &query, &statement, &at, &err) < 0)
         fail_msg("%s", err.text);
     return statement;
 }
@@ -194,9 +195,9 @@ static void a_mistake_is_found_where_it_is(void **state)
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         stele_error err = {0};
         size_t statement, at = 0; /* where it is not told */
-        assert_int_equal(
-            stele_sql_store_prepare(own->store, cases[i].text, NULL, 0, &statement, &at, &err),
-            STELE_E_INVALID);
+        const stele_sql_query query = {.text = cases[i].text};
+        assert_int_equal(stele_sql_store_prepare(own->store, &query, &statement, &at, &err),
+                         STELE_E_INVALID);
         assert_int_equal(err.next, STELE_NEXT_STOP);
         if (strstr(err.text, cases[i].says) == NULL) fail_msg("%s: %s", cases[i].text, err.text);
         assert_int_equal(at, cases[i].at);
