@@ -18,11 +18,12 @@ typedef struct stele_new_file {
 } stele_new_file;
 
 /**
- * Begin a file. What an earlier process has left of it is written over.
+ * Begin a file. What an earlier process has left of it is written over; what another one is
+ * writing is not.
  *
  * @param out  release with stele_new_file_clear
- * @return STELE_E_EXISTS       there is a file of that name (next = STOP)
- *         STELE_E_UNAVAILABLE  it cannot be made (next = STOP)
+ * @return STELE_E_EXISTS       there is a file of that name, or another process is at it (next =
+ * STOP) STELE_E_UNAVAILABLE  it cannot be made (next = STOP)
  */
 stele_status stele_new_file_open(const char *path, stele_new_file *out, stele_error *err);
 
