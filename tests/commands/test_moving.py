@@ -6,6 +6,7 @@ is lost, doubled or put out of order, whatever comes between."""
 import collections
 import json
 import os
+import re
 import signal
 import subprocess
 import threading
@@ -235,6 +236,23 @@ def schemas_that_refer_to_others_come_along():
 
 
 @case
+def versions_that_do_not_go_together_come_along_once_they_may():
+    """Where a level refuses an old version of a schema, the message says how it is taken."""
+    with stele() as program:
+        of, to = Topic(program, 1), Topic(program, 1)
+        of.publish({"id": "a", "cents": 1})
+        program.call("schema", "level", f"{of.events}-shop.Paid", "NONE").exits(0)
+        of.publish({"id": "a", "cents": 2, "why": 3}, more=', {"name": "why", "type": "int"}')
+        path, _ = of.export()
+        done = bring(program, path, to, 1).says(f"{to.events}-shop.Paid does not take schema", "why")
+        assert to.records() == []
+        way_out = re.search(r"stele (schema level \S+ NONE) takes it", done.err).group(1)
+        program.call(*way_out.split()).exits(0)
+        bring(program, path, to).says("2 events added")
+        assert content(to.records()) == content(read(path))
+
+
+@case
 def what_stele_keeps_itself_is_not_written_to():
     """Schemas, owners, states and snapshots are no place for events."""
     with stele() as program:
@@ -335,9 +353,10 @@ def a_topic_gets_more_partitions():
             for n in range(10 ** 9):
                 if stop.is_set():
                     break
-                publisher.process.stdin.write(b'{"id": "k%d", "cents": %d}\n' % (n % 500, n))
+                publisher.process.stdin.write(b'{"id": "p%d", "cents": %d}\n' % (n % 500, n))
         feeder = threading.Thread(target=feed)
         feeder.start()
+        until("it publishes", 60, lambda: program.call("tail", of.name, "-n", "1").rows()[0]["id"].startswith("p"))
         done = program.call("topics", "copy", of.name, to.name).exits(3)
         stop.set()
         feeder.join()
