@@ -164,6 +164,21 @@ static void name_partition(char *what, size_t size, const char *question, stele_
                          (int)partition.index);
 }
 
+/* librdkafka goes by what it was told of a topic within `metadata.max.age.ms`, fifteen minutes,
+ * also where that was that there is none (2.0.2): someone else may have made it since. */
+static bool is_there_since(rd_kafka_t *rk, stele_partition partition, int timeout_ms)
+{
+    STELE_AUTO(metadata) answer = NULL;
+    rd_kafka_topic_t *topic = rd_kafka_topic_new(rk, partition.topic, NULL);
+    if (topic == NULL) return false;
+    rd_kafka_resp_err_t code =
+        rd_kafka_metadata(rk, 0, topic, &answer, stele_rdkafka_bounded(timeout_ms));
+    rd_kafka_topic_destroy(topic);
+    return code == RD_KAFKA_RESP_ERR_NO_ERROR && answer->topic_cnt == 1 &&
+           answer->topics[0].err == RD_KAFKA_RESP_ERR_NO_ERROR &&
+           answer->topics[0].partition_cnt > partition.index;
+}
+
 /* The offset of a time; RD_KAFKA_OFFSET_BEGINNING and _END are times, too. (librdkafka's question
  * for both of these at once, rd_kafka_query_watermark_offsets, waits for the broker however long it
  * is away, whatever time it is given: 2.0.2.) */
@@ -181,6 +196,12 @@ static stele_status ask_offset(rdkafka_log *log, stele_isolation isolation,
     rd_kafka_resp_err_t code =
         rd_kafka_offsets_for_times(rk, list, stele_rdkafka_bounded(timeout_ms));
     if (code == RD_KAFKA_RESP_ERR_NO_ERROR) code = asked->err;
+    if (stele_rdkafka_status(code) == STELE_E_NOT_FOUND &&
+        is_there_since(rk, partition, timeout_ms)) {
+        asked->offset = time;
+        code = rd_kafka_offsets_for_times(rk, list, stele_rdkafka_bounded(timeout_ms));
+        if (code == RD_KAFKA_RESP_ERR_NO_ERROR) code = asked->err;
+    }
     *out = asked->offset;
     rd_kafka_topic_partition_list_destroy(list);
     if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return STELE_OK;

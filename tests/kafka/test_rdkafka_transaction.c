@@ -304,6 +304,33 @@ static void a_topic_that_is_not_there_is_found_missing_by_init(void **state)
     stele_log_producer_close(producer);
 }
 
+/* librdkafka keeps "there is none" for as long as it keeps what there is. */
+static void a_topic_that_someone_else_makes_is_found_by_whoever_missed_it(void **state)
+{
+    stele_log *log = *state;
+    stele_log *other = open_log(NULL);
+    static const stele_isolation isolations[] = {STELE_READ_COMMITTED, STELE_READ_UNCOMMITTED};
+    for (size_t i = 0; i < 2; i++) {
+        const char *topic = fresh_name("late");
+        stele_partition partition = {topic, 1};
+        int64_t start, end, offset;
+        MUST_FAIL(stele_log_bounds(log, partition, isolations[i], PATIENCE_MS, &start, &end, &err),
+                  STELE_E_NOT_FOUND, STELE_NEXT_STOP);
+        MUST(stele_log_topic_create(
+            other, &(stele_log_topic_options){.name = topic, .partitions = 2}, PATIENCE_MS, &err));
+        int64_t deadline = now_ms() + PATIENCE_MS; /* a new partition has no leader for a moment */
+        while (stele_log_bounds(log, partition, isolations[i], PATIENCE_MS, &start, &end, &err) < 0)
+            assert_true(now_ms() < deadline);
+        assert_int_equal(end, 0);
+        MUST(stele_log_offset_at(log, partition, 1, PATIENCE_MS, &offset, &err));
+        assert_int_equal(offset, STELE_OFFSET_NONE);
+        partition.index = 2;
+        MUST_FAIL(stele_log_bounds(log, partition, isolations[i], PATIENCE_MS, &start, &end, &err),
+                  STELE_E_NOT_FOUND, STELE_NEXT_STOP);
+    }
+    stele_log_free(other);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -316,6 +343,7 @@ int main(void)
         cmocka_unit_test(a_record_too_large_for_its_topic_is_reported_by_the_delivery),
         cmocka_unit_test(an_unknown_partition_is_refused_with_headers),
         cmocka_unit_test(a_topic_that_is_not_there_is_found_missing_by_init),
+        cmocka_unit_test(a_topic_that_someone_else_makes_is_found_by_whoever_missed_it),
     };
     return cmocka_run_group_tests(tests, open_real, close_real);
 }
