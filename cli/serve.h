@@ -19,8 +19,9 @@ typedef struct stele_app_server stele_app_server;
  *
  * @param app     borrowed, as client and logger; they outlive the server
  * @param out     caller owns, release with stele_app_server_close; NULL: nothing is configured
- * @return STELE_E_INVALID  the text is no HOST:PORT, there is nothing to serve, or others cannot be
- * told the address (next = STOP) STELE_E_EXISTS, STELE_E_UNAVAILABLE  as stele_listen (next = STOP)
+ * @return STELE_E_INVALID  the text is no HOST:PORT, nothing is to be served, or others cannot be
+ *                          told the address (next = STOP)
+ *         STELE_E_EXISTS, STELE_E_UNAVAILABLE  as stele_listen (next = STOP)
  */
 stele_status stele_app_server_open(stele_client *client, const stele_app *app,
                                    const stele_logger *logger, stele_app_server **out,

@@ -4,6 +4,8 @@
 #ifndef STELE_PROJECTIONS_STATE_ASK_H
 #define STELE_PROJECTIONS_STATE_ASK_H
 
+#include <stdatomic.h>
+
 #include <stele/client.h>
 
 #include "projections/state_letter.h"
@@ -13,6 +15,7 @@ typedef struct stele_state_place {
     int32_t partition;
     int64_t position; /* all events before this offset are applied; STELE_OFFSET_NONE: all that the
                          log has when the call begins, for which the broker is asked */
+    const atomic_bool *stop; /* ends that question early; NULL: nothing does */
 } stele_state_place;
 
 /**

@@ -8,12 +8,13 @@
 #include "core/alloc.h"
 #include "core/names.h"
 #include "core/text.h"
+#include "kafka/bounded_read.h"
 #include "kafka/partitioner.h"
 #include "projections/configured.h"
 #include "projections/query.h"
 #include "registry/client.h"
 
-enum { TIMEOUT_MS = 30000 };
+enum { TIMEOUT_MS = 30000, ASK_MS = 1000 };
 
 typedef struct taken {
     const stele_type *type;
@@ -118,21 +119,33 @@ static stele_status fail_late(const asking *self, int64_t end, stele_error *err)
                       self->group, self->events, (int)self->partition, end);
 }
 
-/* A worker knows at which offset the states are right by being told where the log ends now. */
-static stele_status ask_worker(const asking *self, int64_t position, stele_state_letter *letter,
-                               bool *is_here, stele_error *err)
+/* Where does the log end now? In short questions, so that `stop` is heard. */
+static stele_status find_end(const asking *self, const stele_state_place *place, int64_t *end,
+                             stele_error *err)
 {
     stele_log *log = stele_client_log(self->client);
+    const stele_partition source = {self->events, self->partition};
+    int64_t start;
+    stele_status status;
+    do {
+        status =
+            stele_log_bounds(log, source, STELE_READ_COMMITTED,
+                             stele_deadline_remaining_ms(self->until, ASK_MS), &start, end, err);
+    } while (status < 0 && stele_bounded_read_wait_to_retry(self->until, place->stop, err));
+    return status;
+}
+
+/* A worker knows at which offset the states are right by being told where the log ends now. */
+static stele_status ask_worker(const asking *self, const stele_state_place *place,
+                               stele_state_letter *letter, bool *is_here, stele_error *err)
+{
     stele_post *post = stele_client_post(self->client);
     const void *kind = self->projection->state;
     *is_here = stele_post_has(post, self->group, kind, self->partition);
     if (!*is_here) return STELE_OK;
-    int64_t start;
-    stele_partition source = {self->events, self->partition};
-    letter->letter.position = position;
-    if (position == STELE_OFFSET_NONE) {
-        stele_status status = stele_log_bounds_by(log, source, STELE_READ_COMMITTED, self->until,
-                                                  &start, &letter->letter.position, err);
+    letter->letter.position = place->position;
+    if (place->position == STELE_OFFSET_NONE) {
+        stele_status status = find_end(self, place, &letter->letter.position, err);
         if (status < 0) return status;
     }
     stele_letter_state state =
@@ -148,7 +161,7 @@ stele_status stele_state_ask(stele_client *client, const stele_projection *proje
     STELE_AUTO_VALUE(asking) self = new_asking(client, projection, until);
     stele_state_letter letter = {.id = id, .state = state};
     self.partition = place->partition;
-    stele_status status = ask_worker(&self, place->position, &letter, is_here, err);
+    stele_status status = ask_worker(&self, place, &letter, is_here, err);
     if (status < 0 || !*is_here) return status;
     if (!letter.is_there)
         return stele_fail(err, STELE_E_NOT_FOUND, STELE_NEXT_STOP, "%s has no event of %s",
@@ -164,7 +177,7 @@ stele_status stele_states_ask(stele_client *client, const stele_projection *proj
     STELE_AUTO_VALUE(asking) self = new_asking(client, projection, until);
     stele_state_letter letter = {.page = page};
     self.partition = place->partition;
-    return ask_worker(&self, place->position, &letter, is_here, err);
+    return ask_worker(&self, place, &letter, is_here, err);
 }
 
 stele_status stele_state_get(stele_client *client, const stele_projection *projection,
@@ -179,7 +192,8 @@ stele_status stele_state_get(stele_client *client, const stele_projection *proje
     int32_t count = stele_post_count(stele_client_post(client), group, projection->state);
     bool is_here = false;
     if (count > 0) {
-        const stele_state_place place = {stele_log_partition_of(id, count), STELE_OFFSET_NONE};
+        const stele_state_place place = {.partition = stele_log_partition_of(id, count),
+                                         .position = STELE_OFFSET_NONE};
         status = stele_state_ask(client, projection, &place, id, until, state, info, &is_here, err);
         if (status < 0) return status;
     }

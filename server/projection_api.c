@@ -15,8 +15,11 @@
 #include "registry/client.h"
 #include "server/http_problem.h"
 
+#define GROUP_FIELD "Stele-Projection"
+
 enum {
     TIMEOUT_MS = 30000,
+    ASK_MS = 2000, /* one question to the broker */
     PASS_MS = 2000 /* another instance has so long; then the topics are read */
 };
 
@@ -48,8 +51,9 @@ static bool find_partitions(stele_api_question *question, stele_http_reply *repl
     if (question->partitions > 0) return true;
     stele_log_topic topic;
     stele_error err = {0};
-    if (stele_log_topic_describe(stele_client_log(client), of->events, question->way.timeout_ms,
-                                 &topic, &err) < 0) {
+    if (stele_log_topic_describe(stele_client_log(client), of->events,
+                                 stele_deadline_remaining_ms(question->until, ASK_MS), &topic,
+                                 &err) < 0) {
         stele_api_failure(reply, &err);
         return false;
     }
@@ -95,7 +99,33 @@ bool stele_projection_api_read(const stele_projection_api *api, const stele_http
 stele_state_place stele_projection_api_place(const stele_api_question *question, int32_t partition)
 {
     bool is_known = question->waits_for == partition;
-    return (stele_state_place){partition, is_known ? question->position : STELE_OFFSET_NONE};
+    return (stele_state_place){.partition = partition,
+                               .position = is_known ? question->position : STELE_OFFSET_NONE,
+                               .stop = &question->api->stops};
+}
+
+bool stele_projection_api_can_come(const stele_api_question *question, stele_http_reply *reply)
+{
+    if (question->waits_for < 0) return true;
+    const stele_partition source = {question->of->events, question->waits_for};
+    int64_t start, end;
+    stele_error err = {0};
+    if (stele_log_bounds(stele_client_log(question->api->client), source, STELE_READ_COMMITTED,
+                         stele_deadline_remaining_ms(question->until, ASK_MS), &start, &end,
+                         &err) < 0) {
+        stele_api_failure(reply, &err);
+        return false;
+    }
+    if (question->position <= end) return true;
+    stele_http_problem(reply, 400, "bad_request",
+                       "wait: %s/%d ends at offset %" PRId64 ": there is no event at %" PRId64,
+                       source.topic, (int)source.index, end, question->position - 1);
+    return false;
+}
+
+void stele_projection_api_sign(const stele_api_question *question, stele_http_reply *reply)
+{
+    stele_http_reply_field(reply, GROUP_FIELD, "%s", question->of->group);
 }
 
 void stele_projection_api_misdirected(const stele_api_question *question, int32_t partition,
@@ -114,6 +144,7 @@ typedef struct passing {
     long code;
     stele_buffer body;
     stele_buffer tag;
+    stele_buffer group; /* of the projection that answers */
 } passing;
 
 /* @locality the agent's thread */
@@ -125,6 +156,7 @@ static void on_answer(void *context, const stele_agent_answer *answer, const ste
     self->code = failure == NULL ? answer->code : 0;
     stele_buffer_append(&self->body, answer->body);
     if (stele_agent_field(answer, "ETag", &tag)) stele_buffer_append(&self->tag, tag);
+    if (stele_agent_field(answer, GROUP_FIELD, &tag)) stele_buffer_append(&self->group, tag);
     self->is_answered = true;
     stele_monitor_wake(&self->monitor);
     stele_monitor_unlock(&self->monitor);
@@ -136,6 +168,7 @@ static void ask(const stele_api_question *question, const char *address, const c
 {
     const stele_projection_api *api = question->api;
     int timeout_ms = stele_deadline_remaining_ms(question->until, PASS_MS);
+    if (timeout_ms < 1) timeout_ms = 1; /* 0 is no limit */
     STELE_AUTO(char) url = stele_strdup_format("http://%s%s", address, target);
     STELE_AUTO(char) hops = stele_strdup_format(STELE_HOPS_FIELD ": %d", question->way.hops + 1);
     STELE_AUTO(char) timeout = stele_strdup_format(STELE_TIMEOUT_FIELD ": %d", timeout_ms);
@@ -152,19 +185,20 @@ static void ask(const stele_api_question *question, const char *address, const c
     stele_monitor_unlock(&self->monitor);
 }
 
-/* What it says of what was asked; not that it cannot say it. @return false: another has to */
-static bool take_answer(passing *self, stele_http_reply *reply)
+/* What it says of what was asked, if it is who it is taken for; not that it cannot say it.
+ * @return false: another has to */
+static bool take_answer(const stele_api_question *question, passing *self, stele_http_reply *reply)
 {
-    bool is_answer = self->code == 200 || self->code == 304 || self->code == 400 ||
-                     self->code == 404 || self->code == 410;
-    STELE_AUTO(json_t) body = json_loadb((const char *)self->body.data, self->body.size, 0, NULL);
-    if (!is_answer || (body == NULL && self->code != 304)) return false;
-    bool is_problem = self->code != 200 && self->code != 304;
-    if (is_problem && json_string_value(json_object_get(body, "code")) == NULL) return false;
+    static const long answers[] = {200, 304, 400, 404, 410};
+    bool is_answer = false;
+    for (size_t i = 0; i < sizeof answers / sizeof answers[0]; i++)
+        is_answer = is_answer || self->code == answers[i];
+    if (!is_answer || strcmp(stele_buffer_text(&self->group), question->of->group) != 0)
+        return false;
     if (self->code != 304)
         stele_http_reply_text(reply, stele_buffer_text(&self->body), self->body.size);
     reply->code = (unsigned)self->code;
-    if (is_problem) reply->content_type = "application/problem+json";
+    if (self->code >= 400) reply->content_type = "application/problem+json";
     if (self->tag.size > 0)
         stele_http_reply_field(reply, "ETag", "%s", stele_buffer_text(&self->tag));
     return true;
@@ -176,8 +210,9 @@ bool stele_projection_api_pass(const stele_api_question *question, int32_t parti
     const stele_projection_api *api = question->api;
     const stele_partition source = {question->of->events, partition};
     char address[STELE_PLACE_ADDRESS_MAX];
-    if (question->way.hops > 0 || stele_deadline_passed(question->until) ||
-        !stele_places_find(api->places, question->of->group, source, question->until, address))
+    if (question->way.hops > 0 || atomic_load(&api->stops) ||
+        !stele_places_find(api->places, question->of->group, source, address) ||
+        stele_deadline_passed(question->until))
         return false;
     bool is_here = strcmp(address, api->address) == 0; /* and was not found here */
     passing self = {0};
@@ -185,12 +220,14 @@ bool stele_projection_api_pass(const stele_api_question *question, int32_t parti
     stele_monitor_init(&self.monitor, stele_log_runtime(stele_client_log(api->client)));
     if (!is_here) {
         ask(question, address, target, &self);
-        is_taken = take_answer(&self, reply);
+        is_taken = take_answer(question, &self, reply);
     }
     if (!is_taken) stele_places_doubt(api->places);
+    if (!is_here && self.code == 0) stele_places_shun(api->places, address);
     stele_monitor_clear(&self.monitor);
     stele_buffer_clear(&self.body);
     stele_buffer_clear(&self.tag);
+    stele_buffer_clear(&self.group);
     return is_taken;
 }
 

@@ -27,6 +27,7 @@ struct stele_projection_api {
     stele_places *places;
     int timeout_ms;
     atomic_bool stops;
+    atomic_int pages; /* that are made now */
 };
 
 enum { STELE_API_PROJECTION_AT = 1, STELE_API_PROJECTION_ID_AT = 2 };
@@ -50,6 +51,13 @@ bool stele_projection_api_read(const stele_projection_api *api, const stele_http
 
 /** Where a partition is to be asked for. */
 stele_state_place stele_projection_api_place(const stele_api_question *question, int32_t partition);
+
+/** Is there an event at the position that `wait` names? Asks the broker; replies with 400 if there
+ * is none. */
+bool stele_projection_api_can_come(const stele_api_question *question, stele_http_reply *reply);
+
+/** Say which projection has answered, for the instance that has passed the question on. */
+void stele_projection_api_sign(const stele_api_question *question, stele_http_reply *reply);
 
 /**
  * Pass a question on to whoever has the partition, unless it was passed on before.

@@ -4,7 +4,6 @@
 #ifndef STELE_SERVER_PROJECTION_PLACES_H
 #define STELE_SERVER_PROJECTION_PLACES_H
 
-#include "core/deadline.h"
 #include "core/scope.h"
 #include "kafka/log.h"
 
@@ -20,16 +19,19 @@ STELE_SCOPE(stele_places, stele_places_free);
 
 /**
  * Where is it? The topic is read at first, and again, once a second at most, where nothing is known
- * or there was a doubt.
+ * or there was a doubt; that takes two seconds at most.
  *
  * @param group  "<projection>.v<n>"
  * @param out    "10.0.0.7:8080"
- * @return false: no one has reported on it lately, or he has no address
+ * @return false: no one has reported on it lately, or he has no address, or does not answer
  */
 bool stele_places_find(stele_places *places, const char *group, stele_partition source,
-                       stele_deadline until, char out[STELE_PLACE_ADDRESS_MAX]);
+                       char out[STELE_PLACE_ADDRESS_MAX]);
 
 /** Someone was not where he was said to be. */
 void stele_places_doubt(stele_places *places);
+
+/** Whoever is at that address does not answer: for five seconds no one is sent there. */
+void stele_places_shun(stele_places *places, const char *address);
 
 #endif

@@ -16,12 +16,18 @@
 #include "server/http_problem.h"
 #include "server/state_reply.h"
 
-enum { LIMIT = 100, LIMIT_MAX = 1000, PAGE_BYTES = 4 << 20 };
+enum {
+    LIMIT = 100,
+    LIMIT_MAX = 1000,
+    PAGE_BYTES = 4 << 20,
+    PAGES_MAX = 2 /* at once: each of them holds up the events */
+};
 
 static void add_wait(const stele_api_question *question, char mark, stele_buffer *target)
 {
-    const char *wait = stele_http_request_parameter(question->request, "wait");
-    if (wait != NULL) stele_buffer_format(target, "%cwait=%s", mark, wait);
+    if (question->waits_for >= 0)
+        stele_buffer_format(target, "%cwait=%s/%d/%" PRId64, mark, question->of->events,
+                            (int)question->waits_for, question->position - 1);
 }
 
 /* ---- one ---- */
@@ -59,7 +65,9 @@ static bool ask_here(const one *self, int32_t partition)
                                           self->id, question->until, state, &info, &is_here, &err);
     if (status == STELE_OK && is_here)
         status = reply_one(self, info.finished ? NULL : state, info.version, &err);
-    if (status < 0) stele_api_failure(self->reply, &err);
+    bool may_be_beyond = status == STELE_E_TIMED_OUT;
+    if (status < 0 && (!may_be_beyond || stele_projection_api_can_come(question, self->reply)))
+        stele_api_failure(self->reply, &err);
     stele_value_clear(type, state);
     free(state);
     return status < 0 || is_here;
@@ -95,6 +103,24 @@ static bool waits_elsewhere(const stele_api_question *question, int32_t partitio
     return true;
 }
 
+static void answer_one(one *self)
+{
+    const stele_api_question *question = self->question;
+    int32_t partition = stele_log_partition_of(self->id, question->partitions);
+    if (waits_elsewhere(question, partition, self->reply) || ask_here(self, partition)) return;
+    if (question->way.hops > 0) {
+        stele_projection_api_misdirected(question, partition, self->reply);
+        return;
+    }
+    STELE_AUTO(char) segment = stele_url_segment(self->id);
+    STELE_AUTO_VALUE(stele_buffer) target = {0};
+    stele_buffer_format(&target, "/projections/%s/%s", question->of->projection.name, segment);
+    add_wait(question, '?', &target);
+    if (!stele_projection_api_pass(question, partition, stele_buffer_text(&target), self->reply) &&
+        stele_projection_api_can_come(question, self->reply))
+        ask_topics(self);
+}
+
 void stele_projection_api_state(void *context, const stele_http_request *request,
                                 stele_http_reply *reply)
 {
@@ -103,18 +129,8 @@ void stele_projection_api_state(void *context, const stele_http_request *request
                                    reply))
         return;
     one self = {&question, stele_text(request->segments[STELE_API_PROJECTION_ID_AT]), reply};
-    int32_t partition = stele_log_partition_of(self.id, question.partitions);
-    if (waits_elsewhere(&question, partition, reply) || ask_here(&self, partition)) return;
-    if (question.way.hops > 0) {
-        stele_projection_api_misdirected(&question, partition, reply);
-        return;
-    }
-    STELE_AUTO(char) segment = stele_url_segment(self.id);
-    STELE_AUTO_VALUE(stele_buffer) target = {0};
-    stele_buffer_format(&target, "/projections/%s/%s", question.of->projection.name, segment);
-    add_wait(&question, '?', &target);
-    if (!stele_projection_api_pass(&question, partition, stele_buffer_text(&target), reply))
-        ask_topics(&self);
+    answer_one(&self);
+    stele_projection_api_sign(&question, reply);
 }
 
 /* ---- a page ---- */
@@ -123,9 +139,10 @@ typedef struct page {
     const stele_api_question *question;
     stele_bytes prefix;
     stele_buffer after; /* the last id of it; empty: none */
-    int32_t partition;  /* that is walked */
-    size_t room;        /* states that are still wanted */
-    stele_buffer json;  /* {"states":[… */
+    int64_t limit;
+    int32_t partition; /* that is walked */
+    size_t room;       /* states that are still wanted */
+    stele_buffer json; /* {"states":[… */
     size_t count;
     bool is_full; /* before there were as many as were wanted */
     stele_error failure;
@@ -138,7 +155,25 @@ static void page_clear(page *of)
 }
 STELE_VALUE_SCOPE(page, page_clear);
 
-/* "3.account-17": behind that id in partition 3; "3.": from its beginning on. */
+static int digit_of(char c)
+{
+    static const char digits[] = "0123456789abcdef";
+    const char *at = c == '\0' ? NULL : strchr(digits, c);
+    return at == NULL ? -1 : (int)(at - digits);
+}
+
+/* Ids are of any bytes. */
+static bool read_hex(const char *text, stele_buffer *out)
+{
+    for (; text[0] != '\0' && text[1] != '\0'; text += 2) {
+        int high = digit_of(text[0]), low = digit_of(text[1]);
+        if (high < 0 || low < 0) return false;
+        stele_buffer_push(out, (uint8_t)(high << 4 | low));
+    }
+    return text[0] == '\0';
+}
+
+/* "3.616461": behind that id in partition 3; "3.": from its beginning on. */
 static bool read_cursor(page *of, const char *text, stele_http_reply *reply)
 {
     const char *dot = text == NULL ? NULL : strchr(text, '.');
@@ -146,9 +181,9 @@ static bool read_cursor(page *of, const char *text, stele_http_reply *reply)
     if (text == NULL) return true;
     if (dot != NULL &&
         stele_parse_int64(stele_bytes_of(text, (size_t)(dot - text)), 0,
-                          of->question->partitions - 1, &partition, NULL) == STELE_OK) {
+                          of->question->partitions - 1, &partition, NULL) == STELE_OK &&
+        read_hex(dot + 1, &of->after)) {
         of->partition = (int32_t)partition;
-        stele_buffer_append(&of->after, stele_text(dot + 1));
         return true;
     }
     stele_http_problem(reply, 400, "bad_request", "cursor=%s: expected what `next` of a page has",
@@ -160,13 +195,13 @@ static bool read_cursor(page *of, const char *text, stele_http_reply *reply)
 static char *target_of(const page *of)
 {
     STELE_AUTO(char) prefix = stele_url_segment(of->prefix);
-    STELE_AUTO(char) after = stele_url_segment(stele_buffer_view(&of->after));
-    const char *limit = stele_http_request_parameter(of->question->request, "limit");
     STELE_AUTO_VALUE(stele_buffer) target = {0};
-    stele_buffer_format(&target, "/projections/%s?cursor=%d.%s", of->question->of->projection.name,
-                        (int)of->partition, after);
+    stele_buffer_format(&target, "/projections/%s?cursor=%d.", of->question->of->projection.name,
+                        (int)of->partition);
+    for (size_t i = 0; i < of->after.size; i++)
+        stele_buffer_format(&target, "%02x", of->after.data[i]);
     if (of->prefix.size > 0) stele_buffer_format(&target, "&prefix=%s", prefix);
-    if (limit != NULL) stele_buffer_format(&target, "&limit=%s", limit);
+    if (of->limit != LIMIT) stele_buffer_format(&target, "&limit=%" PRId64, of->limit);
     add_wait(of->question, '&', &target);
     return stele_strdup(stele_buffer_text(&target));
 }
@@ -256,21 +291,36 @@ static void fill(page *of, stele_http_reply *reply)
     }
 }
 
+static void answer_page(page *of, stele_projection_api *api, stele_http_reply *reply)
+{
+    if (atomic_fetch_add(&api->pages, 1) < PAGES_MAX) {
+        stele_buffer_append(&of->json, stele_text("{\"states\":["));
+        fill(of, reply);
+    } else {
+        stele_http_problem(reply, 429, "too_many_requests",
+                           "%d pages are made already: each of them holds up the events",
+                           PAGES_MAX);
+        reply->retry_after_s = 1;
+    }
+    atomic_fetch_sub(&api->pages, 1);
+}
+
 void stele_projection_api_states(void *context, const stele_http_request *request,
                                  stele_http_reply *reply)
 {
     static const char *const names[] = {"prefix", "limit", "cursor", "wait", NULL};
+    stele_projection_api *api = context;
     stele_api_question question;
-    int64_t limit = LIMIT;
-    if (!stele_projection_api_read(context, request, names, &question, reply) ||
-        !stele_api_number(request, "limit", 1, LIMIT_MAX, &limit, reply))
-        return;
+    if (!stele_projection_api_read(api, request, names, &question, reply)) return;
     const char *prefix = stele_http_request_parameter(request, "prefix");
     STELE_AUTO_VALUE(page)
-    of = {.question = &question,
-          .prefix = stele_text(prefix == NULL ? "" : prefix),
-          .room = (size_t)limit};
-    if (!read_cursor(&of, stele_http_request_parameter(request, "cursor"), reply)) return;
-    stele_buffer_append(&of.json, stele_text("{\"states\":["));
-    fill(&of, reply);
+    of = {
+        .question = &question, .prefix = stele_text(prefix == NULL ? "" : prefix), .limit = LIMIT};
+    if (stele_api_number(request, "limit", 1, LIMIT_MAX, &of.limit, reply) &&
+        read_cursor(&of, stele_http_request_parameter(request, "cursor"), reply) &&
+        stele_projection_api_can_come(&question, reply)) {
+        of.room = (size_t)of.limit;
+        answer_page(&of, api, reply);
+    }
+    stele_projection_api_sign(&question, reply);
 }

@@ -41,9 +41,10 @@ class Serving:
     def pages(self, probe, **parameters):
         """Every state, page after page."""
         path = f"/projections/{probe.name}?{urllib.parse.urlencode(parameters)}"
+        deadline = time.monotonic() + 60
         while path:
             status, page, _ = self.ask(path)
-            if status == 503:  # a partition is on its way to another instance
+            if status == 503 and time.monotonic() < deadline:  # a partition is on its way to another instance
                 time.sleep(0.1)
                 continue
             assert status == 200, page
@@ -98,7 +99,7 @@ def all_states_come_page_by_page():
                 assert all(len(page) <= limit for page in pages)
                 assert sum(earlier > later for earlier, later in zip(seen, seen[1:])) < PARTITIONS
                 assert all(state["version"] == 1 and state["data"]["total"] == 1 for page in pages for state in page)
-        assert list(both[0].pages(probe, prefix="c")) == [[]] * len(list(both[0].pages(probe, prefix="c")))
+        assert not any(both[0].pages(probe, prefix="c"))
 
 
 def check_gone(number):
@@ -107,8 +108,10 @@ def check_gone(number):
         ids = [f"a{index}" for index in range(20)]
         probe.publish(*({"id": id, "number": 3} for id in ids))
         second.running.signal(number)
+        begun = time.monotonic()
         with concurrent.futures.ThreadPoolExecutor(4) as pool:
             answers = list(pool.map(lambda id: first.state(probe, id), ids))
+        assert time.monotonic() - begun < 20  # two seconds for the first ones, and what reading the topics takes
         assert all(status == 200 and state["total"] == 3 for status, state, _ in answers), answers
 
 
@@ -142,9 +145,11 @@ def what_is_wrong_is_said():
                 (f"{states}?limit=0", 400, "bad_request", "from 1 to 1000"),
                 (f"{states}?limit=many", 400, "bad_request", "from 1 to 1000"),
                 (f"{states}?cursor=a", 400, "bad_request", "next"),
-                (f"{states}?cursor=1.a", 400, "bad_request", "next"),
+                (f"{states}?cursor=1.61", 400, "bad_request", "next"),
+                (f"{states}?cursor=0.6", 400, "bad_request", "next"),
+                (f"{states}?cursor=0.6g", 400, "bad_request", "next"),
                 (f"{states}?order=id", 400, "bad_request", "there is no parameter"),
-                (f"{states}/a?wait={probe.topic}/0/5", 503, "unavailable", "has not come to offset 6")):
+                (f"{states}/a?wait={probe.topic}/0/5", 400, "bad_request", "ends at offset 1: there is no event at 5")):
             got, problem, _ = serving.ask(path, Stele_Timeout_Ms="1000")
             assert (got, problem["code"]) == (status, code) and part in problem["detail"], f"{path}: {got} {problem}"
         status, document, _ = serving.ask("/openapi.json")
