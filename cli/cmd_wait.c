@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * `wait`: until a projection has applied an event, so that whoever has written reads what it wrote.
- * It asks Kafka alone: what the partition's worker reports, and the offset of its group. */
+ * It goes by what the partition's worker reports, within a second. Neither the last word of a
+ * worker that is gone counts nor the offset of the group: both may be of a time before a new
+ * beginning. */
 #include "cli/cmd.h"
 
 #include <inttypes.h>
@@ -10,10 +12,11 @@
 #include "core/alloc.h"
 #include "core/names.h"
 #include "core/text.h"
+#include "kafka/bounded_read.h"
 #include "registry/client.h"
 
 enum {
-    PAUSE_MS = 100,
+    PAUSE_MS = 200,
     ASK_MS = 1000 /* one question to the broker, before it is asked again */
 };
 
@@ -69,27 +72,26 @@ static void take_line(void *context, const stele_status_line *line)
     of->is_over = line->is_over;
 }
 
-/* Whatever the position was in the last word of a worker that is gone, it was applied. A look that
- * fails leaves what the one before has found. */
-static stele_status look(stele_log *log, watched *of, stele_deadline by, stele_error *err)
+/* A look that fails leaves what the one before has found. */
+static stele_status look(stele_log *log, watched *of, stele_error *err)
 {
     STELE_AUTO_VALUE(watched)
     seen = {.projection = of->projection,
             .topic = of->topic,
             .partition = of->partition,
             .position = -1};
+    stele_deadline by = stele_deadline_after(stele_log_clock(log), ASK_MS);
     stele_status status = stele_status_read(log, NULL, by, take_line, &seen, err);
     if (status < 0) return status;
-    int64_t offset;
-    if (seen.group != NULL &&
-        stele_log_group_offset(log, seen.group, (stele_partition){of->topic, of->partition}, ASK_MS,
-                               &offset, NULL) == STELE_OK &&
-        offset > seen.position)
-        seen.position = offset;
     watched before = *of;
     *of = seen;
     seen = before;
     return STELE_OK;
+}
+
+static bool has_applied(const watched *of, int64_t offset)
+{
+    return !of->is_over && of->position > offset;
 }
 
 /* A worker that has stopped the partition, while it lives, needs a person first. */
@@ -124,8 +126,10 @@ static stele_status check(stele_cli *cli, stele_partition source, int64_t offset
 {
     int64_t start, end;
     stele_log *log = stele_client_log(cli->client);
-    stele_status status =
-        stele_log_bounds_by(log, source, STELE_READ_UNCOMMITTED, by, &start, &end, err);
+    stele_status status;
+    do {
+        status = stele_log_bounds(log, source, STELE_READ_UNCOMMITTED, ASK_MS, &start, &end, err);
+    } while (status < 0 && stele_bounded_read_wait_to_retry(by, cli->stop, err));
     if (status < 0 || offset < end) return status;
     return stele_fail(err, STELE_E_NOT_FOUND, STELE_NEXT_STOP,
                       "%s/%d ends at offset %" PRId64 ": there is no event at %" PRId64,
@@ -156,11 +160,11 @@ stele_exit stele_cmd_wait(stele_cli *cli, const stele_arguments *arguments)
     if (check(cli, (stele_partition){source, partition}, offset, by, &err) < 0)
         return stele_cli_fail_error(cli, &err);
     for (bool has_looked = false;;) {
-        if (look(log, &of, by, &err) == STELE_OK)
+        if (look(log, &of, &err) == STELE_OK)
             has_looked = true;
         else if (err.next != STELE_NEXT_RETRY || (stele_deadline_passed(by) && !has_looked))
             return stele_cli_fail_error(cli, &err);
-        if (of.position > offset) return STELE_EXIT_DONE;
+        if (has_applied(&of, offset)) return STELE_EXIT_DONE;
         if (is_stopped(&of) || stele_deadline_passed(by)) return fail(cli, &of, position);
         if (atomic_load(cli->stop)) return stele_cli_fail(cli, STELE_EXIT_FAILED, "interrupted");
         stele_sleep_ms(stele_log_runtime(log), PAUSE_MS);

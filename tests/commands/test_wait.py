@@ -18,14 +18,18 @@ INSERT INTO numbers VALUES (:id, :number);
 """
 
 
+def table_words(probe):
+    """The words with which a program fills t.db."""
+    name = f"{probe.name}-sql"
+    return ["-o", f"projection.{name}.sql={probe.file('t.sql', TABLE.format(topic=probe.topic))}",
+            "-o", f"projection.{name}.store=sqlite:{os.path.join(probe.folder, 't.db')}"]
+
+
 @case
 def rows_are_there_when_wait_returns():
     """After `wait`, a query of the database has the rows of the event, each time."""
     with Probe() as probe:
-        store = os.path.join(probe.folder, "t.db")
-        name = f"{probe.name}-sql"
-        words = ["-o", f"projection.{name}.sql={probe.file('t.sql', TABLE.format(topic=probe.topic))}",
-                 "-o", f"projection.{name}.store=sqlite:{store}"]
+        store, name, words = os.path.join(probe.folder, "t.db"), f"{probe.name}-sql", table_words(probe)
         with stele() as plain:
             plain.start("run", *words)
             for number in range(5):
@@ -46,8 +50,42 @@ def a_fold_is_waited_for_even_before_it_runs():
         worker = probe.worker()
         for each in waits:
             each.ends().exits(0)
+        probe.call("wait", probe.group, places[0], "--timeout", "30").exits(0)
         worker.ends(signal.SIGTERM).exits(0)
-        probe.call("wait", probe.group, places[0], "--timeout", "5").exits(0)  # it was applied, whoever runs
+        probe.call("wait", probe.group, places[0], "--timeout", "2").exits(1).says("and no one runs it")
+
+
+@case
+def a_frozen_worker_is_waited_for():
+    """What a worker has not applied is not there: `wait` ends when it wakes up, and not before."""
+    with Probe() as probe:
+        probe.publish({"id": "a"})
+        worker = probe.worker()
+        probe.awaits_end()
+        worker.signal(signal.SIGSTOP)
+        probe.publish({"id": "b"})
+        probe.call("wait", probe.name, f"{probe.topic}/0/1", "--timeout", "2").exits(1).says("it is at offset 1")
+        worker.signal(signal.SIGCONT)
+        probe.call("wait", probe.name, f"{probe.topic}/0/1", "--timeout", "60").exits(0)
+
+
+@case
+def a_new_beginning_is_waited_for():
+    """When the tables begin again, what the worker before had applied does not count."""
+    with Probe() as probe:
+        words = table_words(probe)
+        probe.publish({"id": "a"})
+        with stele() as plain:
+            first = plain.start("run", *words)
+            plain.call("wait", f"{probe.name}-sql", f"{probe.topic}/0/0", "--timeout", "60").exits(0)
+            first.ends(signal.SIGTERM).exits(0)
+            os.remove(os.path.join(probe.folder, "t.db"))
+            plain.call("wait", f"{probe.name}-sql", f"{probe.topic}/0/0", "--timeout", "2").exits(1)
+            plain.start("run", *words)
+            plain.call("wait", f"{probe.name}-sql", f"{probe.topic}/0/0", "--timeout", "60").exits(0)
+            connection = sqlite3.connect(os.path.join(probe.folder, "t.db"), timeout=20)
+            assert connection.execute("SELECT count(*) FROM numbers").fetchone() == (1,)
+            connection.close()
 
 
 @case
