@@ -65,6 +65,14 @@ static bool is_instance(const char *wanted, const char *instance)
     return *rest == '-' && rest[1] != '\0' && rest[1 + strspn(rest + 1, "0123456789")] == '\0';
 }
 
+static void add_reason(row *r, const char *reason)
+{
+    bool has_own = r->reason != NULL && r->reason[0] != '\0';
+    char *both = has_own ? stele_strdup_format("%s; %s", r->reason, reason) : stele_strdup(reason);
+    free(r->reason);
+    r->reason = both;
+}
+
 static void take_line(void *context, const stele_status_line *line)
 {
     board *b = context;
@@ -77,6 +85,14 @@ static void take_line(void *context, const stele_status_line *line)
     r->position = line->position;
     r->rate = line->rate;
     r->since_ms = line->since_ms;
+    r->parked_aggregates = line->parked_aggregates;
+    r->parked_events = line->parked_events;
+    if (line->parked_events == 0) return;
+    STELE_AUTO(char)
+    parked = stele_strdup_format("%" PRId64 " events of %" PRId64
+                                 " aggregates are set aside: `dlq list %s` shows them",
+                                 line->parked_events, line->parked_aggregates, line->name);
+    add_reason(r, parked);
 }
 
 static int compare_rows(const void *left, const void *right)
@@ -97,14 +113,6 @@ static bool has_row(const board *b, const char *name, const char *topic, int32_t
 }
 
 /* What else there is to say of a row, behind the worker's own reason. */
-static void add_reason(row *r, const char *reason)
-{
-    bool has_own = r->reason != NULL && r->reason[0] != '\0';
-    char *both = has_own ? stele_strdup_format("%s; %s", r->reason, reason) : stele_strdup(reason);
-    free(r->reason);
-    r->reason = both;
-}
-
 /* Names that Kafka takes. Others are in the status topic only if someone else put them there, and
  * a broker is not asked for them. */
 static bool can_be_topic(const char *name)

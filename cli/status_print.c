@@ -53,6 +53,8 @@ void stele_status_print_json(FILE *out, const stele_status_shown *r, int64_t now
     stele_buffer_format(&line, ",\"rate\":%.1f", r->rate);
     append_number(&line, "seconds_left", seconds_left(r));
     append_number(&line, "state_age_ms", r->since_ms > 0 ? now_ms - r->since_ms : -1);
+    stele_buffer_format(&line, ",\"parked\":{\"aggregates\":%" PRId64 ",\"events\":%" PRId64 "}",
+                        r->parked_aggregates, r->parked_events);
     stele_buffer_push(&line, '}');
     stele_cli_print_json(out, stele_buffer_view(&line));
 }

@@ -18,8 +18,10 @@ typedef struct stele_status_shown {
     int64_t position; /* -1: not known */
     int64_t end;      /* high watermark; -1: not known */
     double rate;
-    int64_t since_ms;  /* 0: not known */
-    char *commands_of; /* the aggregate, of a row of its commands; NULL: it is none */
+    int64_t parked_aggregates; /* of which events are set aside … */
+    int64_t parked_events;     /* … and how many */
+    int64_t since_ms;          /* 0: not known */
+    char *commands_of;         /* the aggregate, of a row of its commands; NULL: it is none */
 } stele_status_shown;
 
 /** One object on one line. @param now_ms  Unix time */

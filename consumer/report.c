@@ -48,7 +48,9 @@ void report_slot(report *self, const slot_host *host, const slot *of)
     stele_partition_state state = slot_state(host, of, &reason);
     bool is_new = !line->is_known || state != line->state || strcmp(reason, line->reason.text) != 0;
     bool has_progress = of->progress.position != line->progress.position ||
-                        of->progress.applied != line->progress.applied;
+                        of->progress.applied != line->progress.applied ||
+                        of->progress.parked_keys != line->progress.parked_keys ||
+                        of->progress.parked_events != line->progress.parked_events;
     if (!is_new && !has_progress) return;
     /* One that only words its reason in another way is a line once a second. */
     int64_t now_ns = slot_now(host);
@@ -62,6 +64,8 @@ void report_slot(report *self, const slot_host *host, const slot *of)
     line->is_known = true;
     line->state = state;
     line->progress = of->progress;
+    stele_status_board_parked(host->board, of->index, of->progress.parked_keys,
+                              of->progress.parked_events);
     stele_status_board_set(host->board, of->index, state, reason, of->progress.position,
                            of->progress.applied);
 }

@@ -47,6 +47,8 @@ typedef struct entry {
     char reason[STELE_ERROR_TEXT_MAX + 1];
     int64_t position;
     int64_t applied;
+    int64_t parked_aggregates;
+    int64_t parked_events;
     int64_t since_ms;
     int64_t written_ns;
     stele_partition_state written_state;
@@ -106,6 +108,10 @@ static char *to_json(const stele_status_board *board, const entry *of, stele_par
     stele_format_timestamp(of->taken_ms, STELE_TIME_MILLIS, time);
     if (of->taken_ms != 0) json_object_set_new(line, "taken", json_string(time));
     if (board->address != NULL) json_object_set_new(line, "address", json_string(board->address));
+    if (of->parked_events > 0)
+        json_object_set_new(line, "parked",
+                            json_pack("{s:I, s:I}", "aggregates", (json_int_t)of->parked_aggregates,
+                                      "events", (json_int_t)of->parked_events));
     if (board->closing) json_object_set_new(line, "ended", json_true());
     char *text = json_dumps(line, JSON_COMPACT | JSON_REAL_PRECISION(6));
     json_decref(line);
@@ -366,6 +372,17 @@ void stele_status_board_set(stele_status_board *board, int32_t partition,
     entry *of = entry_of(board, partition);
     if (of->taken_ms == 0) of->taken_ms = stele_clock_now_ms(stele_log_clock(board->log));
     set_entry(board, of, state, reason, position, applied);
+    stele_monitor_unlock(&board->monitor);
+}
+
+void stele_status_board_parked(stele_status_board *board, int32_t partition, int64_t aggregates,
+                               int64_t events)
+{
+    if (board == NULL) return;
+    stele_monitor_lock(&board->monitor);
+    entry *of = entry_of(board, partition);
+    of->parked_aggregates = aggregates;
+    of->parked_events = events;
     stele_monitor_unlock(&board->monitor);
 }
 

@@ -4,9 +4,9 @@
  * worker.
  *
  * Key: "<projection>.v<n>/<topic>/<partition>". Value: JSON with instance, state, reason, position,
- * rate, since and time, `"address"` where the instance has HTTP; `"ended": true` in the last word
- * of a worker that ends. Written on change and every 5 s; what is older than 15 s says nothing
- * about the present. */
+ * rate, since and time, `"address"` where the instance has HTTP, `"parked": {"aggregates",
+ * "events"}` where events are set aside; `"ended": true` in the last word of a worker that ends.
+ * Written on change and every 5 s; what is older than 15 s says nothing about the present. */
 #ifndef STELE_CONSUMER_STATUS_H
 #define STELE_CONSUMER_STATUS_H
 
@@ -40,12 +40,14 @@ typedef struct stele_status_line {
     const char *instance;
     const char *address; /* of the instance's HTTP, "10.0.0.7:8080"; "": it has none */
     stele_partition_state state;
-    const char *reason; /* "" where there is nothing to say */
-    int64_t position;   /* offset of the next event to be applied; -1: not restored */
-    double rate;        /* events per second, lately */
-    int64_t since_ms;   /* Unix time at which it came into this state */
-    int64_t time_ms;    /* Unix time at which it was written */
-    bool is_over;       /* no one reports on it: too old, or the last word of a worker that ended */
+    const char *reason;        /* "" where there is nothing to say */
+    int64_t position;          /* offset of the next event to be applied; -1: not restored */
+    double rate;               /* events per second, lately */
+    int64_t parked_aggregates; /* of which events are set aside … */
+    int64_t parked_events;     /* … and how many */
+    int64_t since_ms;          /* Unix time at which it came into this state */
+    int64_t time_ms;           /* Unix time at which it was written */
+    bool is_over; /* no one reports on it: too old, or the last word of a worker that ended */
 } stele_status_line;
 
 /* ---- writing: the board of one worker ---- */
@@ -71,6 +73,10 @@ stele_status_board *stele_status_board_open(stele_log *log,
 void stele_status_board_set(stele_status_board *board, int32_t partition,
                             stele_partition_state state, const char *reason, int64_t position,
                             int64_t applied);
+
+/** What of it is set aside, from the next _set on. */
+void stele_status_board_parked(stele_status_board *board, int32_t partition, int64_t aggregates,
+                               int64_t events);
 
 /**
  * A partition that is not ours, because this worker is not let into the group: `reason` says why.

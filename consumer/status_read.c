@@ -113,6 +113,9 @@ static bool parse_line(json_t *json, stele_status_line *line)
         return false;
     line->position = position;
     line->is_over = json_is_true(json_object_get(json, "ended"));
+    json_t *parked = json_object_get(json, "parked");
+    line->parked_aggregates = json_integer_value(json_object_get(parked, "aggregates"));
+    line->parked_events = json_integer_value(json_object_get(parked, "events"));
     const char *address = json_string_value(json_object_get(json, "address"));
     line->address = address == NULL ? "" : address;
     return isfinite(line->rate) && line->rate < 1e12 && parse_state(state, &line->state) &&

@@ -12,9 +12,11 @@ typedef struct stele_task stele_task;
 
 /** How far a task is. The position is the offset of the next event to be applied. */
 typedef struct stele_progress {
-    int64_t position; /* -1 while it is not restored */
-    int64_t applied;  /* events applied, or records restored, since the task was opened */
-    int64_t late;     /* events of what had ended, passed over since then */
+    int64_t position;      /* -1 while it is not restored */
+    int64_t applied;       /* events applied, or records restored, since the task was opened */
+    int64_t late;          /* events of what had ended, passed over since then */
+    int64_t parked_keys;   /* aggregates with events that are set aside … */
+    int64_t parked_events; /* … and how many those are */
 } stele_progress;
 
 /**

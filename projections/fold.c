@@ -315,9 +315,12 @@ static stele_progress progress_of(const stele_task *base)
     const fold_task *task = (const fold_task *)base;
     /* Until the last event is compared, reading has to begin with it. */
     int64_t position = task->unverified ? task->verify_from : task->at.position;
-    return (stele_progress){.position = position,
-                            .applied = task->restored + stele_states_applied(task->states),
-                            .late = stele_states_late(task->states)};
+    return (stele_progress){
+        .position = position,
+        .applied = task->restored + stele_states_applied(task->states),
+        .late = stele_states_late(task->states),
+        .parked_keys = task->parked == NULL ? 0 : (int64_t)stele_parked_keys(task->parked),
+        .parked_events = task->parked == NULL ? 0 : (int64_t)task->parked->letter_count};
 }
 
 /* ---- for an owner ---- */

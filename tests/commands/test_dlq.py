@@ -57,6 +57,8 @@ def what_is_refused_is_set_aside_in_order():
             ("refused", f"{probe.topic}/0/1", "a", -1), ("behind", f"{probe.topic}/0/2", "a", 4)], found
         assert "less than nothing" in found[0]["reason"] and found[0]["attempts"] == 3, found
         assert states(probe) == {"a": (2, 1), "b": (8, 1)}
+        probe.awaits("status tells of them", lambda row: row["parked"] == {"aggregates": 1, "events": 2}
+                     and "are set aside" in row["reason"])
         shown = probe.call("dlq", "show", probe.name, "0:1").exits(0).rows()[0]
         assert shown["value"].startswith("00") and "ce_id" in shown["headers"], shown
         assert stele().call("dlq", "list", probe.name).exits(0).rows() == found

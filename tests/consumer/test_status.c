@@ -86,6 +86,7 @@ static void a_change_is_written_with_all_that_is_known(void **state)
 {
     (void)state;
     desk *of = new_desk();
+    stele_status_board_parked(of->board, 3, 2, 5);
     stele_status_board_set(of->board, 3, STELE_STATE_STOPPED, "account.events/3/7: \"bad\" bytes",
                            7, 100);
 
@@ -96,6 +97,8 @@ static void a_change_is_written_with_all_that_is_known(void **state)
     assert_string_equal(line.instance, "host-1");
     assert_string_equal(line.reason, "account.events/3/7: \"bad\" bytes");
     assert_int_equal(line.line.position, 7);
+    assert_int_equal(line.line.parked_aggregates, 2);
+    assert_int_equal(line.line.parked_events, 5);
     assert_int_equal(line.line.time_ms, INT64_C(1700000000000));
     assert_int_equal(line.line.since_ms, INT64_C(1700000000000));
     end_desk(of);
