@@ -2,7 +2,7 @@
  * The hot loop: key to entry, value to struct, apply. No lock, no allocation and no header is
  * touched for an event of a known aggregate; keys are hashed some events ahead, so that their
  * entries are in the cache when their turn comes. */
-#include "projections/states.h"
+#include "projections/states_inside.h"
 
 #include <inttypes.h>
 
@@ -20,37 +20,6 @@ enum {
     ENTRY_AHEAD = 4,  /* … and their entry */
     LOOK_MAX = 16,    /* events between two looks at the clock, at most; a power of two */
     SLOW_NS = 1000000 /* between two looks: then it is looked at after each event */
-};
-
-struct stele_states {
-    const stele_projection *projection;
-    stele_clock clock;
-    stele_registry *registry;
-    int64_t take_max_ns;
-    const atomic_bool *stop;
-    int32_t partition;
-    int32_t partitions;
-    const stele_type **types; /* of the handlers, NULL-terminated; owned */
-    bool *may_refuse;         /* by the index of the handler; owned */
-    bool *ignored;            /* by declaration, for each of them; owned */
-    const stele_type *state_types[2];
-    const stele_companion *companion; /* NULL: none */
-    size_t companion_at;              /* behind an entry */
-    stele_decoder *events;
-    stele_decoder *snapshots;
-    stele_table *table;
-    stele_entry *dirty; /* first and last of the list */
-    stele_entry **dirty_end;
-    size_t dirty_count;
-    void *copy;       /* what an apply function that may refuse works on; NULL: none yet */
-    uint32_t *hashes; /* of the batch's keys */
-    size_t hash_max;
-    int64_t applied;
-    int64_t late;
-    stele_parked *parked; /* NULL: nothing is set aside */
-    bool parks;
-    bool was_refused; /* what failed last, by an apply function … */
-    bool is_spoilt;   /* … which may have changed a state by half */
 };
 
 /* ---- making ---- */
@@ -287,7 +256,7 @@ static stele_status check_partition(const stele_states *states, stele_bytes id, 
 }
 
 /* A new aggregate: what no id may be is refused here, once, and not at each event. */
-static stele_status add_entry(stele_states *states, stele_bytes id, uint32_t hash,
+stele_status states_add_entry(stele_states *states, stele_bytes id, uint32_t hash,
                               stele_entry **out, stele_error *err)
 {
     if (stele_id_is_reserved(id))
@@ -324,12 +293,6 @@ static stele_status find_handler(const stele_states *states, const stele_decoded
     *out = NULL;
     return STELE_OK;
 }
-
-/* An event that comes: in a batch, or as a letter that was set aside. */
-typedef struct delivery {
-    stele_event_record source;
-    stele_partition from;
-} delivery;
 
 static stele_event event_of(const stele_states *states, const delivery *of,
                             const stele_decoded *decoded, int64_t version)
@@ -385,7 +348,7 @@ static stele_status apply_to_copy(stele_states *states, const delivery *of,
     int64_t version = *entry == NULL ? 1 : (*entry)->version + 1;
     stele_status result = call_apply(states, of, decoded, states->copy, version, err);
     if (!is_failure(result) && *entry == NULL) {
-        stele_status added = add_entry(states, of->source.record->key, hash, entry, err);
+        stele_status added = states_add_entry(states, of->source.record->key, hash, entry, err);
         if (added < 0) result = added;
     }
     if (is_failure(result)) {
@@ -425,68 +388,6 @@ static stele_status fail_incompatible(const stele_states *states, stele_error *e
                       states->projection->source->name, why.text);
 }
 
-/* An event that is not applied, by someone's decision, counts all the same. */
-static void pass_over(stele_states *states, stele_bytes id, int64_t offset, uint32_t hash)
-{
-    stele_entry *entry = stele_table_find_hashed(states->table, id, hash);
-    if (entry == NULL && add_entry(states, id, hash, &entry, NULL) < 0) return;
-    if (offset < entry->offset || (entry->flags & STELE_ENTRY_FINISHED) != 0) return;
-    entry->version++;
-    entry->offset = offset + 1;
-    if ((entry->flags & STELE_ENTRY_DIRTY) == 0) stele_states_add_dirty(states, entry);
-}
-
-static stele_status set_aside(stele_states *states, const delivery *of, stele_dead_state state,
-                              const char *reason, stele_error *err)
-{
-    stele_dead_event *letter = stele_dead_event_new(of->source.batch, of->source.record);
-    stele_dead_event_say(letter, state, reason);
-    letter->first_failed_ms = letter->last_failed_ms = stele_clock_now_ms(states->clock);
-    stele_status status = stele_parked_add(states->parked, letter, err);
-    if (status < 0) stele_dead_event_free(letter);
-    return status;
-}
-
-/* Its letter may be in the store already, or is one from now on. */
-static stele_status discard(stele_states *states, const delivery *of, uint32_t hash,
-                            stele_error *err)
-{
-    const stele_record *record = of->source.record;
-    const stele_order *order = stele_parked_order(states->parked, record->offset);
-    stele_parked_key *key = stele_parked_find(states->parked, record->key);
-    bool is_there = key != NULL && key->first->offset == record->offset;
-    stele_status status =
-        is_there ? STELE_OK : set_aside(states, of, STELE_DEAD_STATE_DISCARDED, order->reason, err);
-    if (status < 0) return status;
-    stele_parked_settle_first(states->parked, stele_parked_find(states->parked, record->key));
-    if (record->key.data != NULL) pass_over(states, record->key, record->offset, hash);
-    return STELE_OK;
-}
-
-/* @param applies  is it to be applied? */
-static stele_status consult(stele_states *states, const delivery *of, uint32_t hash, bool *applies,
-                            stele_error *err)
-{
-    const stele_record *record = of->source.record;
-    stele_parked *parked = states->parked;
-    *applies = false;
-    switch (stele_parked_judge(parked, record->key, record->offset)) {
-    case STELE_PARKED_APPLY:
-        *applies = true;
-        return STELE_OK;
-    case STELE_PARKED_PASS:
-        return STELE_OK;
-    case STELE_PARKED_BEHIND:
-        return set_aside(states, of, STELE_DEAD_STATE_BEHIND, "", err);
-    case STELE_PARKED_ORDERED:
-        return set_aside(states, of, STELE_DEAD_STATE_REFUSED,
-                         stele_parked_order(parked, record->offset)->reason, err);
-    case STELE_PARKED_DISCARDED:
-        break;
-    }
-    return discard(states, of, hash, err);
-}
-
 static stele_status apply_event(stele_states *states, const delivery *of, uint32_t hash,
                                 stele_entry *entry, stele_error *err)
 {
@@ -502,7 +403,7 @@ static stele_status apply_event(stele_states *states, const delivery *of, uint32
     bool applies = handler != NULL && handler->apply != NULL;
     bool on_copy = applies && states->may_refuse[decoded.index];
     if (entry == NULL && !on_copy &&
-        (status = add_entry(states, record->key, hash, &entry, err)) < 0)
+        (status = states_add_entry(states, record->key, hash, &entry, err)) < 0)
         return status;
 
     stele_status result = STELE_OK;
@@ -525,8 +426,7 @@ static stele_status apply_event(stele_states *states, const delivery *of, uint32
     return STELE_OK;
 }
 
-static stele_status apply_record(stele_states *states, const delivery *of, uint32_t hash,
-                                 stele_error *err)
+stele_status states_apply(stele_states *states, const delivery *of, uint32_t hash, stele_error *err)
 {
     const stele_record *record = of->source.record;
     stele_entry *entry =
@@ -535,7 +435,7 @@ static stele_status apply_record(stele_states *states, const delivery *of, uint3
         return STELE_OK;
     if (of->source.batch != NULL && states->parked != NULL && states->parked->watched > 0) {
         bool applies;
-        stele_status status = consult(states, of, hash, &applies, err);
+        stele_status status = states_consult(states, of, hash, &applies, err);
         if (status < 0 || !applies) return status;
     }
     if (record->key.data == NULL) return stele_event_fail_no_key(err);
@@ -619,9 +519,10 @@ stele_status stele_states_take(stele_states *states, const stele_batch *batch, i
         const stele_record *record = &batch->records[at];
         fetch_ahead(states, hashes, at, batch->count);
         const delivery of = {{.batch = batch, .record = record}, batch->partition};
-        stele_status status = apply_record(states, &of, hashes[at], &failure);
+        stele_status status = states_apply(states, &of, hashes[at], &failure);
         if (status < 0 && states->parks && !states->is_spoilt && failure.next == STELE_NEXT_REJECT)
-            status = set_aside(states, &of, STELE_DEAD_STATE_REFUSED, failure.text, &failure);
+            status =
+                states_set_aside(states, &of, STELE_DEAD_STATE_REFUSED, failure.text, &failure);
         if (status < 0) return fail_at(batch, record, &failure, err);
         *position = record->offset + 1;
         *last = record;
@@ -630,105 +531,6 @@ stele_status stele_states_take(stele_states *states, const stele_batch *batch, i
     }
     if (batch->next_offset > *position) *position = batch->next_offset;
     return STELE_OK;
-}
-
-/* ---- what was set aside ---- */
-
-bool stele_states_was_refused(const stele_states *states)
-{
-    return states->was_refused;
-}
-
-bool stele_states_is_spoilt(const stele_states *states)
-{
-    return states->is_spoilt;
-}
-
-static stele_status apply_letter(stele_states *states, stele_partition source,
-                                 const stele_dead_event *letter, stele_error *err)
-{
-    const stele_record record = {.offset = letter->offset,
-                                 .timestamp_ms = letter->timestamp_ms,
-                                 .key = letter->key,
-                                 .value = letter->value};
-    const delivery of = {
-        {.record = &record, .headers = letter->headers, .header_count = letter->header_count},
-        source};
-    uint32_t hash = letter->key.data == NULL ? 0 : stele_table_hash(states->table, letter->key);
-    return apply_record(states, &of, hash, err);
-}
-
-/* The turn of one that is discarded. */
-static void pass_over_letter(stele_states *states, stele_parked_key *of)
-{
-    const stele_dead_event *letter = of->first;
-    if (letter->key.data != NULL)
-        pass_over(states, letter->key, letter->offset,
-                  stele_table_hash(states->table, letter->key));
-    stele_parked_settle_first(states->parked, of);
-}
-
-stele_status stele_states_redrive(stele_states *states, stele_partition source,
-                                  stele_parked_key *of, stele_error *err)
-{
-    stele_dead_event *first = of->first;
-    stele_parked *parked = states->parked;
-    if (first->state == STELE_DEAD_STATE_DISCARDED) {
-        pass_over_letter(states, of);
-        return STELE_OK;
-    }
-    bool is_wrong = first->next != NULL && STELE_BUG("a redrive out of order");
-    stele_error failure;
-    stele_status status = apply_letter(states, source, is_wrong ? first->next : first, &failure);
-    if (status == STELE_OK) {
-        stele_parked_drop_first(parked, of);
-        return STELE_OK;
-    }
-    if (err != NULL) *err = failure;
-    if (failure.next == STELE_NEXT_RETRY) return status;
-    stele_dead_event_say(first, STELE_DEAD_STATE_REFUSED, failure.text);
-    first->attempts++;
-    first->last_failed_ms = stele_clock_now_ms(states->clock);
-    stele_parked_touch(parked, first);
-    stele_parked_set_due(parked, of, false);
-    return status;
-}
-
-/* Has the state of its aggregate what the letter is about? */
-static bool is_applied(const stele_states *states, const stele_dead_event *letter)
-{
-    if (letter->key.data == NULL) return false;
-    const stele_entry *entry = stele_table_find(states->table, letter->key);
-    return entry != NULL && entry->offset > letter->offset;
-}
-
-static void settle(stele_states *states, stele_parked_key *of, int64_t position)
-{
-    stele_parked *parked = states->parked;
-    for (size_t left = of->count; left > 0; left--) {
-        bool is_discarded = of->first->state == STELE_DEAD_STATE_DISCARDED;
-        if (is_applied(states, of->first)) {
-            if (is_discarded)
-                stele_parked_settle_first(parked, of);
-            else
-                stele_parked_drop_first(parked, of);
-        } else if (is_discarded && of->first->offset < position) {
-            pass_over_letter(states, of);
-        } else {
-            break;
-        }
-        if (left == 1) return; /* it had no more, and is gone */
-    }
-    /* One that is behind nothing has lost what it waited for. */
-    if (of->first->state == STELE_DEAD_STATE_BEHIND) stele_parked_set_due(parked, of, true);
-}
-
-void stele_states_settle(stele_states *states, int64_t position)
-{
-    stele_table_cursor cursor = {0};
-    stele_parked_key *of;
-    while ((of = stele_table_next(states->parked->keys, &cursor)) != NULL)
-        settle(states, of, position);
 }
 
 /* ---- restoring ---- */
