@@ -62,7 +62,7 @@ static stele_status run_one(postgres_store *self, stele_bytes text, size_t begin
         *at = begin;
         return stele_sql_fail_forbidden(err);
     }
-    PGresult *result;
+    PGresult *result = NULL;
     stele_status status = postgres_send(&self->link, statement, err);
     if (status == STELE_OK) status = postgres_send_flush(&self->link, err);
     if (status == STELE_OK) status = postgres_take(&self->link, true, &result, err);
@@ -102,7 +102,7 @@ static stele_status run_script(postgres_store *self, const char *script, size_t 
 static stele_status find_projection(postgres_store *self, const char *projection, int *version,
                                     int64_t *setup, stele_error *err)
 {
-    PGresult *result;
+    PGresult *result = NULL;
     stele_status status = postgres_ask_own(self, POSTGRES_FIND, 1, &projection, &result, err);
     if (status < 0) return status;
     bool is_there = PQntuples(result) == 1;
@@ -203,7 +203,7 @@ stele_status postgres_prepare(stele_sql_store *base, const stele_sql_query *quer
         *at = 0;
         return stele_sql_fail_forbidden(err);
     }
-    PGresult *result;
+    PGresult *result = NULL;
     char name[24];
     snprintf(name, sizeof name, "s%zu", self->statement_count);
     stele_status status = send_prepare(self, name, query, err);

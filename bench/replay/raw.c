@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
  * The limit: a loop on librdkafka that counts, and one with a decoder and a fold written by hand
  * for this very event. What a good programmer writes without Stele. */
+#include "by_hand.h"
 #include "replay.h"
 
 #include <librdkafka/rdkafka.h>
 
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,11 +26,6 @@ typedef struct balance {
     int64_t movements;
     int64_t last_booked_at;
 } balance;
-
-typedef struct cursor {
-    const uint8_t *at;
-    const uint8_t *end;
-} cursor;
 
 static void set(rd_kafka_conf_t *conf, const char *name, const char *value)
 {
@@ -83,53 +78,6 @@ static rd_kafka_topic_partition_list_t *find_partitions(rd_kafka_t *consumer,
     return list;
 }
 
-static bool read_long(cursor *c, int64_t *out)
-{
-    uint64_t value = 0;
-    for (int shift = 0; shift < 64 && c->at < c->end; shift += 7) {
-        uint8_t byte = *c->at++;
-        value |= (uint64_t)(byte & 0x7F) << shift;
-        if (byte < 0x80) {
-            *out = (int64_t)(value >> 1) ^ -(int64_t)(value & 1);
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool read_text(cursor *c, const uint8_t **text, size_t *size)
-{
-    int64_t length;
-    if (!read_long(c, &length) || length < 0 || length > c->end - c->at) return false;
-    *text = c->at;
-    *size = (size_t)length;
-    c->at += length;
-    return true;
-}
-
-typedef struct movement {
-    const uint8_t *account, *counterparty, *purpose;
-    size_t account_size, counterparty_size, purpose_size;
-    int64_t sequence, amount_cents, booked_at, kind;
-    bool has_counterparty;
-} movement;
-
-static bool decode(const uint8_t *value, size_t size, movement *out)
-{
-    if (size < 5 || value[0] != 0) return false;
-    cursor c = {value + 5, value + size};
-    int64_t branch;
-    if (!read_text(&c, &out->account, &out->account_size) || !read_long(&c, &out->sequence) ||
-        !read_long(&c, &out->amount_cents) || !read_long(&c, &out->booked_at) ||
-        !read_long(&c, &out->kind) || out->kind < 0 || out->kind > 2 || !read_long(&c, &branch) ||
-        branch < 0 || branch > 1)
-        return false;
-    out->has_counterparty = branch == 1;
-    if (out->has_counterparty && !read_text(&c, &out->counterparty, &out->counterparty_size))
-        return false;
-    return read_text(&c, &out->purpose, &out->purpose_size) && c.at == c.end;
-}
-
 static balance *find_balance(balance *table, const void *key, size_t size, int64_t *accounts)
 {
     if (size > KEY_MAX) replay_die("key", "longer than 16 bytes");
@@ -148,7 +96,7 @@ static balance *find_balance(balance *table, const void *key, size_t size, int64
 static void fold(balance *table, const rd_kafka_message_t *message, int64_t *accounts)
 {
     movement m;
-    if (!decode(message->payload, message->len, &m)) replay_die("event", "undecodable");
+    if (!decode_movement(message->payload, message->len, &m)) replay_die("event", "undecodable");
     balance *b = find_balance(table, message->key, message->key_len, accounts);
     b->cents += m.amount_cents;
     b->movements++;
