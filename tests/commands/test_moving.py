@@ -155,6 +155,30 @@ def an_import_that_was_killed_goes_on():
 
 
 @case
+def a_broker_that_is_killed_meanwhile_loses_and_doubles_nothing():
+    """The broker dies in the middle of an import, twice: it goes on by itself, or the same command does."""
+    own = Broker("moving-killed")
+    try:
+        with Program(os.environ["STELE_PROGRAM"], own.address) as program:
+            of, to = Topic(program, 2), Topic(program, 5)
+            of.fill(50000)
+            path, _ = of.export()
+            for _ in range(2):
+                running = program.start("import", path, "--to", to.name)
+                until("it has added some", 60, lambda: running.process.poll() is not None or
+                      program.call("tail", to.name, "-n", "1").out != "")
+                own.kill()
+                own.restart()
+                assert running.ends(seconds=200).code in (0, 1)
+            bring(program, path, to)
+            assert content(to.records()) == content(read(path))
+            bring(program, path, to).says("0 events added", "50000 were there already")
+            to.audited()
+    finally:
+        own.stop()
+
+
+@case
 def versions_stay_dense():
     """A version that is missing, another event in a version's place, and events without one are refused with positions."""
     with stele() as program:
