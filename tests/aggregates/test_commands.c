@@ -12,7 +12,7 @@
 #include "core/names.h"
 #include "kafka/partitioner.h"
 #include "office.h"
-#include "post.h"
+#include "sending.h"
 #include "tests/support/test.h"
 
 #define COMMANDS "account.commands"
@@ -22,48 +22,6 @@ enum { ASK_MS = 10000 };
 static void must(const office *of, const char *what, stele_status status, const stele_error *err)
 {
     if (status < 0) office_fail(of, __FILE__, __LINE__, what, err->text);
-}
-
-/* Who sends. */
-typedef struct sending {
-    office *of;
-    stele_client *client;
-    stele_sender *sender;
-    int64_t count; /* "c-0" and so on */
-} sending;
-
-static sending begin(office *of)
-{
-    sending made = {.of = of};
-    stele_error err;
-    of->takes_commands = true;
-    must(of, "topics", stele_commands_ensure(of->log, "account", ASK_MS, &err), &err);
-    must(of, "client", stele_client_open_on(of->log, NULL, "sender", &made.client, &err), &err);
-    must(of, "sender", stele_sender_open(made.client, &of->table, &made.sender, &err), &err);
-    return made;
-}
-
-static void end(sending *self)
-{
-    stele_sender_close(self->sender);
-    stele_client_close(self->client);
-}
-
-static void send_one(sending *self, const char *id, int64_t cents, int64_t expected,
-                     const char *command_id)
-{
-    test_commands_book command = {.cents = cents, .times = 1};
-    stele_call call = office_booking(id, &command);
-    STELE_AUTO(char) named = stele_strdup_format("c-%" PRId64, self->count);
-    stele_sent sent;
-    stele_error err;
-    call.expected_version = expected;
-    call.command_id = command_id == NULL ? named : command_id;
-    while (stele_send(self->sender, &call, &sent, &err) < 0) { /* the same one again */
-        if (err.next != STELE_NEXT_RETRY) must(self->of, "send", err.status, &err);
-    }
-    OFFICE_CHECK(self->of, sent.offset >= 0 && strcmp(sent.topic, COMMANDS) == 0);
-    self->count++;
 }
 
 static void put_raw(const sending *self, stele_bytes key, stele_bytes value, int32_t partition)
@@ -84,44 +42,20 @@ static void put_raw(const sending *self, stele_bytes key, stele_bytes value, int
     stele_log_producer_close(producer);
 }
 
-static post look(const sending *self)
-{
-    office *of = self->of;
-    post found;
-    stele_error err;
-    stele_deadline by = stele_deadline_after(stele_runtime_clock(of->runtime), OFFICE_WAIT_MS);
-    must(of, "read",
-         post_read(of->log, "account", OFFICE_PARTITIONS, self->count, by, &found, &err), &err);
-    return found;
-}
-
-/* Until so many are done or dead. */
-static post await_all(const sending *self, int64_t count)
-{
-    office *of = self->of;
-    stele_deadline by = stele_deadline_after(stele_runtime_clock(of->runtime), OFFICE_WAIT_MS);
-    for (;;) {
-        post found = look(self);
-        if (found.done + found.dead >= count) return found;
-        if (stele_deadline_passed(by)) OFFICE_EQUAL(of, found.done + found.dead, count);
-        office_sleep(of, 20);
-    }
-}
-
 /* ---- what becomes of them ---- */
 
 static void play_commands(office *of)
 {
-    sending by = begin(of);
-    send_one(&by, "a", 50, STELE_EXPECT_NEW, NULL); /* nobody owns yet */
-    send_one(&by, "a", -80, STELE_EXPECT_ANY, NULL);
-    send_one(&by, "a", -20, 1, NULL);
-    send_one(&by, "a", 5, 1, NULL);
-    send_one(&by, "a", 7, 2, NULL);
+    sending by = sending_begin(of);
+    sending_send(&by, "a", 50, STELE_EXPECT_NEW, NULL); /* nobody owns yet */
+    sending_send(&by, "a", -80, STELE_EXPECT_ANY, NULL);
+    sending_send(&by, "a", -20, 1, NULL);
+    sending_send(&by, "a", 5, 1, NULL);
+    sending_send(&by, "a", 7, 2, NULL);
 
     instance *bank = office_start(of);
 
-    post found = await_all(&by, 5);
+    post found = sending_await(&by, 5);
     OFFICE_EQUAL(of, found.done, 3);
     OFFICE_EQUAL(of, found.dead, 2);
     OFFICE_EQUAL(of, found.missing + found.twice, 0);
@@ -132,7 +66,7 @@ static void play_commands(office *of)
     OFFICE_EQUAL(of, office_load(bank, "a", &version), 37);
     office_close(bank);
     OFFICE_EQUAL(of, office_read(of, "a").count, 3);
-    end(&by);
+    sending_end(&by);
 }
 
 static void each_command_is_carried_out_or_becomes_a_dead_letter(void **state)
@@ -143,7 +77,7 @@ static void each_command_is_carried_out_or_becomes_a_dead_letter(void **state)
 
 static void play_bad_records(office *of)
 {
-    sending by = begin(of);
+    sending by = sending_begin(of);
     static const uint8_t wire[] = {0, 0, 0, 0, 1, 0xff};
     const stele_bytes nothing = {0};
     const stele_bytes bad = stele_bytes_of(wire, sizeof wire);
@@ -157,16 +91,16 @@ static void play_bad_records(office *of)
     put_raw(&by, stele_text("stele:a"), bad, 0);
     instance *bank = office_start(of);
 
-    send_one(&by, "a", 1, STELE_EXPECT_ANY, NULL);
-    send_one(&by, "b", 2, STELE_EXPECT_ANY, NULL);
-    send_one(&by, "c", 3, STELE_EXPECT_ANY, NULL);
+    sending_send(&by, "a", 1, STELE_EXPECT_ANY, NULL);
+    sending_send(&by, "b", 2, STELE_EXPECT_ANY, NULL);
+    sending_send(&by, "c", 3, STELE_EXPECT_ANY, NULL);
 
-    post found = await_all(&by, 12);
+    post found = sending_await(&by, 12);
     OFFICE_EQUAL(of, found.done, 3);
     OFFICE_EQUAL(of, found.dead, 9);
     OFFICE_EQUAL(of, found.missing + found.twice, 0);
     office_close(bank);
-    end(&by);
+    sending_end(&by);
 }
 
 static void what_cannot_be_a_command_stops_nothing(void **state)
@@ -177,7 +111,7 @@ static void what_cannot_be_a_command_stops_nothing(void **state)
 
 static void play_unknown_schemas(office *of)
 {
-    sending by = begin(of);
+    sending by = sending_begin(of);
     instance *bank = office_start(of);
     for (int32_t i = 0; i < OFFICE_PARTITIONS; i++) {
         const uint8_t wire[] = {0, 0, 0, 1, (uint8_t)i, 2};
@@ -188,15 +122,15 @@ static void play_unknown_schemas(office *of)
             break;
         }
     }
-    send_one(&by, "a", 1, STELE_EXPECT_ANY, NULL);
-    send_one(&by, "b", 2, STELE_EXPECT_ANY, NULL);
-    send_one(&by, "c", 3, STELE_EXPECT_ANY, NULL);
+    sending_send(&by, "a", 1, STELE_EXPECT_ANY, NULL);
+    sending_send(&by, "b", 2, STELE_EXPECT_ANY, NULL);
+    sending_send(&by, "c", 3, STELE_EXPECT_ANY, NULL);
 
-    post found = await_all(&by, 5);
+    post found = sending_await(&by, 5);
     OFFICE_EQUAL(of, found.done, 3);
     OFFICE_EQUAL(of, found.dead, 2);
     office_close(bank);
-    end(&by);
+    sending_end(&by);
 }
 
 static void schemas_that_no_one_knows_are_waited_for_in_each_partition(void **state)
@@ -209,23 +143,23 @@ static void play_repeats(office *of)
 {
     stele_result result;
     stele_error err;
-    sending by = begin(of);
+    sending by = sending_begin(of);
     instance *bank = office_start(of);
     OFFICE_EQUAL(of, office_book(bank, "a", 5, STELE_EXPECT_NEW, "once", &result, &err), 0);
 
-    send_one(&by, "a", 5, STELE_EXPECT_NEW, "once");
-    send_one(&by, "a", 6, STELE_EXPECT_ANY, "twice");
-    send_one(&by, "a", 6, STELE_EXPECT_ANY, "twice");
-    send_one(&by, "a", 1, STELE_EXPECT_ANY, "last");
+    sending_send(&by, "a", 5, STELE_EXPECT_NEW, "once");
+    sending_send(&by, "a", 6, STELE_EXPECT_ANY, "twice");
+    sending_send(&by, "a", 6, STELE_EXPECT_ANY, "twice");
+    sending_send(&by, "a", 1, STELE_EXPECT_ANY, "last");
 
-    post found = await_all(&by, 3);
+    post found = sending_await(&by, 3);
     OFFICE_EQUAL(of, found.dead + found.twice, 0);
     int64_t version;
     OFFICE_EQUAL(of, office_load(bank, "a", &version), 12);
     OFFICE_EQUAL(of, office_book(bank, "a", 6, STELE_EXPECT_ANY, "twice", &result, &err), 0);
     OFFICE_CHECK(of, result.repeated);
     office_close(bank);
-    end(&by);
+    sending_end(&by);
 }
 
 static void a_repeat_adds_nothing_whichever_way_it_comes(void **state)
@@ -240,17 +174,17 @@ enum { MANY = 1500 }; /* more than are read ahead */
 
 static void play_many(office *of)
 {
-    sending by = begin(of);
+    sending by = sending_begin(of);
     for (int i = 0; i < MANY; i++)
-        send_one(&by, "a", 1, i == 0 ? STELE_EXPECT_NEW : i, NULL);
+        sending_send(&by, "a", 1, i == 0 ? STELE_EXPECT_NEW : i, NULL);
 
     instance *bank = office_start(of);
 
-    post found = await_all(&by, MANY);
+    post found = sending_await(&by, MANY);
     OFFICE_EQUAL(of, found.dead + found.missing + found.twice, 0); /* each in its turn */
     office_close(bank);
     OFFICE_EQUAL(of, office_read(of, "a").count, MANY);
-    end(&by);
+    sending_end(&by);
 }
 
 static void more_than_fit_are_carried_out_in_their_order(void **state)
@@ -267,12 +201,12 @@ static void send_some(sending *by)
 {
     static const char *const ids[] = {"a", "b", "c"};
     for (int i = 0; i < EACH; i++) /* every fifth is rejected */
-        send_one(by, ids[i % 3], i % 5 == 4 ? -1000000 : 1, STELE_EXPECT_ANY, NULL);
+        sending_send(by, ids[i % 3], i % 5 == 4 ? -1000000 : 1, STELE_EXPECT_ANY, NULL);
 }
 
 static void play_deaths(office *of)
 {
-    sending by = begin(of);
+    sending by = sending_begin(of);
     instance *bank = office_start(of);
     for (int i = 0; i < ROUNDS; i++) {
         send_some(&by);
@@ -281,7 +215,7 @@ static void play_deaths(office *of)
         bank = office_start(of);
         if (i % 2 == 0) office_await_serving(bank, "a");
     }
-    post found = await_all(&by, by.count);
+    post found = sending_await(&by, by.count);
     OFFICE_EQUAL(of, found.missing, 0);
     OFFICE_EQUAL(of, found.twice, 0);
     OFFICE_EQUAL(of, found.dead, ROUNDS * EACH / 5);
@@ -289,10 +223,10 @@ static void play_deaths(office *of)
     bank = office_start(of); /* and nothing is taken again */
     office_await_serving(bank, "a");
     office_sleep(of, 3000);
-    found = look(&by);
+    found = sending_look(&by);
     OFFICE_EQUAL(of, found.done + found.dead, by.count);
     office_close(bank);
-    end(&by);
+    sending_end(&by);
 }
 
 static void an_owner_that_is_killed_neither_loses_nor_repeats_one(void **state)
@@ -327,7 +261,7 @@ static void befall(const office *of, int what)
 
 static void play_transactions(office *of)
 {
-    sending by = begin(of);
+    sending by = sending_begin(of);
     instance *bank = office_start(of);
     office_await_serving(bank, "a");
     for (int i = 0; i < 5; i++) {
@@ -339,14 +273,14 @@ static void play_transactions(office *of)
             office_kill(bank);
             bank = office_start(of);
         }
-        await_all(&by, by.count);
+        sending_await(&by, by.count);
     }
-    post found = look(&by);
+    post found = sending_look(&by);
     OFFICE_EQUAL(of, found.missing, 0);
     OFFICE_EQUAL(of, found.twice, 0);
     OFFICE_EQUAL(of, found.dead, by.count / 5);
     office_close(bank);
-    end(&by);
+    sending_end(&by);
 }
 
 static void a_transaction_that_is_lost_or_aborted_takes_no_command_along(void **state)
@@ -380,13 +314,13 @@ static void play_wrong_count(office *of)
 
     OFFICE_EQUAL(of, office_book(bank, "a", 5, STELE_EXPECT_NEW, "call", &result, &err), 0);
     delete_topic(of);
-    sending by = begin(of);
-    send_one(&by, "a", 6, STELE_EXPECT_ANY, NULL);
+    sending by = sending_begin(of);
+    sending_send(&by, "a", 6, STELE_EXPECT_ANY, NULL);
 
-    post found = await_all(&by, 2);
+    post found = sending_await(&by, 2);
     OFFICE_EQUAL(of, found.done, 2);
     office_close(bank);
-    end(&by);
+    sending_end(&by);
 }
 
 static void a_topic_with_another_partition_count_holds_up_commands_only(void **state)
@@ -399,32 +333,32 @@ static void play_deleted(office *of)
 {
     stele_result result;
     stele_error err;
-    sending by = begin(of);
+    sending by = sending_begin(of);
     instance *bank = office_start(of);
     for (int i = 0; i < 4; i++)
-        send_one(&by, "a", i == 3 ? -1000000 : 1, STELE_EXPECT_ANY, NULL);
-    await_all(&by, 4);
+        sending_send(&by, "a", i == 3 ? -1000000 : 1, STELE_EXPECT_ANY, NULL);
+    sending_await(&by, 4);
 
     delete_topic(of);
     OFFICE_EQUAL(of, office_book(bank, "a", 5, STELE_EXPECT_ANY, "call", &result, &err), 0);
-    end(&by);
+    sending_end(&by);
     office_sleep(of, 2000);
     int64_t sent = by.count;
-    by = begin(of);
+    by = sending_begin(of);
     by.count = sent;
-    send_one(&by, "a", 6, STELE_EXPECT_ANY, NULL);
+    sending_send(&by, "a", 6, STELE_EXPECT_ANY, NULL);
 
-    post found = await_all(&by, 6);
+    post found = sending_await(&by, 6);
     OFFICE_EQUAL(of, found.done, 5);
     OFFICE_EQUAL(of, found.dead, 1);
     office_kill(bank); /* dead letters of the topic before are no one's */
     for (int i = 0; i < 5; i++)
-        send_one(&by, "a", 1, STELE_EXPECT_ANY, NULL);
+        sending_send(&by, "a", 1, STELE_EXPECT_ANY, NULL);
     bank = office_start(of);
-    found = await_all(&by, 11);
+    found = sending_await(&by, 11);
     OFFICE_EQUAL(of, found.done, 10);
     office_close(bank);
-    end(&by);
+    sending_end(&by);
 }
 
 static void a_topic_that_is_deleted_is_made_again(void **state)
@@ -437,26 +371,26 @@ static void play_raised_version(office *of)
 {
     enum { COUNT = 20 };
     of->table.remembered = 2;
-    sending by = begin(of);
+    sending by = sending_begin(of);
     instance *bank = office_start(of);
     for (int i = 0; i < COUNT; i++)
-        send_one(&by, "a", i % 5 == 4 ? -1000000 : 1, STELE_EXPECT_ANY, NULL);
-    await_all(&by, COUNT);
+        sending_send(&by, "a", i % 5 == 4 ? -1000000 : 1, STELE_EXPECT_ANY, NULL);
+    sending_await(&by, COUNT);
     office_sleep(of, 3000);
     office_close(bank);
 
     of->table.version++;
     bank = office_start(of);
     office_await_serving(bank, "a");
-    send_one(&by, "a", 1, STELE_EXPECT_ANY, NULL);
-    await_all(&by, COUNT + 1);
+    sending_send(&by, "a", 1, STELE_EXPECT_ANY, NULL);
+    sending_await(&by, COUNT + 1);
     office_sleep(of, 3000);
 
-    post found = look(&by);
+    post found = sending_look(&by);
     OFFICE_EQUAL(of, found.done + found.dead, COUNT + 1);
     OFFICE_EQUAL(of, found.twice, 0);
     office_close(bank);
-    end(&by);
+    sending_end(&by);
 }
 
 static void a_raised_version_takes_no_command_again(void **state)
@@ -476,18 +410,18 @@ static void play_large(office *of)
                                            .setting_count = 2};
     stele_error err;
     must(of, "topic", stele_log_topic_create(of->log, &topic, ASK_MS, &err), &err);
-    sending by = begin(of);
+    sending by = sending_begin(of);
     instance *bank = office_start(of);
     put_raw(&by, stele_text("a"), stele_bytes_of(large, sizeof large),
             stele_log_partition_of(stele_text("a"), OFFICE_PARTITIONS));
     put_raw(&by, stele_bytes_of(large, sizeof large), stele_text("b"), 0);
-    send_one(&by, "a", 1, STELE_EXPECT_ANY, NULL);
+    sending_send(&by, "a", 1, STELE_EXPECT_ANY, NULL);
 
-    post found = await_all(&by, 3);
+    post found = sending_await(&by, 3);
     OFFICE_EQUAL(of, found.done, 1);
     OFFICE_EQUAL(of, found.dead, 2);
     office_close(bank);
-    end(&by);
+    sending_end(&by);
 }
 
 static void a_dead_letter_that_would_be_too_large_goes_without_its_value(void **state)
