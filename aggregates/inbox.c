@@ -141,8 +141,10 @@ void stele_inbox_write(const stele_inbox *inbox, const stele_inbox *rest, stele_
 {
     int64_t next = rest->next > inbox->next ? rest->next : inbox->next;
     bool is_first = true;
-    stele_buffer_format(out, "{\"next\":%" PRId64 ",\"dead_from\":%" PRId64 ",\"steps\":[", next,
-                        inbox->dead_from);
+    stele_buffer_format(out,
+                        "{\"next\":%" PRId64 ",\"dead_from\":%" PRId64 ",\"events_from\":%" PRId64
+                        ",\"steps\":[",
+                        next, inbox->dead_from, inbox->events_from);
     for (size_t i = 0; i < inbox->count; i++) {
         if (!is_first) stele_buffer_push(out, ',');
         write_step(&inbox->steps[i], 0, out);
@@ -216,6 +218,9 @@ bool stele_inbox_read(stele_bytes json, stele_inbox *out)
     const json_t *steps = json_object_get(of, "steps");
     bool is_fine = read_number(of, "next", &read.next) &&
                    read_number(of, "dead_from", &read.dead_from) && json_is_array(steps);
+    /* Records of before it was written down: it may be anywhere. */
+    if (json_object_get(of, "events_from") != NULL)
+        is_fine = is_fine && read_number(of, "events_from", &read.events_from);
     for (size_t i = 0; is_fine && i < json_array_size(steps); i++)
         is_fine = read_step(json_array_get(steps, i), &read);
     is_fine = is_fine && read_senders(of, &read.senders);

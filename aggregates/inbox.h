@@ -40,6 +40,7 @@ typedef struct stele_inbox_step {
 typedef struct stele_inbox {
     int64_t next;            /* the first one that was not taken */
     int64_t dead_from;       /* in the dead letters: all before it is visible */
+    int64_t events_from;     /* in the events: what came of later commands is not before it */
     stele_inbox_step *steps; /* that may not be visible, in order; owned */
     size_t count;
     size_t capacity;

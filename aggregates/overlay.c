@@ -56,7 +56,6 @@ stele_overlay_entry *stele_overlay_add(stele_overlay *overlay, stele_bytes id, v
     }
     entry->is_finished = state == NULL;
     entry->version = version;
-    entry->in_last = entry->last_batch == batch ? entry->in_last + 1 : 1;
     entry->last_batch = batch;
     entry->units++;
     return entry;

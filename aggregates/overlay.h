@@ -16,8 +16,8 @@ typedef struct stele_overlay stele_overlay;
 typedef struct stele_overlay_entry {
     int64_t version;  /* with all that is on its way */
     size_t units;     /* in flight */
-    void *last_batch; /* of the owner: where its last unit is … */
-    size_t in_last;   /* … and how many are there */
+    void *last_batch; /* of the owner: where its last unit is */
+    int64_t since_ms; /* of the owner: no unit in flight was decided on before */
     bool is_finished; /* its life ends with one of them: the state is empty */
 } stele_overlay_entry;
 

@@ -16,7 +16,10 @@ const stele_remembered_command *owner_find_remembered(const owner_task *self, st
     const stele_command_key key = stele_command_key_of(stele_text(ticket->command_id));
     const stele_remembered *of = stele_states_companion(self->states, entry);
     int64_t now_ms = stele_clock_now_ms(stele_worker_clock(self->worker));
-    return stele_remembered_find(of, &self->of->limits, &key, now_ms);
+    stele_remembered_limits limits = self->of->limits;
+    if (owner_mail_of(ticket) != NULL)
+        limits.age_max_ms = 0; /* it may be taken again at any time */
+    return stele_remembered_find(of, &limits, &key, now_ms);
 }
 
 void owner_find_offset(const owner_task *self, unit *of)

@@ -10,10 +10,10 @@
 #include "kafka/bounded_read.h"
 
 enum {
-    ASK_MS = 1000,    /* one question to the broker */
-    READ_MS = 5000,   /* all of the owners' topic */
-    FOUND_MAX = 8192, /* dead letters of which nothing was written down: one transaction's */
-    PROVEN_MS = 1500  /* so long a proof holds: less than a member may be silent for */
+    ASK_MS = 1000,               /* one question to the broker */
+    READ_MS = 5000,              /* all of the owners' topic */
+    FOUND_MAX = OWNER_AHEAD_MAX, /* dead letters of which nothing was written down */
+    PROVEN_MS = 1500             /* so long a proof holds: less than a member may be silent for */
 };
 
 struct terms {
@@ -128,7 +128,7 @@ stele_status owner_ask_dead_visible(owner_task *self, int64_t *position, stele_e
 stele_status owner_ask_record_visible(owner_task *self, int64_t *position, stele_error *err)
 {
     const char *snapshots = stele_fold_snapshots(self->of->options.fold);
-    return ask_visible(self, &self->inbox.record_seen,
+    return ask_visible(self, &self->inbox.window.visible,
                        (stele_partition){snapshots, self->source.index}, position, err);
 }
 
@@ -197,6 +197,8 @@ static void look_at_inbox(stele_question *base, stele_asker *asker)
     *err = (stele_error){0}; /* of a question within */
     if (stele_log_bounds(log, self->commands, STELE_READ_UNCOMMITTED, ASK_MS, &self->found.start,
                          &self->found.end, err) < 0 ||
+        stele_log_bounds(log, self->commands, STELE_READ_COMMITTED, ASK_MS, &self->found.start,
+                         &self->found.stable_end, err) < 0 ||
         stele_log_bounds(log, self->dead, STELE_READ_COMMITTED, ASK_MS, &self->found.dead_start,
                          &self->found.dead_end, err) < 0)
         return;
@@ -327,8 +329,9 @@ void owner_forget_questions(owner_task *self)
         stele_asker_forget(stele_worker_asker(self->worker), &self->inbox.visible->asking.base);
     if (self->inbox.look != NULL)
         stele_asker_forget(stele_worker_asker(self->worker), &self->inbox.look->asking.base);
-    if (self->inbox.record_seen != NULL)
-        stele_asker_forget(stele_worker_asker(self->worker), &self->inbox.record_seen->asking.base);
-    self->visible = self->inbox.visible = self->inbox.record_seen = NULL;
+    if (self->inbox.window.visible != NULL)
+        stele_asker_forget(stele_worker_asker(self->worker),
+                           &self->inbox.window.visible->asking.base);
+    self->visible = self->inbox.visible = self->inbox.window.visible = NULL;
     self->inbox.look = NULL;
 }

@@ -34,6 +34,7 @@ void owner_inbox_init(owner_task *self)
     self->inbox.commands = (stele_partition){of->commands_topic, self->source.index};
     self->inbox.dead = (stele_partition){of->dead_topic, self->source.index};
     self->inbox.said_ns = INT64_MIN;
+    owner_window_init(self);
     stele_decoder_new(&(stele_decoder_options){.registry = of->options.registry,
                                                .types = of->command_types,
                                                .missing_timeout_ms = SCHEMA_MISSING_MS},
@@ -56,6 +57,7 @@ void owner_inbox_clear(owner_task *self)
     owner_inbox_stop(self);
     stele_inbox_clear(&self->inbox.at);
     stele_inbox_clear(&self->inbox.restored);
+    owner_window_clear(self);
     free(self->inbox.found);
     stele_decoder_free(self->inbox.decoder);
 }
@@ -103,6 +105,7 @@ stele_status owner_inbox_begin(owner_task *self, stele_error *err)
     }
     inbox->past = inbox->restored.next;
     inbox->owes = inbox->restored.count > 0;
+    owner_window_begin(self);
     return STELE_OK;
 }
 
@@ -181,8 +184,8 @@ static stele_status restore(owner_task *self, stele_error *err)
     inbox->tidy = stele_deadline_after(clock_of(self), is_to_be_written ? 0 : TIDY_MS);
     inbox->owes = inbox->owes || is_to_be_written;
     inbox->awaits_record = !inbox->has_record && !STELE_BUG("commands go by the group's offset");
-    inbox->record_at = STELE_OFFSET_NONE;
     inbox->is_restored = true;
+    owner_window_restore(self, is_new ? 0 : there.stable_end);
     return STELE_OK;
 }
 
@@ -239,6 +242,7 @@ stele_status owner_inbox_take(owner_task *self, const stele_batch *records, stel
     for (size_t i = 0; i < records->count; i++)
         if (records->records[i].offset >= from)
             owner_mail_list_add(&inbox->waiting, owner_mail_new(records, &records->records[i]));
+    if (records->next_offset > inbox->read_to) inbox->read_to = records->next_offset;
     return read_on(self, err);
 }
 
@@ -275,47 +279,38 @@ static void fail(owner_task *self, stele_ticket *ticket, const char *code,
     memcpy(made->code, code, strlen(code) + 1);
 }
 
-/* What left nothing among the events is decided on again if all else of its transaction is lost.
- * Then nothing may have changed but what the same transaction changed before it: so what comes
- * after it for the same aggregate and adds to its events is in the next one. */
-static void mark_silent(owner_task *self, batch *to, stele_bytes id)
-{
-    if (to->silent == NULL) {
-        uint64_t seed;
-        stele_random_bytes(stele_registry_runtime(self->of->options.registry), &seed, sizeof seed);
-        to->silent = stele_table_new(1, seed);
-    }
-    stele_table_insert(to->silent, id, NULL);
-}
-
-/* Its unit is the last one of the batch that is being built, then. */
-static void decide(owner_task *self, mail *of, stele_ticket *ticket, const char *code,
+/* Its unit is the last one of the batch that is being built, then. @return false: it waits */
+static bool decide(owner_task *self, mail *of, stele_ticket *ticket, const char *code,
                    const stele_error *failure)
 {
-    batch *to = owner_building(self);
-    unit **before = to->end;
+    batch *to = self->last;
+    unit **before = to == NULL || to->state != BATCH_BUILT ? NULL : to->end;
+    int64_t position = stele_fold_position(self->fold);
     bool is_decided = failure->status == STELE_OK && of->failure == NULL;
     if (failure->status < 0)
         fail(self, ticket, code, failure);
     else if (of->failure != NULL)
         fail(self, ticket, "", of->failure);
-    else
-        owner_serve_ticket(self, ticket);
-    unit *made = *before;
+    else if (!owner_serve_ticket(self, ticket))
+        return false;
+    to = owner_building(self);
+    unit *made = before == NULL ? to->first : *before;
     assert(made != NULL && owner_mail_of(made->ticket) == of);
     stele_inbox_step *step = step_of(self, to, of->offset);
-    to->mail_count++;
     self->inbox.at.next = of->offset + 1;
     if (made->failure != NULL) bury(self, to, step, of, made);
-    if (is_decided && made->as.count == 0) mark_silent(self, to, of->key);
+    bool is_silent = is_decided && made->as.count == 0 && !made->is_repeat;
+    owner_window_see(self, of, made, is_silent, position);
+    return true;
 }
 
-static bool waits_for_next(owner_task *self, stele_ticket *ticket)
+/* What left nothing among the events is decided on again if the record that knows of it is lost.
+ * Then nothing may have changed but what was changed before it. */
+static bool waits_for_record(owner_task *self, const mail *of, stele_ticket *ticket)
 {
-    const batch *to = self->last;
-    return to != NULL && to->state == BATCH_BUILT && to->silent != NULL &&
-           stele_table_find(to->silent, ticket->aggregate_id) != NULL &&
-           owner_would_append(self, ticket);
+    if (!owner_window_has_silent(self, of) || !owner_would_append(self, ticket)) return false;
+    owner_window_wait(self);
+    return true;
 }
 
 static size_t count_dead(const stele_inbox *of)
@@ -330,8 +325,8 @@ static size_t count_dead(const stele_inbox *of)
 static bool has_room(const owner_task *self)
 {
     const owner_inbox *inbox = &self->inbox;
-    return !self->settles && owner_has_room(self) && inbox->at.count < STEPS_MAX &&
-           count_dead(&inbox->at) < DEAD_MAX;
+    return !self->settles && owner_has_room(self) && owner_window_takes_mail(self) &&
+           inbox->at.count < STEPS_MAX && count_dead(&inbox->at) < DEAD_MAX;
 }
 
 /* Was it sent before, by one who numbers what it sends? Asked once of each that is read, in order:
@@ -371,14 +366,16 @@ size_t owner_inbox_serve(owner_task *self, size_t count_max)
         stele_ticket *ticket = NULL;
         const char *code = "";
         stele_error failure = {0};
+        if (!was_taken && !owner_window_takes(self, first)) break;
         if (verdict == STELE_INBOX_REFUSED && first->failure == NULL) refuse_again(first);
         if (!was_taken && owner_mail_read(self, first, &ticket, &code, &failure) < 0 &&
             ticket == NULL) {
             inbox->waits = failure;
             return served;
         }
-        if (ticket != NULL && failure.status == STELE_OK && first->failure == NULL &&
-            waits_for_next(self, ticket)) {
+        bool is_fine = failure.status == STELE_OK && first->failure == NULL;
+        bool waits = ticket != NULL && is_fine && waits_for_record(self, first, ticket);
+        if (!was_taken && (waits || !decide(self, first, ticket, code, &failure))) {
             owner_mail_take_back(ticket);
             break;
         }
@@ -386,8 +383,6 @@ size_t owner_inbox_serve(owner_task *self, size_t count_max)
         if (was_taken) {
             inbox->at.next = first->offset + 1;
             owner_mail_free(first);
-        } else {
-            decide(self, first, ticket, code, &failure);
         }
         served++;
     }
@@ -429,6 +424,9 @@ void owner_inbox_seal(owner_task *self, batch *of)
     stele_buffer *value = &self->of->value;
     stele_buffer_reset(value);
     stele_senders_begin_at(&inbox->at.senders, stele_inbox_from(&inbox->at));
+    inbox->at.events_from = owner_window_events_from(self);
+    of->record =
+        (inbox_record){.next = inbox->at.next, .is_past_doubt = owner_window_is_past_doubt(self)};
     stele_inbox_write(&inbox->at, &inbox->restored, value);
     const char *snapshots = stele_fold_snapshots(self->of->options.fold);
     stele_transaction_time(of->transaction, 0);
@@ -466,8 +464,10 @@ void owner_inbox_commit(owner_task *self, const batch *done, const stele_transac
     int64_t dead_last = last_in(transaction, self->inbox.dead.topic);
     for (size_t i = first; i < first + done->steps; i++)
         self->inbox.at.steps[i].dead_last = dead_last;
-    self->inbox.record_at = last_in(transaction, stele_fold_snapshots(self->of->options.fold));
-    if (self->inbox.record_at < 0 && self->inbox.awaits_record) self->inbox.owes = true; /* again */
+    inbox_record record = done->record;
+    record.at = last_in(transaction, stele_fold_snapshots(self->of->options.fold));
+    record.events = done->is_somewhere ? done->submitted_at : done->last_offset + 1;
+    owner_window_commit(self, &record);
 }
 
 static void drop_settled(owner_inbox *inbox, stele_clock clock)
@@ -522,6 +522,7 @@ void owner_inbox_drop(owner_task *self, size_t steps, bool was_sealed)
     self->inbox.owes = self->inbox.owes || was_sealed;
     if (steps == 0) return;
     at->next = at->steps[at->count - steps].from;
+    owner_window_drop(self, at->next);
     stele_inbox_drop_last(at, steps);
 }
 
@@ -545,15 +546,9 @@ static bool is_to_be_tidied(const owner_task *self)
 static stele_status await_record(owner_task *self, stele_error *err)
 {
     owner_inbox *inbox = &self->inbox;
-    int64_t visible;
-    if (!inbox->awaits_record) return STELE_OK;
-    if (is_to_be_tidied(self)) owner_building(self);
-    if (inbox->record_at < 0) return stele_task_not_yet(err);
-    stele_status status = owner_ask_record_visible(self, &visible, err);
-    if (status < 0) return status;
-    if (visible <= inbox->record_at) return stele_task_not_yet(err);
-    inbox->awaits_record = false;
-    return STELE_OK;
+    if (inbox->awaits_record) owner_window_wait(self);
+    stele_status status = owner_window_tick(self, err);
+    return status < 0 || !inbox->awaits_record ? status : stele_task_not_yet(err);
 }
 
 static void say_dead(owner_task *self)

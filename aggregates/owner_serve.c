@@ -115,7 +115,7 @@ static bool answer_repeat(owner_task *self, stele_ticket *ticket, const subject 
     if (is_mail(ticket)) {
         if (found == NULL && in_flight == NULL) return false;
         if (in_flight == NULL && STELE_BUG("command of the topic is not recognised")) return false;
-        owner_add_unit(self, owner_building(self), ticket);
+        owner_add_unit(self, owner_building(self), ticket)->is_repeat = true;
         return true;
     }
     if (in_flight != NULL && !STELE_BUG("repeat in flight is not recognised")) {
@@ -272,11 +272,7 @@ static void add_events(owner_task *self, stele_ticket *ticket, const subject *of
     put_events(self, ticket, of, decided, first_id, to->transaction);
     made->entry = stele_overlay_add(self->overlay, ticket->aggregate_id,
                                     is_finished ? NULL : self->of->state, made->as.version, to);
-    /* What it remembers keeps a command from being carried out twice if the record of how far they
-     * are is lost with the marker of its partition: no more of them at a time. */
-    if ((to->mail_count > 0 || is_mail(ticket)) &&
-        made->entry->in_last >= self->of->limits.count_max)
-        to->is_full = true;
+    if (made->entry->units == 1) made->entry->since_ms = of->time_ms;
     if (ticket->is_named && !STELE_BUG("repeat in flight is not recognised"))
         owner_add_named(self, made);
     owner_say(self, "decides");
@@ -302,21 +298,22 @@ bool owner_would_append(owner_task *self, stele_ticket *ticket)
     return answer_call(self, ticket, &of, &decided, &failure) == STELE_OK && decided.count > 0;
 }
 
-void owner_serve_ticket(owner_task *self, stele_ticket *ticket)
+bool owner_serve_ticket(owner_task *self, stele_ticket *ticket)
 {
     stele_error failure;
     subject of = look_up(self, ticket);
     if (ticket->kind == STELE_TICKET_LOAD) {
         load(self, ticket, &of);
-        return;
+        return true;
     }
-    if (answer_repeat(self, ticket, &of)) return;
+    if (answer_repeat(self, ticket, &of)) return true;
+    if (!owner_window_has_room(self, ticket, of.entry, of.over, of.time_ms)) return false;
     ticket->is_tried = false; /* it is not in the log */
     stele_decided decided = {0};
     stele_status status = answer_call(self, ticket, &of, &decided, &failure);
     if (status == STELE_OK && decided.count == 0) {
         accept_unchanged(self, ticket, &of);
-        return;
+        return true;
     }
     stele_uuid first_id;
     bool is_finished = false;
@@ -329,6 +326,27 @@ void owner_serve_ticket(owner_task *self, stele_ticket *ticket)
     else
         refuse(self, ticket, &of, decided.code, &failure);
     stele_value_clear(self->of->options.aggregate->state, self->of->state);
+    return true;
+}
+
+/* Those behind one that waits for the window wait, too, and are taken again in the next turn.
+ * @return how many there were */
+static size_t serve_calls(owner_task *self)
+{
+    size_t count = 0;
+    bool waits = false;
+    stele_ticket_list back = {0};
+    stele_ticket_list taken = stele_desk_take(self->desk, TAKE_MAX);
+    for (stele_ticket *each; (each = stele_ticket_list_take(&taken)) != NULL;) {
+        waits = waits || !owner_serve_ticket(self, each);
+        if (waits)
+            stele_ticket_list_add(&back, each);
+        else
+            count++;
+    }
+    if (waits) stele_desk_return(self->desk, &back);
+    self->inbox.window.holds_calls = waits;
+    return count;
 }
 
 /* Do calls wait, and may they be answered? If not, whoever asks is told why. */
@@ -345,16 +363,13 @@ static bool may_answer(owner_task *self)
 bool owner_serve(owner_task *self)
 {
     bool answers = may_answer(self);
+    self->inbox.window.holds_calls = false;
     if (!answers && self->inbox.waiting.first == NULL) return true;
     stele_clock clock = stele_worker_clock(self->worker);
     int64_t end_ns = stele_clock_monotonic_ns(clock) + PIECE_NS;
     while (!self->settles && owner_has_room(self)) {
-        stele_ticket_list taken = {0};
-        if (answers) taken = stele_desk_take(self->desk, TAKE_MAX);
-        bool is_empty = taken.first == NULL;
-        for (stele_ticket *each; (each = stele_ticket_list_take(&taken)) != NULL;)
-            owner_serve_ticket(self, each);
-        if (owner_inbox_serve(self, TAKE_MAX) == 0 && is_empty) return true;
+        size_t calls = answers ? serve_calls(self) : 0;
+        if (owner_inbox_serve(self, TAKE_MAX) == 0 && calls == 0) return true;
         if (stele_clock_monotonic_ns(clock) >= end_ns) {
             stele_worker_call_again(self->worker);
             return false;

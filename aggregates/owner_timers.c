@@ -141,7 +141,13 @@ static void decide(owner_task *self, stele_timer *timer, int64_t due_ms, int64_t
             "it has fired, and what on_due yielded leaves it due at the same time: it fires again "
             "and again, once a second");
     self->not_fired = (stele_error){0};
-    owner_serve_ticket(self, make_ticket(self, id, version));
+    stele_ticket *ticket = make_ticket(self, id, version);
+    if (!owner_serve_ticket(self, ticket)) {
+        ticket->done = NULL;
+        stele_ticket_free(ticket);
+        self->inbox.window.holds_timers = true;
+        return;
+    }
     const stele_overlay_entry *over = stele_overlay_find(self->overlay, id);
     if (over == NULL || over->version == version) {
         refuse(self, timer);
@@ -178,6 +184,7 @@ static void call_in_time(const owner_task *self)
 void owner_timers_fire(owner_task *self)
 {
     stele_timer *next;
+    self->inbox.window.holds_timers = false;
     if (self->timers == NULL || self->settles) return;
     if (stele_timers_parked_until(self->timers) <= now_ns(self)) owner_timers_again(self);
     for (int i = 0; (next = stele_timers_first(self->timers)) != NULL; i++) {
@@ -188,6 +195,7 @@ void owner_timers_fire(owner_task *self)
             return;
         }
         look_at(self, next);
+        if (self->inbox.window.holds_timers) return; /* when the record is visible */
     }
     call_in_time(self);
 }

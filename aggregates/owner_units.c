@@ -32,7 +32,6 @@ static void free_batch(batch *of)
 {
     assert(of->first == NULL);
     stele_transaction_free(of->transaction);
-    stele_table_free(of->silent);
     free(of);
 }
 
@@ -46,7 +45,7 @@ bool owner_has_room(const owner_task *self)
 {
     const batch *of = self->last;
     return of == NULL || of->state != BATCH_BUILT ||
-           (!of->is_sealed && !of->is_full && of->count < UNITS_MAX &&
+           (!of->is_sealed && of->count < UNITS_MAX &&
             stele_transaction_size(of->transaction) < BYTES_MAX);
 }
 

@@ -14,7 +14,10 @@
 #include "core/uuid.h"
 #include "producer/fenced.h"
 
-enum { OWNER_LANE = 1 }; /* lane 0 is the snapshots' */
+enum {
+    OWNER_LANE = 1,        /* lane 0 is the snapshots' */
+    OWNER_AHEAD_MAX = 8192 /* commands that are taken beyond those that are proven */
+};
 
 /* A question that is asked for all partitions. */
 typedef struct terms terms;
@@ -69,6 +72,35 @@ typedef struct mail_list {
     size_t size;
 } mail_list;
 
+/** A record of how far the commands are. */
+typedef struct inbox_record {
+    int64_t at;         /* in the snapshots; -1: there is none, or the broker has not said where */
+    int64_t next;       /* it knows of the commands before that one … */
+    int64_t events;     /* … and what comes of later ones is not before this one of the events */
+    bool is_past_doubt; /* all that the owner before may have taken was taken again by then */
+} inbox_record;
+
+/** What may be taken again, and so has to stay remembered: owner_window.c. */
+typedef struct owner_window {
+    int64_t decided;     /* behind the last command of which something is in a batch */
+    int64_t proven;      /* all before it is in a record that everyone sees */
+    bool is_said;        /* there is one of this owner's, or none is needed */
+    bool is_in_doubt;    /* the owner before may have taken more than it has written down … */
+    int64_t behind;      /* … but none from here on */
+    int64_t events_from; /* what came of commands that are not proven is not before it */
+    stele_table *marks;  /* owned; of aggregates whose commands are not proven; NULL: none was */
+    inbox_record last;   /* of those that are committed and not proven */
+    inbox_record asked;
+    visibility *visible; /* a question; owned; NULL: not asked yet */
+    bool is_wanted;      /* someone waits for a record to be visible, or will soon … */
+    bool is_full;        /* … and does by now: a command, … */
+    bool holds_calls;    /* … a call, and those behind it … */
+    bool holds_timers;   /* … or a timer */
+    bool has_waited;     /* in the turn before, too */
+    stele_deadline late; /* the last record is to be visible by then */
+    stele_deadline stuck;
+} owner_window;
+
 /** The commands of a partition. */
 typedef struct owner_inbox {
     stele_partition commands; /* topic NULL: there are none */
@@ -81,11 +113,10 @@ typedef struct owner_inbox {
     int64_t *found;       /* dead letters that are there; owned */
     size_t found_count;
     int64_t past;             /* all before it is known by the above */
-    bool awaits_record;       /* nothing is taken before everyone sees that there is one … */
-    int64_t record_at;        /* … here, in the snapshots; -1: it is not committed yet */
-    visibility *record_seen;  /* a question; owned; NULL: not asked yet */
+    bool awaits_record;       /* nothing is taken before everyone sees that there is one */
     stele_log_reader *reader; /* that reads them; NULL: none does yet */
     bool is_held;
+    int64_t read_to; /* all before it was read */
     mail_list waiting;
     stele_error waits; /* why the first one is not decided on; STELE_OK */
 
@@ -99,6 +130,7 @@ typedef struct owner_inbox {
     int64_t dead_count;  /* since it was taken */
     int64_t dead_said;
     int64_t said_ns;
+    owner_window window;
 } owner_inbox;
 
 /** A call that was decided on: its events, or a refusal that rests on what is in flight. */
@@ -110,6 +142,7 @@ typedef struct unit {
     stele_overlay_entry *entry;  /* of its aggregate; NULL: it has no events */
     size_t first_record;         /* in its batch's transaction: of its events, or … */
     bool is_buried;              /* … its dead letter */
+    bool is_repeat;              /* of a command of the topic: it changes nothing */
     stele_remembered_command as; /* its result; the offset comes with the commit */
     stele_error *failure;        /* owned; NULL: it is accepted */
     char code[STELE_REJECT_CODE_MAX + 1];
@@ -132,11 +165,9 @@ typedef struct batch {
     bool has_record; /* the owner's, the first of its records */
     int64_t submitted_ns;
     bool has_events;
-    bool is_sealed;      /* it says how far commands are: nothing is added any more */
-    bool is_full;        /* an aggregate remembers no more of what it has of the topic */
-    size_t mail_count;   /* commands of the topic in it … */
-    stele_table *silent; /* … and aggregates to whose events one of those added nothing; or NULL */
-    size_t steps;        /* of the inbox: the last ones that are not older batches' */
+    bool is_sealed;         /* it says how far commands are: nothing is added any more */
+    inbox_record record;    /* it says that */
+    size_t steps;           /* of the inbox: the last ones that are not older batches' */
     int64_t submitted_at;   /* the fold's position then: what is appended comes behind it */
     int64_t last_offset;    /* in the events, once it is committed; -1: it has none there */
     bool is_somewhere;      /* the broker has not said where all of it is */
@@ -239,8 +270,8 @@ bool owner_would_append(owner_task *self, stele_ticket *ticket);
 /* Take calls from the desk and decide on them, as long as there is room. @return false: for now,
  * and there are more, which may be in the same transaction */
 bool owner_serve(owner_task *self);
-/* Decide on one. @param ticket  taken over */
-void owner_serve_ticket(owner_task *self, stele_ticket *ticket);
+/* Decide on one. @param ticket  taken over, if it is. @return false: it waits for the window */
+bool owner_serve_ticket(owner_task *self, stele_ticket *ticket);
 
 /* ---- owner_timers.c ---- */
 
@@ -277,6 +308,39 @@ void owner_inbox_drop(owner_task *self, size_t steps, bool was_sealed);
 void owner_inbox_return(owner_task *self, mail_list *mails);
 /* A batch is committed: where its records are is known. */
 void owner_inbox_commit(owner_task *self, const batch *done, const stele_transaction *transaction);
+
+/* ---- owner_window.c ---- */
+
+/* Nothing is known yet, or what the owner before has written down. */
+void owner_window_init(owner_task *self);
+void owner_window_begin(owner_task *self);
+/* @param end  of the commands, when the partition was taken */
+void owner_window_restore(owner_task *self, int64_t end);
+void owner_window_clear(owner_task *self);
+/* May one more unit of the aggregate have events, decided on at that time?
+ * @param over  NULL: none of its units are in flight */
+bool owner_window_has_room(owner_task *self, stele_ticket *ticket, stele_entry *entry,
+                           const stele_overlay_entry *over, int64_t time_ms);
+/* May a command of the topic be decided on, before which those before it were? */
+bool owner_window_takes(owner_task *self, const mail *of);
+/* Is there a command of the aggregate before that one which left nothing, and may be taken again?
+ * Then it has to find again what it found. */
+bool owner_window_has_silent(owner_task *self, const mail *of);
+void owner_window_wait(owner_task *self);
+/* Do no calls or timers wait that commands have to be behind? */
+bool owner_window_takes_mail(const owner_task *self);
+/* A command was decided on. @param position  of the events, as they were applied then */
+void owner_window_see(owner_task *self, const mail *of, const unit *made, bool is_silent,
+                      int64_t position);
+/* Commands from there on are to be decided on again. */
+void owner_window_drop(owner_task *self, int64_t from);
+/* A record is committed. */
+void owner_window_commit(owner_task *self, const inbox_record *record);
+/* For the record that is about to be written. */
+int64_t owner_window_events_from(const owner_task *self);
+bool owner_window_is_past_doubt(const owner_task *self);
+/* Go on with looking whether it is visible, if that is wanted. @return next = ABORT: it never is */
+stele_status owner_window_tick(owner_task *self, stele_error *err);
 
 /* ---- owner_mail.c ---- */
 
@@ -317,6 +381,7 @@ stele_status owner_ask_record_visible(owner_task *self, int64_t *position, stele
 typedef struct inbox_found {
     int64_t start; /* of the commands */
     int64_t end;
+    int64_t stable_end;   /* no one has read any from here on */
     int64_t group_offset; /* where there is no record */
     int64_t dead_start;   /* of the dead letters */
     int64_t dead_end;

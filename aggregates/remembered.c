@@ -188,6 +188,19 @@ const stele_remembered_command *stele_remembered_at(const stele_remembered *reme
     return NULL;
 }
 
+int64_t stele_remembered_forgets(const stele_remembered *remembered,
+                                 const stele_remembered_limits *limits, size_t more,
+                                 int64_t time_ms)
+{
+    const ring *of = remembered->ring;
+    size_t count = stele_remembered_count(remembered);
+    size_t gone = count + more > limits->count_max ? count + more - limits->count_max : 0;
+    if (gone > count) return INT64_MAX;
+    while (gone < count && is_too_old(limits, item(of, (uint32_t)gone), time_ms))
+        gone++;
+    return gone == 0 ? -1 : item(of, (uint32_t)gone - 1)->offset;
+}
+
 /* ---- events ---- */
 
 /* Does the event go on where the newest command's last one was? */

@@ -91,6 +91,16 @@ const stele_remembered_command *stele_remembered_at(const stele_remembered *reme
 
 size_t stele_remembered_count(const stele_remembered *remembered);
 
+/**
+ * What would be forgotten if so many more commands came, all at that time?
+ *
+ * @return the offset of the newest of those that are remembered now; -1: none is forgotten;
+ *         INT64_MAX: some of the new ones are, too
+ */
+int64_t stele_remembered_forgets(const stele_remembered *remembered,
+                                 const stele_remembered_limits *limits, size_t more,
+                                 int64_t time_ms);
+
 /** Append the bytes; nothing where there is nothing. */
 void stele_remembered_write(const stele_remembered *remembered, stele_buffer *out);
 

@@ -21,7 +21,7 @@ static void add_step(stele_inbox *to, int64_t from, int64_t next, const char *wi
 
 static stele_inbox example(void)
 {
-    stele_inbox made = {.dead_from = 3};
+    stele_inbox made = {.dead_from = 3, .events_from = 7};
     add_step(&made, 10, 14, "a \"1\"", 12);
     add_step(&made, 16, 18, NULL, 17);
     add_step(&made, 18, 20, "b", -1);
@@ -29,7 +29,7 @@ static stele_inbox example(void)
 }
 
 static const char *const text =
-    "{\"next\":20,\"dead_from\":3,\"steps\":["
+    "{\"next\":20,\"dead_from\":3,\"events_from\":7,\"steps\":["
     "{\"from\":10,\"next\":14,\"aggregate\":\"a \\\"1\\\"\",\"version\":110,"
     "\"event\":\"0a000000-0000-0000-0000-000000000000\",\"dead\":[12]},"
     "{\"from\":16,\"next\":18,\"dead\":[17]},"
@@ -105,7 +105,7 @@ static void what_is_still_to_be_taken_again_goes_on_to_be_known(void **state)
 {
     (void)state;
     STELE_AUTO_VALUE(stele_inbox) rest = example();
-    STELE_AUTO_VALUE(stele_inbox) at = {.next = 13, .dead_from = 3};
+    STELE_AUTO_VALUE(stele_inbox) at = {.next = 13, .dead_from = 3, .events_from = 7};
     STELE_AUTO_VALUE(stele_buffer) written = {0};
     rest.steps[0].is_lost = true;
     add_step(&at, 10, 13, "a", -1);
@@ -114,7 +114,7 @@ static void what_is_still_to_be_taken_again_goes_on_to_be_known(void **state)
 
     assert_string_equal(
         stele_buffer_text(&written),
-        "{\"next\":20,\"dead_from\":3,\"steps\":["
+        "{\"next\":20,\"dead_from\":3,\"events_from\":7,\"steps\":["
         "{\"from\":10,\"next\":13,\"aggregate\":\"a\",\"version\":110,"
         "\"event\":\"0a000000-0000-0000-0000-000000000000\"},"
         "{\"from\":13,\"next\":14,\"aggregate\":\"a \\\"1\\\"\",\"version\":9223372036854775807,"

@@ -107,6 +107,35 @@ static void headers_of_an_event_may_be_many(void **state)
     assert_non_null(find(&commands, &four, "c1", TIME));
 }
 
+static void it_is_known_what_more_commands_would_push_out(void **state)
+{
+    (void)state;
+    const stele_remembered_limits aged = {.count_max = 4, .age_max_ms = 100};
+    STELE_AUTO_VALUE(stele_remembered) commands = {NULL};
+    assert_int_equal(stele_remembered_forgets(&commands, &four, 4, TIME), -1);
+    assert_int_equal(stele_remembered_forgets(&commands, &four, 5, TIME), INT64_MAX);
+
+    for (int i = 1; i <= 3; i++)
+        see(&commands, &four, (const char *[]){"c1", "c2", "c3"}[i - 1], (uint8_t)i, 0, i,
+            TIME + 50 * i);
+
+    static const struct {
+        size_t more;
+        int64_t after_ms;
+        bool is_aged;
+        int64_t newest; /* that is forgotten: -1: none, 0: one of the new ones, too */
+    } cases[] = {{1, 0, false, -1},  {2, 0, false, 1},  {4, 0, false, 3},  {5, 0, false, 0},
+                 {1, 150, true, -1}, {1, 151, true, 1}, {2, 201, true, 2}, {1, 999, true, 3}};
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        const stele_remembered_command *newest =
+            cases[i].newest <= 0 ? NULL : stele_remembered_at(&commands, cases[i].newest);
+        int64_t expected = newest != NULL ? newest->offset : cases[i].newest == 0 ? INT64_MAX : -1;
+        assert_int_equal(stele_remembered_forgets(&commands, cases[i].is_aged ? &aged : &four,
+                                                  cases[i].more, TIME + cases[i].after_ms),
+                         expected);
+    }
+}
+
 static void an_id_that_is_used_again_after_it_was_forgotten_is_a_new_command(void **state)
 {
     (void)state;
@@ -358,6 +387,7 @@ int main(void)
         cmocka_unit_test(an_event_without_a_command_is_passed_over),
         cmocka_unit_test(a_uuid_is_the_same_command_in_either_case),
         cmocka_unit_test(headers_of_an_event_may_be_many),
+        cmocka_unit_test(it_is_known_what_more_commands_would_push_out),
         cmocka_unit_test(an_id_that_is_used_again_after_it_was_forgotten_is_a_new_command),
         cmocka_unit_test(the_oldest_go_first),
         cmocka_unit_test(age_is_that_of_the_events_and_of_the_repeat),

@@ -41,9 +41,10 @@ static void it_is_written_down_with_the_position_that_it_is_of(void **state)
     stele_senders_begin_at(&inbox.senders, 12);
     stele_inbox_write(&inbox, &none, &text);
 
-    assert_string_equal(stele_buffer_text(&text),
-                        "{\"next\":14,\"dead_from\":0,\"steps\":[],\"senders_from\":12,"
-                        "\"senders\":{\"x/\\\"1\\\"\":5,\"y\":6}}");
+    assert_string_equal(
+        stele_buffer_text(&text),
+        "{\"next\":14,\"dead_from\":0,\"events_from\":0,\"steps\":[],\"senders_from\":12,"
+        "\"senders\":{\"x/\\\"1\\\"\":5,\"y\":6}}");
     assert_true(stele_inbox_read(stele_buffer_view(&text), &read));
     assert_int_equal(stele_inbox_from(&read), 14);
     assert_int_equal(stele_inbox_read_from(&read), 12);
