@@ -81,8 +81,11 @@ typedef struct sim_bank {
     int to_call; /* by each caller */
     bool answers_committed;
     int queue_max;
-    bool has_jars;        /* which reactions fill */
-    uint32_t lose_one_in; /* letters; 0: none */
+    bool has_jars; /* which reactions fill */
+    int jar_remembers;
+    uint32_t lose_record_one_in; /* of the transactions of their owners; 0: none … */
+    uint32_t losing;             /* … and so many of the next ones */
+    uint32_t lose_one_in;        /* letters; 0: none */
     uint32_t twice_one_in;
     uint32_t way_ms;     /* of a letter, at most */
     bool takes_commands; /* from their topic */

@@ -48,6 +48,7 @@ const sim_bug sim_bugs[] = {
     {"what was aborted counts as carried out", "commands whose events hung are skipped"},
     {"a lost dead letter is not written again", "a command that was refused leaves nothing"},
     {"dead letters are not looked for", "a command that was refused is decided on again"},
+    {"the window is left before the record is visible", "what may be taken again is forgotten"},
     {"position before rows", "it is committed before the rows that it stands for"},
     {"a zombie's database commit", "the term and the place of a transaction are not compared"},
     {"a parked key whose later event is applied", "what comes for it is not set aside"},

@@ -26,8 +26,8 @@ static void come_together(const char *call)
     int domain = stele_fibers_domain(world.fibers);
     sim_say("%s meets a fault in %s", sim_domain_name(domain), call);
     bool ends = strcmp(call, "commit") == 0 || strcmp(call, "abort") == 0;
-    if (ends && bank.takes_commands && domain >= SIM_FIRST_INSTANCE &&
-        stele_stream_below(&world.faults, 2) == 0)
+    if (ends && (bank.takes_commands || bank.has_jars) && bank.losing == 0 &&
+        domain >= SIM_FIRST_INSTANCE && stele_stream_below(&world.faults, 2) == 0)
         stele_fibers_die(world.fibers); /* before it goes on, and ends it with the next one */
     if (ends && world.profile == SIM_AGGREGATES && stele_stream_below(&world.faults, 3) == 0) {
         lose_again(); /* whoever ends what hangs may be no luckier */
@@ -170,8 +170,28 @@ static stele_status send_offset(stele_log_producer *producer, const stele_log_gr
              timeout_ms, err);
 }
 
+/* Of a transaction of a jar's owner, the second partition is that of the record of how far the
+ * commands are: only that one does not hear of the end. One that has no leader has none for a
+ * while, so that it does not hear of the next ones either. */
+static void lose_record(const stele_log_producer *producer)
+{
+    const char *id = stele_log_memory_transactional_id(producer);
+    if (!bank.has_jars || bank.lose_record_one_in == 0 || world.resting || id == NULL ||
+        (world.kinds >> SIM_MARKERS & 1) == 0 || strncmp(id, "jar.events-", 11) != 0)
+        return;
+    if (bank.losing > 0)
+        bank.losing--;
+    else if (stele_stream_below(&world.faults, bank.lose_record_one_in) == 0)
+        bank.losing = stele_stream_below(&world.faults, 4);
+    else
+        return;
+    sim_say("the end of the record of a jar is lost");
+    stele_log_memory_lose_some_markers(world.log, UINT64_C(1) << 1 | STELE_LOG_MEMORY_GROUP);
+}
+
 static stele_status commit(stele_log_producer *producer, int timeout_ms, stele_error *err)
 {
+    lose_record(producer);
     AROUND("commit", transaction->commit, producer, timeout_ms, err);
 }
 

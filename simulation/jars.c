@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * Jars, the rule that fills them, and what is promised: each booking leaves its drops, each once,
  * and those of one partition of wallets in one of jars in the order of the bookings. A jar
- * remembers few commands, so that mostly the numbers of the sender keep a drop from being there
- * twice. Not one alone: two transactions in a row may lose the same part of their ends, and what
- * was taken in the first of them is recognised by what the aggregate remembers (docs/writer.md). */
+ * remembers few commands, one at the least: that is enough, for its owner lets none be forgotten
+ * that may be taken again, and for what is sent again there are the numbers of the sender. */
 #include "simulation/jars.h"
 
 #include <inttypes.h>
@@ -52,14 +51,13 @@ static stele_status drop(const void *state, const void *command, stele_decision 
                        &(sim_dropped){.number = ((const sim_drop *)command)->number});
 }
 
-static const stele_aggregate jars_table = {
+static stele_aggregate jars_table = {
     .name = "jar",
     .events = (const stele_type *const[]){&sim_dropped_type, NULL},
     .version = 1,
     .state = &sim_jar_type,
     .handlers = (const stele_handler[]){{&sim_dropped_type, apply_dropped}, {NULL, NULL}},
-    .commands = (const stele_command[]){{&sim_drop_type, drop}, {NULL, NULL}},
-    .remembered = 8};
+    .commands = (const stele_command[]){{&sim_drop_type, drop}, {NULL, NULL}}};
 
 /* ---- the rule ---- */
 
@@ -93,6 +91,7 @@ static const stele_reactions drops = {
 void sim_make_jars(void)
 {
     stele_error err;
+    jars_table.remembered = bank.jar_remembers;
     const stele_log_topic_options topic = {.name = JAR_EVENTS, .partitions = SIM_PARTITIONS};
     if (bank.has_jars && stele_log_topic_create(world.log, &topic, 1000, &err) < 0)
         sim_fail("harness", "%s", err.text);

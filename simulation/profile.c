@@ -151,13 +151,15 @@ static void draw_trouble_of_owners(void)
 
 static void draw_aggregates(void)
 {
+    static const int remembered[] = {1, 1, 2, 8};
     stele_stream *swarm = &world.swarm;
     world.events_topic = SIM_BANK_EVENTS;
     world.snapshots_topic = SIM_BANK_SNAPSHOTS;
     bool takes_commands = stele_stream_below(swarm, 4) != 0;
     draw_trouble_of_owners();
+    bool has_jars = stele_stream_below(swarm, 2) == 0;
     /* What parts the position of the commands from what came of them. */
-    if (takes_commands && stele_stream_below(swarm, 3) == 0)
+    if ((takes_commands || has_jars) && stele_stream_below(swarm, 2) == 0)
         world.kinds = KIND(AMBUSH) | KIND(MARKERS) | KIND(KILL);
     world.calm_ms = 200U << stele_stream_below(swarm, 4);
     world.gap_ms = 1U << stele_stream_below(swarm, 8);
@@ -172,7 +174,9 @@ static void draw_aggregates(void)
         .way_ms = 1U << stele_stream_below(swarm, 9),
         .takes_commands = takes_commands,
         .to_send = 20 + (int)stele_stream_below(swarm, 60),
-        .has_jars = stele_stream_below(swarm, 3) == 0};
+        .has_jars = has_jars,
+        .jar_remembers = remembered[stele_stream_below(swarm, 4)],
+        .lose_record_one_in = 2 + stele_stream_below(swarm, 10)};
     /* Its risk: what was acknowledged then can be aborted. */
     if (bank.answers_committed) world.kinds &= ~KIND(MARKERS);
     /* How far commands of the topic are is known from the snapshots only: docs/operating.md. */
