@@ -227,7 +227,7 @@ def status_is_a_table_or_json():
                      all(row["state"] == "running" for row in rows) and rows)
         assert [row["partition"] for row in rows] == [0, 1], rows
         assert list(rows[0]) == ["projection", "topic", "partition", "instance", "state", "reason", "position",
-                                 "end", "lag", "rate", "seconds_left", "state_age_ms"], rows[0]
+                                 "end", "lag", "rate", "seconds_left", "state_age_ms", "parked"], rows[0]
         table = probe.call("status", probe.name, "--check").exits(0).out.splitlines()
         assert table[0].split() == ["PROJECTION", "PART", "INSTANCE", "POSITION", "LAG", "EVENTS/S", "LEFT",
                                     "S", "STATE", "SINCE"], table[0]
