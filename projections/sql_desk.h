@@ -6,9 +6,8 @@
 
 #include "core/runtime.h"
 #include "projections/sql_file.h"
+#include "projections/sql_parcel.h"
 #include "stores/sql_store.h"
-
-#include <stele/arena.h>
 
 typedef struct stele_sql_desk stele_sql_desk;
 typedef struct stele_sql_request stele_sql_request;
@@ -45,38 +44,6 @@ stele_status stele_sql_desk_dismiss(stele_sql_desk *desk, const stele_sql_file *
                                     stele_error *err);
 
 /* ---- requests of a partition's task ---- */
-
-/** A statement to be executed; or what was read. */
-typedef struct stele_sql_row {
-    size_t block; /* of the file */
-    size_t statement;
-    const stele_sql_value *values;
-    size_t count;
-} stele_sql_row;
-
-/** An event: where the partition stands after it, and how many rows there are up to it. */
-typedef struct stele_sql_step {
-    stele_mark mark;
-    size_t rows_end;
-} stele_sql_step;
-
-/** The rows of some events, in their order. All zero but the arena is an empty one. */
-typedef struct stele_sql_parcel {
-    stele_arena *arena; /* owned: the values */
-    stele_sql_row *rows;
-    size_t row_count, row_max;
-    stele_sql_step *steps;
-    size_t step_count, step_max;
-} stele_sql_parcel;
-
-stele_sql_parcel *stele_sql_parcel_new(void);
-void stele_sql_parcel_free(stele_sql_parcel *parcel);
-void stele_sql_parcel_add_row(stele_sql_parcel *parcel, const stele_sql_row *row);
-void stele_sql_parcel_end_event(stele_sql_parcel *parcel, const stele_mark *mark);
-/** Rows that were added since the last event ended are dropped. */
-void stele_sql_parcel_drop_rest(stele_sql_parcel *parcel);
-/** Empty it, keep the memory. */
-void stele_sql_parcel_reset(stele_sql_parcel *parcel);
 
 /** What a request is answered with. */
 typedef struct stele_sql_answer {

@@ -2,10 +2,9 @@
  * Transactions of SQLite. The file is in write-ahead mode and synced at checkpoints only: after a
  * power cut the last transactions may be gone, rows and position together, and the events are
  * applied again. */
-#include "stores/sqlite_store.h"
+#include "stores/sqlite_internal.h"
 
 #include <inttypes.h>
-#include <sqlite3.h>
 
 #include "core/alloc.h"
 #include "core/text.h"
@@ -14,33 +13,24 @@ enum {
     BUSY_MS = 1000 /* how long another process may hold the file before that is a reason to wait */
 };
 
-typedef enum own_statement {
-    OWN_BEGIN = 0,
-    OWN_COMMIT,
-    OWN_ROLLBACK,
-    OWN_MOVE,
-    OWN_CLAIM,
-    OWN_WHERE,
-    OWN_ADD,
-    OWN_COUNT,
-    OWN_STATEMENTS
-} own_statement;
-
-static const char *const own_texts[OWN_STATEMENTS] = {
-    [OWN_BEGIN] = "BEGIN IMMEDIATE",
-    [OWN_COMMIT] = "COMMIT",
-    [OWN_ROLLBACK] = "ROLLBACK",
-    [OWN_MOVE] = "UPDATE main.stele_positions SET next = ?1, last_offset = ?2, last_hash = ?3"
-                 " WHERE projection = ?4 AND topic = ?5 AND part = ?6 AND next = ?7 AND term = ?8",
-    [OWN_CLAIM] = "UPDATE main.stele_positions SET term = term + 1"
-                  " WHERE projection = ?1 AND topic = ?2 AND part = ?3",
-    [OWN_WHERE] = "SELECT term, next, last_offset, last_hash, partitions, genesis"
-                  " FROM main.stele_positions WHERE projection = ?1 AND topic = ?2 AND part = ?3",
-    [OWN_ADD] = "INSERT INTO main.stele_positions VALUES (?1, ?2, ?3, ?4, ?5, 0, -1, -1, 0)"
-                " ON CONFLICT (projection, topic, part) DO UPDATE SET"
-                " partitions = excluded.partitions, genesis = excluded.genesis WHERE next < 0",
-    [OWN_COUNT] = "SELECT partitions FROM main.stele_positions"
-                  " WHERE projection = ?1 AND topic = ?2 AND next >= 0 LIMIT 1",
+static const char *const own_texts[SQLITE_OWN_STATEMENTS] = {
+    [SQLITE_OWN_BEGIN] = "BEGIN IMMEDIATE",
+    [SQLITE_OWN_COMMIT] = "COMMIT",
+    [SQLITE_OWN_ROLLBACK] = "ROLLBACK",
+    [SQLITE_OWN_MOVE] =
+        "UPDATE main.stele_positions SET next = ?1, last_offset = ?2, last_hash = ?3"
+        " WHERE projection = ?4 AND topic = ?5 AND part = ?6 AND next = ?7 AND term = ?8",
+    [SQLITE_OWN_CLAIM] = "UPDATE main.stele_positions SET term = term + 1"
+                         " WHERE projection = ?1 AND topic = ?2 AND part = ?3",
+    [SQLITE_OWN_WHERE] =
+        "SELECT term, next, last_offset, last_hash, partitions, genesis"
+        " FROM main.stele_positions WHERE projection = ?1 AND topic = ?2 AND part = ?3",
+    [SQLITE_OWN_ADD] =
+        "INSERT INTO main.stele_positions VALUES (?1, ?2, ?3, ?4, ?5, 0, -1, -1, 0)"
+        " ON CONFLICT (projection, topic, part) DO UPDATE SET"
+        " partitions = excluded.partitions, genesis = excluded.genesis WHERE next < 0",
+    [SQLITE_OWN_COUNT] = "SELECT partitions FROM main.stele_positions"
+                         " WHERE projection = ?1 AND topic = ?2 AND next >= 0 LIMIT 1",
 };
 
 static const char own_tables[] =
@@ -52,17 +42,6 @@ static const char own_tables[] =
     " genesis TEXT NOT NULL, term INTEGER NOT NULL, next INTEGER NOT NULL,"
     " last_offset INTEGER NOT NULL, last_hash INTEGER NOT NULL,"
     " PRIMARY KEY (projection, topic, part)) WITHOUT ROWID;";
-
-typedef struct sqlite_store {
-    stele_sql_store base;
-    char *path;
-    sqlite3 *db; /* NULL: not open */
-    sqlite3_stmt *own[OWN_STATEMENTS];
-    sqlite3_stmt **statements;
-    size_t statement_count;
-    bool was_open;
-    bool is_foreign; /* what is prepared or run now comes from the user */
-} sqlite_store;
 
 static const stele_sql_store_ops sqlite_ops;
 
@@ -76,7 +55,7 @@ stele_sql_store *stele_sqlite_store_new(const char *path)
 
 /* ---- failures ---- */
 
-static stele_status fail(const sqlite_store *self, stele_error *err)
+stele_status sqlite_fail(const sqlite_store *self, stele_error *err)
 {
     int code = sqlite3_extended_errcode(self->db);
     const char *said = sqlite3_errmsg(self->db);
@@ -114,35 +93,36 @@ static stele_status fail(const sqlite_store *self, stele_error *err)
 
 /* ---- running ---- */
 
-static stele_status run(sqlite_store *self, sqlite3_stmt *statement, stele_error *err)
+stele_status sqlite_run(sqlite_store *self, sqlite3_stmt *statement, stele_error *err)
 {
     int code;
     do {
         code = sqlite3_step(statement);
     } while (code == SQLITE_ROW);
-    stele_status status = code == SQLITE_DONE ? STELE_OK : fail(self, err);
+    stele_status status = code == SQLITE_DONE ? STELE_OK : sqlite_fail(self, err);
     sqlite3_reset(statement);
     return status;
 }
 
 /* A statement of a file; SQLite may prepare it again, when tables have changed. */
-static stele_status run_foreign(sqlite_store *self, sqlite3_stmt *statement, stele_error *err)
+stele_status sqlite_run_foreign(sqlite_store *self, sqlite3_stmt *statement, stele_error *err)
 {
     self->is_foreign = true;
-    stele_status status = run(self, statement, err);
+    stele_status status = sqlite_run(self, statement, err);
     self->is_foreign = false;
     return status;
 }
 
-static stele_status run_own(sqlite_store *self, own_statement which, stele_error *err)
+static stele_status run_own(sqlite_store *self, sqlite_own which, stele_error *err)
 {
-    return run(self, self->own[which], err);
+    return sqlite_run(self, self->own[which], err);
 }
 
-static void roll_back(stele_sql_store *base)
+void sqlite_roll_back(stele_sql_store *base)
 {
     sqlite_store *self = (sqlite_store *)base;
-    if (self->db != NULL && !sqlite3_get_autocommit(self->db)) run_own(self, OWN_ROLLBACK, NULL);
+    if (self->db != NULL && !sqlite3_get_autocommit(self->db))
+        run_own(self, SQLITE_OWN_ROLLBACK, NULL);
 }
 
 /* Has somebody removed or replaced the file while it was in use? What is written to it then is
@@ -157,25 +137,25 @@ static stele_status check_file(sqlite_store *self, stele_error *err)
                       self->path);
 }
 
-static stele_status begin_own(sqlite_store *self, stele_error *err)
+stele_status sqlite_begin_own(sqlite_store *self, stele_error *err)
 {
     stele_status status = check_file(self, err);
-    return status < 0 ? status : run_own(self, OWN_BEGIN, err);
+    return status < 0 ? status : run_own(self, SQLITE_OWN_BEGIN, err);
 }
 
 /* A transaction that could not be committed is undone, so that it may be made again. */
-static stele_status commit(stele_sql_store *base, stele_error *err)
+stele_status sqlite_commit(stele_sql_store *base, stele_error *err)
 {
     sqlite_store *self = (sqlite_store *)base;
-    stele_status status = run_own(self, OWN_COMMIT, err);
-    if (status < 0) roll_back(base);
+    stele_status status = run_own(self, SQLITE_OWN_COMMIT, err);
+    if (status < 0) sqlite_roll_back(base);
     return status;
 }
 
 /* @return `status`, after what was begun is undone */
-static stele_status undo(sqlite_store *self, stele_status status)
+stele_status sqlite_undo(sqlite_store *self, stele_status status)
 {
-    roll_back(&self->base);
+    sqlite_roll_back(&self->base);
     return status;
 }
 
@@ -184,8 +164,8 @@ static stele_status undo(sqlite_store *self, stele_status status)
 static void close_store(stele_sql_store *base)
 {
     sqlite_store *self = (sqlite_store *)base;
-    roll_back(base);
-    for (int i = 0; i < OWN_STATEMENTS; i++) {
+    sqlite_roll_back(base);
+    for (int i = 0; i < SQLITE_OWN_STATEMENTS; i++) {
         sqlite3_finalize(self->own[i]);
         self->own[i] = NULL;
     }
@@ -250,12 +230,12 @@ static stele_status set_journal(sqlite_store *self, stele_error *err)
     sqlite3_stmt *statement;
     if (sqlite3_prepare_v2(self->db, "PRAGMA journal_mode = WAL", -1, &statement, NULL) !=
         SQLITE_OK)
-        return fail(self, err);
+        return sqlite_fail(self, err);
     int code = sqlite3_step(statement);
     const char *mode = code == SQLITE_ROW ? (const char *)sqlite3_column_text(statement, 0) : NULL;
     stele_status status = STELE_OK;
     if (mode == NULL)
-        status = fail(self, err);
+        status = sqlite_fail(self, err);
     else if (strcmp(mode, "wal") != 0)
         status = stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
                             "%s has no write-ahead log (its mode is %s): name a file on a local "
@@ -283,17 +263,17 @@ static stele_status connect_file(sqlite_store *self, stele_error *err)
     if (status < 0) return status;
     code = sqlite3_exec(self->db, "PRAGMA synchronous = NORMAL", NULL, NULL, NULL);
     if (code == SQLITE_OK) code = sqlite3_exec(self->db, own_tables, NULL, NULL, NULL);
-    return code == SQLITE_OK ? STELE_OK : fail(self, err);
+    return code == SQLITE_OK ? STELE_OK : sqlite_fail(self, err);
 }
 
 static stele_status open_store(stele_sql_store *base, stele_error *err)
 {
     sqlite_store *self = (sqlite_store *)base;
     stele_status status = connect_file(self, err);
-    for (int i = 0; status == STELE_OK && i < OWN_STATEMENTS; i++)
+    for (int i = 0; status == STELE_OK && i < SQLITE_OWN_STATEMENTS; i++)
         if (sqlite3_prepare_v3(self->db, own_texts[i], -1, SQLITE_PREPARE_PERSISTENT, &self->own[i],
                                NULL) != SQLITE_OK)
-            status = fail(self, err);
+            status = sqlite_fail(self, err);
     self->was_open = self->was_open || status == STELE_OK;
     if (status < 0) close_store(base);
     return status;
@@ -304,175 +284,6 @@ void stele_sqlite_store_limit_pages(stele_sql_store *base, int pages)
     sqlite_store *self = (sqlite_store *)base;
     STELE_AUTO(char) text = stele_strdup_format("PRAGMA max_page_count = %d", pages);
     sqlite3_exec(self->db, text, NULL, NULL, NULL);
-}
-
-/* ---- scripts and statements ---- */
-
-/* Where in `text` SQLite found what it complains of, if it says so; else where the statement
- * begins. */
-static size_t find_mistake(const sqlite_store *self, const char *text, const char *statement)
-{
-    int offset = sqlite3_error_offset(self->db);
-    if (offset < 0) offset = (int)strspn(statement, " \t\r\n");
-    return (size_t)(statement - text) + (size_t)offset;
-}
-
-static stele_status explain(const sqlite_store *self, stele_error *err)
-{
-    if ((sqlite3_errcode(self->db) & 0xff) == SQLITE_AUTH) return stele_sql_fail_forbidden(err);
-    return fail(self, err);
-}
-
-static stele_status compile(sqlite_store *self, const char *text, const char *statement,
-                            sqlite3_stmt **out, const char **rest, size_t *at, stele_error *err)
-{
-    self->is_foreign = true;
-    int code = sqlite3_prepare_v3(self->db, statement, -1, SQLITE_PREPARE_PERSISTENT, out, rest);
-    self->is_foreign = false;
-    if (code == SQLITE_OK) return STELE_OK;
-    *at = find_mistake(self, text, statement);
-    return explain(self, err);
-}
-
-static stele_status run_script(sqlite_store *self, const char *script, size_t *at, stele_error *err)
-{
-    const char *rest = script;
-    while (*rest != '\0') {
-        sqlite3_stmt *statement = NULL;
-        const char *begin = rest;
-        stele_status status = compile(self, script, begin, &statement, &rest, at, err);
-        if (status == STELE_OK && statement != NULL &&
-            (status = run_foreign(self, statement, err)) < 0 && err != NULL &&
-            err->next == STELE_NEXT_STOP)
-            *at = find_mistake(self, script, begin);
-        sqlite3_finalize(statement);
-        if (status < 0) return status;
-    }
-    return STELE_OK;
-}
-
-/* @param version  0: the projection is not there */
-static stele_status find_projection(sqlite_store *self, const char *projection, int *version,
-                                    int64_t *setup, stele_error *err)
-{
-    sqlite3_stmt *statement;
-    if (sqlite3_prepare_v2(
-            self->db, "SELECT version, setup FROM main.stele_projections WHERE projection = ?1", -1,
-            &statement, NULL) != SQLITE_OK)
-        return fail(self, err);
-    sqlite3_bind_text(statement, 1, projection, -1, SQLITE_STATIC);
-    int code = sqlite3_step(statement);
-    *version = code == SQLITE_ROW ? sqlite3_column_int(statement, 0) : 0;
-    *setup = code == SQLITE_ROW ? sqlite3_column_int64(statement, 1) : 0;
-    stele_status status = code == SQLITE_ROW || code == SQLITE_DONE ? STELE_OK : fail(self, err);
-    sqlite3_finalize(statement);
-    return status;
-}
-
-static int64_t hash_of(const stele_sql_setup *setup)
-{
-    return stele_sql_script_hash(stele_text(setup->script), STELE_SQL_SQLITE);
-}
-
-static stele_status run_with(sqlite_store *self, const char *text, const stele_sql_setup *of,
-                             stele_error *err)
-{
-    sqlite3_stmt *statement;
-    if (sqlite3_prepare_v2(self->db, text, -1, &statement, NULL) != SQLITE_OK)
-        return fail(self, err);
-    sqlite3_bind_text(statement, 1, of->projection, -1, SQLITE_STATIC);
-    if (sqlite3_bind_parameter_count(statement) > 1) {
-        sqlite3_bind_int(statement, 2, of->version);
-        if (sqlite3_bind_parameter_count(statement) > 2)
-            sqlite3_bind_int64(statement, 3, hash_of(of));
-    }
-    stele_status status = run(self, statement, err);
-    sqlite3_finalize(statement);
-    return status;
-}
-
-/* Begin a transaction, and find the projection in it. */
-static stele_status begin_with(sqlite_store *self, const char *projection, int *version,
-                               int64_t *setup, stele_error *err)
-{
-    stele_status status = begin_own(self, err);
-    if (status < 0) return status;
-    status = find_projection(self, projection, version, setup, err);
-    return status < 0 ? undo(self, status) : STELE_OK;
-}
-
-static stele_status set_up(stele_sql_store *base, const stele_sql_setup *setup, size_t *at,
-                           stele_error *err)
-{
-    sqlite_store *self = (sqlite_store *)base;
-    int version;
-    int64_t hash;
-    stele_status status = begin_with(self, setup->projection, &version, &hash, err);
-    if (status < 0) return status;
-    if (version != 0) {
-        roll_back(base);
-        if (version == setup->version && hash == hash_of(setup)) return STELE_OK;
-        return stele_sql_fail_setup(err, self->path, setup, version);
-    }
-    status = run_script(self, setup->script, at, err);
-    if (status == STELE_OK)
-        status =
-            run_with(self, "INSERT INTO main.stele_projections VALUES (?1, ?2, ?3)", setup, err);
-    return status < 0 ? undo(self, status) : commit(base, err);
-}
-
-static stele_status tear_down(stele_sql_store *base, const stele_sql_setup *teardown, size_t *at,
-                              stele_error *err)
-{
-    sqlite_store *self = (sqlite_store *)base;
-    int version;
-    int64_t hash;
-    stele_status status = begin_with(self, teardown->projection, &version, &hash, err);
-    if (status < 0) return status;
-    if (version == 0) return undo(self, STELE_OK);
-    status = run_script(self, teardown->script, at, err);
-    if (status == STELE_OK)
-        status = run_with(self, "DELETE FROM main.stele_projections WHERE projection = ?1",
-                          teardown, err);
-    if (status == STELE_OK)
-        status =
-            run_with(self, "DELETE FROM main.stele_positions WHERE projection = ?1 || '.v' || ?2",
-                     &(stele_sql_setup){teardown->projection, version, teardown->script}, err);
-    return status < 0 ? undo(self, status) : commit(base, err);
-}
-
-static bool is_blank(const char *text)
-{
-    return text[strspn(text, " \t\r\n;")] == '\0';
-}
-
-/* SQLite takes values of any type. */
-static stele_status prepare(stele_sql_store *base, const stele_sql_query *query, size_t *statement,
-                            size_t *at, stele_error *err)
-{
-    sqlite_store *self = (sqlite_store *)base;
-    sqlite3_stmt *made = NULL;
-    const char *rest = "";
-    stele_status status = compile(self, query->text, query->text, &made, &rest, at, err);
-    if (status < 0) return status;
-    if (made == NULL || !is_blank(rest)) {
-        sqlite3_finalize(made);
-        return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP, "this is not one statement");
-    }
-    int count = sqlite3_bind_parameter_count(made);
-    if ((size_t)count > query->parameters) {
-        const char *name = sqlite3_bind_parameter_name(made, count);
-        stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
-                   "the parameter %s is none: parameters are written :field",
-                   name == NULL ? "?" : name);
-        sqlite3_finalize(made);
-        return STELE_E_INVALID;
-    }
-    self->statements =
-        stele_realloc_array(self->statements, self->statement_count + 1, sizeof *self->statements);
-    self->statements[self->statement_count] = made;
-    *statement = self->statement_count++;
-    return STELE_OK;
 }
 
 /* ---- positions ---- */
@@ -487,10 +298,10 @@ static void bind_place(sqlite3_stmt *statement, int first, const stele_sql_place
 static stele_status read_claim(sqlite_store *self, const stele_sql_place *place,
                                stele_sql_claim *out, stele_error *err)
 {
-    sqlite3_stmt *statement = self->own[OWN_WHERE];
+    sqlite3_stmt *statement = self->own[SQLITE_OWN_WHERE];
     bind_place(statement, 1, place);
     if (sqlite3_step(statement) != SQLITE_ROW) {
-        stele_status status = fail(self, err);
+        stele_status status = sqlite_fail(self, err);
         sqlite3_reset(statement);
         return status;
     }
@@ -508,7 +319,7 @@ static stele_status read_claim(sqlite_store *self, const stele_sql_place *place,
 /* For how many partitions the first of a source was claimed; 0: none was. */
 static int32_t find_count(sqlite_store *self, const stele_sql_place *place)
 {
-    sqlite3_stmt *statement = self->own[OWN_COUNT];
+    sqlite3_stmt *statement = self->own[SQLITE_OWN_COUNT];
     sqlite3_bind_text(statement, 1, place->group, -1, SQLITE_STATIC);
     sqlite3_bind_text(statement, 2, place->source.topic, -1, SQLITE_STATIC);
     int32_t count = sqlite3_step(statement) == SQLITE_ROW ? sqlite3_column_int(statement, 0) : 0;
@@ -521,22 +332,22 @@ static stele_status claim(stele_sql_store *base, const stele_sql_place *place, i
 {
     sqlite_store *self = (sqlite_store *)base;
     stele_sql_claim found = {0};
-    stele_status status = begin_own(self, err);
+    stele_status status = sqlite_begin_own(self, err);
     if (status < 0) return status;
     int32_t count = find_count(self, place);
     if (count != 0 && count != partitions) {
         *out = (stele_sql_claim){.mark = {.position = -1, .last_offset = -1}, .partitions = count};
-        return undo(self, STELE_OK);
+        return sqlite_undo(self, STELE_OK);
     }
-    bind_place(self->own[OWN_ADD], 1, place);
-    sqlite3_bind_int(self->own[OWN_ADD], 4, partitions);
-    sqlite3_bind_text(self->own[OWN_ADD], 5, genesis, -1, SQLITE_STATIC);
-    bind_place(self->own[OWN_CLAIM], 1, place);
-    status = run_own(self, OWN_ADD, err);
-    if (status == STELE_OK) status = run_own(self, OWN_CLAIM, err);
+    bind_place(self->own[SQLITE_OWN_ADD], 1, place);
+    sqlite3_bind_int(self->own[SQLITE_OWN_ADD], 4, partitions);
+    sqlite3_bind_text(self->own[SQLITE_OWN_ADD], 5, genesis, -1, SQLITE_STATIC);
+    bind_place(self->own[SQLITE_OWN_CLAIM], 1, place);
+    status = run_own(self, SQLITE_OWN_ADD, err);
+    if (status == STELE_OK) status = run_own(self, SQLITE_OWN_CLAIM, err);
     if (status == STELE_OK) status = read_claim(self, place, &found, err);
-    if (status < 0) return undo(self, status);
-    if ((status = commit(base, err)) < 0) return status;
+    if (status < 0) return sqlite_undo(self, status);
+    if ((status = sqlite_commit(base, err)) < 0) return status;
     *out = found;
     return STELE_OK;
 }
@@ -545,8 +356,8 @@ static stele_status begin(stele_sql_store *base, const stele_sql_place *place, i
                           int64_t from, const stele_mark *to, stele_error *err)
 {
     sqlite_store *self = (sqlite_store *)base;
-    sqlite3_stmt *move = self->own[OWN_MOVE];
-    stele_status status = begin_own(self, err);
+    sqlite3_stmt *move = self->own[SQLITE_OWN_MOVE];
+    stele_status status = sqlite_begin_own(self, err);
     if (status < 0) return status;
     sqlite3_bind_int64(move, 1, to->position);
     sqlite3_bind_int64(move, 2, to->last_offset);
@@ -554,10 +365,10 @@ static stele_status begin(stele_sql_store *base, const stele_sql_place *place, i
     bind_place(move, 4, place);
     sqlite3_bind_int64(move, 7, from);
     sqlite3_bind_int64(move, 8, term);
-    status = run(self, move, err);
-    if (status < 0) return undo(self, status);
+    status = sqlite_run(self, move, err);
+    if (status < 0) return sqlite_undo(self, status);
     if (sqlite3_changes(self->db) == 1) return STELE_OK;
-    roll_back(base);
+    sqlite_roll_back(base);
     return stele_sql_fail_fenced(err, self->path, place);
 }
 
@@ -608,7 +419,7 @@ static stele_status execute(stele_sql_store *base, size_t statement, const stele
     sqlite_store *self = (sqlite_store *)base;
     base->failed = base->executed - 1;
     stele_status status = bind_all(self->statements[statement], values, count, err);
-    if (status == STELE_OK) status = run_foreign(self, self->statements[statement], err);
+    if (status == STELE_OK) status = sqlite_run_foreign(self, self->statements[statement], err);
     if (status == STELE_OK) base->failed = STELE_SQL_NO_STATEMENT;
     return status;
 }
@@ -640,21 +451,21 @@ static stele_status read_rows(stele_sql_store *base, size_t which, const stele_s
             row[i] = column(statement, (int)i);
         each(context, row, columns);
     }
-    if (code != SQLITE_DONE) status = fail(self, err);
+    if (code != SQLITE_DONE) status = sqlite_fail(self, err);
     sqlite3_reset(statement);
     free(row);
     return status;
 }
 
 static const stele_sql_store_ops sqlite_ops = {.open = open_store,
-                                               .setup = set_up,
-                                               .teardown = tear_down,
-                                               .prepare = prepare,
+                                               .setup = sqlite_set_up,
+                                               .teardown = sqlite_tear_down,
+                                               .prepare = sqlite_prepare,
                                                .claim = claim,
                                                .begin = begin,
                                                .execute = execute,
-                                               .commit = commit,
+                                               .commit = sqlite_commit,
                                                .read = read_rows,
-                                               .rollback = roll_back,
+                                               .rollback = sqlite_roll_back,
                                                .close = close_store,
                                                .free = free_store};
