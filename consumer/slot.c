@@ -120,7 +120,7 @@ static void begin(const slot_host *host, slot *self)
     assert(self->task == NULL && !self->has_batch);
     self->phase = SLOT_PREPARING;
     self->prepared_once = false;
-    self->draining = false;
+    self->draining = self->is_given = false;
     self->stalled = self->held_back = self->ended = (stele_error){0};
     self->progress = (stele_progress){.position = -1};
     self->progress_ns = self->looked_ns = slot_now(host);
@@ -132,8 +132,16 @@ void slot_assign(slot_host *host, slot *self)
 {
     if (self->phase != SLOT_FREE) close_task(host, self, true);
     self->fenced_before = false;
+    self->is_kept = false;
     self->reopened_ms = 0;
     begin(host, self);
+}
+
+void slot_confirm(slot *self)
+{
+    assert(self->phase == SLOT_PREPARING || self->phase == SLOT_RUNNING);
+    self->fenced_before = false;
+    self->is_kept = false;
 }
 
 void slot_stop(slot_host *host, slot *self, const stele_error *why)
@@ -180,7 +188,7 @@ void slots_release(slot_host *host, slot *const *slots, size_t count, bool lost)
     for (size_t i = 0; i < count; i++) {
         await_close(slots[i], by);
         slots[i]->phase = SLOT_FREE;
-        slots[i]->draining = false;
+        slots[i]->draining = slots[i]->is_given = slots[i]->is_kept = false;
     }
 }
 

@@ -46,7 +46,11 @@ typedef struct slot {
     stele_task *task;
     bool prepared_once; /* `prepare` was called: it restores, before that it starts */
     bool draining;
-    bool keeps_line; /* its line in status stays when it is released: the last word of a worker */
+    bool is_assigned; /* by the group */
+    bool is_kept;  /* whatever the group has assigned: it was taken without it, or not given back */
+    bool is_given; /* it is drained, and then it is no longer ours */
+    int64_t given_ns; /* since then; or it was then */
+    bool keeps_line;  /* its line in status stays when it is released: the last word of a worker */
 
     stele_batch batch; /* was not taken whole; its partition is held meanwhile */
     bool has_batch;
@@ -107,6 +111,9 @@ void slot_assign(slot_host *host, slot *self);
 
 /** Stop it: it needs a person. The task is closed. */
 void slot_stop(slot_host *host, slot *self, const stele_error *why);
+
+/** The group has assigned what is kept already: the task goes on. */
+void slot_confirm(slot *self);
 
 /** Close the task, to be opened again. */
 void slot_reopen(slot_host *host, slot *self);

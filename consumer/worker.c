@@ -19,6 +19,7 @@ enum {
     SESSION_TIMEOUT_MS = 6000,
     COMPLAIN_MS = 10000, /* how often a wait is logged */
     LEAVE_MS = 3000,     /* leaving the group */
+    GIVE_MS = 2000,      /* draining what is given away */
     DRAIN_LOOK_MS = 100, /* and whenever something comes */
     MEMORY_MAX = 256 << 20
 };
@@ -35,6 +36,7 @@ struct stele_worker {
 
     stele_log_member *member; /* NULL until the topic is there, and after one died */
     bool member_died;         /* what is revoked while it closes is lost */
+    bool leaves;              /* it closes */
     bool is_refused;          /* the group does not let it in */
     int64_t refused_ns;       /* … since then */
     report told;
@@ -192,23 +194,36 @@ static void release(stele_worker *worker, slot *const *slots, size_t count, bool
 
 /* ---- the group ---- */
 
+static slot *make_slot(stele_worker *worker, int32_t index)
+{
+    if (index >= worker->slot_count) {
+        worker->slots = stele_realloc_array(worker->slots, (size_t)index + 1, sizeof(slot *));
+        for (; worker->slot_count <= index; worker->slot_count++) {
+            worker->slots[worker->slot_count] = stele_alloc(sizeof(slot));
+            worker->slots[worker->slot_count]->index = worker->slot_count;
+        }
+    }
+    return worker->slots[index];
+}
+
+static bool is_served(const slot *self)
+{
+    return (self->phase == SLOT_PREPARING || self->phase == SLOT_RUNNING) && !self->is_given;
+}
+
 /* @locality the worker's thread, within a poll or a close of the member */
 static void on_assigned(void *context, const stele_partition *partitions, size_t count)
 {
     stele_worker *worker = context;
     worker->count_unconfirmed = true;
     for (size_t i = 0; i < count; i++) {
-        int32_t index = partitions[i].index;
-        if (index >= worker->slot_count) {
-            worker->slots = stele_realloc_array(worker->slots, (size_t)index + 1, sizeof(slot *));
-            for (; worker->slot_count <= index; worker->slot_count++) {
-                worker->slots[worker->slot_count] = stele_alloc(sizeof(slot));
-                worker->slots[worker->slot_count]->index = worker->slot_count;
-            }
-        }
-        slot_assign(&worker->host, worker->slots[index]);
-        if (worker->stop_reason.status < 0)
-            slot_stop(&worker->host, worker->slots[index], &worker->stop_reason);
+        slot *each = make_slot(worker, partitions[i].index);
+        each->is_assigned = true;
+        if (each->is_kept && is_served(each))
+            slot_confirm(each);
+        else
+            slot_assign(&worker->host, each);
+        if (worker->stop_reason.status < 0) slot_stop(&worker->host, each, &worker->stop_reason);
     }
 }
 
@@ -225,6 +240,13 @@ static void log_given_away(const stele_worker *worker, size_t count)
                                            stele_logger_int("left", (int64_t)left)));
 }
 
+/* Whoever is to have it asks for it. A member that leaves gives it away. */
+static bool keeps(const stele_worker *worker, const slot *self, bool lost)
+{
+    return worker->options.keeps_revoked && !lost && self->phase == SLOT_RUNNING &&
+           !self->is_given && !worker->host.stopping && !worker->leaves;
+}
+
 /* @locality as on_assigned */
 static void on_revoked(void *context, const stele_partition *partitions, size_t count, bool lost)
 {
@@ -236,7 +258,12 @@ static void on_revoked(void *context, const stele_partition *partitions, size_t 
     size_t found = 0;
     for (size_t i = 0; i < count; i++) {
         slot *each = slot_at(worker, partitions[i].index);
+        if (each != NULL) each->is_assigned = false;
         if (each == NULL || each->phase == SLOT_FREE) continue;
+        if (keeps(worker, each, lost)) {
+            each->is_kept = true;
+            continue;
+        }
         slots[found++] = each;
         if (!lost && each->phase == SLOT_RUNNING && !worker->host.stopping) each->draining = true;
     }
@@ -264,13 +291,16 @@ static stele_status join_group(stele_worker *worker, stele_error *err)
 static void leave_group(stele_worker *worker, bool died)
 {
     worker->member_died = died;
+    worker->leaves = true;
     stele_log_member_close(worker->member, LEAVE_MS);
     worker->member = NULL;
-    worker->member_died = false;
+    worker->member_died = worker->leaves = false;
     slot **slots = stele_alloc_array((size_t)worker->slot_count + 1, sizeof(slot *));
     size_t count = 0;
-    for (int32_t i = 0; i < worker->slot_count; i++)
+    for (int32_t i = 0; i < worker->slot_count; i++) {
+        worker->slots[i]->is_assigned = false;
         if (worker->slots[i]->phase != SLOT_FREE) slots[count++] = worker->slots[i];
+    }
     release(worker, slots, count, true);
     free(slots);
 }
@@ -292,13 +322,18 @@ static void complain(stele_worker *worker, const char *message, const stele_erro
  * transaction outlived the broker's patience (an outage does that), and then it is ours as before.
  * A member that is alive for a whole session after the fence, with its partition, is the owner as
  * the group sees it: it fences in turn. Where that does not last, somebody else holds the id
- * without the group: leave, and rejoin with a new member id.
+ * without the group: leave, and rejoin with a new member id. What the group has not assigned is
+ * somebody else's for sure.
  */
 static void take_back_fenced(stele_worker *worker, bool *leave)
 {
     int64_t now_ns = now_of(worker);
     for (int32_t i = 0; i < worker->slot_count; i++) {
         slot *each = worker->slots[i];
+        if (each->phase == SLOT_FENCED && each->is_kept) {
+            release(worker, &each, 1, true);
+            continue;
+        }
         if (each->phase != SLOT_FENCED ||
             now_ns < after_ms(each->fenced_ns, worker->options.session_timeout_ms))
             continue;
@@ -348,6 +383,51 @@ static void serve_group(stele_worker *worker)
                        "fenced by another owner, joining again",
                        STELE_LOGGER_FIELDS(stele_logger_text("worker", worker->name)));
     leave_group(worker, false);
+}
+
+/* ---- without the group ---- */
+
+bool stele_worker_take(stele_worker *worker, int32_t partition)
+{
+    if (worker->member == NULL || partition >= worker->partition_count) return false;
+    slot *of = make_slot(worker, partition);
+    if (of->phase != SLOT_FREE && of->phase != SLOT_FENCED) return false;
+    slot_assign(&worker->host, of);
+    of->is_kept = !of->is_assigned;
+    worker->host.at_once = true;
+    return true;
+}
+
+void stele_worker_give(stele_worker *worker, int32_t partition)
+{
+    slot *of = slot_at(worker, partition);
+    if (of == NULL || !is_served(of)) return;
+    of->is_given = true;
+    of->given_ns = now_of(worker);
+    worker->host.at_once = true;
+}
+
+/* Drained, or not prepared yet: then it is no longer ours. */
+static void give_away(stele_worker *worker, slot *of)
+{
+    bool is_late = now_of(worker) >= after_ms(of->given_ns, GIVE_MS);
+    of->draining = of->phase == SLOT_RUNNING && !is_late;
+    if (of->draining) slot_drain(&worker->host, of);
+    if (!of->draining) release(worker, &of, 1, false);
+}
+
+/* What was given away, and is still assigned after a whole session, is asked for again. */
+static void serve_given(stele_worker *worker)
+{
+    int64_t again_ms = worker->options.session_timeout_ms;
+    for (int32_t i = 0; i < worker->slot_count; i++) {
+        slot *each = worker->slots[i];
+        if (each->is_given)
+            give_away(worker, each);
+        else if (each->is_assigned && each->phase == SLOT_FREE &&
+                 now_of(worker) >= after_ms(each->given_ns, again_ms))
+            slot_assign(&worker->host, each);
+    }
 }
 
 /* ---- the partition count ---- */
@@ -540,7 +620,8 @@ stele_status stele_worker_step(stele_worker *worker, int timeout_ms, stele_error
     const stele_task_ops *ops = worker->options.ops;
     if (ops->turn != NULL) ops->turn(worker->options.self, worker);
     for (int32_t i = 0; i < worker->slot_count; i++)
-        slot_tick(host, worker->slots[i]);
+        if (!worker->slots[i]->is_given) slot_tick(host, worker->slots[i]);
+    serve_given(worker);
     stop_all(worker);
     watch(worker);
     tell(worker);

@@ -25,6 +25,8 @@ typedef struct stele_worker_options {
     int drain_timeout_ms;   /* 0: 10,000; negative: no last snapshot */
     size_t memory_max;      /* bytes fetched ahead, if it owned all partitions; 0: 256 MiB */
     bool no_status;         /* do not write _stele.status */
+    bool keeps_revoked;     /* what the group takes away in order is kept, until it is given away
+                               (stele_worker_give), or fenced by who has it now */
     const stele_task_ops *ops;
     void *self;                 /* handed to ops->open; borrowed */
     const stele_logger *logger; /* NULL: silent */
@@ -58,6 +60,19 @@ void stele_worker_call_again(stele_worker *worker);
 
 /** Likewise: it is called again after that long at the latest, if not sooner. */
 void stele_worker_call_within(stele_worker *worker, int64_t ms);
+/**
+ * Take a partition that the group has not assigned, or of which this worker was fenced: it is
+ * opened and served like others, and kept until it is given away, assigned and revoked, fenced, or
+ * the worker leaves the group. In the worker's thread, in `turn` of its tasks.
+ *
+ * @return false: not now, for it is ours, or the worker is in no group yet
+ */
+bool stele_worker_take(stele_worker *worker, int32_t partition);
+
+/** Give a partition away: it is drained, within two seconds, and no longer ours then, also if the
+ * group has assigned it; but if it still is after a session time-out it is taken again. Likewise.
+ */
+void stele_worker_give(stele_worker *worker, int32_t partition);
 
 /** Set when the worker is to stop: whatever takes long in a call looks at it and comes back. */
 const atomic_bool *stele_worker_stop(const stele_worker *worker);

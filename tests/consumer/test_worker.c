@@ -956,6 +956,139 @@ static void a_worker_that_is_to_write_no_last_snapshot_drains_nothing(void **sta
     assert_int_equal(of->closed[0], 1);
 }
 
+/* ---- outside of the assignment ---- */
+
+/* Two of them, each with a partition. @return the number of the second one's */
+static int32_t share(stele_worker *first, stele_worker *second)
+{
+    for (int i = 0; i < 200; i++) {
+        turn(first);
+        turn(second);
+    }
+    int32_t of_second = state_of(second, 0) == STELE_STATE_RUNNING ? 0 : 1;
+    turn_until(first, 1 - of_second, STELE_STATE_RUNNING);
+    turn_until(second, of_second, STELE_STATE_RUNNING);
+    return of_second;
+}
+
+static void a_partition_is_taken_that_the_group_has_not_assigned(void **state)
+{
+    world *of = *state;
+    stele_worker *first = new_worker(of);
+    stele_worker *second = new_worker(of);
+    assert_false(stele_worker_take(first, 0)); /* it is in no group yet */
+    int32_t taken = share(first, second);
+
+    append(of, taken, 5);
+    assert_true(stele_worker_take(first, taken));
+    assert_false(stele_worker_take(first, taken)); /* it is ours */
+    turn_until(first, taken, STELE_STATE_RUNNING);
+    turns(first, 10);
+
+    assert_int_equal(stele_worker_progress(first, taken).position, 5);
+}
+
+static void what_the_group_takes_away_is_kept_until_it_is_given_away(void **state)
+{
+    world *of = *state;
+    stele_worker *first = new_worker_with(of, (stele_worker_options){.keeps_revoked = true});
+    turn_until_running(first);
+    stele_worker *second = new_worker(of);
+    int32_t moved = share(first, second);
+
+    assert_int_equal(state_of(first, moved), STELE_STATE_RUNNING);
+    assert_int_equal(of->drained[moved], 0);
+    stele_worker_give(first, moved);
+    turns(first, 5);
+
+    assert_int_equal(state_of(first, moved), STELE_STATE_UNKNOWN);
+    assert_int_equal(of->drained[moved], 1);
+    assert_int_equal(of->lost[moved], 0);
+    for (int i = 0; i < 8; i++) {
+        pass(of, first, 1000);
+        turn(second);
+    }
+    assert_int_equal(state_of(first, moved), STELE_STATE_UNKNOWN); /* it is not assigned */
+}
+
+static void what_does_not_drain_is_given_away_after_two_seconds(void **state)
+{
+    world *of = *state;
+    stele_worker *worker = new_worker(of);
+    turn_until_running(worker);
+    of->drain = (order){STELE_E_TIMED_OUT, STELE_NEXT_RETRY, "", false};
+
+    stele_worker_give(worker, 0);
+    turns(worker, 5);
+    assert_int_equal(of->closed[0], 0);
+    pass(of, worker, 2000);
+
+    assert_int_equal(of->closed[0], 1);
+    assert_int_equal(of->drained[0], 0);
+}
+
+static void what_was_given_away_and_stays_assigned_is_taken_again_after_a_session(void **state)
+{
+    world *of = *state;
+    stele_worker *worker = new_worker(of);
+    turn_until_running(worker);
+
+    stele_worker_give(worker, 0);
+    pass(of, worker, SESSION_MS - 1000);
+    assert_int_equal(state_of(worker, 0), STELE_STATE_UNKNOWN);
+    pass(of, worker, 2000);
+
+    assert_int_equal(of->opened[0], 2);
+    turn_until_running(worker);
+}
+
+static void what_is_kept_and_assigned_again_goes_on(void **state)
+{
+    world *of = *state;
+    stele_worker *first = new_worker_with(of, (stele_worker_options){.keeps_revoked = true});
+    turn_until_running(first);
+    stele_worker *second = new_worker(of);
+    int32_t moved = share(first, second);
+    atomic_bool stop = true;
+
+    assert_int_equal(stele_worker_run(second, &stop, NULL), STELE_OK); /* it leaves */
+    turns(first, 200);
+    of->opened[moved] = 0;
+    pass(of, first, SESSION_MS + 2000);
+
+    assert_int_equal(state_of(first, moved), STELE_STATE_RUNNING);
+    assert_int_equal(of->opened[moved], 0);
+}
+
+static void what_is_kept_and_fenced_is_no_longer_ours(void **state)
+{
+    world *of = *state;
+    stele_worker *first = new_worker_with(of, (stele_worker_options){.keeps_revoked = true});
+    turn_until_running(first);
+    int32_t moved = share(first, new_worker(of));
+    stele_worker_give(first, 1 - moved); /* the one that is ticked is the one that was kept */
+    turns(first, 5);
+    of->tick = (order){STELE_E_FENCED, STELE_NEXT_STOP, "another owner has taken over", true};
+    turns(first, 3);
+
+    assert_int_equal(state_of(first, moved), STELE_STATE_UNKNOWN);
+    assert_int_equal(of->lost[moved], 1);
+}
+
+static void a_stop_drains_what_is_kept_too(void **state)
+{
+    world *of = *state;
+    stele_worker *first = new_worker_with(of, (stele_worker_options){.keeps_revoked = true});
+    turn_until_running(first);
+    share(first, new_worker(of));
+    atomic_bool stop = true;
+
+    assert_int_equal(stele_worker_run(first, &stop, NULL), STELE_OK);
+
+    assert_int_equal(of->drained[0], 1);
+    assert_int_equal(of->drained[1], 1);
+}
+
 #define CASE(test) cmocka_unit_test_setup_teardown(test, begin, end)
 
 int main(void)
@@ -995,6 +1128,13 @@ int main(void)
         CASE(a_stop_drains_and_leaves),
         CASE(a_worker_that_is_to_write_no_last_snapshot_drains_nothing),
         CASE(a_drain_that_does_not_end_is_cut_off),
+        CASE(a_partition_is_taken_that_the_group_has_not_assigned),
+        CASE(what_the_group_takes_away_is_kept_until_it_is_given_away),
+        CASE(what_does_not_drain_is_given_away_after_two_seconds),
+        CASE(what_was_given_away_and_stays_assigned_is_taken_again_after_a_session),
+        CASE(what_is_kept_and_assigned_again_goes_on),
+        CASE(what_is_kept_and_fenced_is_no_longer_ours),
+        CASE(a_stop_drains_what_is_kept_too),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
