@@ -58,7 +58,7 @@ static bool have_all_done(void)
 static bool is_at_rest(void)
 {
     const char *const topics[] = {world.events_topic, world.snapshots_topic, SIM_BANK_DEAD};
-    if (sim_is_one_ending()) return false; /* it is started again */
+    if (!sim_are_all_up()) return false; /* who has ended is started again */
     for (int32_t k = 0; k < SIM_PARTITIONS; k++) {
         int server = sim_server_of(k);
         if (server < 0) return false;

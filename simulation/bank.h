@@ -142,8 +142,8 @@ void sim_empty_box(int box);
 /* ---- instances.c: processes with a writer ---- */
 
 void sim_start_instance(int which);
-/** Was one asked to end, and has not ended yet? */
-bool sim_is_one_ending(void);
+/** Is each of them running, and none asked to end? */
+bool sim_are_all_up(void);
 /** Ask one to end in order. */
 void sim_stop_instance(int which);
 /** All of them; fails if they do not. */

@@ -443,13 +443,13 @@ void sim_stop_instance(int which)
     atomic_store(&current[which]->stop, true);
 }
 
-bool sim_is_one_ending(void)
+bool sim_are_all_up(void)
 {
-    bool is_ending = false;
+    bool are_up = true;
     for (int i = 0; i < SIM_INSTANCES; i++)
-        is_ending = is_ending || (stele_fibers_is_running(world.fibers, SIM_FIRST_INSTANCE + i) &&
-                                  atomic_load(&current[i]->stop));
-    return is_ending;
+        are_up = are_up && stele_fibers_is_running(world.fibers, SIM_FIRST_INSTANCE + i) &&
+                 !atomic_load(&current[i]->stop);
+    return are_up;
 }
 
 void sim_stop_instances(void)
