@@ -148,7 +148,7 @@ static stele_status redrive(fold_task *task, stele_error *err)
 {
     int64_t end_ns = now_of(task) + PIECE_NS;
     stele_parked_key *of;
-    while ((of = stele_parked_next_due(task->parked)) != NULL) {
+    while ((of = stele_parked_next_due(task->parked, task->at.position)) != NULL) {
         task->owes_letters = true;
         stele_error failure;
         stele_status status = stele_states_redrive(task->states, task->source, of, &failure);

@@ -216,13 +216,13 @@ void stele_parked_settle_first(stele_parked *parked, stele_parked_key *of)
     go_on(parked, of);
 }
 
-stele_parked_key *stele_parked_next_due(const stele_parked *parked)
+stele_parked_key *stele_parked_next_due(const stele_parked *parked, int64_t position)
 {
     stele_table_cursor cursor = {0};
     stele_parked_key *of;
     if (parked->due_count == 0) return NULL;
     while ((of = stele_table_next(parked->keys, &cursor)) != NULL)
-        if (of->is_due) return of;
+        if (of->is_due && of->first->offset < position) return of;
     return NULL;
 }
 

@@ -104,8 +104,13 @@ void stele_parked_settle_first(stele_parked *parked, stele_parked_key *of);
 /** An aggregate is to be tried again, or not. */
 void stele_parked_set_due(stele_parked *parked, stele_parked_key *of, bool is_due);
 
-/** The next aggregate to be tried again; NULL: none. */
-stele_parked_key *stele_parked_next_due(const stele_parked *parked);
+/**
+ * The next aggregate to be tried again; NULL: none. Only where all events before its first letter
+ * have come (again): a letter may be stored before the position is there.
+ *
+ * @param position  of the next event
+ */
+stele_parked_key *stele_parked_next_due(const stele_parked *parked, int64_t position);
 
 /** Say that a letter is discarded. @return false: there is none at that offset */
 bool stele_parked_discard(stele_parked *parked, const stele_order *order, int64_t now_ms);

@@ -303,6 +303,23 @@ static void what_cannot_be_decoded_is_set_aside_as_it_was(void **state)
     bank_free(of);
 }
 
+/* After a crash its letter may be stored, and events before it come again. */
+static void nothing_is_tried_again_before_all_that_is_before_it_has_come(void **state)
+{
+    (void)state;
+    stele_parked *parked = stele_parked_new(0, 0);
+    stele_dead_event *letter = stele_alloc(sizeof *letter);
+    letter->offset = 17;
+    letter->reason = stele_strdup("");
+    assert_int_equal(stele_parked_add(parked, letter, NULL), STELE_OK);
+    stele_parked_key *of = stele_parked_find_first(parked, 17);
+    stele_parked_set_due(parked, of, true);
+
+    assert_null(stele_parked_next_due(parked, 17));
+    assert_ptr_equal(stele_parked_next_due(parked, 18), of);
+    stele_parked_free(parked);
+}
+
 /* ---- the letter ---- */
 
 static void a_letter_comes_back_byte_for_byte(void **state)
@@ -375,6 +392,7 @@ int main(void)
         cmocka_unit_test(an_event_may_be_discarded_before_it_comes),
         cmocka_unit_test(too_many_aggregates_stop_the_partition),
         cmocka_unit_test(what_cannot_be_decoded_is_set_aside_as_it_was),
+        cmocka_unit_test(nothing_is_tried_again_before_all_that_is_before_it_has_come),
         cmocka_unit_test(a_letter_comes_back_byte_for_byte),
         cmocka_unit_test(its_fingerprint_is_that_of_the_schema),
     };
