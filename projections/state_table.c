@@ -104,10 +104,13 @@ static char *write_setup(const stele_state_table *table, stele_sql_dialect diale
     STELE_AUTO_VALUE(stele_buffer) text = {0};
     const char *name = table->projection->name;
     stele_buffer_format(&text, "CREATE TABLE \"%s\" (", name);
+    /* The order of bytes: that of the database may change with its operating system, and the states
+     * are read back in order. SQLite has no other. */
+    const char *id = dialect == STELE_SQL_POSTGRES ? " COLLATE \"C\" PRIMARY KEY" : " PRIMARY KEY";
     for (size_t i = 0; i < count_columns(table); i++)
         stele_buffer_format(&text, "\n    \"%s\" %s%s,", column_name(table, i),
                             type_name(column_type(table, i), dialect),
-                            i == ID         ? " PRIMARY KEY"
+                            i == ID         ? id
                             : i <= FINISHED ? " NOT NULL"
                                             : "");
     stele_buffer_format(&text, "\n    \"stele_topic\" %s NOT NULL DEFAULT '%s');\n",

@@ -35,7 +35,7 @@ static const struct {
         {"evict", "SELECT pg_terminate_backend(l.pid) FROM stele_positions p JOIN pg_locks l"
                   " ON l.locktype = 'transactionid' AND l.transactionid = p.xmax AND l.granted"
                   " JOIN pg_stat_activity a ON a.pid = l.pid"
-                  " AND a.application_name = current_setting('application_name')"
+                  " AND a.usename = current_user"
                   " WHERE" PLACE},
     [POSTGRES_FIND] = {"find",
                        "SELECT version, setup FROM stele_projections WHERE projection = $1"},

@@ -41,14 +41,12 @@ char *stele_sql_url_shown(const char *url)
     return stele_strdup(conninfo_of(url) != NULL ? "postgres:" : url);
 }
 
-/* What is no URL that we know may have a secret in it all the same: its first word is enough. */
-static stele_status fail_url(const char *url, stele_error *err)
+/* What is no URL that we know may have a secret in it all the same: nothing of it is shown. */
+static stele_status fail_url(stele_error *err)
 {
-    stele_bytes name = stele_bytes_of(url, strcspn(url, ":@"));
     return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
-                      "%s names no database: write sqlite:PATH, the file that holds it, or "
-                      "postgres:CONNINFO, how PostgreSQL is reached",
-                      stele_quote(name).text);
+                      "it names no database: write sqlite:PATH, the file that holds it, or "
+                      "postgres:CONNINFO, how PostgreSQL is reached");
 }
 
 stele_status stele_sql_store_new(stele_runtime runtime, const char *url, stele_sql_store **out,
@@ -64,7 +62,7 @@ stele_status stele_sql_store_new(stele_runtime runtime, const char *url, stele_s
         return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP, WITHOUT, "PostgreSQL", "POSTGRES");
 #endif
     }
-    if (path == NULL || *path == '\0') return fail_url(url, err);
+    if (path == NULL || *path == '\0') return fail_url(err);
 #ifdef STELE_SQLITE
     *out = stele_sqlite_store_new(path);
     return STELE_OK;

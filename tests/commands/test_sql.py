@@ -219,7 +219,7 @@ def mistakes_in_the_configuration_are_named():
     with Table() as table:
         table.publish({"id": "a"})
         done = table.plain.call("run", *table.words, "-o", f"projection.{table.sql_name}.store=t.db").exits(1)
-        done.says(f"-o: [projection {table.sql_name}] store: \"t.db\" names no database: write sqlite:PATH")
+        done.says(f"-o: [projection {table.sql_name}] store: it names no database: write sqlite:PATH")
         table.plain.call("run", "-o", "projection.x.sql=nowhere.sql").exits(1).says("nowhere.sql")
         done = table.plain.call("run", *table.words, "-o", f"projection.{table.sql_name}.store=sqlite:/nowhere/t.db")
         done.exits(1).says("/nowhere/t.db cannot be made or opened")
