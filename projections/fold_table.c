@@ -99,8 +99,12 @@ static stele_sql_parcel *make_query(const fold_task *task)
 {
     stele_sql_parcel *parcel = stele_sql_parcel_new();
     stele_sql_row row = {.statement = STELE_STATE_TABLE_READ};
-    stele_state_table_query(task->source.index, stele_buffer_view(&task->taking.after),
-                            parcel->arena, &row.values, &row.count);
+    stele_bytes after = stele_buffer_view(&task->taking.after);
+    if (task->restored == 0)
+        after = stele_bytes_of(NULL, 0);
+    else if (after.data == NULL)
+        after = stele_text(""); /* an id like any other */
+    stele_state_table_query(task->source.index, after, parcel->arena, &row.values, &row.count);
     stele_sql_parcel_add_row(parcel, &row);
     return parcel;
 }

@@ -146,7 +146,7 @@ static char *write_query(const stele_state_table *table)
     enum { AT_ONCE = 1000 };
     return stele_strdup_format("SELECT stele_id, stele_version, stele_offset, stele_finished,"
                                " stele_state%s FROM \"%s\" WHERE stele_partition = $1"
-                               " AND stele_id > $2 ORDER BY stele_id LIMIT %d",
+                               " AND ($2 IS NULL OR stele_id > $2) ORDER BY stele_id LIMIT %d",
                                table->own > BESIDE ? ", stele_beside" : "", table->projection->name,
                                AT_ONCE);
 }
@@ -294,7 +294,8 @@ void stele_state_table_query(int32_t partition, stele_bytes after, stele_arena *
 {
     stele_sql_value *values = stele_arena_take(arena, 2 * sizeof *values);
     values[0] = number(partition);
-    values[1] = stele_sql_value_keep(arena, STELE_SQL_TEXT, after);
+    values[1] = after.data == NULL ? (stele_sql_value){.kind = STELE_SQL_NULL}
+                                   : stele_sql_value_keep(arena, STELE_SQL_TEXT, after);
     *out = values;
     *count = 2;
 }

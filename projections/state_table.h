@@ -52,7 +52,7 @@ stele_status stele_state_table_values(const stele_state_table *table, const stel
                                       stele_arena *arena, const stele_sql_value **out,
                                       size_t *count, stele_error *err);
 
-/** The values of the query for what is in a partition behind that id; "": from the beginning. */
+/** The values of the query for what is in a partition behind that id; null: from the beginning. */
 void stele_state_table_query(int32_t partition, stele_bytes after, stele_arena *arena,
                              const stele_sql_value **out, size_t *count);
 

@@ -467,11 +467,12 @@ static stele_status commit(stele_sql_store *base, stele_error *err)
 
 static int compare(stele_bytes a, stele_bytes b)
 {
-    int order = memcmp(a.data, b.data, a.size < b.size ? a.size : b.size);
+    size_t size = a.size < b.size ? a.size : b.size;
+    int order = size == 0 ? 0 : memcmp(a.data, b.data, size);
     return order != 0 ? order : (a.size > b.size) - (a.size < b.size);
 }
 
-/* The row of the lowest key behind `after`, as it was stored last. */
+/* The row of the lowest key behind `after`, or of all where that is null, as it was stored last. */
 static const kept_row *find_next(const stele_memory_database *database, int64_t partition,
                                  stele_bytes after)
 {
@@ -480,7 +481,7 @@ static const kept_row *find_next(const stele_memory_database *database, int64_t 
         const kept_row *row = &database->rows[i];
         if (row->count < 2 || row->values[1].as.integer != partition) continue;
         stele_bytes key = row->values[0].as.bytes;
-        if (compare(key, after) <= 0) continue;
+        if (after.data != NULL && compare(key, after) <= 0) continue;
         if (found == NULL || compare(key, found->values[0].as.bytes) <= 0) found = row;
     }
     return found;
@@ -506,6 +507,7 @@ static stele_status read_rows(stele_sql_store *base, size_t statement,
         each(context, out, row->count - 1);
         free(out);
         after = row->values[0].as.bytes;
+        if (after.data == NULL) after = stele_text("");
     }
     return leave(self, fault, STELE_OK, err);
 }

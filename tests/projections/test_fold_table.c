@@ -179,6 +179,24 @@ static void a_worker_goes_on_from_the_table(void **state)
     rig_free(own);
 }
 
+/* Other producers write it; it is an id like any other, and the first one of all. */
+static void an_id_that_is_empty_is_read_back(void **state)
+{
+    (void)state;
+    rig *own = rig_new(1);
+    add_events(own, 0, 1);
+    bank_deposit(own->bank, 0, "", 7, "nobody");
+    run_to(own, 13);
+    close_desk(own);
+    open_desk(own);
+    bank_deposit(own->bank, 0, "", 5, "nobody");
+
+    run_to(own, 14);
+
+    assert_table(own);
+    rig_free(own);
+}
+
 static void what_is_finished_is_known_for_ever(void **state)
 {
     (void)state;
@@ -297,6 +315,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_are_the_states_of_a_replay),
         cmocka_unit_test(a_worker_goes_on_from_the_table),
+        cmocka_unit_test(an_id_that_is_empty_is_read_back),
         cmocka_unit_test(what_is_finished_is_known_for_ever),
         cmocka_unit_test(nothing_is_lost_or_doubled_whichever_call_fails),
         cmocka_unit_test(a_database_that_is_away_is_waited_for),
