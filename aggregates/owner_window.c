@@ -51,7 +51,7 @@ void owner_window_begin(owner_task *self)
     owner_window *window = &self->inbox.window;
     window->is_in_doubt = true;
     window->is_said = self->inbox.restored.count == 0;
-    window->events_from = self->inbox.restored.events_from;
+    window->doubt_from = self->inbox.restored.events_from;
 }
 
 /* The owner before has seen no command that is not below the end by now, and has taken none that
@@ -131,7 +131,8 @@ void owner_window_see(owner_task *self, const mail *of, const unit *made, bool i
                       int64_t position)
 {
     owner_window *window = &self->inbox.window;
-    if (is_proven(window) && window->events_from < position) window->events_from = position;
+    bool is_first = window->proven >= window->decided;
+    if (is_first && window->events_from < position) window->events_from = position;
     window->decided = of->offset + 1;
     if (made->as.count == 0 && !made->is_repeat && !is_silent) return;
     bool is_new;
@@ -154,13 +155,16 @@ void owner_window_drop(owner_task *self, int64_t from)
 
 /* ---- what waits ---- */
 
-/* The first event by which a command of the aggregate may have to be recognised; INT64_MAX: none */
-static int64_t first_event(const owner_window *window, stele_bytes id)
+/* The first event by which a command of the aggregate may have to be recognised; INT64_MAX: none.
+ * Of those that the owner before has taken none is behind a command of the topic that adds
+ * something: it would have been recognised, as that has, too. */
+static int64_t first_event(const owner_window *window, stele_bytes id, bool is_mail)
 {
-    int64_t from = window->is_in_doubt ? window->events_from : INT64_MAX;
+    bool is_in_doubt = is_mail ? !window->is_said : window->is_in_doubt;
+    int64_t from = is_in_doubt ? window->doubt_from : INT64_MAX;
     const mark *of = find_mark(window, id);
     if (of == NULL || of->last < window->proven) return from;
-    from = window->events_from;
+    if (window->events_from < from) from = window->events_from;
     return of->events_from < from ? of->events_from : from;
 }
 
@@ -193,9 +197,10 @@ bool owner_window_has_room(owner_task *self, stele_ticket *ticket, stele_entry *
     owner_window *window = &self->inbox.window;
     if (self->inbox.commands.topic == NULL || is_proven(window)) return true;
     if (STELE_BUG("the window is left before the record is visible")) return true;
+    bool is_mail = owner_mail_of(ticket) != NULL;
     bool is_first = window->is_said && window->proven >= window->decided;
-    if (is_first && owner_mail_of(ticket) != NULL) return true;
-    int64_t from = first_event(window, ticket->aggregate_id);
+    if (is_first && is_mail) return true;
+    int64_t from = first_event(window, ticket->aggregate_id, is_mail);
     if (from == INT64_MAX) return true;
     if (forgets(self, entry, over, 1, time_ms) >= from) return wait(window);
     size_t soon = 1 + self->of->limits.count_max / 2;
@@ -256,8 +261,7 @@ static void prove(owner_task *self, const inbox_record *seen)
     owner_window *window = &self->inbox.window;
     if (seen->next > window->proven) window->proven = seen->next;
     if (seen->is_past_doubt) window->is_in_doubt = false;
-    if (!window->is_in_doubt && seen->events > window->events_from)
-        window->events_from = seen->events;
+    if (seen->events > window->events_from) window->events_from = seen->events;
     if (window->last.at == seen->at) window->last.at = STELE_OFFSET_NONE;
     window->is_said = true;
     window->is_wanted = window->has_waited = false;

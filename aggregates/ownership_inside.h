@@ -87,7 +87,8 @@ typedef struct owner_window {
     bool is_said;        /* there is one of this owner's, or none is needed */
     bool is_in_doubt;    /* the owner before may have taken more than it has written down … */
     int64_t behind;      /* … but none from here on */
-    int64_t events_from; /* what came of commands that are not proven is not before it */
+    int64_t doubt_from;  /* what came of those is not before it */
+    int64_t events_from; /* what came of this one's that are not proven is not before it */
     stele_table *marks;  /* owned; of aggregates whose commands are not proven; NULL: none was */
     inbox_record last;   /* of those that are committed and not proven */
     inbox_record asked;

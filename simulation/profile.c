@@ -157,7 +157,7 @@ static void draw_aggregates(void)
     world.snapshots_topic = SIM_BANK_SNAPSHOTS;
     bool takes_commands = stele_stream_below(swarm, 4) != 0;
     draw_trouble_of_owners();
-    bool has_jars = stele_stream_below(swarm, 2) == 0;
+    bool has_jars = stele_stream_below(swarm, 3) == 0;
     /* What parts the position of the commands from what came of them. */
     if ((takes_commands || has_jars) && stele_stream_below(swarm, 2) == 0)
         world.kinds = KIND(AMBUSH) | KIND(MARKERS) | KIND(KILL);
