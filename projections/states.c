@@ -361,13 +361,19 @@ static stele_status apply_to_copy(stele_states *states, const delivery *of,
     return result;
 }
 
+static bool is_on_copy(const stele_states *states, const delivery *of, const stele_decoded *decoded)
+{
+    return of->is_letter || states->may_refuse[decoded->index];
+}
+
 /* On a copy nothing is half changed, so that it may be tried again, or set aside while others go
  * on. */
-static stele_status fail_apply(stele_states *states, const stele_decoded *decoded,
-                               stele_status result, const stele_error *said, stele_error *err)
+static stele_status fail_apply(stele_states *states, const delivery *of,
+                               const stele_decoded *decoded, stele_status result,
+                               const stele_error *said, stele_error *err)
 {
     states->was_refused = true;
-    states->is_spoilt = !states->may_refuse[decoded->index];
+    states->is_spoilt = !is_on_copy(states, of, decoded);
     if (result > 0)
         return stele_fail(err, STELE_E_INTERNAL, STELE_NEXT_REJECT,
                           "the apply function of %s for %s returned %d, which means nothing",
@@ -401,7 +407,7 @@ static stele_status apply_event(stele_states *states, const delivery *of, uint32
     if (status < 0) return status;
     if ((status = find_handler(states, &decoded, &handler, err)) < 0) return status;
     bool applies = handler != NULL && handler->apply != NULL;
-    bool on_copy = applies && states->may_refuse[decoded.index];
+    bool on_copy = applies && is_on_copy(states, of, &decoded);
     if (entry == NULL && !on_copy &&
         (status = states_add_entry(states, record->key, hash, &entry, err)) < 0)
         return status;
@@ -414,7 +420,7 @@ static stele_status apply_event(stele_states *states, const delivery *of, uint32
         result = on_copy ? apply_to_copy(states, of, &decoded, hash, &entry, &said)
                          : call_apply(states, of, &decoded, stele_entry_state(entry),
                                       entry->version + 1, &said);
-        if (is_failure(result)) return fail_apply(states, &decoded, result, &said, err);
+        if (is_failure(result)) return fail_apply(states, of, &decoded, result, &said, err);
     }
     if (states->companion != NULL && (status = call_see(states, of, &decoded, entry, err)) < 0)
         return status;
@@ -518,7 +524,7 @@ stele_status stele_states_take(stele_states *states, const stele_batch *batch, i
     for (; at < batch->count; at++) {
         const stele_record *record = &batch->records[at];
         fetch_ahead(states, hashes, at, batch->count);
-        const delivery of = {{.batch = batch, .record = record}, batch->partition};
+        const delivery of = {{.batch = batch, .record = record}, batch->partition, false};
         stele_status status = states_apply(states, &of, hashes[at], &failure);
         if (status < 0 && states->parks && !states->is_spoilt && failure.next == STELE_NEXT_REJECT)
             status =

@@ -42,6 +42,7 @@ struct stele_states {
 typedef struct delivery {
     stele_event_record source;
     stele_partition from;
+    bool is_letter; /* it may be refused again, whatever the projection says: it goes to a copy */
 } delivery;
 
 /* ---- states.c ---- */

@@ -89,7 +89,8 @@ static stele_status apply_letter(stele_states *states, stele_partition source,
                                  .value = letter->value};
     const delivery of = {
         {.record = &record, .headers = letter->headers, .header_count = letter->header_count},
-        source};
+        source,
+        true};
     uint32_t hash = letter->key.data == NULL ? 0 : stele_table_hash(states->table, letter->key);
     return states_apply(states, &of, hash, err);
 }

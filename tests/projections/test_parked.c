@@ -252,6 +252,38 @@ static void an_event_that_stops_its_partition_is_set_aside_by_order(void **state
     bank_free(of);
 }
 
+/* The projection does not say that this event may be refused, so as a rule it is applied in place.
+ */
+static void a_redrive_that_is_refused_changes_nothing(void **state)
+{
+    (void)state;
+    refuses = true;
+    bank *of = bank_new(1);
+    teller_options stopping = {.projection = &balances};
+    bank_deposit(of, 0, "a", 1, "x");
+    bank_deposit(of, 0, "a", 2, "bad"); /* which has changed the state when it refuses */
+    free(bank_run_to_stop(of, stopping, 0));
+    order(of, 1, 1, STELE_ORDER_PARK);
+    bank_run(of, stopping);
+
+    teller worker = teller_open(of, stopping);
+    teller_catch_up(&worker);
+    static const stele_order_kind orders[] = {STELE_ORDER_REDRIVE, STELE_ORDER_DISCARD};
+    for (size_t k = 0; k < 2; k++) {
+        order(of, 1, 1, orders[k]);
+        for (int i = 0; i < 3000; i++)
+            teller_turn(&worker);
+    }
+    bank_deposit(of, 0, "a", 4, "x");
+    teller_catch_up(&worker);
+    teller_close(&worker);
+    bank_run(of, stopping);
+
+    assert_int_equal(balance_of(of, "a"), 5);
+    assert_int_equal(verify(of), 0);
+    bank_free(of);
+}
+
 static void an_event_may_be_discarded_before_it_comes(void **state)
 {
     (void)state;
@@ -389,6 +421,7 @@ int main(void)
         cmocka_unit_test(a_redrive_ends_at_the_first_that_is_refused_again),
         cmocka_unit_test(what_is_discarded_counts_and_changes_nothing),
         cmocka_unit_test(an_event_that_stops_its_partition_is_set_aside_by_order),
+        cmocka_unit_test(a_redrive_that_is_refused_changes_nothing),
         cmocka_unit_test(an_event_may_be_discarded_before_it_comes),
         cmocka_unit_test(too_many_aggregates_stop_the_partition),
         cmocka_unit_test(what_cannot_be_decoded_is_set_aside_as_it_was),
