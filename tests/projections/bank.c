@@ -82,7 +82,7 @@ int32_t bank_register(bank *self, const char *text)
     char *subject = stele_registry_subject(BANK_EVENTS, stele_schema_name(schema));
     stele_schema_free(schema);
     int32_t id;
-    if (stele_registry_register(self->registry, subject, stele_text(text), NULL, 0, ASK_MS, &id,
+    if (stele_registry_register(self->registry, subject, stele_text(text), NULL, 0, WAIT_MS, &id,
                                 &err) < 0)
         fail_msg("%s", err.text);
     free(subject);
