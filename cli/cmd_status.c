@@ -65,6 +65,7 @@ static bool is_instance(const char *wanted, const char *instance)
     return *rest == '-' && rest[1] != '\0' && rest[1 + strspn(rest + 1, "0123456789")] == '\0';
 }
 
+/* What else there is to say of a row, behind the worker's own reason. */
 static void add_reason(row *r, const char *reason)
 {
     bool has_own = r->reason != NULL && r->reason[0] != '\0';
@@ -112,7 +113,6 @@ static bool has_row(const board *b, const char *name, const char *topic, int32_t
     return false;
 }
 
-/* What else there is to say of a row, behind the worker's own reason. */
 /* Names that Kafka takes. Others are in the status topic only if someone else put them there, and
  * a broker is not asked for them. */
 static bool can_be_topic(const char *name)
@@ -217,8 +217,8 @@ static stele_status add_commands(board *b, stele_error *err)
     return STELE_OK;
 }
 
-/* How many were set aside; what retention has deleted of them is not counted. */
-static stele_status count_dead(board *b, row *r, stele_error *err)
+/* Were some set aside? What retention has deleted of them is no matter. */
+static stele_status say_dead(board *b, row *r, stele_error *err)
 {
     int64_t start, end;
     if (r->commands_of == NULL) return STELE_OK;
@@ -323,7 +323,7 @@ static stele_status find_ends(board *b, stele_error *err)
         if (status < 0) r->end = -1;
         if (status == STELE_OK && r->position < 0 && has_reported(b, r->name))
             status = find_position(b, r, &why);
-        if (status == STELE_OK) status = count_dead(b, r, &why);
+        if (status == STELE_OK) status = say_dead(b, r, &why);
         if (status < 0 && (status = spoil(b, r, &why, err)) < 0) return status;
     }
     return STELE_OK;

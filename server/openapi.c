@@ -213,12 +213,24 @@ static json_t *execute_operation(const stele_aggregate *aggregate, const stele_t
     return json_pack("{s:o}", "post", post);
 }
 
-static json_t *state_operation(const stele_aggregate *aggregate, const char *schema)
+static json_t *state_answers(const char *schema)
 {
-    static const char *const names[] = {"id", "version", "at", "if-none-match", NULL};
     json_t *answers = success("Its state.", schema);
     json_object_set_new(answers, "304",
                         json_pack("{s:s}", "description", "The caller has this version."));
+    return answers;
+}
+
+static json_t *page_answers(const char *description, const char *schema)
+{
+    return json_pack("{s:{s:s, s:{s:{s:o}}}}", "200", "description", description, "content",
+                     "application/json", "schema", refer("schemas", schema));
+}
+
+static json_t *state_operation(const stele_aggregate *aggregate, const char *schema)
+{
+    static const char *const names[] = {"id", "version", "at", "if-none-match", NULL};
+    json_t *answers = state_answers(schema);
     STELE_AUTO(char) summary = stele_strdup_format("The state of one %s", aggregate->name);
     return json_pack("{s:o}", "get",
                      operation("state", aggregate->name, summary, names,
@@ -229,9 +241,7 @@ static json_t *events_operation(const stele_aggregate *aggregate, const char *sc
 {
     static const char *const names[] = {"id", "after", "limit", "from", NULL};
     STELE_AUTO(char) summary = stele_strdup_format("The events of one %s", aggregate->name);
-    json_t *answers =
-        json_pack("{s:{s:s, s:{s:{s:o}}}}", "200", "description", "A page of them, in order.",
-                  "content", "application/json", "schema", refer("schemas", schema));
+    json_t *answers = page_answers("A page of them, in order.", schema);
     return json_pack("{s:o}", "get",
                      operation("events", aggregate->name, summary, names,
                                responses(answers, "400 404 410 503"), aggregate->name));
@@ -240,9 +250,7 @@ static json_t *events_operation(const stele_aggregate *aggregate, const char *sc
 static json_t *projected_operation(const stele_projection *projection, const char *schema)
 {
     static const char *const names[] = {"id", "wait", "if-none-match", "timeout", NULL};
-    json_t *answers = success("Its state.", schema);
-    json_object_set_new(answers, "304",
-                        json_pack("{s:s}", "description", "The caller has this version."));
+    json_t *answers = state_answers(schema);
     STELE_AUTO(char) summary = stele_strdup_format("One state of %s", projection->name);
     return json_pack("{s:o}", "get",
                      operation("projection", projection->name, summary, names,
@@ -253,9 +261,8 @@ static json_t *projected_page_operation(const stele_projection *projection, cons
 {
     static const char *const names[] = {"prefix", "limit", "cursor", "wait", "timeout", NULL};
     STELE_AUTO(char) summary = stele_strdup_format("The states of %s", projection->name);
-    json_t *answers = json_pack("{s:{s:s, s:{s:{s:o}}}}", "200", "description",
-                                "A page of them; in the order of the ids within each partition.",
-                                "content", "application/json", "schema", refer("schemas", schema));
+    json_t *answers =
+        page_answers("A page of them; in the order of the ids within each partition.", schema);
     return json_pack("{s:o}", "get",
                      operation("projections", projection->name, summary, names,
                                responses(answers, "400 404 503"), projection->name));
