@@ -24,12 +24,13 @@ static void metadata_free(metadata *answer)
 }
 STELE_SCOPE(metadata, metadata_free);
 
-/* Metadata of one topic, or of all with name NULL. */
-static stele_status ask_metadata(rdkafka_log *log, const char *name, int timeout_ms, metadata **out,
-                                 const char *what, stele_error *err)
+/* Metadata of one topic, or of all with name NULL, as the handle of that isolation gets to know it.
+ */
+static stele_status ask_metadata(rdkafka_log *log, stele_isolation isolation, const char *name,
+                                 int timeout_ms, metadata **out, const char *what, stele_error *err)
 {
     rd_kafka_t *rk;
-    stele_status status = stele_rdkafka_admin(log, STELE_READ_COMMITTED, &rk, err);
+    stele_status status = stele_rdkafka_admin(log, isolation, &rk, err);
     if (status < 0) return status;
 
     rd_kafka_topic_t *topic = name == NULL ? NULL : rd_kafka_topic_new(rk, name, NULL);
@@ -49,7 +50,8 @@ static stele_status topic_describe(stele_log *base, const char *name, int timeou
     char what[160];
     stele_message_format(what, sizeof what, "topic %s", name);
     STELE_AUTO(metadata) answer = NULL;
-    stele_status status = ask_metadata(log, name, timeout_ms, &answer, what, err);
+    stele_status status =
+        ask_metadata(log, STELE_READ_COMMITTED, name, timeout_ms, &answer, what, err);
     if (status < 0) return status;
 
     const struct rd_kafka_metadata_topic *topic = answer->topics;
@@ -104,8 +106,8 @@ static stele_status topics(stele_log *base, const char *prefix, int timeout_ms, 
                            stele_error *err)
 {
     STELE_AUTO(metadata) answer = NULL;
-    stele_status status =
-        ask_metadata((rdkafka_log *)base, NULL, timeout_ms, &answer, "list of topics", err);
+    stele_status status = ask_metadata((rdkafka_log *)base, STELE_READ_COMMITTED, NULL, timeout_ms,
+                                       &answer, "list of topics", err);
     if (status < 0) return status;
     *out = copy_names(answer, prefix == NULL ? "" : prefix);
     return STELE_OK;
@@ -166,17 +168,23 @@ static void name_partition(char *what, size_t size, const char *question, stele_
 
 /* librdkafka goes by what it was told of a topic within `metadata.max.age.ms`, fifteen minutes,
  * also where that was that there is none (2.0.2): someone else may have made it since. */
-static bool is_there_since(rd_kafka_t *rk, stele_partition partition, int timeout_ms)
+static bool is_there_since(rdkafka_log *log, stele_isolation isolation, stele_partition partition,
+                           int timeout_ms)
 {
     STELE_AUTO(metadata) answer = NULL;
-    rd_kafka_topic_t *topic = rd_kafka_topic_new(rk, partition.topic, NULL);
-    if (topic == NULL) return false;
-    rd_kafka_resp_err_t code =
-        rd_kafka_metadata(rk, 0, topic, &answer, stele_rdkafka_bounded(timeout_ms));
-    rd_kafka_topic_destroy(topic);
-    return code == RD_KAFKA_RESP_ERR_NO_ERROR && answer->topic_cnt == 1 &&
-           answer->topics[0].err == RD_KAFKA_RESP_ERR_NO_ERROR &&
+    return ask_metadata(log, isolation, partition.topic, timeout_ms, &answer, "", NULL) ==
+               STELE_OK &&
+           answer->topic_cnt == 1 && answer->topics[0].err == RD_KAFKA_RESP_ERR_NO_ERROR &&
            answer->topics[0].partition_cnt > partition.index;
+}
+
+static rd_kafka_resp_err_t ask_once(rd_kafka_t *rk, rd_kafka_topic_partition_list_t *list,
+                                    int64_t time, int timeout_ms)
+{
+    list->elems[0].offset = time;
+    rd_kafka_resp_err_t code =
+        rd_kafka_offsets_for_times(rk, list, stele_rdkafka_bounded(timeout_ms));
+    return code == RD_KAFKA_RESP_ERR_NO_ERROR ? list->elems[0].err : code;
 }
 
 /* The offset of a time; RD_KAFKA_OFFSET_BEGINNING and _END are times, too. (librdkafka's question
@@ -190,19 +198,12 @@ static stele_status ask_offset(rdkafka_log *log, stele_isolation isolation,
     stele_status status = stele_rdkafka_admin(log, isolation, &rk, err);
     if (status < 0) return status;
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
-    rd_kafka_topic_partition_t *asked =
-        rd_kafka_topic_partition_list_add(list, partition.topic, partition.index);
-    asked->offset = time;
-    rd_kafka_resp_err_t code =
-        rd_kafka_offsets_for_times(rk, list, stele_rdkafka_bounded(timeout_ms));
-    if (code == RD_KAFKA_RESP_ERR_NO_ERROR) code = asked->err;
+    rd_kafka_topic_partition_list_add(list, partition.topic, partition.index);
+    rd_kafka_resp_err_t code = ask_once(rk, list, time, timeout_ms);
     if (stele_rdkafka_status(code) == STELE_E_NOT_FOUND &&
-        is_there_since(rk, partition, timeout_ms)) {
-        asked->offset = time;
-        code = rd_kafka_offsets_for_times(rk, list, stele_rdkafka_bounded(timeout_ms));
-        if (code == RD_KAFKA_RESP_ERR_NO_ERROR) code = asked->err;
-    }
-    *out = asked->offset;
+        is_there_since(log, isolation, partition, timeout_ms))
+        code = ask_once(rk, list, time, timeout_ms);
+    *out = list->elems[0].offset;
     rd_kafka_topic_partition_list_destroy(list);
     if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return STELE_OK;
     char what[160];
