@@ -89,6 +89,8 @@ static stele_status open_fold(const runner *r, const stele_config *config, stele
         .parks = stele_config_is(config, "projection", name, "on_failure", "park"),
         .park_attempts = config_int(config, "projection", name, "park_attempts"),
         .parked_max = (size_t)stele_config_int(config, "projection", name, "parked_max"),
+        .parked_size_max = (size_t)stele_config_int(config, "projection", name, "parked_max_mb")
+                           << 20,
         .post = stele_client_post(r->client),
         .table = r->table,
     };

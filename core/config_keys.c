@@ -295,8 +295,17 @@ const stele_config_key stele_config_keys[] = {
      .min = 1,
      .max = 1000000,
      .unit = "aggregates",
-     .help = "So many aggregates of a partition may have events that are set aside; one more stops "
-             "the partition."},
+     .help = "So many aggregates of a partition may have events that are set aside; with one more "
+             "the partition waits for `dlq redrive` or `dlq discard`."},
+    {.section = "projection",
+     .key = "parked_max_mb",
+     .type = STELE_CONFIG_INT,
+     .initial = "64",
+     .min = 1,
+     .max = 1048576,
+     .unit = "MiB",
+     .help = "And so large may these events of a partition be together: they are in the worker's "
+             "memory."},
     {.section = "projection",
      .key = "sql",
      .help = "The file of a SQL projection, which `run` then runs as well: docs/sql.md; or "

@@ -10,6 +10,7 @@ enum {
     TRANSACTION_SNAPSHOTS = 4000,
     PARK_ATTEMPTS = 3,
     PARKED_MAX = 1000,
+    PARKED_SIZE_MAX = 64 << 20,
     TAKE_MAX_MS = 100 /* the worker gets its thread back for the group that often */
 };
 
@@ -84,6 +85,7 @@ stele_status stele_fold_open(const stele_fold_options *options, stele_fold **out
         fold->options.transaction_snapshots = TRANSACTION_SNAPSHOTS;
     if (fold->options.park_attempts == 0) fold->options.park_attempts = PARK_ATTEMPTS;
     if (fold->options.parked_max == 0) fold->options.parked_max = PARKED_MAX;
+    if (fold->options.parked_size_max == 0) fold->options.parked_size_max = PARKED_SIZE_MAX;
     fold->group = stele_projection_group(projection->name, projection->version);
     fold->snapshots = stele_snapshots_topic(projection->name, projection->version);
     stele_monitor_init(&fold->monitor, stele_registry_runtime(options->registry));
@@ -190,7 +192,11 @@ static stele_status open_task(void *self, stele_worker *worker, stele_partition 
     uint64_t seed;
     stele_random_bytes(stele_registry_runtime(fold->options.registry), &seed, sizeof seed);
     if (fold->options.owner == NULL && fold->options.table == NULL)
-        task->parked = stele_parked_new(fold->options.parked_max, seed);
+        task->parked =
+            stele_parked_new(&(stele_parked_limits){.projection = fold->options.projection->name,
+                                                    .key_max = fold->options.parked_max,
+                                                    .size_max = fold->options.parked_size_max},
+                             seed);
     stele_status status =
         stele_states_new(&(stele_states_options){.projection = fold->options.projection,
                                                  .registry = fold->options.registry,

@@ -71,8 +71,9 @@ typedef struct stele_fold_options {
     size_t transaction_snapshots;       /* in one transaction, at most; 0: 4,000 */
     int transaction_timeout_ms;         /* 0: 10,000 */
     bool parks; /* an event that cannot be applied is set aside; false: it stops its partition */
-    int park_attempts; /* before it is; 0: 3 */
-    size_t parked_max; /* aggregates of a partition with such events, at most; 0: 1,000 */
+    int park_attempts;      /* before it is; 0: 3 */
+    size_t parked_max;      /* aggregates of a partition with such events, at most; 0: 1,000 */
+    size_t parked_size_max; /* bytes of these events; 0: 64 MiB */
     const stele_fold_owner *owner; /* NULL: it only reads its source */
     const stele_fold_table *table; /* NULL: states are kept in snapshots; not of an owner */
     stele_post *post; /* whose threads may ask for states, projections/state_letter.h; borrowed,

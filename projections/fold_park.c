@@ -60,15 +60,6 @@ static stele_status try_again(fold_task *task, const stele_error *why, stele_err
                             task->refused.attempts, task->fold->options.park_attempts, why->text);
 }
 
-static stele_status fail_full(const fold_task *task, const stele_error *full,
-                              const stele_error *why, stele_error *err)
-{
-    const char *name = task->fold->options.projection->name;
-    return stele_fail(err, STELE_E_LIMIT, STELE_NEXT_STOP,
-                      "%s: see `dlq list %s`, redrive or discard them, or raise it: %s", full->text,
-                      name, why->text);
-}
-
 static void warn(fold_task *task, int64_t offset, const stele_error *why)
 {
     int64_t now_ns = now_of(task);
@@ -96,7 +87,8 @@ static stele_status set_aside(fold_task *task, const stele_batch *batch, const s
         return status;
     }
     stele_dead_event_free(letter);
-    return fail_full(task, &full, why, err);
+    /* Orders are read and carried out meanwhile, and then there is room. */
+    return stele_fail(err, full.status, full.next, "%s: %s", full.text, why->text);
 }
 
 stele_status fold_park_refused(fold_task *task, const stele_batch *batch, stele_error *err)
@@ -107,7 +99,8 @@ stele_status fold_park_refused(fold_task *task, const stele_batch *batch, stele_
     if (task->parked == NULL) return why.status;
     if (!options->parks || stele_states_is_spoilt(task->states))
         return stele_fail_cause(err, why.status, STELE_NEXT_STOP, why.cause,
-                                "%s; or set it aside: `dlq park`", why.text);
+                                "%s; or set it aside: `dlq park`, and start the worker again",
+                                why.text);
     const stele_record *record = find_refused(task, batch);
     if (task->refused.attempts == 0 || task->refused.offset != record->offset)
         task->refused = (fold_refused){.offset = record->offset, .first_ms = unix_ms(task)};
@@ -115,7 +108,7 @@ stele_status fold_park_refused(fold_task *task, const stele_batch *batch, stele_
     if (stele_states_was_refused(task->states) && task->refused.attempts < options->park_attempts)
         return try_again(task, &why, err);
     stele_status status = set_aside(task, batch, record, &why, err);
-    task->refused = (fold_refused){0};
+    if (status == STELE_OK) task->refused = (fold_refused){0};
     return status;
 }
 
@@ -125,11 +118,21 @@ stele_status fold_park_refused(fold_task *task, const stele_batch *batch, stele_
 static bool carry_out(fold_task *task, const stele_order *order)
 {
     stele_parked *parked = task->parked;
-    if (order->kind == STELE_ORDER_DISCARD && stele_parked_discard(parked, order, unix_ms(task)))
+    bool is_done = false;
+    stele_parked_key *of = NULL;
+    switch (order->kind) {
+    case STELE_ORDER_REDRIVE:
+        of = stele_parked_find_first(parked, order->offset);
+        if (of != NULL) stele_parked_set_due(parked, of, true);
         return true;
-    stele_parked_key *of = stele_parked_find_first(parked, order->offset);
-    if (order->kind == STELE_ORDER_REDRIVE && of != NULL) stele_parked_set_due(parked, of, true);
-    return of != NULL || order->offset < task->at.position || order->kind == STELE_ORDER_REDRIVE;
+    case STELE_ORDER_DISCARD:
+        is_done = stele_parked_discard(parked, order, unix_ms(task));
+        break;
+    case STELE_ORDER_PARK:
+        is_done = stele_parked_park(parked, order, unix_ms(task));
+        break;
+    }
+    return is_done || order->offset < task->at.position; /* it was applied before */
 }
 
 static bool carry_out_all(fold_task *task)

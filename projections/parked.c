@@ -9,12 +9,10 @@
 #include "core/alloc.h"
 #include "core/bug.h"
 
-enum { LETTERS_OF_KEY = 1000 /* on average; more are no accident */ };
-
-stele_parked *stele_parked_new(size_t key_max, uint64_t seed)
+stele_parked *stele_parked_new(const stele_parked_limits *limits, uint64_t seed)
 {
     stele_parked *parked = stele_alloc(sizeof *parked);
-    parked->key_max = key_max;
+    if (limits != NULL) parked->limits = *limits;
     parked->keys = stele_table_new(sizeof(stele_parked_key), seed);
     return parked;
 }
@@ -51,9 +49,9 @@ static void count_watched(stele_parked *parked)
     parked->watched = stele_table_count(parked->keys) + parked->order_count;
 }
 
-static stele_bytes id_of(stele_bytes key)
+stele_bytes stele_parked_id(stele_bytes key)
 {
-    return key.data == NULL ? stele_text("") : key;
+    return key.data == NULL || key.size > STELE_TABLE_KEY_MAX ? stele_text("") : key;
 }
 
 /* ---- judging ---- */
@@ -67,7 +65,7 @@ const stele_order *stele_parked_order(const stele_parked *parked, int64_t offset
 
 stele_parked_key *stele_parked_find(const stele_parked *parked, stele_bytes key)
 {
-    return stele_table_find(parked->keys, id_of(key));
+    return stele_table_find(parked->keys, stele_parked_id(key));
 }
 
 /* Letters may be stored already of events that come again; not all between them need be. */
@@ -106,7 +104,7 @@ static void *grow(void *array, size_t count, size_t *max, size_t size)
     return stele_realloc_array(array, *max, size);
 }
 
-void stele_parked_touch(stele_parked *parked, stele_dead_event *letter)
+static void touch(stele_parked *parked, stele_dead_event *letter)
 {
     if (letter->is_changed) return;
     letter->is_changed = true;
@@ -129,28 +127,32 @@ static void insert(stele_parked *parked, stele_parked_key *of, stele_dead_event 
     if (letter->next == NULL) of->last = letter;
     of->count++;
     parked->letter_count++;
+    parked->letter_size += stele_dead_event_size(letter);
     count_watched(parked);
 }
 
+static stele_status fail_full(const stele_parked *parked, const char *what, stele_error *err)
+{
+    return stele_fail(err, STELE_E_LIMIT, STELE_NEXT_RETRY,
+                      "%zu events of %zu aggregates are set aside already, which is %s: see "
+                      "`dlq list %s`, redrive or discard them, or raise it",
+                      parked->letter_count, stele_parked_keys(parked), what,
+                      parked->limits.projection);
+}
+
+/* One letter is taken however large it is: else nothing would ever come of it. */
 stele_status stele_parked_add(stele_parked *parked, stele_dead_event *letter, stele_error *err)
 {
+    const stele_parked_limits *limits = &parked->limits;
     stele_parked_key *of = stele_parked_find(parked, letter->key);
-    size_t keys = stele_table_count(parked->keys);
-    if (of == NULL && parked->key_max > 0 && keys >= parked->key_max)
-        return stele_fail(err, STELE_E_LIMIT, STELE_NEXT_STOP,
-                          "events of %zu aggregates are set aside already, which is parked_max",
-                          keys);
-    if (parked->key_max > 0 && parked->letter_count >= parked->key_max * LETTERS_OF_KEY)
-        return stele_fail(err, STELE_E_LIMIT, STELE_NEXT_STOP,
-                          "%zu events are set aside already, %d for each of parked_max",
-                          parked->letter_count, LETTERS_OF_KEY);
-    if (of == NULL) of = stele_table_insert(parked->keys, id_of(letter->key), NULL);
-    if (of == NULL)
-        return stele_fail(err, STELE_E_LIMIT, STELE_NEXT_STOP,
-                          "a key of %zu bytes, the limit is %d", letter->key.size,
-                          STELE_TABLE_KEY_MAX);
+    size_t size = parked->letter_size + stele_dead_event_size(letter);
+    if (of == NULL && limits->key_max > 0 && stele_parked_keys(parked) >= limits->key_max)
+        return fail_full(parked, "parked_max", err);
+    if (limits->size_max > 0 && size > limits->size_max && parked->letter_count > 0)
+        return fail_full(parked, "parked_max_mb", err);
+    if (of == NULL) of = stele_table_insert(parked->keys, stele_parked_id(letter->key), NULL);
     insert(parked, of, letter);
-    stele_parked_touch(parked, letter);
+    touch(parked, letter);
     return STELE_OK;
 }
 
@@ -161,6 +163,7 @@ static stele_dead_event *unlink_first(stele_parked *parked, stele_parked_key *of
     if (of->first == NULL) of->last = NULL;
     of->count--;
     parked->letter_count--;
+    parked->letter_size -= stele_dead_event_size(first);
     first->next = NULL;
     return first;
 }
@@ -172,11 +175,19 @@ void stele_parked_set_due(stele_parked *parked, stele_parked_key *of, bool is_du
     parked->due_count += is_due ? 1 : (size_t)-1;
 }
 
-/* Its first letter is out of the list. One that is behind nothing has lost what it waited for. */
+/* It was never tried, so someone has set it aside. */
+static bool is_on_purpose(const stele_dead_event *letter)
+{
+    return letter->state == STELE_DEAD_STATE_REFUSED && letter->attempts == 0;
+}
+
+/* Its first letter is out of the list. One that is behind nothing has lost what it waited for; one
+ * that is set aside on purpose waits for whoever did that. */
 static void go_on(stele_parked *parked, stele_parked_key *of)
 {
     if (of->first != NULL && of->first->state == STELE_DEAD_STATE_BEHIND)
         stele_parked_set_due(parked, of, true);
+    if (of->first != NULL && is_on_purpose(of->first)) stele_parked_set_due(parked, of, false);
     if (of->first != NULL) return;
     if (of->is_due) parked->due_count--;
     stele_table_remove(parked->keys, stele_table_key(parked->keys, of));
@@ -245,17 +256,43 @@ static stele_dead_event *find_letter(const stele_parked *parked, int64_t offset,
     return NULL;
 }
 
+static void say(stele_parked *parked, stele_dead_event *letter, stele_dead_state state,
+                const char *reason, int64_t now_ms)
+{
+    parked->letter_size -= stele_dead_event_size(letter);
+    stele_dead_event_say(letter, state, reason);
+    parked->letter_size += stele_dead_event_size(letter);
+    letter->last_failed_ms = now_ms;
+    touch(parked, letter);
+}
+
 bool stele_parked_discard(stele_parked *parked, const stele_order *order, int64_t now_ms)
 {
     stele_parked_key *of;
     stele_dead_event *letter = find_letter(parked, order->offset, &of);
     if (letter == NULL) return false;
     if (letter->state == STELE_DEAD_STATE_DISCARDED) return true;
-    stele_dead_event_say(letter, STELE_DEAD_STATE_DISCARDED, order->reason);
-    letter->last_failed_ms = now_ms;
-    stele_parked_touch(parked, letter);
+    say(parked, letter, STELE_DEAD_STATE_DISCARDED, order->reason, now_ms);
     if (letter == of->first) stele_parked_set_due(parked, of, true);
     return true;
+}
+
+/* One that was refused has a reason of its own, and waits already. */
+bool stele_parked_park(stele_parked *parked, const stele_order *order, int64_t now_ms)
+{
+    stele_parked_key *of;
+    stele_dead_event *letter = find_letter(parked, order->offset, &of);
+    if (letter != NULL && letter->state == STELE_DEAD_STATE_BEHIND)
+        say(parked, letter, STELE_DEAD_STATE_REFUSED, order->reason, now_ms);
+    return letter != NULL;
+}
+
+void stele_parked_refused_again(stele_parked *parked, stele_parked_key *of, const char *reason,
+                                int64_t now_ms)
+{
+    of->first->attempts++;
+    say(parked, of->first, STELE_DEAD_STATE_REFUSED, reason, now_ms);
+    stele_parked_set_due(parked, of, false);
 }
 
 /* ---- restoring ---- */
@@ -292,7 +329,7 @@ void stele_parked_restored(stele_parked *parked)
     parked->changed_count = 0;
     for (size_t i = 0; i < count; i++) {
         stele_dead_event *letter = parked->changed[i];
-        stele_parked_key *of = stele_table_insert(parked->keys, id_of(letter->key), NULL);
+        stele_parked_key *of = stele_table_insert(parked->keys, stele_parked_id(letter->key), NULL);
         insert(parked, of, letter); /* its key was one before */
     }
 }

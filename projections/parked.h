@@ -43,12 +43,20 @@ typedef struct stele_order {
     char *reason; /* owned */
 } stele_order;
 
+/** How much may be set aside. All zero: as much as there is. */
+typedef struct stele_parked_limits {
+    const char *projection; /* for messages; borrowed, outlives the set */
+    size_t key_max;         /* aggregates */
+    size_t size_max;        /* bytes of all letters, as they are in memory */
+} stele_parked_limits;
+
 struct stele_parked {
     size_t watched; /* 0: no event concerns it */
     stele_table *keys;
-    size_t key_max; /* 0: no limit */
+    stele_parked_limits limits;
     size_t due_count;
     size_t letter_count;
+    size_t letter_size;         /* of all of them, in bytes */
     stele_dead_event **changed; /* to be stored */
     size_t changed_count, changed_max;
     int64_t *gone; /* to be removed: offsets */
@@ -57,9 +65,9 @@ struct stele_parked {
     size_t order_count, order_max;
 };
 
-/** @param key_max  so many aggregates at most; 0: no limit
+/** @param limits  copied; NULL: none
  * @return caller owns; release with stele_parked_free */
-stele_parked *stele_parked_new(size_t key_max, uint64_t seed);
+stele_parked *stele_parked_new(const stele_parked_limits *limits, uint64_t seed);
 void stele_parked_free(stele_parked *parked);
 STELE_SCOPE(stele_parked, stele_parked_free);
 
@@ -81,6 +89,10 @@ const stele_order *stele_parked_order(const stele_parked *parked, int64_t offset
 /** The aggregate whose first letter is about that event; NULL: there is none. */
 stele_parked_key *stele_parked_find_first(const stele_parked *parked, int64_t offset);
 
+/** By which id a key is in the set. What can be no id, for there is none or it is too long, has one
+ * list. */
+stele_bytes stele_parked_id(stele_bytes key);
+
 /** The letters of an aggregate; NULL: it has none. */
 stele_parked_key *stele_parked_find(const stele_parked *parked, stele_bytes key);
 
@@ -88,15 +100,17 @@ stele_parked_key *stele_parked_find(const stele_parked *parked, stele_bytes key)
  * Add a letter, behind those of its aggregate, to be stored.
  *
  * @param letter  taken over on success only
- * @return STELE_E_LIMIT  it would be one aggregate too many, or far too many letters (next = STOP)
+ * @return STELE_E_LIMIT  it would be one aggregate too many, or the letters too large (next =
+ *                        RETRY: until there is room again)
  */
 stele_status stele_parked_add(stele_parked *parked, stele_dead_event *letter, stele_error *err);
 
-/** A letter that was changed is to be stored again. */
-void stele_parked_touch(stele_parked *parked, stele_dead_event *letter);
-
 /** The first letter of an aggregate was applied: it is dropped, and removed from the store. */
 void stele_parked_drop_first(stele_parked *parked, stele_parked_key *of);
+
+/** The first letter of an aggregate was tried, and refused again: it stays, and is not due. */
+void stele_parked_refused_again(stele_parked *parked, stele_parked_key *of, const char *reason,
+                                int64_t now_ms);
 
 /** The first letter, which is discarded, had its turn: it is dropped, and stays in the store. */
 void stele_parked_settle_first(stele_parked *parked, stele_parked_key *of);
@@ -114,6 +128,10 @@ stele_parked_key *stele_parked_next_due(const stele_parked *parked, int64_t posi
 
 /** Say that a letter is discarded. @return false: there is none at that offset */
 bool stele_parked_discard(stele_parked *parked, const stele_order *order, int64_t now_ms);
+
+/** Say that a letter, which may be behind others, is set aside on purpose: when its turn comes it
+ * is not tried until someone wants it to be. @return false: there is none at that offset */
+bool stele_parked_park(stele_parked *parked, const stele_order *order, int64_t now_ms);
 
 /* ---- restoring ---- */
 

@@ -207,7 +207,7 @@ static stele_status new_states(query *q, stele_error *err)
     q->states = NULL;
     uint64_t seed;
     stele_random_bytes(stele_log_runtime(q->options->log), &seed, sizeof seed);
-    q->parked = stele_parked_new(0, seed);
+    q->parked = stele_parked_new(NULL, seed);
     return stele_states_new(&(stele_states_options){.projection = q->options->projection,
                                                     .registry = q->options->registry,
                                                     .parked = q->parked,

@@ -94,6 +94,10 @@ bool stele_states_was_refused(const stele_states *states);
 stele_status stele_states_redrive(stele_states *states, stele_partition source,
                                   stele_parked_key *of, stele_error *err);
 
+/** Does the state of its aggregate have what the letter is about? Then it is still there because
+ * whoever applied it has not removed it yet. Never of one that is discarded: it stays. */
+bool stele_states_have(const stele_states *states, const stele_dead_event *letter);
+
 /** States and letters are restored: letters whose events are in a state are dropped, those below
  * `position` that are discarded have their turn. */
 void stele_states_settle(stele_states *states, int64_t position);

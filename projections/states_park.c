@@ -123,20 +123,21 @@ stele_status stele_states_redrive(stele_states *states, stele_partition source,
     }
     if (err != NULL) *err = failure;
     if (failure.next == STELE_NEXT_RETRY) return status;
-    stele_dead_event_say(first, STELE_DEAD_STATE_REFUSED, failure.text);
-    first->attempts++;
-    first->last_failed_ms = stele_clock_now_ms(states->clock);
-    stele_parked_touch(parked, first);
-    stele_parked_set_due(parked, of, false);
+    stele_parked_refused_again(parked, of, failure.text, stele_clock_now_ms(states->clock));
     return status;
 }
 
-/* Has the state of its aggregate what the letter is about? */
+/* Is the event of the letter below what the state of its aggregate has? */
 static bool is_applied(const stele_states *states, const stele_dead_event *letter)
 {
     if (letter->key.data == NULL) return false;
     const stele_entry *entry = stele_table_find(states->table, letter->key);
     return entry != NULL && entry->offset > letter->offset;
+}
+
+bool stele_states_have(const stele_states *states, const stele_dead_event *letter)
+{
+    return letter->state != STELE_DEAD_STATE_DISCARDED && is_applied(states, letter);
 }
 
 static void settle(stele_states *states, stele_parked_key *of, int64_t position)

@@ -242,6 +242,7 @@ static void worker_main(void *context)
                                       1 + (int)stele_stream_below(&self->random, 3000),
                                   .transaction_snapshots = 1 + stele_stream_below(&self->random, 4),
                                   .parks = world.has_poison,
+                                  .parked_max = world.parked_max,
                                   .table = sim_open_table()};
     if (stele_fold_open(&options, &fold, &err) < 0) sim_fail("stopped", "%s", err.text);
     char instance[32];

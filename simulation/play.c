@@ -7,6 +7,7 @@
 enum {
     REST_MS = 120000, /* after the last fault everything has come to rest by then */
     LOOK_MS = 200,
+    ORDER_MS = 2000, /* between two rounds of orders */
     NOTICED_MS =
         100000,     /* a topic that is gone is missed by then, also by those who write nothing */
     AFTERMATH = 12, /* troubles after the last event was published */
@@ -64,7 +65,9 @@ static void await_rest(void)
 {
     if (world.made_anew) sim_sleep_ms(NOTICED_MS);
     stele_deadline until = stele_deadline_after(sim_clock(), REST_MS);
-    while (!sim_caught_up()) {
+    for (int looks = 1; !sim_caught_up(); looks++) {
+        /* A partition with as many letters as it may have waits for room. */
+        if (world.parked_max > 0 && looks % (ORDER_MS / LOOK_MS) == 0) sim_clear_letters();
         if (stele_deadline_passed(until))
             sim_fail("stuck", "not caught up after %d s of rest: %s; %s; %s", REST_MS / 1000,
                      world.workers[0].reason, world.workers[1].reason, world.workers[2].reason);
@@ -75,7 +78,6 @@ static void await_rest(void)
 /* What is sick for a while is well by now. */
 static void clear_letters(void)
 {
-    enum { ORDER_MS = 2000 };
     stele_deadline until = stele_deadline_after(sim_clock(), 2 * REST_MS);
     while (!sim_clear_letters()) {
         if (stele_deadline_passed(until))

@@ -37,6 +37,8 @@ void sim_draw_poison(void)
     world.has_poison = true;
     poison.one_in = 2 + stele_stream_below(&world.swarm, 20);
     poison.order_one_in = 1 + stele_stream_below(&world.swarm, 6);
+    stele_stream limits = stele_stream_of(world.seed, 10);
+    if (stele_stream_below(&limits, 3) == 0) world.parked_max = 2 + stele_stream_below(&limits, 12);
 }
 
 /* ---- the events ---- */

@@ -115,7 +115,8 @@ typedef struct sim_world {
     bool publishers_die;
     bool has_outbox;
     bool restarts_at_rest;
-    bool has_poison; /* some events are refused, and set aside */
+    bool has_poison;   /* some events are refused, and set aside */
+    size_t parked_max; /* of so many aggregates at most; 0: as many as there are */
     bool has_tables; /* workers keep tables in a database, in place of snapshots: of events, … */
     bool has_state_table; /* … or of a fold's states */
 

@@ -63,6 +63,17 @@ void stele_dead_event_free(stele_dead_event *letter)
     free(letter);
 }
 
+size_t stele_dead_event_size(const stele_dead_event *letter)
+{
+    enum { EACH = 16 /* what an allocation costs besides */ };
+    size_t size = sizeof *letter + letter->key.size + letter->value.size + strlen(letter->reason) +
+                  (size_t)4 * EACH;
+    for (size_t i = 0; i < letter->header_count; i++)
+        size += sizeof *letter->headers + strlen(letter->headers[i].name) +
+                letter->headers[i].value.size + (size_t)2 * EACH;
+    return size;
+}
+
 void stele_dead_event_say(stele_dead_event *letter, stele_dead_state state, const char *reason)
 {
     char *said = stele_strdup(reason);

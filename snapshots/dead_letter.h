@@ -43,6 +43,9 @@ stele_dead_event *stele_dead_event_new(const stele_batch *batch, const stele_rec
 void stele_dead_event_free(stele_dead_event *letter);
 STELE_SCOPE(stele_dead_event, stele_dead_event_free);
 
+/** What it needs in memory, about. */
+size_t stele_dead_event_size(const stele_dead_event *letter);
+
 /** What became of it, and why; `reason` is copied. */
 void stele_dead_event_say(stele_dead_event *letter, stele_dead_state state, const char *reason);
 

@@ -89,7 +89,7 @@ def an_order_waits_for_a_worker():
     with Probe() as probe:
         worker, _ = with_letters(probe)
         worker.ends(signal.SIGTERM).exits(0)
-        probe.call("dlq", "redrive", probe.name, "--all").exits(0).prints("ordered")
+        probe.call("dlq", "redrive", probe.name, "--all").exits(0).prints("ordered", "no worker runs")
         refusing(probe, False)
         worker = probe.worker("-o", parking(probe))
         letters(probe, 0)
@@ -133,6 +133,45 @@ def an_event_that_stops_its_partition_is_set_aside():
         found = letters(probe, 1)
         assert found[0]["reason"] == "ticket 4711" and found[0]["position"] == f"{probe.topic}/0/1", found
         assert states(probe) == {"a": (2, 1), "b": (8, 1)}
+        worker.ends(signal.SIGTERM).exits(0)
+
+
+@case
+def who_orders_sees_what_came_of_it():
+    """An event behind another is set aside by order; one that was applied, or is not there, is none for an order."""
+    with Probe() as probe:
+        worker, _ = with_letters(probe)
+        done = probe.call("dlq", "park", probe.name, "0:2", "--reason", "not now").exits(0).rows()
+        assert [(row["outcome"], row["reason"]) for row in done] == [("parked", "not now")], done
+        done = probe.call("dlq", "park", probe.name, "0:0", "--reason", "too late").exits(1).rows()
+        assert [row["outcome"] for row in done] == ["applied"] and "nothing is done" in done[0]["reason"], done
+        done = probe.call("dlq", "discard", probe.name, "0:0", "--reason", "too late").exits(1).rows()
+        assert [row["outcome"] for row in done] == ["applied"], done
+        probe.call("dlq", "park", probe.name, "0:99", "--reason", "too soon").exits(1).says("there is no event at")
+        worker.ends(signal.SIGTERM).exits(0)
+        refusing(probe, False)
+        worker = probe.worker("-o", parking(probe))
+        probe.awaits_end()
+        done = probe.call("dlq", "redrive", probe.name, "--key", "a").exits(3).rows()
+        assert [(row["position"], row["outcome"], row["reason"]) for row in done] == [
+            (f"{probe.topic}/0/1", "applied", None), (f"{probe.topic}/0/2", "refused", "not now")], done
+        done = probe.call("dlq", "redrive", probe.name, "0:2").exits(0).rows()
+        assert [row["outcome"] for row in done] == ["applied"], done
+        assert states(probe) == {"a": (5, 3), "b": (8, 1)}
+        worker.ends(signal.SIGTERM).exits(0)
+
+
+@case
+def a_full_set_waits_for_room():
+    """Where as many are set aside as may be, the partition waits, says so, and goes on when there is room."""
+    with Probe() as probe:
+        refusing(probe)
+        probe.publish(BAD, {"id": "b", "number": -2}, {"id": "c", "number": 7})
+        worker = probe.worker("-o", parking(probe), "-o", f"projection.{probe.name}.parked_max=1")
+        probe.awaits_state("waiting", "which is parked_max: see `dlq list")
+        probe.call("dlq", "discard", probe.name, "0:0", "--reason", "sent twice").exits(0).prints("discarded")
+        probe.awaits_end()
+        assert states(probe)["c"] == (7, 1)
         worker.ends(signal.SIGTERM).exits(0)
 
 

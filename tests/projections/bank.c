@@ -196,6 +196,7 @@ teller teller_open(bank *of, teller_options options)
         .transaction_snapshots = options.transaction_snapshots,
         .parks = options.parks,
         .parked_max = options.parked_max,
+        .parked_size_max = options.parked_size_max,
         .owner = options.owner,
         .table = options.table};
     if (stele_fold_open(&fold, &self.fold, &err) < 0) fail_msg("%s", err.text);

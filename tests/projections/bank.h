@@ -77,6 +77,7 @@ typedef struct teller_options {
     size_t transaction_snapshots;
     bool parks;
     size_t parked_max;
+    size_t parked_size_max;
     bool eager;
     bool status;
     const stele_fold_owner *owner;

@@ -9,6 +9,7 @@
 
 #include <dead_letter.h>
 
+#include "core/names.h"
 #include "kafka/topic_spec.h"
 #include "projections/orders.h"
 #include "projections/verify.h"
@@ -100,6 +101,12 @@ static int64_t balance_of(bank *of, const char *id)
     bool is_there = found != NULL;
     free(states);
     return is_there ? (int64_t)(byte >> 1) : -1;
+}
+
+static void turn_for_a_while(teller *worker)
+{
+    for (int i = 0; i < 3000; i++)
+        teller_turn(worker);
 }
 
 static void what_is_refused_is_set_aside_with_all_behind_it(void **state)
@@ -300,7 +307,8 @@ static void an_event_may_be_discarded_before_it_comes(void **state)
     bank_free(of);
 }
 
-static void too_many_aggregates_stop_the_partition(void **state)
+/* Orders are what makes room, so they are read and carried out while there is none. */
+static void a_full_set_holds_the_partition_until_there_is_room(void **state)
 {
     (void)state;
     refuses = true;
@@ -308,13 +316,139 @@ static void too_many_aggregates_stop_the_partition(void **state)
     teller_options options = parking;
     options.parked_max = 1;
     bank_deposit(of, 0, "a", 2, "bad");
-    bank_deposit(of, 0, "b", 2, "bad");
+    bank_deposit(of, 0, "b", 3, "bad");
+    bank_deposit(of, 0, "c", 4, "x");
+    teller worker = teller_open(of, options);
+    turn_for_a_while(&worker);
+    assert_int_equal(teller_state(&worker, 0), STELE_STATE_WAITING);
+    assert_non_null(strstr(teller_reason(&worker, 0),
+                           "1 events of 1 aggregates are set aside already, which is parked_max: "
+                           "see `dlq list balances`, redrive or discard them, or raise it: "));
 
-    char *reason = bank_run_to_stop(of, options, 0);
+    order(of, 1, 0, STELE_ORDER_DISCARD);
+    teller_catch_up(&worker);
 
-    assert_non_null(strstr(reason, "events of 1 aggregates are set aside already, which is "
-                                   "parked_max: see `dlq list balances`"));
-    free(reason);
+    teller_close(&worker);
+    assert_int_equal(balance_of(of, "c"), 4);
+    assert_int_equal(verify(of), 1);
+    bank_free(of);
+}
+
+/* The next event is refused at once, and what makes room for it was ordered before. */
+static void a_full_set_is_emptied_by_whoever_takes_the_partition(void **state)
+{
+    (void)state;
+    refuses = true;
+    bank *of = bank_new(1);
+    teller_options options = parking;
+    options.parked_max = 1;
+    bank_deposit(of, 0, "a", 2, "bad");
+    bank_run(of, options);
+    bank_deposit(of, 0, "b", 3, "bad");
+    order(of, 1, 0, STELE_ORDER_DISCARD);
+
+    bank_run(of, options);
+
+    assert_int_equal(bank_group_offset(of, 0), 2);
+    assert_int_equal(verify(of), 1);
+    bank_free(of);
+}
+
+static void what_is_set_aside_is_limited_in_bytes(void **state)
+{
+    (void)state;
+    refuses = true;
+    bank *of = bank_new(1);
+    teller_options options = parking;
+    options.parked_size_max = 1;
+    bank_deposit(of, 0, "a", 2, "bad");
+    bank_deposit(of, 0, "a", 3, "x");
+    bank_deposit(of, 0, "c", 4, "x");
+    teller worker = teller_open(of, options);
+    turn_for_a_while(&worker);
+    assert_int_equal(teller_state(&worker, 0), STELE_STATE_WAITING);
+    assert_non_null(strstr(teller_reason(&worker, 0), "which is parked_max_mb: see `dlq list"));
+
+    refuses = false;
+    order(of, 1, 0, STELE_ORDER_REDRIVE);
+    teller_catch_up(&worker);
+
+    teller_close(&worker);
+    assert_int_equal(balance_of(of, "a"), 5);
+    assert_int_equal(balance_of(of, "c"), 4);
+    bank_free(of);
+}
+
+/* It is not lost: the redrive of those before it ends at it. */
+static void an_event_behind_another_is_set_aside_by_order(void **state)
+{
+    (void)state;
+    refuses = true;
+    bank *of = bank_new(1);
+    bank_deposit(of, 0, "a", 1, "bad");
+    bank_deposit(of, 0, "a", 2, "x");
+    bank_deposit(of, 0, "a", 4, "x");
+    bank_deposit(of, 0, "a", 8, "x");
+    order(of, 1, 2, STELE_ORDER_PARK); /* before it has come */
+    teller worker = teller_open(of, parking);
+    teller_catch_up(&worker);
+    turn_for_a_while(&worker);
+
+    refuses = false;
+    order(of, 1, 0, STELE_ORDER_REDRIVE);
+    turn_for_a_while(&worker);
+    assert_int_equal(balance_of(of, "a"), 3);
+    assert_int_equal(verify(of), 2);
+
+    order(of, 1, 2, STELE_ORDER_REDRIVE);
+    turn_for_a_while(&worker);
+    teller_close(&worker);
+    assert_int_equal(balance_of(of, "a"), 15);
+    assert_int_equal(verify(of), 0);
+    bank_free(of);
+}
+
+static void an_event_whose_key_is_too_long_is_set_aside(void **state)
+{
+    (void)state;
+    refuses = true;
+    bank *of = bank_new(1);
+    char *key = stele_alloc(STELE_TABLE_KEY_MAX + 1);
+    memset(key, 'k', STELE_TABLE_KEY_MAX + 1);
+    bank_append(of, BANK_EVENTS, 0, stele_bytes_of(key, STELE_TABLE_KEY_MAX + 1), stele_text("x"),
+                NULL, 0);
+    bank_deposit(of, 0, "b", 5, "x");
+    order(of, 1, 0, STELE_ORDER_PARK);
+
+    bank_run(of, (teller_options){.projection = &balances});
+
+    assert_int_equal(balance_of(of, "b"), 5);
+    free(key);
+    bank_free(of);
+}
+
+/* As after a crash between the two. */
+static void a_letter_that_is_there_still_is_no_difference(void **state)
+{
+    (void)state;
+    refuses = true;
+    bank *of = bank_new(1);
+    bank_deposit(of, 0, "a", 1, "bad");
+    bank_deposit(of, 0, "a", 2, "x");
+    bank_run(of, parking);
+    refuses = false;
+    order(of, 1, 0, STELE_ORDER_REDRIVE);
+    bank_run(of, parking);
+
+    stele_buffer bytes = {0};
+    stele_dead_event letter = {.offset = 0, .key = stele_text("a"), .reason = "it was bad"};
+    stele_dead_event_write(&letter, &bytes);
+    char *key = stele_dead_key(BANK_EVENTS, 0, 0);
+    bank_append(of, BANK_SNAPSHOTS, 0, stele_text(key), stele_buffer_view(&bytes), NULL, 0);
+
+    assert_int_equal(verify(of), 0);
+    free(key);
+    stele_buffer_clear(&bytes);
     bank_free(of);
 }
 
@@ -339,7 +473,7 @@ static void what_cannot_be_decoded_is_set_aside_as_it_was(void **state)
 static void nothing_is_tried_again_before_all_that_is_before_it_has_come(void **state)
 {
     (void)state;
-    stele_parked *parked = stele_parked_new(0, 0);
+    stele_parked *parked = stele_parked_new(NULL, 0);
     stele_dead_event *letter = stele_alloc(sizeof *letter);
     letter->offset = 17;
     letter->reason = stele_strdup("");
@@ -423,7 +557,12 @@ int main(void)
         cmocka_unit_test(an_event_that_stops_its_partition_is_set_aside_by_order),
         cmocka_unit_test(a_redrive_that_is_refused_changes_nothing),
         cmocka_unit_test(an_event_may_be_discarded_before_it_comes),
-        cmocka_unit_test(too_many_aggregates_stop_the_partition),
+        cmocka_unit_test(a_full_set_holds_the_partition_until_there_is_room),
+        cmocka_unit_test(a_full_set_is_emptied_by_whoever_takes_the_partition),
+        cmocka_unit_test(what_is_set_aside_is_limited_in_bytes),
+        cmocka_unit_test(an_event_behind_another_is_set_aside_by_order),
+        cmocka_unit_test(an_event_whose_key_is_too_long_is_set_aside),
+        cmocka_unit_test(a_letter_that_is_there_still_is_no_difference),
         cmocka_unit_test(what_cannot_be_decoded_is_set_aside_as_it_was),
         cmocka_unit_test(nothing_is_tried_again_before_all_that_is_before_it_has_come),
         cmocka_unit_test(a_letter_comes_back_byte_for_byte),
