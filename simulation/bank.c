@@ -54,11 +54,15 @@ static bool have_all_done(void)
     return have;
 }
 
-/* Each partition has an owner, who has taken all commands, and nothing hangs. */
+/* Each partition has an owner, who has taken all commands, and nothing hangs. A topic of snapshots
+ * that is gone is made again by its owners, also by those who write nothing. */
 static bool is_at_rest(void)
 {
     const char *const topics[] = {world.events_topic, world.snapshots_topic, SIM_BANK_DEAD};
+    stele_log_topic topic;
     if (!sim_are_all_up()) return false; /* who has ended is started again */
+    if (stele_log_topic_describe(world.log, world.snapshots_topic, LOOK_MS, &topic, NULL) < 0)
+        return false;
     for (int32_t k = 0; k < SIM_PARTITIONS; k++) {
         int server = sim_server_of(k);
         if (server < 0) return false;
