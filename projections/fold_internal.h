@@ -72,8 +72,10 @@ typedef struct fold_writing {
     bool active;
     bool closes; /* all is put */
     stele_mark mark;
-    stele_entry *list;   /* to be put */
-    stele_entry *buried; /* finished before the mark: removed with the close */
+    stele_entry *list;    /* to be put */
+    stele_entry *buried;  /* finished before the mark: removed with the close, … */
+    size_t buried_count;  /* … so many */
+    bool owes_tombstones; /* there were more than a close removes: the next cycle is due at once */
 
     stele_mark committed; /* where the last cycle was closed */
     int64_t followed;     /* of a table: the group's offset, … */
@@ -235,9 +237,9 @@ void fold_park_begin(fold_task *task);
 stele_status fold_park_refused(fold_task *task, const stele_batch *batch, stele_error *err);
 /* Orders, and what is to be tried again. */
 stele_status fold_park_turn(fold_task *task, stele_error *err);
-/* Within a cycle: before the states, and with the close. */
+/* Within a cycle: before the states, and behind them. @param full  the sink is: call it again */
 stele_status fold_put_letters(fold_task *task, bool *full, stele_error *err);
-stele_status fold_remove_letters(fold_task *task, stele_error *err);
+stele_status fold_remove_letters(fold_task *task, bool *full, stele_error *err);
 
 /* ---- fold_footing.c ---- */
 /* An event that is about to be applied: the first is a witness until there is a checkpoint. */

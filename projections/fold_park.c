@@ -201,14 +201,17 @@ stele_status fold_put_letters(fold_task *task, bool *full, stele_error *err)
     return *full ? STELE_OK : status;
 }
 
-stele_status fold_remove_letters(fold_task *task, stele_error *err)
+stele_status fold_remove_letters(fold_task *task, bool *full, stele_error *err)
 {
+    *full = false;
     if (task->parked == NULL) return STELE_OK;
-    for (size_t i = 0; i < task->parked->gone_count; i++) {
-        stele_sink_letter letter = {.offset = task->parked->gone[i]};
+    stele_parked *parked = task->parked;
+    while (parked->gone_count > 0) {
+        stele_sink_letter letter = {.offset = parked->gone[parked->gone_count - 1]};
         stele_status status = stele_sink_keep(task->writing.sink, &letter, err);
-        if (status < 0) return status;
+        *full = status == STELE_E_FULL;
+        if (status < 0) return *full ? STELE_OK : status;
+        stele_parked_removed(parked, 1);
     }
-    stele_parked_removed(task->parked);
     return STELE_OK;
 }

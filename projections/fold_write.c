@@ -109,9 +109,23 @@ static stele_sink_entry entry_of(const fold_task *task, stele_entry *entry)
     };
 }
 
-/* One entry of the cycle's list. What is finished is removed with the close that is past it: this
- * cycle's, or, if it was finished after the cycle began, the next one's; then the state is written
- * for now, and says that it is finished. */
+/* Can what is finished be removed with this cycle's close? Not if it was finished after the cycle
+ * began; nor if the close, which is one transaction, has enough to remove; nor where letters are to
+ * be removed, which may be gone before the close: an event of theirs would be nowhere. */
+static bool may_bury(fold_task *task, const stele_entry *entry)
+{
+    fold_writing *writing = &task->writing;
+    if (entry->offset > writing->mark.position) return false;
+    if (writing->buried_count < task->fold->options.transaction_snapshots &&
+        (task->parked == NULL || task->parked->gone_count == 0 ||
+         STELE_BUG("tombstone behind its letters")))
+        return true;
+    writing->owes_tombstones = true;
+    return false;
+}
+
+/* One entry of the cycle's list. What is finished is removed with a close that is past it: if that
+ * is not this cycle's, the state is written for now, and says that it is finished. */
 static stele_status write_entry(fold_task *task, stele_entry *entry, stele_error *err)
 {
     fold_writing *writing = &task->writing;
@@ -121,17 +135,22 @@ static stele_status write_entry(fold_task *task, stele_entry *entry, stele_error
         entry->flags = STELE_ENTRY_FINISHED | STELE_ENTRY_BURIED;
         return stele_sink_remove(writing->sink, &removed, err);
     }
-    if (finished && entry->offset <= writing->mark.position) {
+    if (finished && may_bury(task, entry)) {
         entry->next = writing->buried;
         writing->buried = entry;
+        writing->buried_count++;
         return STELE_OK;
     }
-    stele_sink_entry put = entry_of(task, entry);
-    stele_status status = stele_sink_put(writing->sink, &put, err);
-    if (status < 0) return status;
-    entry->flags |= STELE_ENTRY_STORED;
+    if ((entry->flags & STELE_ENTRY_SEALED) == 0) {
+        stele_sink_entry put = entry_of(task, entry);
+        stele_status status = stele_sink_put(writing->sink, &put, err);
+        if (status < 0) return status;
+        entry->flags |= STELE_ENTRY_STORED;
+    }
     entry->flags &= (uint8_t)~STELE_ENTRY_DIRTY;
-    if (finished) stele_states_add_dirty(task->states, entry);
+    if (!finished) return STELE_OK;
+    entry->flags |= STELE_ENTRY_SEALED;
+    stele_states_add_dirty(task->states, entry);
     return STELE_OK;
 }
 
@@ -165,6 +184,7 @@ static stele_status bury(fold_task *task, stele_error *err)
         stele_value_clear(task->fold->options.projection->state, stele_entry_state(entry));
         entry->flags = STELE_ENTRY_FINISHED | STELE_ENTRY_BURIED;
         writing->buried = next;
+        writing->buried_count--;
     }
     return STELE_OK;
 }
@@ -189,7 +209,7 @@ static bool is_due(const fold_task *task)
     const fold_writing *writing = &task->writing;
     const stele_fold_options *options = &task->fold->options;
     int64_t elapsed_ms = (now_of(task) - writing->cycle_ns) / 1000000;
-    if (writing->owes_offset || task->owes_letters) return true;
+    if (writing->owes_offset || writing->owes_tombstones || task->owes_letters) return true;
     if (elapsed_ms >= options->snapshot_interval_ms) return true;
     int64_t events = stele_states_applied(task->states) - writing->cycle_events;
     if (events < options->snapshot_events) return false;
@@ -203,7 +223,7 @@ static void begin_cycle(fold_task *task)
     fold_writing *writing = &task->writing;
     writing->active = true;
     writing->closes = false;
-    task->owes_letters = false;
+    task->owes_letters = writing->owes_tombstones = false;
     task->fold->cycles++;
     writing->mark = task->at;
     stele_sink_begin(writing->sink, &writing->mark);
@@ -263,8 +283,9 @@ static stele_status put_piece(fold_task *task, bool urgent, stele_error *err)
         return STELE_OK;
     }
     if (!task->is_sure) return STELE_OK; /* the answer wakes the worker */
+    status = fold_remove_letters(task, &full, err);
+    if (status < 0 || full) return status;
     if ((status = bury(task, err)) < 0) return status;
-    if ((status = fold_remove_letters(task, err)) < 0) return status;
     stele_sink_close(writing->sink);
     writing->closes = true;
     return STELE_OK;

@@ -357,9 +357,10 @@ void stele_parked_stored(stele_parked *parked, size_t count)
     parked->changed_count -= count;
 }
 
-void stele_parked_removed(stele_parked *parked)
+void stele_parked_removed(stele_parked *parked, size_t count)
 {
-    parked->gone_count = 0;
+    assert(count <= parked->gone_count);
+    parked->gone_count -= count;
 }
 
 /* ---- orders ---- */

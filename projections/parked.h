@@ -153,8 +153,8 @@ static inline bool stele_parked_is_dirty(const stele_parked *parked)
 /** What was changed is with the store. */
 void stele_parked_stored(stele_parked *parked, size_t count);
 
-/** What was to be removed is with the store. */
-void stele_parked_removed(stele_parked *parked);
+/** The last `count` of what was to be removed are with the store. */
+void stele_parked_removed(stele_parked *parked, size_t count);
 
 /* ---- orders ---- */
 

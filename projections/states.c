@@ -604,6 +604,7 @@ stele_status stele_states_restore(stele_states *states, const stele_snapshot *sn
         entry->flags |= STELE_ENTRY_BURIED;
     } else {
         entry->flags |= STELE_ENTRY_STORED;
+        if (snapshot->finished) entry->flags |= STELE_ENTRY_SEALED;
         stele_value_copy(states->projection->state, stele_entry_state(entry), decoded.data);
     }
     return read_companion(states, entry, snapshot->companion, err);

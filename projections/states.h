@@ -21,7 +21,8 @@ enum {
     STELE_ENTRY_DIRTY = 1,    /* in a list of what is to be written */
     STELE_ENTRY_FINISHED = 2, /* its life has ended: no event may follow */
     STELE_ENTRY_STORED = 4,   /* a snapshot of it is in the topic */
-    STELE_ENTRY_BURIED = 8    /* a tombstone of it is in the topic */
+    STELE_ENTRY_SEALED = 8,   /* … which says that it is finished */
+    STELE_ENTRY_BURIED = 16   /* a tombstone of it is in the topic */
 };
 
 /** One aggregate; its state follows in memory, and its companion. Never moves and is never removed:

@@ -29,6 +29,7 @@ const sim_bug sim_bugs[] = {
     {"topic made anew is not noticed", "the work goes on with other events"},
     {"snapshots made anew are not noticed", "what has changed is written, on top of nothing"},
     {"tombstone ahead of its checkpoint", "it is written as soon as an aggregate is closed"},
+    {"tombstone behind its letters", "which are gone, and their events are in no state yet"},
     {"answered before the commit", "a call is acknowledged when its transaction is submitted"},
     {"answered before it is visible", "and its markers may be lost"},
     {"commands are not restored", "a repeat after a failover is carried out again"},

@@ -109,7 +109,10 @@ void sim_play_folds(void)
             sim_start_worker(i);
     }
     await_rest();
-    if (world.has_poison) clear_letters();
+    if (world.has_poison) {
+        clear_letters();
+        await_rest(); /* what one of them has ended is to be removed */
+    }
     sim_stop_workers();
     if (!world.has_tables || world.has_state_table) {
         sim_check();

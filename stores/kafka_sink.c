@@ -156,14 +156,12 @@ static stele_status remove_entry(stele_sink *base, const stele_sink_entry *entry
     return STELE_OK;
 }
 
-/* A letter's removal is in the transaction of the checkpoint, or behind the states at least. */
 static stele_status keep(stele_sink *base, const stele_sink_letter *letter, stele_error *err)
 {
     kafka_sink *self = (kafka_sink *)base;
     assert(self->active && !self->closes);
     chunk *of = &self->building;
-    if (letter->value.data != NULL && is_full(self))
-        return stele_fail(err, STELE_E_FULL, STELE_NEXT_RETRY, "%s", "");
+    if (is_full(self)) return stele_fail(err, STELE_E_FULL, STELE_NEXT_RETRY, "%s", "");
     const stele_partition *source = &self->options.source;
     STELE_AUTO(char) key = stele_dead_key(source->topic, source->index, letter->offset);
     if (of->transaction == NULL) of->transaction = stele_transaction_new();

@@ -188,7 +188,7 @@ static stele_status keep(stele_sink *base, const stele_sink_letter *letter, stel
     memory_sink *self = (memory_sink *)base;
     assert(self->active && !self->closes);
     bool is_removed = letter->value.data == NULL;
-    if (!is_removed && self->count >= self->queue_max)
+    if (self->count >= self->queue_max)
         return stele_fail(err, STELE_E_FULL, STELE_NEXT_RETRY, "%s", "");
     change *added = add_change(self);
     *added =

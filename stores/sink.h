@@ -79,7 +79,8 @@ static inline stele_status stele_sink_put(stele_sink *sink, const stele_sink_ent
     return sink->ops->put(sink, entry, err);
 }
 
-/** Remove a finished aggregate, with the close that follows. Its last event is below the mark. */
+/** Remove a finished aggregate, with the close that follows, and all in one transaction: the caller
+ * bounds how many. Its last event is below the mark. */
 static inline stele_status stele_sink_remove(stele_sink *sink, const stele_sink_entry *entry,
                                              stele_error *err)
 {
@@ -87,8 +88,8 @@ static inline stele_status stele_sink_remove(stele_sink *sink, const stele_sink_
 }
 
 /**
- * Store a letter, or remove it; the value is copied. Within a cycle that is not closed. One that is
- * stored may be there before the close; one is removed with it, if nothing is put in between.
+ * Store a letter, or remove it; the value is copied. Within a cycle that is not closed. It may be
+ * stored, or removed, before the close, but not before what was put earlier.
  *
  * @return STELE_E_FULL  as of a state
  */

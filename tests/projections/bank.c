@@ -440,6 +440,11 @@ static void read_all(bank *self, const char *topic, stele_isolation isolation,
     if (stele_bounded_read(self->log, &options, &err) < 0) fail_msg("%s", err.text);
 }
 
+void bank_read(bank *self, const char *topic, stele_bounded_read_take *take, void *context)
+{
+    read_all(self, topic, STELE_READ_COMMITTED, take, context);
+}
+
 char *bank_snapshots(bank *self, const char *topic)
 {
     dump to = {.of = self, .lines = lines_new(), .checkpoints = true};

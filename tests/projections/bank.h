@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "core/alloc.h"
+#include "kafka/bounded_read.h"
 #include "kafka/memory_log.h"
 #include "projections/fold.h"
 #include "registry/registry.h"
@@ -103,6 +104,9 @@ stele_partition_state teller_state(const teller *self, int32_t partition);
 void bank_run(bank *self, teller_options options);
 /** Open, and turn until the partition is stopped. @return its reason; caller frees */
 char *bank_run_to_stop(bank *self, teller_options options, int32_t partition);
+
+/** All of a topic that is committed, in batches. */
+void bank_read(bank *self, const char *topic, stele_bounded_read_take *take, void *context);
 
 /** What is in a snapshots topic, as lines of text sorted by key: one for each aggregate, with
  * its headers and its state, and one for each checkpoint. Caller frees. */

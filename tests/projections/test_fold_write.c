@@ -5,6 +5,8 @@
 
 #include <inttypes.h>
 
+#include "core/names.h"
+
 enum { SESSION_MS = 6000, MANY = 60 };
 
 static void assert_written(bank *of)
@@ -591,6 +593,45 @@ static void an_aggregate_that_ended_is_ended_for_whoever_comes_next(void **state
     bank_free(of);
 }
 
+typedef struct tombstones {
+    int most, now;
+} tombstones;
+
+/* Each transaction ends with a checkpoint. */
+static int count_tombstones(void *context, const stele_batch *batch, stele_error *err)
+{
+    (void)err;
+    tombstones *of = context;
+    for (size_t i = 0; i < batch->count; i++) {
+        bool is_checkpoint = stele_id_is_reserved(batch->records[i].key);
+        of->now = is_checkpoint ? 0 : of->now + (batch->records[i].value.data == NULL);
+        if (of->now > of->most) of->most = of->now;
+    }
+    return STELE_OK;
+}
+
+static void many_that_end_at_once_are_removed_in_transactions_of_a_few(void **state)
+{
+    (void)state;
+    bank *of = bank_new(1);
+    deposit_to_many(of, MANY);
+    bank_run(of, (teller_options){.transaction_snapshots = 7});
+    for (int i = 0; i < MANY; i++) {
+        char id[16];
+        snprintf(id, sizeof id, "a%03d", i);
+        bank_close(of, 0, id);
+    }
+
+    bank_run(of, (teller_options){.transaction_snapshots = 7});
+
+    tombstones found = {0};
+    bank_read(of, BANK_SNAPSHOTS, count_tombstones, &found);
+    assert_int_equal(found.most, 7);
+    assert_true(has(of, "aggregates=0 finished=60\n"));
+    assert_written(of);
+    bank_free(of);
+}
+
 static void tombstones_and_states_survive_compaction(void **state)
 {
     (void)state;
@@ -683,6 +724,7 @@ int main(void)
         cmocka_unit_test(not_further_behind_than_the_events_between_snapshots_each_counts),
         cmocka_unit_test(an_aggregate_that_ends_within_a_cycle_gets_its_tombstone_from_the_next),
         cmocka_unit_test(an_aggregate_that_ended_is_ended_for_whoever_comes_next),
+        cmocka_unit_test(many_that_end_at_once_are_removed_in_transactions_of_a_few),
         cmocka_unit_test(tombstones_and_states_survive_compaction),
         cmocka_unit_test(a_restore_reads_all_snapshots_there_are),
         cmocka_unit_test(events_in_transactions_and_markers_at_the_end_are_gone_past),

@@ -258,6 +258,36 @@ static void a_full_sink_takes_more_after_an_outcome(void **state)
     the.let_go(the.self);
 }
 
+static void a_full_sink_takes_no_removal_of_a_letter_either(void **state)
+{
+    (void)state;
+    enum { COUNT = 5 * SINK_QUEUE_MAX };
+    if (!the.has_letters) skip();
+    stele_sink *sink = the.open(the.self);
+    int full = 0;
+    stele_sink_begin(sink, MARK(COUNT));
+    stele_deadline until = stele_deadline_after(stele_clock_system(), WAIT_MS);
+    for (int i = 0; i < COUNT;) {
+        stele_error err;
+        bool closed;
+        stele_status status = stele_sink_keep(sink, &(stele_sink_letter){.offset = i}, &err);
+        if (status == STELE_OK) {
+            i++;
+            continue;
+        }
+        assert_int_equal(status, STELE_E_FULL);
+        assert_int_equal(stele_sink_outcome(sink, &closed, &err), STELE_OK);
+        assert_false(closed);
+        assert_false(stele_deadline_passed(until));
+        full++;
+    }
+    close_cycle(sink);
+
+    assert_true(full > 0);
+    assert_int_equal(the.position(the.self), COUNT);
+    the.let_go(the.self);
+}
+
 int sink_cases_run(sink_stage (*begin_with)(void), void (*end_with)(void *self))
 {
 #define CASE(test) cmocka_unit_test_setup_teardown(test, begin, end)
@@ -269,6 +299,7 @@ int sink_cases_run(sink_stage (*begin_with)(void), void (*end_with)(void *self))
         CASE(what_is_finished_says_so_and_is_removed_with_a_close),
         CASE(what_is_kept_beside_a_state_goes_with_it_and_stays_when_it_is_removed),
         CASE(a_full_sink_takes_more_after_an_outcome),
+        CASE(a_full_sink_takes_no_removal_of_a_letter_either),
     };
     begin_stage = begin_with;
     end_stage = end_with;

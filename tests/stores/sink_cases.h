@@ -42,6 +42,7 @@ typedef struct sink_stage {
      * set */
     bool (*find)(void *self, const char *id, stored *out);
     int64_t (*position)(void *self);
+    bool has_letters; /* it stores events that were set aside, too */
 } sink_stage;
 
 /** Each case begins with an empty store: made by `begin`, released by `end`. */

@@ -195,8 +195,12 @@ static sink_stage begin(void)
     assert_int_equal(stele_log_member_open(of->log, &options, &of->member, NULL), STELE_OK);
     while (!of->is_assigned)
         assert_int_equal(stele_log_member_poll(of->member, 10, NULL), STELE_OK);
-    return (sink_stage){
-        .self = of, .open = open_sink, .let_go = let_go, .find = find, .position = position};
+    return (sink_stage){.self = of,
+                        .open = open_sink,
+                        .let_go = let_go,
+                        .find = find,
+                        .position = position,
+                        .has_letters = true};
 }
 
 static void end(void *self)

@@ -52,8 +52,12 @@ static sink_stage begin(void)
 {
     shelf *made = stele_alloc(sizeof *made);
     made->store = stele_memory_store_new();
-    return (sink_stage){
-        .self = made, .open = open_sink, .let_go = let_go, .find = find, .position = position};
+    return (sink_stage){.self = made,
+                        .open = open_sink,
+                        .let_go = let_go,
+                        .find = find,
+                        .position = position,
+                        .has_letters = true};
 }
 
 static void end(void *self)
