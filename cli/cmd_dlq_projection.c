@@ -113,6 +113,8 @@ stele_exit stele_cmd_dlq_show(stele_cli *cli, const stele_arguments *arguments)
     if (letter == NULL)
         return stele_cli_fail(cli, STELE_EXIT_FAILED, "%s: no event of %s is set aside there",
                               stele_arguments_operand(arguments, 1), o.name);
+    if (letter->left_out > 0 && stele_office_fetch(&o, part, offset, &err) < 0)
+        return stele_cli_fail_error(cli, &err);
     print_letter(&o, part, letter, true);
     return STELE_EXIT_DONE;
 }

@@ -165,6 +165,43 @@ stele_status stele_office_look_again(stele_office *o, stele_error *err)
     return status;
 }
 
+typedef struct fetched {
+    stele_dead_event *letter;
+    bool is_there;
+} fetched;
+
+static int take_value(void *context, const stele_batch *batch, stele_error *err)
+{
+    (void)err;
+    fetched *f = context;
+    if (batch->count == 0) return STELE_OK;
+    f->is_there = batch->records[0].offset == f->letter->offset;
+    if (f->is_there) stele_dead_event_fill(f->letter, batch->records[0].value);
+    return STELE_BOUNDED_READ_ENOUGH;
+}
+
+stele_status stele_office_fetch(stele_office *o, stele_office_part *part, int64_t offset,
+                                stele_error *err)
+{
+    fetched f = {.letter = (stele_dead_event *)stele_office_find(part, offset)};
+    stele_bounded_read_start start = {part->source, offset};
+    stele_status status = stele_bounded_read(
+        o->log,
+        &(stele_bounded_read_options){.starts = &start,
+                                      .count = 1,
+                                      .stable = true,
+                                      .deadline = stele_deadline_after(stele_clock_system(), -1),
+                                      .patience_ms = o->cli->timeout_ms,
+                                      .stop = o->cli->stop,
+                                      .take = take_value,
+                                      .context = &f},
+        err);
+    if (status < 0 || f.is_there) return status;
+    return stele_fail(err, STELE_E_NOT_FOUND, STELE_NEXT_STOP,
+                      "%s/%d/%lld: the event is not in the log any more", part->source.topic,
+                      (int)part->source.index, (long long)offset);
+}
+
 /* ---- opening ---- */
 
 static stele_status find_source(stele_office *o, stele_error *err)

@@ -49,6 +49,10 @@ const stele_dead_event *stele_office_find(const stele_office_part *part, int64_t
 /** Is it the first of its aggregate? Those that are discarded do not count. */
 bool stele_office_is_first(const stele_office_part *part, const stele_dead_event *letter);
 
+/** The value of a letter that is stored without it, for it is too large: from the log. */
+stele_status stele_office_fetch(stele_office *office, stele_office_part *part, int64_t offset,
+                                stele_error *err);
+
 /** "account.events/3/1042", or short "3:1042". @return STELE_E_INVALID */
 stele_status stele_office_parse(const stele_office *office, const char *text,
                                 stele_office_part **part, int64_t *offset, stele_error *err);

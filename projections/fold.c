@@ -159,6 +159,7 @@ static void close_task(stele_task *base, stele_deadline by)
     fold_task *task = (fold_task *)base;
     fold_end_cycle(task);
     fold_footing_forget(task);
+    fold_fetch_forget(task);
     if (fold_take_join(task, by)) fold_free_task(task, stele_deadline_remaining_ms(by, CLOSE_MS));
 }
 

@@ -152,6 +152,7 @@ typedef struct fold_task {
     stele_parked *parked; /* NULL, and no orders: an owner leaves out none of its own events */
     stele_orders *orders;
     fold_refused refused;
+    struct fold_fetch *fetch; /* of a value from the log; NULL: none is asked for */
     bool owes_letters; /* an order was carried out: it is stored at once */
     int64_t warned_ns; /* that something was set aside */
 
@@ -240,6 +241,13 @@ stele_status fold_park_turn(fold_task *task, stele_error *err);
 /* Within a cycle: before the states, and behind them. @param full  the sink is: call it again */
 stele_status fold_put_letters(fold_task *task, bool *full, stele_error *err);
 stele_status fold_remove_letters(fold_task *task, bool *full, stele_error *err);
+
+/* ---- fold_fetch.c: likewise ---- */
+/* The value of a letter that is about to be tried, and that was left out where it is stored.
+ * @return next = RETRY, also with an empty text: not yet
+ *         STELE_E_HOLE  it is not in the log any more */
+stele_status fold_fetch_value(fold_task *task, stele_dead_event *letter, stele_error *err);
+void fold_fetch_forget(fold_task *task);
 
 /* ---- fold_footing.c ---- */
 /* An event that is about to be applied: the first is a witness until there is a checkpoint. */

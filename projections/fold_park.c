@@ -147,6 +147,18 @@ static bool carry_out_all(fold_task *task)
     return any;
 }
 
+/* @return next = RETRY: not yet; whatever else has come of it is told in its letter */
+static stele_status redrive_first(fold_task *task, stele_parked_key *of, stele_error *err)
+{
+    if (of->first->left_out > 0) {
+        stele_status found = fold_fetch_value(task, of->first, err);
+        if (found < 0 && err->next != STELE_NEXT_RETRY)
+            stele_parked_refused_again(task->parked, of, err->text, unix_ms(task));
+        if (found < 0) return found;
+    }
+    return stele_states_redrive(task->states, task->source, of, err);
+}
+
 static stele_status redrive(fold_task *task, stele_error *err)
 {
     int64_t end_ns = now_of(task) + PIECE_NS;
@@ -154,7 +166,7 @@ static stele_status redrive(fold_task *task, stele_error *err)
     while ((of = stele_parked_next_due(task->parked, task->at.position)) != NULL) {
         task->owes_letters = true;
         stele_error failure;
-        stele_status status = stele_states_redrive(task->states, task->source, of, &failure);
+        stele_status status = redrive_first(task, of, &failure);
         if (status < 0 && failure.next == STELE_NEXT_RETRY) {
             if (err != NULL) *err = failure;
             return status;
@@ -179,6 +191,15 @@ stele_status fold_park_turn(fold_task *task, stele_error *err)
 
 /* ---- storing ---- */
 
+/* What a record of the snapshots may have as its value; a table takes whatever comes. */
+static size_t letter_max(const fold_task *task)
+{
+    enum { RECORD_MAX = 1000000, BESIDE = 1024 /* key, and what a batch has besides */ };
+    size_t batch_max = task->fold->batch_max == 0 ? RECORD_MAX : task->fold->batch_max;
+    if (task->fold->options.table != NULL) return 0;
+    return batch_max > 2 * (size_t)BESIDE ? batch_max - BESIDE : BESIDE;
+}
+
 stele_status fold_put_letters(fold_task *task, bool *full, stele_error *err)
 {
     *full = false;
@@ -192,7 +213,7 @@ stele_status fold_put_letters(fold_task *task, bool *full, stele_error *err)
             parked->changed[put]->offset >= task->writing.committed.position)
             break;
         stele_buffer_reset(&value);
-        stele_dead_event_write(parked->changed[put], &value);
+        stele_dead_event_write(parked->changed[put], letter_max(task), &value);
         stele_sink_letter letter = {parked->changed[put]->offset, stele_buffer_view(&value)};
         status = stele_sink_keep(task->writing.sink, &letter, err);
     }

@@ -266,6 +266,12 @@ static void say(stele_parked *parked, stele_dead_event *letter, stele_dead_state
     touch(parked, letter);
 }
 
+void stele_parked_fill(stele_parked *parked, stele_dead_event *letter, stele_bytes value)
+{
+    stele_dead_event_fill(letter, value);
+    parked->letter_size += value.size;
+}
+
 bool stele_parked_discard(stele_parked *parked, const stele_order *order, int64_t now_ms)
 {
     stele_parked_key *of;

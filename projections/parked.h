@@ -105,6 +105,9 @@ stele_parked_key *stele_parked_find(const stele_parked *parked, stele_bytes key)
  */
 stele_status stele_parked_add(stele_parked *parked, stele_dead_event *letter, stele_error *err);
 
+/** The value of a letter that was left out where it is stored, as the log has it. */
+void stele_parked_fill(stele_parked *parked, stele_dead_event *letter, stele_bytes value);
+
 /** The first letter of an aggregate was applied: it is dropped, and removed from the store. */
 void stele_parked_drop_first(stele_parked *parked, stele_parked_key *of);
 

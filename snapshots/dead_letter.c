@@ -74,9 +74,15 @@ size_t stele_dead_event_size(const stele_dead_event *letter)
     return size;
 }
 
+/* People give reasons, too: so long they may be. */
 void stele_dead_event_say(stele_dead_event *letter, stele_dead_state state, const char *reason)
 {
-    char *said = stele_strdup(reason);
+    enum { REASON_MAX = 1000 };
+    size_t size = strlen(reason);
+    if (size > REASON_MAX)
+        for (size = REASON_MAX; size > 0 && (reason[size] & 0xc0) == 0x80;)
+            size--;
+    char *said = stele_strndup(reason, size);
     free(letter->reason);
     letter->reason = said;
     letter->state = state;
@@ -94,14 +100,20 @@ static stele_bytes reason_of(const stele_dead_event *letter)
     return stele_utf8_is_valid(reason) ? reason : stele_text("(a reason that is not UTF-8)");
 }
 
-void stele_dead_event_write(const stele_dead_event *letter, stele_buffer *out)
+static void write_letter(const stele_dead_event *letter, size_t left_out, stele_buffer *out)
 {
+    char size[24];
     stele_dead_letter_header *headers =
         stele_alloc_array(letter->header_count + 1, sizeof *headers);
     for (size_t i = 0; i < letter->header_count; i++)
         headers[i] = (stele_dead_letter_header){.name = stele_text(letter->headers[i].name),
                                                 .has_value = letter->headers[i].value.data != NULL,
                                                 .value = letter->headers[i].value};
+    snprintf(size, sizeof size, "%zu", left_out);
+    headers[letter->header_count] =
+        (stele_dead_letter_header){.name = stele_text(STELE_DEAD_VALUE_LEFT_OUT),
+                                   .has_value = true,
+                                   .value = stele_text(size)};
     stele_dead_letter written = {.state = (stele_dead_letter_state)letter->state,
                                  .reason = reason_of(letter),
                                  .attempts = letter->attempts,
@@ -110,14 +122,44 @@ void stele_dead_event_write(const stele_dead_event *letter, stele_buffer *out)
                                  .timestamp = letter->timestamp_ms,
                                  .has_key = letter->key.data != NULL,
                                  .key = letter->key,
-                                 .has_value = letter->value.data != NULL,
-                                 .value = letter->value,
-                                 .headers = {letter->header_count, headers}};
+                                 .has_value = left_out == 0 && letter->value.data != NULL,
+                                 .value = left_out == 0 ? letter->value : (stele_bytes){0},
+                                 .headers = {letter->header_count + (left_out > 0), headers}};
     stele_single_object_begin(fingerprint, out);
     stele_status status = stele_encode(&stele_dead_letter_type, &written, out, NULL);
     assert(status == STELE_OK);
     (void)status;
     free(headers);
+}
+
+void stele_dead_event_write(const stele_dead_event *letter, size_t size_max, stele_buffer *out)
+{
+    size_t begin = out->size;
+    write_letter(letter, letter->left_out, out);
+    if (size_max == 0 || out->size - begin <= size_max || letter->value.size == 0) return;
+    out->size = begin;
+    write_letter(letter, letter->value.size, out);
+}
+
+void stele_dead_event_fill(stele_dead_event *letter, stele_bytes value)
+{
+    letter->value = copy(value);
+    letter->left_out = 0;
+}
+
+/* What the last header says of a letter without its value. */
+static void take_left_out(stele_dead_event *letter)
+{
+    int64_t size;
+    if (letter->value.data != NULL || letter->header_count == 0) return;
+    const stele_header *last = &letter->headers[letter->header_count - 1];
+    if (strcmp(last->name, STELE_DEAD_VALUE_LEFT_OUT) != 0 ||
+        stele_parse_int64(last->value, 1, INT32_MAX, &size, NULL) < 0)
+        return;
+    letter->left_out = (size_t)size;
+    free((char *)last->name);
+    free((uint8_t *)last->value.data);
+    letter->header_count--;
 }
 
 static stele_status fail_read(stele_error *err)
@@ -158,6 +200,7 @@ stele_status stele_dead_event_read(int64_t offset, stele_bytes stored, stele_dea
             (stele_header){stele_strndup((const char *)from->name.data, from->name.size),
                            copy(from->has_value ? from->value : (stele_bytes){0})};
     }
+    take_left_out(letter);
     *out = letter;
     return STELE_OK;
 }

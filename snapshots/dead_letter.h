@@ -10,6 +10,10 @@
 
 #include "kafka/log.h"
 
+/** The last header of a letter that was too large: how many bytes its value has. The value is where
+ * it always was, in the log. */
+#define STELE_DEAD_VALUE_LEFT_OUT "stele_dead_value_left_out"
+
 typedef enum stele_dead_state {
     STELE_DEAD_STATE_REFUSED = 0, /* it could not be applied, or someone has set it aside */
     STELE_DEAD_STATE_BEHIND,      /* an earlier event of its aggregate could not */
@@ -33,6 +37,7 @@ typedef struct stele_dead_event {
     int32_t attempts;
     int64_t first_failed_ms; /* Unix time */
     int64_t last_failed_ms;
+    size_t left_out; /* bytes that its value has, which is not here; 0: it is */
     bool is_stored;  /* it is in the store, or on its way there */
     bool is_changed; /* and is to be stored (again) */
 } stele_dead_event;
@@ -49,8 +54,12 @@ size_t stele_dead_event_size(const stele_dead_event *letter);
 /** What became of it, and why; `reason` is copied. */
 void stele_dead_event_say(stele_dead_event *letter, stele_dead_state state, const char *reason);
 
-/** Append it as it is stored. */
-void stele_dead_event_write(const stele_dead_event *letter, stele_buffer *out);
+/** Append it as it is stored.
+ * @param size_max  what is larger leaves out its value; 0: nothing is too large */
+void stele_dead_event_write(const stele_dead_event *letter, size_t size_max, stele_buffer *out);
+
+/** The value that was left out, as the log has it; copied. */
+void stele_dead_event_fill(stele_dead_event *letter, stele_bytes value);
 
 /**
  * @param out  caller owns

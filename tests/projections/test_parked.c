@@ -10,6 +10,7 @@
 #include <dead_letter.h>
 
 #include "core/names.h"
+#include "kafka/bounded_read.h"
 #include "kafka/topic_spec.h"
 #include "projections/orders.h"
 #include "projections/verify.h"
@@ -442,7 +443,7 @@ static void a_letter_that_is_there_still_is_no_difference(void **state)
 
     stele_buffer bytes = {0};
     stele_dead_event letter = {.offset = 0, .key = stele_text("a"), .reason = "it was bad"};
-    stele_dead_event_write(&letter, &bytes);
+    stele_dead_event_write(&letter, 0, &bytes);
     char *key = stele_dead_key(BANK_EVENTS, 0, 0);
     bank_append(of, BANK_SNAPSHOTS, 0, stele_text(key), stele_buffer_view(&bytes), NULL, 0);
 
@@ -503,7 +504,7 @@ static void a_letter_comes_back_byte_for_byte(void **state)
                                .first_failed_ms = 13,
                                .last_failed_ms = 14};
     stele_buffer bytes = {0};
-    stele_dead_event_write(&letter, &bytes);
+    stele_dead_event_write(&letter, 0, &bytes);
     stele_dead_event *read;
     stele_error err;
     assert_int_equal(stele_dead_event_read(7, stele_buffer_view(&bytes), &read, &err), STELE_OK);
@@ -525,6 +526,94 @@ static void a_letter_comes_back_byte_for_byte(void **state)
     stele_buffer_clear(&bytes);
 }
 
+static void a_letter_that_is_too_large_is_stored_without_its_value(void **state)
+{
+    (void)state;
+    char value[2000];
+    memset(value, 'v', sizeof value);
+    stele_header header = {"a", stele_text("1")};
+    stele_dead_event letter = {.offset = 7,
+                               .key = stele_text("k"),
+                               .value = stele_bytes_of(value, sizeof value),
+                               .headers = &header,
+                               .header_count = 1,
+                               .reason = "why"};
+    stele_buffer bytes = {0}, again = {0};
+    stele_dead_event *read;
+    stele_error err;
+    stele_dead_event_write(&letter, 1000, &bytes);
+
+    assert_true(bytes.size < 1000);
+    assert_int_equal(stele_dead_event_read(7, stele_buffer_view(&bytes), &read, &err), STELE_OK);
+    assert_int_equal(read->left_out, sizeof value);
+    assert_int_equal(read->header_count, 1);
+    assert_null(read->value.data);
+    stele_dead_event_write(read, 0, &again);
+    assert_true(stele_bytes_equal(stele_buffer_view(&again), stele_buffer_view(&bytes)));
+
+    stele_dead_event_fill(read, letter.value);
+    assert_int_equal(read->left_out, 0);
+    assert_true(stele_bytes_equal(read->value, letter.value));
+    stele_dead_event_free(read);
+    stele_buffer_clear(&bytes);
+    stele_buffer_clear(&again);
+}
+
+static int take_size(void *context, const stele_batch *batch, stele_error *err)
+{
+    (void)err;
+    *(size_t *)context = batch->records[0].value.size;
+    return STELE_BOUNDED_READ_ENOUGH;
+}
+
+/* Of the first event. */
+static size_t value_size(bank *of)
+{
+    size_t size = 0;
+    stele_error err;
+    stele_bounded_read_start start = {{BANK_EVENTS, 0}, 0};
+    stele_bounded_read_options options = {.starts = &start,
+                                          .count = 1,
+                                          .deadline =
+                                              stele_deadline_after(stele_clock_system(), WAIT_MS),
+                                          .take = take_size,
+                                          .context = &size};
+    assert_int_equal(stele_bounded_read(of->log, &options, &err), STELE_OK);
+    return size;
+}
+
+/* As after a restart: the log has what its letter has not. */
+static void what_was_left_out_is_read_from_the_log_before_it_is_tried(void **state)
+{
+    (void)state;
+    refuses = true;
+    bank *of = bank_new(1);
+    bank_deposit(of, 0, "a", 1, "bad");
+    bank_deposit(of, 0, "a", 2, "x");
+    bank_run(of, parking);
+    stele_dead_event letter = {
+        .offset = 0, .key = stele_text("a"), .reason = "it was bad", .attempts = 3};
+    letter.left_out = value_size(of);
+    stele_buffer bytes = {0};
+    stele_dead_event_write(&letter, 0, &bytes);
+    char *key = stele_dead_key(BANK_EVENTS, 0, 0);
+    bank_append(of, BANK_SNAPSHOTS, 0, stele_text(key), stele_buffer_view(&bytes), NULL, 0);
+
+    refuses = false;
+    order(of, 1, 0, STELE_ORDER_REDRIVE);
+    teller worker = teller_open(of, parking);
+    teller_catch_up(&worker);
+    for (int i = 0; i < 1000 && balance_of(of, "a") != 3; i++)
+        turn_for_a_while(&worker);
+
+    assert_int_equal(balance_of(of, "a"), 3);
+    teller_close(&worker);
+    assert_int_equal(verify(of), 0);
+    free(key);
+    stele_buffer_clear(&bytes);
+    bank_free(of);
+}
+
 static void its_fingerprint_is_that_of_the_schema(void **state)
 {
     (void)state;
@@ -535,7 +624,7 @@ static void its_fingerprint_is_that_of_the_schema(void **state)
         STELE_OK);
     stele_buffer bytes = {0};
     stele_dead_event letter = {.reason = ""};
-    stele_dead_event_write(&letter, &bytes);
+    stele_dead_event_write(&letter, 0, &bytes);
     uint64_t crc;
     stele_bytes datum;
     assert_int_equal(stele_single_object_open(stele_buffer_view(&bytes), &crc, &datum, &err),
@@ -566,6 +655,8 @@ int main(void)
         cmocka_unit_test(what_cannot_be_decoded_is_set_aside_as_it_was),
         cmocka_unit_test(nothing_is_tried_again_before_all_that_is_before_it_has_come),
         cmocka_unit_test(a_letter_comes_back_byte_for_byte),
+        cmocka_unit_test(a_letter_that_is_too_large_is_stored_without_its_value),
+        cmocka_unit_test(what_was_left_out_is_read_from_the_log_before_it_is_tried),
         cmocka_unit_test(its_fingerprint_is_that_of_the_schema),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
