@@ -69,11 +69,6 @@ stele_status stele_fold_open(const stele_fold_options *options, stele_fold **out
                                                  .companion = companion_of(options)},
                          &trial, err);
     if (status == STELE_OK) status = check_name(options, err);
-    if (status == STELE_OK && options->parks && options->table != NULL)
-        return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
-                          "[projection %s]: on_failure = park sets events aside in the snapshots "
-                          "topic, and with a store there is none: leave out one of the two",
-                          options->projection->name);
     if (status < 0) return status;
     stele_fold *fold = stele_alloc(sizeof *fold);
     const stele_projection *projection = options->projection;
@@ -192,7 +187,7 @@ static stele_status open_task(void *self, stele_worker *worker, stele_partition 
     task->at = (stele_mark){.position = -1, .last_offset = -1};
     uint64_t seed;
     stele_random_bytes(stele_registry_runtime(fold->options.registry), &seed, sizeof seed);
-    if (fold->options.owner == NULL && fold->options.table == NULL)
+    if (fold->options.owner == NULL)
         task->parked =
             stele_parked_new(&(stele_parked_limits){.projection = fold->options.projection->name,
                                                     .key_max = fold->options.parked_max,

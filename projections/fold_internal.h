@@ -153,8 +153,8 @@ typedef struct fold_task {
     stele_orders *orders;
     fold_refused refused;
     struct fold_fetch *fetch; /* of a value from the log; NULL: none is asked for */
-    bool owes_letters; /* an order was carried out: it is stored at once */
-    int64_t warned_ns; /* that something was set aside */
+    bool owes_letters;        /* an order was carried out: it is stored at once */
+    int64_t warned_ns;        /* that something was set aside */
 
     fold_taking taking;
     bool is_ours;          /* taken */

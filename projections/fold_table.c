@@ -147,6 +147,19 @@ static stele_status read_states(fold_task *task, stele_error *err)
     return STELE_OK;
 }
 
+static stele_status read_letters(fold_task *task, stele_error *err)
+{
+    stele_sql_answer answer;
+    stele_sql_parcel *found = NULL;
+    stele_sql_caller caller = caller_of(task);
+    stele_sql_request *request = stele_sql_desk_letters(task->fold->options.table->desk, &caller);
+    stele_status status = await_answer(task, request, &answer, &found, err);
+    for (size_t i = 0; status == STELE_OK && i < found->step_count; i++)
+        status = fold_park_restore(task, found->steps[i].offset, found->steps[i].kept, err);
+    stele_sql_parcel_free(found);
+    return status;
+}
+
 static stele_status check(fold_task *task, stele_error *err)
 {
     fold_taking *self = &task->taking;
@@ -174,6 +187,7 @@ stele_status fold_table_take(fold_task *task, stele_error *err)
     if ((status = fold_insist(task, claim, err)) < 0) return status;
     if ((status = fold_insist(task, ask_bounds, err)) < 0) return status;
     if ((status = fold_insist(task, read_states, err)) < 0) return status;
+    if ((status = fold_insist(task, read_letters, err)) < 0) return status;
     return check(task, err);
 }
 

@@ -5,10 +5,14 @@
 
 #include <inttypes.h>
 
+#include <string.h>
+
 #include "core/alloc.h"
 #include "core/bug.h"
+#include "core/date.h"
 #include "core/monitor.h"
 #include "core/names.h"
+#include "core/text.h"
 #include "projections/sql_value.h"
 
 enum { MANY_ROWS = 500 /* that go to the database as one statement */ };
@@ -25,6 +29,7 @@ typedef enum request_kind {
     REQUEST_DISMISS,
     REQUEST_CLAIM,
     REQUEST_READ,
+    REQUEST_LETTERS,
     REQUEST_STORE
 } request_kind;
 
@@ -170,7 +175,7 @@ static stele_status connect_store(stele_sql_desk *desk, stele_error *err)
 
 /* ---- storing ---- */
 
-static stele_status fail_row(const stele_sql_request *request, const stele_sql_row *row,
+static stele_status fail_row(stele_sql_request *request, const stele_sql_row *row,
                              const stele_sql_step *step, const stele_error *why, stele_error *err)
 {
     if (why->next != STELE_NEXT_STOP) {
@@ -178,12 +183,14 @@ static stele_status fail_row(const stele_sql_request *request, const stele_sql_r
         return why->status;
     }
     const stele_sql_file *file = request->guest->file;
+    stele_error *said = &request->answer.why;
+    stele_fail_cause(said, why->status, why->next, why->cause, "%s:%d: %s", file->path,
+                     file->blocks[row->block].statements[row->statement].line, why->text);
     return stele_fail_cause(
         err, why->status, why->next, why->cause,
-        "%s:%d: %s, at the event %s/%d/%" PRId64
+        "%s, at the event %s/%d/%" PRId64
         ": nothing of it is stored; correct the statement or the table, and start again",
-        file->path, file->blocks[row->block].statements[row->statement].line, why->text,
-        request->source.topic, (int)request->source.index, step->mark.last_offset);
+        said->text, request->source.topic, (int)request->source.index, step->mark.last_offset);
 }
 
 /* How many rows from that one on go together. */
@@ -200,14 +207,14 @@ static size_t count_together(const stele_sql_request *request, size_t first, siz
 }
 
 static stele_status execute_rows(stele_sql_desk *desk, const stele_sql_request *request,
-                                 size_t rows, stele_error *err)
+                                 size_t from, size_t end, stele_error *err)
 {
     const stele_sql_value *values[MANY_ROWS];
     stele_status status = STELE_OK;
-    for (size_t i = 0, count; i < rows && status == STELE_OK; i += count) {
+    for (size_t i = from, count; i < end && status == STELE_OK; i += count) {
         const stele_sql_row *row = &request->parcel->rows[i];
         size_t statement = request->guest->statements[row->block][row->statement];
-        count = count_together(request, i, rows);
+        count = count_together(request, i, end);
         for (size_t k = 0; k < count; k++)
             values[k] = row[k].values;
         status = count == 1 && !request->guest->file->blocks[row->block]
@@ -220,16 +227,59 @@ static stele_status execute_rows(stele_sql_desk *desk, const stele_sql_request *
     return status;
 }
 
+/* What people see of it is written beside it. */
+static stele_status keep_letter(stele_sql_desk *desk, const stele_sql_place *place,
+                                const stele_sql_step *step, stele_error *err)
+{
+    char failed_at[STELE_DATE_TEXT_MAX + 1];
+    stele_sql_letter letter = {.offset = step->offset};
+    if (step->letter == STELE_SQL_LETTER_REMOVE)
+        return stele_sql_store_keep(desk->store, place, &letter, err);
+    STELE_AUTO(stele_dead_event) event = NULL;
+    stele_status status = stele_dead_event_read(step->offset, step->kept, &event, err);
+    if (status < 0) return status;
+    bool is_text = event->key.data != NULL && stele_utf8_is_valid(event->key) &&
+                   memchr(event->key.data, 0, event->key.size) == NULL;
+    STELE_AUTO(char)
+    id = is_text ? stele_strndup((const char *)event->key.data, event->key.size) : NULL;
+    stele_format_timestamp(event->first_failed_ms, STELE_TIME_MILLIS, failed_at);
+    letter.value = step->kept;
+    letter.id = id;
+    letter.code = stele_dead_state_name(event->state);
+    letter.reason = event->reason;
+    letter.attempts = event->attempts;
+    letter.first_failed_at = failed_at;
+    return stele_sql_store_keep(desk->store, place, &letter, err);
+}
+
+static stele_status keep_letters(stele_sql_desk *desk, const stele_sql_request *request, size_t end,
+                                 stele_error *err)
+{
+    stele_status status = STELE_OK;
+    const stele_sql_parcel *parcel = request->parcel;
+    stele_sql_place place = {request->guest->group, request->source};
+    for (size_t i = parcel->first; i < end && status == STELE_OK; i++)
+        if (parcel->steps[i].letter != STELE_SQL_LETTER_NONE)
+            status = keep_letter(desk, &place, &parcel->steps[i], err);
+    return status;
+}
+
+static size_t rows_before(const stele_sql_parcel *parcel, size_t step)
+{
+    return step == 0 ? 0 : parcel->steps[step - 1].rows_end;
+}
+
 /* @param failed  the step that the failure is about, if it is about one */
-static stele_status explain(const stele_sql_desk *desk, const stele_sql_request *request,
+static stele_status explain(const stele_sql_desk *desk, stele_sql_request *request,
                             const stele_error *why, size_t *failed, stele_error *err)
 {
     const stele_sql_parcel *parcel = request->parcel;
-    size_t row = desk->store->failed, step = 0;
+    size_t row = desk->store->failed, step = parcel->first;
     if (row == STELE_SQL_NO_STATEMENT) {
         *err = *why;
         return why->status;
     }
+    row += rows_before(parcel, step);
     while (row >= parcel->steps[step].rows_end)
         step++;
     *failed = step;
@@ -247,15 +297,18 @@ static stele_status begin(stele_sql_desk *desk, const stele_sql_request *request
     return stele_sql_store_begin(desk->store, &place, request->term, to->position, to, err);
 }
 
-/* The first `steps` events in one transaction. */
-static stele_status store_steps(stele_sql_desk *desk, const stele_sql_request *request,
-                                size_t steps, size_t *failed, stele_error *err)
+/* The steps up to `end` in one transaction. */
+static stele_status store_steps(stele_sql_desk *desk, stele_sql_request *request, size_t end,
+                                size_t *failed, stele_error *err)
 {
-    const stele_sql_step *last = &request->parcel->steps[steps - 1];
+    const stele_sql_parcel *parcel = request->parcel;
+    const stele_sql_step *last = &parcel->steps[end - 1];
     stele_error why;
     stele_status status = begin(desk, request, &last->mark, err);
     if (status < 0) return status;
-    status = execute_rows(desk, request, last->rows_end, &why);
+    status = execute_rows(desk, request, rows_before(parcel, parcel->first), last->rows_end, &why);
+    if (status == STELE_OK && !STELE_BUG("letters are not stored with their position"))
+        status = keep_letters(desk, request, end, &why);
     if (status < 0)
         stele_sql_store_rollback(desk->store);
     else
@@ -267,20 +320,24 @@ static stele_status store_steps(stele_sql_desk *desk, const stele_sql_request *r
 static void store(stele_sql_desk *desk, stele_sql_request *request)
 {
     stele_sql_answer *answer = &request->answer;
-    size_t all = request->parcel->step_count;
-    size_t failed = all;
-    if (store_steps(desk, request, all, &failed, &answer->error) == STELE_OK) {
+    const stele_sql_parcel *parcel = request->parcel;
+    size_t end = parcel->end == 0 ? parcel->step_count : parcel->end;
+    size_t failed = end;
+    if (store_steps(desk, request, end, &failed, &answer->error) == STELE_OK) {
         answer->error = (stele_error){0};
-        answer->steps = all;
+        answer->steps = end - parcel->first;
         return;
     }
-    if (answer->error.next != STELE_NEXT_STOP || failed == all || failed == 0) return;
+    answer->is_about_step = answer->error.next == STELE_NEXT_STOP && failed < end;
+    if (!answer->is_about_step || failed == parcel->first) return;
     stele_error why;
     size_t again = 0;
-    if (store_steps(desk, request, failed, &again, &why) == STELE_OK)
-        answer->steps = failed;
-    else
+    if (store_steps(desk, request, failed, &again, &why) == STELE_OK) {
+        answer->steps = failed - parcel->first;
+    } else {
         answer->error = why;
+        answer->is_about_step = false;
+    }
 }
 
 /* ---- reading ---- */
@@ -311,6 +368,24 @@ static void read_rows(stele_sql_desk *desk, stele_sql_request *request)
     *failure = (stele_error){0};
     stele_sql_parcel_free(request->parcel);
     request->parcel = found;
+}
+
+static void keep_found(void *context, int64_t offset, stele_bytes value)
+{
+    stele_sql_parcel *parcel = context;
+    stele_sql_parcel_add_letter(
+        parcel, &(stele_mark){0}, offset,
+        stele_sql_value_keep(parcel->arena, STELE_SQL_BYTES, value).as.bytes);
+}
+
+static void read_letters(stele_sql_desk *desk, stele_sql_request *request)
+{
+    stele_sql_place place = {request->guest->group, request->source};
+    stele_error *failure = &request->answer.error;
+    request->parcel = stele_sql_parcel_new();
+    if (stele_sql_store_letters(desk->store, &place, keep_found, request->parcel, failure) ==
+        STELE_OK)
+        *failure = (stele_error){0};
 }
 
 /* ---- carrying out ---- */
@@ -355,6 +430,9 @@ static void carry_out(stele_sql_desk *desk, stele_sql_request *request)
         break;
     case REQUEST_READ:
         read_rows(desk, request);
+        break;
+    case REQUEST_LETTERS:
+        read_letters(desk, request);
         break;
     case REQUEST_STORE:
         store(desk, request);
@@ -520,6 +598,13 @@ stele_sql_request *stele_sql_desk_read(stele_sql_desk *desk, const stele_sql_cal
 {
     stele_sql_request *request = request_of(caller, REQUEST_READ);
     request->parcel = parcel;
+    submit(desk, request);
+    return request;
+}
+
+stele_sql_request *stele_sql_desk_letters(stele_sql_desk *desk, const stele_sql_caller *caller)
+{
+    stele_sql_request *request = request_of(caller, REQUEST_LETTERS);
     submit(desk, request);
     return request;
 }

@@ -49,7 +49,9 @@ stele_status stele_sql_desk_dismiss(stele_sql_desk *desk, const stele_sql_file *
 typedef struct stele_sql_answer {
     stele_error error;     /* STELE_OK; or why not */
     stele_sql_claim claim; /* of a claim */
-    size_t steps; /* of a parcel: events that are stored, also where one behind them failed */
+    size_t steps;       /* of a parcel: events that are stored, also where one behind them failed */
+    bool is_about_step; /* the error is about the step behind those … */
+    stele_error why;    /* … and this is what the database says of it, with its line */
 } stele_sql_answer;
 
 /** For whom requests are. */
@@ -73,7 +75,10 @@ stele_sql_request *stele_sql_desk_claim(stele_sql_desk *desk, const stele_sql_ca
 stele_sql_request *stele_sql_desk_read(stele_sql_desk *desk, const stele_sql_caller *caller,
                                        stele_sql_parcel *parcel);
 
-/** Store a parcel. @param parcel  taken over until the answer is taken */
+/** Read the letters of the partition. With the answer comes a parcel, whose steps have them. */
+stele_sql_request *stele_sql_desk_letters(stele_sql_desk *desk, const stele_sql_caller *caller);
+
+/** Store a parcel: the steps that it says. @param parcel  taken over until the answer is taken */
 stele_sql_request *stele_sql_desk_store(stele_sql_desk *desk, const stele_sql_caller *caller,
                                         int64_t term, int64_t from, stele_sql_parcel *parcel);
 

@@ -6,8 +6,10 @@
 
 #include "core/alloc.h"
 #include "core/deadline.h"
+#include "projections/sql_value.h"
 
 enum { CHUNK_MAX = 10000, AGAIN_MS = 50, AGAIN_MAX_MS = 2000 };
+#define PARCEL_SIZE_MAX ((size_t)16 << 20)
 
 typedef struct table_sink {
     stele_sink base;
@@ -45,12 +47,18 @@ static stele_status add(table_sink *self, const stele_sink_entry *entry, bool is
     return status;
 }
 
+static bool is_full(const table_sink *self)
+{
+    return self->filling->row_count >= self->options.chunk_max ||
+           self->filling->step_count >= self->options.chunk_max ||
+           stele_arena_used(self->filling->arena) >= PARCEL_SIZE_MAX;
+}
+
 static stele_status put(stele_sink *base, const stele_sink_entry *entry, stele_error *err)
 {
     table_sink *self = (table_sink *)base;
     assert(self->active && !self->closes);
-    if (self->filling->row_count >= self->options.chunk_max)
-        return stele_fail(err, STELE_E_FULL, STELE_NEXT_RETRY, "%s", "");
+    if (is_full(self)) return stele_fail(err, STELE_E_FULL, STELE_NEXT_RETRY, "%s", "");
     return add(self, entry, false, err);
 }
 
@@ -61,6 +69,20 @@ static stele_status remove_entry(stele_sink *base, const stele_sink_entry *entry
     return add(self, entry, true, err);
 }
 
+/* The position is where it was, or is about to be moved with the last step of the parcel. */
+static stele_status keep(stele_sink *base, const stele_sink_letter *letter, stele_error *err)
+{
+    table_sink *self = (table_sink *)base;
+    assert(self->active && !self->closes);
+    stele_bytes value = letter->value;
+    if (value.data != NULL && is_full(self))
+        return stele_fail(err, STELE_E_FULL, STELE_NEXT_RETRY, "%s", "");
+    if (value.data != NULL)
+        value = stele_sql_value_keep(self->filling->arena, STELE_SQL_BYTES, value).as.bytes;
+    stele_sql_parcel_add_letter(self->filling, &self->stored, letter->offset, value);
+    return STELE_OK;
+}
+
 static void close_cycle(stele_sink *base)
 {
     table_sink *self = (table_sink *)base;
@@ -69,11 +91,6 @@ static void close_cycle(stele_sink *base)
 }
 
 /* ---- sending ---- */
-
-static bool is_full(const table_sink *self)
-{
-    return self->filling->row_count >= self->options.chunk_max;
-}
 
 static void send(table_sink *self)
 {
@@ -152,6 +169,7 @@ stele_sink *stele_table_sink_new(const stele_table_sink_options *options)
     static const stele_sink_ops ops = {.begin = begin,
                                        .put = put,
                                        .remove = remove_entry,
+                                       .keep = keep,
                                        .close = close_cycle,
                                        .outcome = take_outcome,
                                        .free = free_sink};

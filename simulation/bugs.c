@@ -55,6 +55,7 @@ const sim_bug sim_bugs[] = {
     {"a parked key whose later event is applied", "what comes for it is not set aside"},
     {"a redrive out of order",
      "the second event that was set aside is applied in place of the first"},
+    {"letters are not stored with their position", "a database has the position, and not them"},
     {"the parked set is written after the position", "with the next snapshots"},
     {NULL, NULL},
 };

@@ -140,6 +140,18 @@ static stele_status read_rows(stele_sql_store *self, size_t statement,
            stele_sql_store_read(INNER(self), statement, values, count, each, context, err));
 }
 
+static stele_status keep(stele_sql_store *self, const stele_sql_place *place,
+                         const stele_sql_letter *letter, stele_error *err)
+{
+    AROUND("sql keep", stele_sql_store_keep(INNER(self), place, letter, err));
+}
+
+static stele_status read_letters(stele_sql_store *self, const stele_sql_place *place,
+                                 stele_sql_each_letter *each, void *context, stele_error *err)
+{
+    AROUND("sql letters", stele_sql_store_letters(INNER(self), place, each, context, err));
+}
+
 static void roll_back(stele_sql_store *self)
 {
     stele_sql_store_rollback(INNER(self));
@@ -167,6 +179,8 @@ static stele_sql_store *connect_store(void)
                                             .execute = execute,
                                             .commit = commit,
                                             .read = read_rows,
+                                            .keep = keep,
+                                            .letters = read_letters,
                                             .rollback = roll_back,
                                             .close = close_store,
                                             .free = free_store};

@@ -29,6 +29,19 @@ typedef struct kept_row {
     size_t count;
 } kept_row;
 
+/* A letter that is kept. In a transaction one without a value is to be removed. */
+typedef struct kept_letter {
+    size_t place;
+    int64_t offset;
+    uint8_t *value;
+    size_t size;
+} kept_letter;
+
+typedef struct letter_list {
+    kept_letter *items;
+    size_t count;
+} letter_list;
+
 struct stele_memory_database {
     bool has_threads;
     stele_monitor monitor;
@@ -38,7 +51,8 @@ struct stele_memory_database {
     size_t project_count;
     kept_row *rows;
     size_t row_count, row_max;
-    uint64_t fails_in; /* calls; 0: none */
+    letter_list letters; /* in the order of their offsets */
+    uint64_t fails_in;   /* calls; 0: none */
     stele_memory_fault fault;
     bool is_away;
     bool is_held;
@@ -58,6 +72,7 @@ typedef struct memory_sql {
     stele_mark to;
     kept_row *rows;
     size_t row_count;
+    letter_list letters;
 } memory_sql;
 
 static const stele_sql_store_ops memory_ops;
@@ -88,6 +103,14 @@ static void clear_row(kept_row *row)
     free(row->text);
 }
 
+static void clear_letters(letter_list *list)
+{
+    for (size_t i = 0; i < list->count; i++)
+        free(list->items[i].value);
+    free(list->items);
+    *list = (letter_list){0};
+}
+
 void stele_memory_database_free(stele_memory_database *database)
 {
     if (database == NULL) return;
@@ -99,6 +122,7 @@ void stele_memory_database_free(stele_memory_database *database)
     }
     for (size_t i = 0; i < database->project_count; i++)
         free(database->projects[i].name);
+    clear_letters(&database->letters);
     free(database->rows);
     free(database->places);
     free(database->projects);
@@ -164,6 +188,7 @@ static void drop_transaction(memory_sql *self)
     free(self->rows);
     self->rows = NULL;
     self->row_count = 0;
+    clear_letters(&self->letters);
     self->is_begun = false;
 }
 
@@ -265,6 +290,25 @@ static stele_status set_up(stele_sql_store *base, const stele_sql_setup *setup, 
     return leave(self, fault, status, err);
 }
 
+static void remove_letter(letter_list *list, size_t at)
+{
+    free(list->items[at].value);
+    list->count--;
+    memmove(&list->items[at], &list->items[at + 1], (list->count - at) * sizeof *list->items);
+}
+
+/* A place is gone, and another one has its number. */
+static void move_letters(stele_memory_database *database, size_t gone, size_t moved)
+{
+    letter_list *list = &database->letters;
+    for (size_t i = list->count; i-- > 0;) {
+        if (list->items[i].place == gone)
+            remove_letter(list, i);
+        else if (list->items[i].place == moved)
+            list->items[i].place = gone;
+    }
+}
+
 static stele_status tear_down(stele_sql_store *base, const stele_sql_setup *teardown, size_t *at,
                               stele_error *err)
 {
@@ -284,6 +328,7 @@ static stele_status tear_down(stele_sql_store *base, const stele_sql_setup *tear
             free(row->group);
             free(row->topic);
             *row = database->places[--database->place_count];
+            move_letters(database, i, database->place_count);
         }
     }
     return leave(self, fault, status, err);
@@ -449,6 +494,80 @@ static void keep_rows(memory_sql *self)
     self->row_count = 0; /* they are the database's */
 }
 
+/* ---- letters ---- */
+
+static void add_letter(letter_list *list, size_t at, kept_letter letter)
+{
+    list->items = stele_realloc_array(list->items, list->count + 1, sizeof *list->items);
+    memmove(&list->items[at + 1], &list->items[at], (list->count - at) * sizeof *list->items);
+    list->items[at] = letter;
+    list->count++;
+}
+
+/* Those of the transaction become the database's. */
+static void keep_letters(memory_sql *self)
+{
+    letter_list *to = &self->database->letters;
+    for (size_t i = 0; i < self->letters.count; i++) {
+        kept_letter *letter = &self->letters.items[i];
+        size_t at = 0;
+        while (at < to->count &&
+               (to->items[at].place != letter->place || to->items[at].offset != letter->offset))
+            at++;
+        if (at < to->count) remove_letter(to, at);
+        for (at = to->count; at > 0 && to->items[at - 1].offset > letter->offset;)
+            at--;
+        if (letter->value != NULL) add_letter(to, at, *letter);
+        letter->value = NULL;
+    }
+}
+
+static stele_status keep(stele_sql_store *base, const stele_sql_place *place,
+                         const stele_sql_letter *letter, stele_error *err)
+{
+    (void)place;
+    memory_sql *self = (memory_sql *)base;
+    int fault;
+    stele_status status = enter(self, &fault, err);
+    if (status < 0) return leave(self, fault, status, err);
+    stele_bytes value = letter->value;
+    uint8_t *copy =
+        value.data == NULL ? NULL : (uint8_t *)stele_strndup((const char *)value.data, value.size);
+    add_letter(&self->letters, self->letters.count,
+               (kept_letter){self->place, letter->offset, copy, value.size});
+    return leave(self, fault, STELE_OK, err);
+}
+
+static stele_status read_letters(stele_sql_store *base, const stele_sql_place *place,
+                                 stele_sql_each_letter *each, void *context, stele_error *err)
+{
+    memory_sql *self = (memory_sql *)base;
+    int fault;
+    stele_status status = enter(self, &fault, err);
+    if (status < 0) return leave(self, fault, status, err);
+    size_t of = find_place(self->database, place);
+    const letter_list *list = &self->database->letters;
+    for (size_t i = 0; i < list->count; i++)
+        if (list->items[i].place == of)
+            each(context, list->items[i].offset,
+                 stele_bytes_of(list->items[i].value, list->items[i].size));
+    return leave(self, fault, STELE_OK, err);
+}
+
+static stele_status read_places(stele_sql_store *base, stele_sql_each_place *each, void *context,
+                                stele_error *err)
+{
+    memory_sql *self = (memory_sql *)base;
+    int fault;
+    stele_status status = enter(self, &fault, err);
+    for (size_t i = 0; status == STELE_OK && i < self->database->place_count; i++) {
+        const place_row *row = &self->database->places[i];
+        const stele_sql_place place = {row->group, {row->topic, row->index}};
+        each(context, &place, row->claim.mark.position);
+    }
+    return leave(self, fault, status, err);
+}
+
 static stele_status commit(stele_sql_store *base, stele_error *err)
 {
     memory_sql *self = (memory_sql *)base;
@@ -460,6 +579,7 @@ static stele_status commit(stele_sql_store *base, stele_error *err)
     } else {
         self->database->places[self->place].claim.mark = self->to;
         keep_rows(self);
+        keep_letters(self);
     }
     drop_transaction(self);
     return leave(self, fault, status, err);
@@ -526,6 +646,9 @@ static const stele_sql_store_ops memory_ops = {.open = open_store,
                                                .execute = execute,
                                                .commit = commit,
                                                .read = read_rows,
+                                               .keep = keep,
+                                               .letters = read_letters,
+                                               .places = read_places,
                                                .rollback = roll_back,
                                                .close = close_store,
                                                .free = free_store};

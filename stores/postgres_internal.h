@@ -19,6 +19,11 @@ typedef enum postgres_own {
     POSTGRES_REMEMBER,
     POSTGRES_FORGET,
     POSTGRES_FORGET_POSITIONS,
+    POSTGRES_FORGET_LETTERS,
+    POSTGRES_KEEP,
+    POSTGRES_REMOVE,
+    POSTGRES_LETTERS,
+    POSTGRES_PLACES,
     POSTGRES_STATEMENTS
 } postgres_own;
 
@@ -82,6 +87,18 @@ stele_status postgres_execute_many(stele_sql_store *base, size_t statement,
 void postgres_roll_back(stele_sql_store *base);
 stele_status postgres_read(stele_sql_store *base, size_t statement, const stele_sql_value *values,
                            size_t count, stele_sql_each *each, void *context, stele_error *err);
+
+/* A statement of the transaction goes out. @param row  the first of those that it is about; or
+ * STELE_SQL_NO_STATEMENT */
+void postgres_count_statement(postgres_store *self, size_t row);
+
+/* ---- postgres_letters.c: likewise ---- */
+stele_status postgres_keep(stele_sql_store *base, const stele_sql_place *place,
+                           const stele_sql_letter *letter, stele_error *err);
+stele_status postgres_letters(stele_sql_store *base, const stele_sql_place *place,
+                              stele_sql_each_letter *each, void *context, stele_error *err);
+stele_status postgres_places(stele_sql_store *base, stele_sql_each_place *each, void *context,
+                             stele_error *err);
 
 /* ---- postgres_script.c: likewise ---- */
 stele_status postgres_set_up(stele_sql_store *base, const stele_sql_setup *setup, size_t *at,

@@ -32,7 +32,7 @@ static void find_mistake(const PGresult *result, stele_bytes statement, size_t b
 
 static bool is_own_table(const char *text)
 {
-    static const char *const names[] = {"stele_positions", "stele_projections"};
+    static const char *const names[] = {"stele_positions", "stele_projections", "stele_letters"};
     for (; *text != '\0'; text++)
         for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
             if (strncasecmp(text, names[i], strlen(names[i])) == 0) return true;
@@ -166,6 +166,9 @@ stele_status postgres_tear_down(stele_sql_store *base, const stele_sql_setup *te
     if (status == STELE_OK)
         status =
             postgres_send_own(self, POSTGRES_FORGET_POSITIONS, 1, (const char *const *)&group, err);
+    if (status == STELE_OK)
+        status =
+            postgres_send_own(self, POSTGRES_FORGET_LETTERS, 1, (const char *const *)&group, err);
     return status < 0 ? postgres_undo(self, status) : postgres_commit_own(self, err);
 }
 

@@ -16,6 +16,11 @@ static const char *const own_tables[] = {
     " genesis text NOT NULL, term bigint NOT NULL, next bigint NOT NULL,"
     " last_offset bigint NOT NULL, last_hash bigint NOT NULL,"
     " PRIMARY KEY (projection, topic, part)) WITH (fillfactor = 50)",
+    "CREATE TABLE IF NOT EXISTS stele_letters ("
+    " projection text, topic text, part integer, event_offset bigint, aggregate_id text,"
+    " code text NOT NULL, reason text NOT NULL, attempts integer NOT NULL,"
+    " first_failed_at timestamptz NOT NULL, letter bytea NOT NULL,"
+    " PRIMARY KEY (projection, topic, part, event_offset))",
     "COMMIT",
     NULL,
 };
@@ -132,11 +137,11 @@ static stele_status has_tables(postgres_store *self, bool *out, stele_error *err
     PGresult *result;
     stele_status status =
         postgres_send(&self->link,
-                      "SELECT 1 FROM pg_tables WHERE tablename = 'stele_positions'"
-                      " AND schemaname = current_schema()",
+                      "SELECT 1 FROM pg_tables WHERE schemaname = current_schema()"
+                      " AND tablename IN ('stele_positions', 'stele_letters')",
                       err);
     if (status < 0 || (status = postgres_take_last(self, &result, err)) < 0) return status;
-    *out = PQntuples(result) == 1;
+    *out = PQntuples(result) == 2;
     PQclear(result);
     return postgres_sync_all(self, err);
 }
@@ -174,6 +179,9 @@ static const stele_sql_store_ops postgres_ops = {.open = open_store,
                                                  .execute_many = postgres_execute_many,
                                                  .commit = postgres_commit,
                                                  .read = postgres_read,
+                                                 .keep = postgres_keep,
+                                                 .letters = postgres_letters,
+                                                 .places = postgres_places,
                                                  .rollback = postgres_roll_back,
                                                  .close = close_store,
                                                  .free = free_store};

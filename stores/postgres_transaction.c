@@ -43,6 +43,19 @@ static const struct {
     [POSTGRES_FORGET] = {"forget", "DELETE FROM stele_projections WHERE projection = $1"},
     [POSTGRES_FORGET_POSITIONS] = {"forget_positions",
                                    "DELETE FROM stele_positions WHERE projection = $1"},
+    [POSTGRES_FORGET_LETTERS] = {"forget_letters",
+                                 "DELETE FROM stele_letters WHERE projection = $1"},
+    [POSTGRES_KEEP] = {"keep", "INSERT INTO stele_letters"
+                               " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
+                               " ON CONFLICT (projection, topic, part, event_offset) DO UPDATE SET"
+                               " code = excluded.code, reason = excluded.reason,"
+                               " attempts = excluded.attempts, letter = excluded.letter"},
+    [POSTGRES_REMOVE] = {"remove",
+                         "DELETE FROM stele_letters WHERE" PLACE " AND event_offset = $4"},
+    [POSTGRES_LETTERS] = {"letters", "SELECT event_offset, encode(letter, 'hex')"
+                                     " FROM stele_letters WHERE" PLACE " ORDER BY event_offset"},
+    [POSTGRES_PLACES] = {"places", "SELECT projection, topic, part, next FROM stele_positions"
+                                   " ORDER BY projection, topic, part"},
 };
 
 /* ---- asking and answers ---- */
@@ -299,20 +312,24 @@ static stele_status take_answers(postgres_store *self, bool waits, stele_error *
     return self->failure.status;
 }
 
-/* @param row  the first of those that the statement has */
-static stele_status send_statement(postgres_store *self, const postgres_statement *of, size_t row,
-                                   stele_error *err)
+void postgres_count_statement(postgres_store *self, size_t row)
 {
-    const postgres_parameters *set = &self->parameters;
     if (self->sent == self->sent_max) {
         self->sent_max = self->sent_max == 0 ? 256 : 2 * self->sent_max;
         self->begins = stele_realloc_array(self->begins, self->sent_max, sizeof *self->begins);
     }
     self->begins[self->sent++] = row;
-    stele_status status = postgres_send_prepared(
+}
+
+/* @param row  the first of those that the statement has */
+static stele_status send_statement(postgres_store *self, const postgres_statement *of, size_t row,
+                                   stele_error *err)
+{
+    const postgres_parameters *set = &self->parameters;
+    postgres_count_statement(self, row);
+    return postgres_send_prepared(
         &self->link, of->name,
         &(postgres_values){(int)of->count, set->values, set->sizes, set->formats, false}, err);
-    return status;
 }
 
 /* Hand on what was asked, and take what was answered. */

@@ -10,7 +10,8 @@
  * before: claim the partition again STELE_E_FENCED  another owner has claimed the partition next =
  * STOP     it needs a person
  *
- * A store keeps two tables of its own, `stele_projections` and `stele_positions`. */
+ * A store keeps three tables of its own, `stele_projections`, `stele_positions` and
+ * `stele_letters`. */
 #ifndef STELE_STORES_SQL_STORE_H
 #define STELE_STORES_SQL_STORE_H
 
@@ -72,6 +73,22 @@ typedef struct stele_sql_place {
     stele_partition source;
 } stele_sql_place;
 
+/** An event that was set aside. What is beside the value is for whoever looks with SQL. */
+typedef struct stele_sql_letter {
+    int64_t offset;    /* of the event */
+    stele_bytes value; /* as it is kept; null: it is removed */
+    const char *id;    /* of its aggregate; NULL: it is no text */
+    const char *code;
+    const char *reason;
+    int32_t attempts;
+    const char *first_failed_at; /* ISO 8601 */
+} stele_sql_letter;
+
+/** One that was read. Valid for the call. */
+typedef void stele_sql_each_letter(void *context, int64_t offset, stele_bytes value);
+/** A partition that someone has claimed, and how far it is. Valid for the call. */
+typedef void stele_sql_each_place(void *context, const stele_sql_place *place, int64_t position);
+
 /** What a projection makes once, before its first event. */
 typedef struct stele_sql_setup {
     const char *projection;
@@ -119,6 +136,12 @@ typedef struct stele_sql_store_ops {
     stele_status (*commit)(stele_sql_store *store, stele_error *err);
     stele_status (*read)(stele_sql_store *store, size_t statement, const stele_sql_value *values,
                          size_t count, stele_sql_each *each, void *context, stele_error *err);
+    stele_status (*keep)(stele_sql_store *store, const stele_sql_place *place,
+                         const stele_sql_letter *letter, stele_error *err);
+    stele_status (*letters)(stele_sql_store *store, const stele_sql_place *place,
+                            stele_sql_each_letter *each, void *context, stele_error *err);
+    stele_status (*places)(stele_sql_store *store, stele_sql_each_place *each, void *context,
+                           stele_error *err);
     void (*rollback)(stele_sql_store *store);
     void (*close)(stele_sql_store *store);
     void (*free)(stele_sql_store *store);
@@ -275,6 +298,33 @@ static inline stele_status stele_sql_store_read(stele_sql_store *store, size_t s
                                                 stele_error *err)
 {
     return store->ops->read(store, statement, values, count, each, context, err);
+}
+
+/** Within the transaction of that place: keep a letter, in place of one of the same event, or
+ * remove it. What the database says of it may come with a later call, up to the commit. */
+static inline stele_status stele_sql_store_keep(stele_sql_store *store,
+                                                const stele_sql_place *place,
+                                                const stele_sql_letter *letter, stele_error *err)
+{
+    return store->ops->keep(store, place, letter, err);
+}
+
+/** The letters of a place in the order of their events, outside of a transaction. After a failure
+ * `each` may have been called for some. */
+static inline stele_status stele_sql_store_letters(stele_sql_store *store,
+                                                   const stele_sql_place *place,
+                                                   stele_sql_each_letter *each, void *context,
+                                                   stele_error *err)
+{
+    return store->ops->letters(store, place, each, context, err);
+}
+
+/** All places of all projections, likewise. */
+static inline stele_status stele_sql_store_places(stele_sql_store *store,
+                                                  stele_sql_each_place *each, void *context,
+                                                  stele_error *err)
+{
+    return store->ops->places(store, each, context, err);
 }
 
 /** Undo the transaction. None is fine. */

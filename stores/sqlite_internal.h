@@ -17,6 +17,10 @@ typedef enum sqlite_own {
     SQLITE_OWN_WHERE,
     SQLITE_OWN_ADD,
     SQLITE_OWN_COUNT,
+    SQLITE_OWN_KEEP,
+    SQLITE_OWN_REMOVE,
+    SQLITE_OWN_LETTERS,
+    SQLITE_OWN_PLACES,
     SQLITE_OWN_STATEMENTS
 } sqlite_own;
 
@@ -44,6 +48,15 @@ stele_status sqlite_commit(stele_sql_store *base, stele_error *err);
 /* @return `status`, after what was begun is undone */
 stele_status sqlite_undo(sqlite_store *self, stele_status status);
 void sqlite_roll_back(stele_sql_store *base);
+void sqlite_bind_place(sqlite3_stmt *statement, int first, const stele_sql_place *place);
+
+/* ---- sqlite_letters.c: what the port has ---- */
+stele_status sqlite_keep(stele_sql_store *base, const stele_sql_place *place,
+                         const stele_sql_letter *letter, stele_error *err);
+stele_status sqlite_letters(stele_sql_store *base, const stele_sql_place *place,
+                            stele_sql_each_letter *each, void *context, stele_error *err);
+stele_status sqlite_places(stele_sql_store *base, stele_sql_each_place *each, void *context,
+                           stele_error *err);
 
 /* ---- sqlite_script.c: what the port has ---- */
 stele_status sqlite_set_up(stele_sql_store *base, const stele_sql_setup *setup, size_t *at,

@@ -139,6 +139,10 @@ stele_status sqlite_tear_down(stele_sql_store *base, const stele_sql_setup *tear
         status =
             run_with(self, "DELETE FROM main.stele_positions WHERE projection = ?1 || '.v' || ?2",
                      &(stele_sql_setup){teardown->projection, version, teardown->script}, err);
+    if (status == STELE_OK)
+        status =
+            run_with(self, "DELETE FROM main.stele_letters WHERE projection = ?1 || '.v' || ?2",
+                     &(stele_sql_setup){teardown->projection, version, teardown->script}, err);
     return status < 0 ? sqlite_undo(self, status) : sqlite_commit(base, err);
 }
 

@@ -31,6 +31,14 @@ static const char *const own_texts[SQLITE_OWN_STATEMENTS] = {
         " partitions = excluded.partitions, genesis = excluded.genesis WHERE next < 0",
     [SQLITE_OWN_COUNT] = "SELECT partitions FROM main.stele_positions"
                          " WHERE projection = ?1 AND topic = ?2 AND next >= 0 LIMIT 1",
+    [SQLITE_OWN_KEEP] = "INSERT OR REPLACE INTO main.stele_letters"
+                        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+    [SQLITE_OWN_REMOVE] = "DELETE FROM main.stele_letters WHERE projection = ?1 AND topic = ?2"
+                          " AND part = ?3 AND event_offset = ?4",
+    [SQLITE_OWN_LETTERS] = "SELECT event_offset, letter FROM main.stele_letters WHERE"
+                           " projection = ?1 AND topic = ?2 AND part = ?3 ORDER BY event_offset",
+    [SQLITE_OWN_PLACES] = "SELECT projection, topic, part, next FROM main.stele_positions"
+                          " ORDER BY projection, topic, part",
 };
 
 static const char own_tables[] =
@@ -41,7 +49,12 @@ static const char own_tables[] =
     " projection TEXT, topic TEXT, part INTEGER, partitions INTEGER NOT NULL,"
     " genesis TEXT NOT NULL, term INTEGER NOT NULL, next INTEGER NOT NULL,"
     " last_offset INTEGER NOT NULL, last_hash INTEGER NOT NULL,"
-    " PRIMARY KEY (projection, topic, part)) WITHOUT ROWID;";
+    " PRIMARY KEY (projection, topic, part)) WITHOUT ROWID;"
+    "CREATE TABLE IF NOT EXISTS main.stele_letters ("
+    " projection TEXT, topic TEXT, part INTEGER, event_offset INTEGER, aggregate_id TEXT,"
+    " code TEXT NOT NULL, reason TEXT NOT NULL, attempts INTEGER NOT NULL,"
+    " first_failed_at TEXT NOT NULL, letter BLOB NOT NULL,"
+    " PRIMARY KEY (projection, topic, part, event_offset));";
 
 static const stele_sql_store_ops sqlite_ops;
 
@@ -190,7 +203,8 @@ static bool is_own_table(const char *name)
 {
     return name != NULL && sqlite3_strnicmp(name, "stele_", 6) == 0 &&
            (sqlite3_stricmp(name, "stele_positions") == 0 ||
-            sqlite3_stricmp(name, "stele_projections") == 0);
+            sqlite3_stricmp(name, "stele_projections") == 0 ||
+            sqlite3_stricmp(name, "stele_letters") == 0);
 }
 
 /* What a statement of a SQL file may not do: end the transaction that its rows are in, reach other
@@ -288,7 +302,7 @@ void stele_sqlite_store_limit_pages(stele_sql_store *base, int pages)
 
 /* ---- positions ---- */
 
-static void bind_place(sqlite3_stmt *statement, int first, const stele_sql_place *place)
+void sqlite_bind_place(sqlite3_stmt *statement, int first, const stele_sql_place *place)
 {
     sqlite3_bind_text(statement, first, place->group, -1, SQLITE_STATIC);
     sqlite3_bind_text(statement, first + 1, place->source.topic, -1, SQLITE_STATIC);
@@ -299,7 +313,7 @@ static stele_status read_claim(sqlite_store *self, const stele_sql_place *place,
                                stele_sql_claim *out, stele_error *err)
 {
     sqlite3_stmt *statement = self->own[SQLITE_OWN_WHERE];
-    bind_place(statement, 1, place);
+    sqlite_bind_place(statement, 1, place);
     if (sqlite3_step(statement) != SQLITE_ROW) {
         stele_status status = sqlite_fail(self, err);
         sqlite3_reset(statement);
@@ -339,10 +353,10 @@ static stele_status claim(stele_sql_store *base, const stele_sql_place *place, i
         *out = (stele_sql_claim){.mark = {.position = -1, .last_offset = -1}, .partitions = count};
         return sqlite_undo(self, STELE_OK);
     }
-    bind_place(self->own[SQLITE_OWN_ADD], 1, place);
+    sqlite_bind_place(self->own[SQLITE_OWN_ADD], 1, place);
     sqlite3_bind_int(self->own[SQLITE_OWN_ADD], 4, partitions);
     sqlite3_bind_text(self->own[SQLITE_OWN_ADD], 5, genesis, -1, SQLITE_STATIC);
-    bind_place(self->own[SQLITE_OWN_CLAIM], 1, place);
+    sqlite_bind_place(self->own[SQLITE_OWN_CLAIM], 1, place);
     status = run_own(self, SQLITE_OWN_ADD, err);
     if (status == STELE_OK) status = run_own(self, SQLITE_OWN_CLAIM, err);
     if (status == STELE_OK) status = read_claim(self, place, &found, err);
@@ -362,7 +376,7 @@ static stele_status begin(stele_sql_store *base, const stele_sql_place *place, i
     sqlite3_bind_int64(move, 1, to->position);
     sqlite3_bind_int64(move, 2, to->last_offset);
     sqlite3_bind_int64(move, 3, to->last_hash);
-    bind_place(move, 4, place);
+    sqlite_bind_place(move, 4, place);
     sqlite3_bind_int64(move, 7, from);
     sqlite3_bind_int64(move, 8, term);
     status = sqlite_run(self, move, err);
@@ -466,6 +480,9 @@ static const stele_sql_store_ops sqlite_ops = {.open = open_store,
                                                .execute = execute,
                                                .commit = sqlite_commit,
                                                .read = read_rows,
+                                               .keep = sqlite_keep,
+                                               .letters = sqlite_letters,
+                                               .places = sqlite_places,
                                                .rollback = sqlite_roll_back,
                                                .close = close_store,
                                                .free = free_store};

@@ -2,6 +2,8 @@
  * The SQL port's contract. */
 #include "sql_cases.h"
 
+#include <stele/buffer.h>
+
 static sql_stage (*begin_stage)(void);
 static void (*end_stage)(void *self);
 
@@ -285,6 +287,103 @@ static void a_teardown_forgets_the_projection(void **state)
     assert_int_equal(claim_place(own->store).mark.position, -1);
 }
 
+/* ---- letters ---- */
+
+static stele_sql_letter letter_at(int64_t offset, const char *value)
+{
+    return (stele_sql_letter){.offset = offset,
+                              .value = value == NULL ? (stele_bytes){0} : stele_text(value),
+                              .id = offset % 2 == 0 ? NULL : "a",
+                              .code = "refused",
+                              .reason = "it's bad",
+                              .attempts = 3,
+                              .first_failed_at = "2026-11-28T09:30:00.123Z"};
+}
+
+static void keep_letter(scene *own, int64_t offset, const char *value)
+{
+    stele_error err;
+    stele_sql_letter letter = letter_at(offset, value);
+    if (stele_sql_store_keep(own->store, &place, &letter, &err) < 0) fail_msg("%s", err.text);
+}
+
+static void add_text(void *context, int64_t offset, stele_bytes value)
+{
+    stele_buffer_format(context, "%d:%.*s ", (int)offset, (int)value.size,
+                        (const char *)value.data);
+}
+
+static void check_letters(scene *own, const stele_sql_place *of, const char *expected)
+{
+    stele_buffer found = {0};
+    stele_error err;
+    if (stele_sql_store_letters(own->store, of, add_text, &found, &err) < 0)
+        fail_msg("%s", err.text);
+    assert_string_equal(stele_buffer_text(&found), expected);
+    stele_buffer_clear(&found);
+}
+
+static void letters_are_kept_with_the_position(void **state)
+{
+    scene *own = *state;
+    const stele_sql_place other = {"sums.v1", {"account.events", 2}};
+    stele_sql_claim found = claim_place(own->store);
+    assert_int_equal(begin_at(own->store, found.term, -1, 5), STELE_OK);
+    keep_letter(own, 12, "twelve");
+    insert(own->store, own->insert, 5);
+    keep_letter(own, 3, "three");
+    assert_int_equal(stele_sql_store_commit(own->store, NULL), STELE_OK);
+    check_letters(own, &place, "3:three 12:twelve ");
+    check_letters(own, &other, "");
+
+    assert_int_equal(begin_at(own->store, found.term, 5, 5), STELE_OK);
+    keep_letter(own, 3, NULL);
+    keep_letter(own, 12, "again");
+    stele_sql_store_rollback(own->store);
+    check_letters(own, &place, "3:three 12:twelve ");
+
+    assert_int_equal(begin_at(own->store, found.term, 5, 5), STELE_OK);
+    keep_letter(own, 3, NULL);
+    keep_letter(own, 12, "again");
+    assert_int_equal(stele_sql_store_commit(own->store, NULL), STELE_OK);
+    check_letters(own, &place, "12:again ");
+}
+
+static void letters_go_with_their_projection(void **state)
+{
+    scene *own = *state;
+    size_t at;
+    stele_sql_claim found = claim_place(own->store);
+    assert_int_equal(begin_at(own->store, found.term, -1, 5), STELE_OK);
+    keep_letter(own, 3, "three");
+    assert_int_equal(stele_sql_store_commit(own->store, NULL), STELE_OK);
+
+    stele_sql_setup teardown = {"sums", 1, "DROP TABLE r;"};
+    assert_int_equal(stele_sql_store_teardown(own->store, &teardown, &at, NULL), STELE_OK);
+
+    claim_place(own->store);
+    check_letters(own, &place, "");
+}
+
+static void add_place(void *context, const stele_sql_place *of, int64_t position)
+{
+    stele_buffer_format(context, "%s %s/%d %d ", of->group, of->source.topic, (int)of->source.index,
+                        (int)position);
+}
+
+static void it_says_how_far_its_partitions_are(void **state)
+{
+    scene *own = *state;
+    stele_buffer found = {0};
+    stele_sql_claim claimed = claim_place(own->store);
+    store_row(own, claimed.term, -1, 5);
+
+    assert_int_equal(stele_sql_store_places(own->store, add_place, &found, NULL), STELE_OK);
+
+    assert_string_equal(stele_buffer_text(&found), "sums.v1 account.events/1 5 ");
+    stele_buffer_clear(&found);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, begin_scene, end_scene)
 
 int sql_cases_run(sql_stage (*begin)(void), void (*end)(void *self))
@@ -292,6 +391,9 @@ int sql_cases_run(sql_stage (*begin)(void), void (*end)(void *self))
     begin_stage = begin;
     end_stage = end;
     const struct CMUnitTest tests[] = {
+        CASE(letters_are_kept_with_the_position),
+        CASE(letters_go_with_their_projection),
+        CASE(it_says_how_far_its_partitions_are),
         CASE(a_partition_that_is_new_has_no_position),
         CASE(rows_and_position_are_stored_together),
         CASE(what_is_rolled_back_is_not_there),
