@@ -242,6 +242,22 @@ static void on_delivered(void *context, void *opaque, stele_position position,
     if (failure != NULL) d->failure = *failure;
 }
 
+/* The topic of orders has as many partitions as the source, or as that with the most. */
+static stele_status find_model(const stele_office *o, stele_log_topic *out, stele_error *err)
+{
+    stele_log_topic like = {0};
+    if (o->snapshots != NULL)
+        return stele_log_topic_describe(o->log, o->snapshots, o->cli->timeout_ms, out, err);
+    stele_status status = STELE_OK;
+    for (size_t i = 0; i < o->count && status == STELE_OK; i++) {
+        if (i > 0 && strcmp(o->topics[i], o->topics[i - 1]) == 0) continue;
+        status = stele_log_topic_describe(o->log, o->topics[i], o->cli->timeout_ms, out, err);
+        if (status == STELE_OK && out->partitions > like.partitions) like = *out;
+    }
+    *out = like;
+    return status;
+}
+
 static stele_status ensure_control(const stele_office *o, const char *topic, stele_error *err)
 {
     static const stele_topic_setting settings[] = {
@@ -249,8 +265,7 @@ static stele_status ensure_control(const stele_office *o, const char *topic, ste
          .value = "compact",
          .danger = "orders that no worker has read would be deleted"}};
     stele_log_topic like, found;
-    stele_status status =
-        stele_log_topic_describe(o->log, o->snapshots, o->cli->timeout_ms, &like, err);
+    stele_status status = find_model(o, &like, err);
     if (status < 0) return status;
     stele_topic_spec spec = {.name = topic,
                              .partitions = like.partitions,

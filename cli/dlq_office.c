@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/sql.h"
 #include "cli/stored_states.h"
 #include "core/alloc.h"
 #include "core/names.h"
@@ -24,6 +25,10 @@ void stele_office_clear(stele_office *o)
 {
     for (size_t i = 0; i < o->count; i++)
         clear_part(&o->parts[i]);
+    for (size_t i = 0; o->topics != NULL && i < o->count; i++)
+        free(o->topics[i]);
+    free(o->topics);
+    stele_sql_store_free(o->store);
     free(o->parts);
     free(o->starts);
     free(o->snapshots);
@@ -146,10 +151,10 @@ static void find_positions(stele_office *o)
     }
 }
 
-stele_status stele_office_look_again(stele_office *o, stele_error *err)
+static stele_status look_into_snapshots(stele_office *o, stele_error *err)
 {
     find_positions(o);
-    stele_status status = stele_bounded_read(
+    return stele_bounded_read(
         o->log,
         &(stele_bounded_read_options){.starts = o->starts,
                                       .count = o->count,
@@ -160,6 +165,12 @@ stele_status stele_office_look_again(stele_office *o, stele_error *err)
                                       .take = take,
                                       .context = o},
         err);
+}
+
+stele_status stele_office_look_again(stele_office *o, stele_error *err)
+{
+    stele_status status =
+        o->store != NULL ? stele_office_look_into_database(o, err) : look_into_snapshots(o, err);
     for (size_t i = 0; status == STELE_OK && i < o->count; i++)
         find_firsts(&o->parts[i]);
     return status;
@@ -216,16 +227,23 @@ static stele_status find_source(stele_office *o, stele_error *err)
                              o->cli->stop, &o->source, err);
 }
 
-stele_status stele_office_open(stele_office *o, stele_error *err)
+static stele_status open_snapshots(stele_office *o, stele_error *err)
 {
     stele_log_topic topic;
-    stele_client *client = stele_cli_client(o->cli);
-    o->log = stele_client_log(client);
+    stele_error why;
     int timeout_ms = o->cli->timeout_ms;
-    stele_status status = stele_stored_topic(o->log, o->name, timeout_ms, &o->snapshots, err);
+    stele_status status = stele_stored_topic(o->log, o->name, timeout_ms, &o->snapshots, &why);
+    if (status == STELE_E_NOT_FOUND)
+        return stele_fail(err, status, why.next,
+                          "%s; if its rows are in a database, -c FILE has to name that: store = … "
+                          "in [projection %s]",
+                          why.text, o->name);
     if (status == STELE_OK)
-        status = stele_log_topic_describe(o->log, o->snapshots, timeout_ms, &topic, err);
-    if (status < 0) return status;
+        status = stele_log_topic_describe(o->log, o->snapshots, timeout_ms, &topic, &why);
+    if (status < 0) {
+        *err = why;
+        return status;
+    }
     o->count = (size_t)topic.partitions;
     stele_bytes group = stele_snapshots_topic_parse(o->snapshots, NULL);
     o->group = stele_strndup((const char *)group.data, group.size);
@@ -238,9 +256,23 @@ stele_status stele_office_open(stele_office *o, stele_error *err)
                                           .position = -1};
         o->starts[i] = (stele_bounded_read_start){{o->snapshots, (int32_t)i}, STELE_OFFSET_NONE};
     }
-    o->reader = stele_value_reader_new(stele_client_registry(client), timeout_ms);
-    if ((status = find_source(o, err)) < 0) return status;
-    return stele_office_look_again(o, err);
+    return find_source(o, err);
+}
+
+static bool is_in_database(const stele_office *o)
+{
+    STELE_AUTO(char) name = stele_sql_section_of(o->name);
+    return stele_sql_names_store(stele_client_config(o->cli->client), name);
+}
+
+stele_status stele_office_open(stele_office *o, stele_error *err)
+{
+    stele_client *client = stele_cli_client(o->cli);
+    o->log = stele_client_log(client);
+    o->reader = stele_value_reader_new(stele_client_registry(client), o->cli->timeout_ms);
+    stele_status status =
+        is_in_database(o) ? stele_office_open_database(o, err) : open_snapshots(o, err);
+    return status < 0 ? status : stele_office_look_again(o, err);
 }
 
 /* ---- positions ---- */
@@ -258,11 +290,14 @@ stele_status stele_office_parse(const stele_office *o, const char *text, stele_o
                           NULL) == STELE_OK &&
         stele_parse_int64(stele_text(colon + 1), 0, INT64_MAX, offset, NULL) == STELE_OK;
     if (is_short) partition = (int32_t)index;
-    bool is_one =
-        is_short || (stele_position_parse(stele_text(text), &topic, &partition, offset) &&
-                     (o->source == NULL || stele_bytes_equal(topic, stele_text(o->source))));
-    if (is_one && (size_t)partition < o->count) {
-        *part = &o->parts[partition];
+    bool is_one = is_short || stele_position_parse(stele_text(text), &topic, &partition, offset);
+    for (size_t i = 0; is_one && i < o->count; i++) {
+        const stele_partition *source = &o->parts[i].source;
+        if (source->index != partition) continue;
+        if (!is_short && source->topic != NULL &&
+            !stele_bytes_equal(topic, stele_text(source->topic)))
+            continue;
+        *part = &o->parts[i];
         return STELE_OK;
     }
     return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The events of a projection that are set aside, as they are stored now: in its snapshots topic. */
+ * The events of a projection that are set aside, as they are stored now: in its snapshots topic, or
+ * in the database that its section of the configuration names. */
 #ifndef STELE_CLI_DLQ_OFFICE_H
 #define STELE_CLI_DLQ_OFFICE_H
 
@@ -8,6 +9,7 @@
 #include "core/table.h"
 #include "kafka/bounded_read.h"
 #include "projections/parked.h"
+#include "stores/sql_store.h"
 
 /** A partition of a source. */
 typedef struct stele_office_part {
@@ -23,8 +25,10 @@ typedef struct stele_office {
     stele_log *log;
     const char *name;
     char *group;
-    char *source;    /* the events' topic; NULL: not known */
-    char *snapshots; /* the topic */
+    char *source;           /* the events' topic, or the first of them; NULL: not known */
+    char *snapshots;        /* the topic; NULL: they are in a database */
+    stele_sql_store *store; /* NULL: they are in snapshots */
+    char **topics;          /* of the parts that are in a database; owned */
     stele_office_part *parts;
     size_t count;
     stele_bounded_read_start *starts; /* where to read on */
@@ -56,6 +60,14 @@ stele_status stele_office_fetch(stele_office *office, stele_office_part *part, i
 /** "account.events/3/1042", or short "3:1042". @return STELE_E_INVALID */
 stele_status stele_office_parse(const stele_office *office, const char *text,
                                 stele_office_part **part, int64_t *offset, stele_error *err);
+
+/* ---- dlq_database.c ---- */
+
+/** Find the projection in the database of the configuration. @return STELE_E_NOT_FOUND: it is not
+ * there */
+stele_status stele_office_open_database(stele_office *office, stele_error *err);
+/** How its letters and positions are there. */
+stele_status stele_office_look_into_database(stele_office *office, stele_error *err);
 
 /** Append `,"NAME":TEXT`, or null. */
 void stele_office_append(stele_buffer *line, const char *name, stele_bytes value);

@@ -333,6 +333,14 @@ stele_status stele_sql_read(const stele_config *config, const char *name, stele_
     return stele_sql_program_open(&options, out, err);
 }
 
+char *stele_sql_section_of(const char *projection)
+{
+    stele_projection_name parsed;
+    if (!stele_projection_group_parse(stele_text(projection), &parsed))
+        return stele_strdup(projection);
+    return stele_strndup((const char *)parsed.projection.data, parsed.projection.size);
+}
+
 bool stele_sql_names_store(const stele_config *config, const char *name)
 {
     return text_of(config, name, "store") != NULL || stele_sql_is_configured(config, name);
@@ -343,6 +351,18 @@ bool stele_sql_has_store(const stele_config *config, const char *name)
     static const char file[] = "sqlite:";
     STELE_AUTO(char) url = url_of(config, name);
     return strncmp(url, file, sizeof file - 1) != 0 || access(url + sizeof file - 1, F_OK) == 0;
+}
+
+stele_status stele_sql_store_of(stele_client *client, const char *projection, stele_sql_store **out,
+                                stele_error *err)
+{
+    STELE_AUTO(char) name = stele_sql_section_of(projection);
+    const stele_config *config = stele_client_config(client);
+    STELE_AUTO(char) url = url_of(config, name);
+    if (!stele_sql_has_store(config, name))
+        return stele_fail(err, STELE_E_NOT_FOUND, STELE_NEXT_STOP,
+                          "there is no %s: it is made by the first worker that runs %s", url, name);
+    return stele_sql_store_new(stele_log_runtime(stele_client_log(client)), url, out, err);
 }
 
 stele_status stele_sql_dismiss(stele_client *client, const char *name, stele_error *err)

@@ -71,10 +71,22 @@ const char *stele_sql_crew_name(const stele_sql_crew *crew, size_t index);
 stele_status stele_sql_read(const stele_config *config, const char *name, stele_sql_program **out,
                             stele_error *err);
 
+/** The section of "carts.v2" is that of "carts". Caller frees. */
+char *stele_sql_section_of(const char *projection);
+
 /** Is a store named for it, or its file of SQL? */
 bool stele_sql_names_store(const stele_config *config, const char *name);
 /** Is its database there? A file that is not there is not made. */
 bool stele_sql_has_store(const stele_config *config, const char *name);
+
+/**
+ * The database of a projection, "carts" or "carts.v2", to be looked at; not opened yet.
+ *
+ * @param out  caller owns; release with stele_sql_store_free
+ * @return STELE_E_NOT_FOUND  it is a file that is not there
+ */
+stele_status stele_sql_store_of(stele_client *client, const char *projection, stele_sql_store **out,
+                                stele_error *err);
 
 /** Take a projection out of its database: its teardown, and its positions. */
 stele_status stele_sql_dismiss(stele_client *client, const char *name, stele_error *err);

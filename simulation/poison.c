@@ -14,6 +14,7 @@
 #include "moved.h"
 #include "projections/orders.h"
 #include "registry/wire.h"
+#include "simulation/tables.h"
 #include "snapshots/dead_letter.h"
 
 enum { READ_MS = 30000, ASK_MS = 1000, TRIES = 20, SICK_MAX_MS = 6000 };
@@ -141,24 +142,29 @@ static int64_t number_of(stele_bytes value)
     return event.number;
 }
 
+static void take_letter(int32_t partition, int64_t offset, stele_bytes value)
+{
+    stele_dead_event *letter;
+    stele_error err;
+    uint8_t *there = &poison.letters[partition][offset];
+    *there = 0;
+    if (value.data == NULL) return;
+    if (stele_dead_event_read(offset, value, &letter, &err) < 0)
+        sim_fail("wrong-state", "a letter cannot be read: %s", err.text);
+    *there = (uint8_t)(1 + letter->state);
+    poison.numbers[partition][offset] = number_of(letter->value);
+    stele_dead_event_free(letter);
+}
+
 void sim_take_letter_record(const stele_batch *batch, const stele_record *record)
 {
     stele_bytes topic;
     int32_t partition;
     int64_t offset;
-    stele_dead_event *letter;
-    stele_error err;
     if (!stele_dead_key_parse(record->key, &topic, &partition, &offset) ||
         partition != batch->partition.index || offset >= SIM_EVENTS_MAX)
         sim_fail("wrong-state", "a letter with another partition's key");
-    uint8_t *there = &poison.letters[partition][offset];
-    *there = 0;
-    if (record->value.data == NULL) return;
-    if (stele_dead_event_read(offset, record->value, &letter, &err) < 0)
-        sim_fail("wrong-state", "a letter cannot be read: %s", err.text);
-    *there = (uint8_t)(1 + letter->state);
-    poison.numbers[partition][offset] = number_of(letter->value);
-    stele_dead_event_free(letter);
+    take_letter(partition, offset, record->value);
 }
 
 bool sim_has_letter(int32_t partition, int64_t offset)
@@ -191,6 +197,10 @@ static bool read_letters(void)
                                           .deadline = stele_deadline_after(sim_clock(), READ_MS),
                                           .take = take_letters};
     memset(poison.letters, 0, sizeof poison.letters);
+    if (world.has_tables) {
+        sim_each_table_letter(take_letter);
+        return true;
+    }
     return stele_bounded_read(world.log, &options, NULL) == STELE_OK;
 }
 

@@ -114,6 +114,8 @@ static void draw_tables(void)
     world.calm_ms = 200U << stele_stream_below(&world.swarm, 4);
     draw_busy();
     sim_draw_tables(true);
+    stele_stream also = stele_stream_of(world.seed, 11);
+    if (world.has_state_table && stele_stream_below(&also, 2) == 0) sim_draw_poison();
 }
 
 static void draw_poison(void)

@@ -224,6 +224,33 @@ bool sim_table_state(size_t index, int32_t *partition, stele_snapshot *out)
     return true;
 }
 
+/* ---- letters ---- */
+
+typedef struct letters_of {
+    int32_t partition;
+    sim_table_letter *each;
+} letters_of;
+
+static void take_letter(void *context, int64_t offset, stele_bytes value)
+{
+    const letters_of *of = context;
+    of->each(of->partition, offset, value);
+}
+
+/* By a connection of its own, which nothing befalls. */
+void sim_each_table_letter(sim_table_letter *each)
+{
+    stele_sql_store *store = stele_memory_sql_new(tables.database);
+    stele_error err;
+    for (int32_t p = 0; p < SIM_PARTITIONS; p++) {
+        letters_of of = {p, each};
+        stele_sql_place place = {"accounts.v1", {SIM_EVENTS, p}};
+        if (stele_sql_store_letters(store, &place, take_letter, &of, &err) < 0)
+            sim_fail("harness", "letters cannot be read: %s", err.text);
+    }
+    stele_sql_store_free(store);
+}
+
 /* ---- a worker of a table of events ---- */
 
 /* As `run` does it. @return false: it was asked to end before */

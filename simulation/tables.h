@@ -26,4 +26,8 @@ bool sim_tables_caught_up(void);
 /** Is each event a row, once and in order? */
 void sim_check_tables(void);
 
+/** A letter that the database has. */
+typedef void sim_table_letter(int32_t partition, int64_t offset, stele_bytes value);
+void sim_each_table_letter(sim_table_letter *each);
+
 #endif

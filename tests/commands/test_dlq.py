@@ -3,6 +3,8 @@
 """`dlq` of a projection: events that are set aside, shown, tried again, discarded, and set aside on purpose."""
 
 import signal
+import sqlite3
+import tempfile
 
 from commands import Probe, stele
 from programs import case, run_cases, until
@@ -172,6 +174,36 @@ def a_full_set_waits_for_room():
         probe.call("dlq", "discard", probe.name, "0:0", "--reason", "sent twice").exits(0).prints("discarded")
         probe.awaits_end()
         assert states(probe)["c"] == (7, 1)
+        worker.ends(signal.SIGTERM).exits(0)
+
+
+@case
+def letters_of_a_table_are_in_its_database():
+    """Where states are a table, so are the letters; list, redrive, discard and park are the same."""
+    with Probe() as probe, tempfile.TemporaryDirectory() as folder:
+        store = ("-o", f"projection.{probe.name}.store=sqlite:{folder}/states.db")
+        refusing(probe)
+        probe.call("dlq", "list", probe.name, *store).exits(1).says("it is made by the first worker")
+        probe.publish(GOOD, BAD, LATER, OTHER)
+        worker = probe.worker("-o", parking(probe), *store)
+        probe.awaits_end()
+        found = letters(probe, 2, *store)
+        assert [(row["code"], row["position"]) for row in found] == [
+            ("refused", f"{probe.topic}/0/1"), ("behind", f"{probe.topic}/0/2")], found
+        rows = list(sqlite3.connect(f"{folder}/states.db").execute(
+            "SELECT event_offset, aggregate_id, code, attempts FROM stele_letters ORDER BY 1"))
+        assert rows == [(1, "a", "refused", 3), (2, "a", "behind", 0)], rows
+        stele().call("dlq", "list", probe.name).exits(1).says("store = ")
+        probe.call("dlq", "show", probe.name, "0:1", *store).exits(0).prints("ce_id")
+        probe.call("dlq", "redrive", probe.name, "--all", *store).exits(3).prints("refused")
+        worker.ends(signal.SIGTERM).exits(0)
+        refusing(probe, False)
+        worker = probe.worker("-o", parking(probe), *store)
+        letters(probe, 0, *store)
+        probe.call("dlq", "park", probe.name, "0:1", "--reason", "x", *store).exits(1).prints("applied")
+        rows = list(sqlite3.connect(f"{folder}/states.db").execute(
+            f'SELECT stele_id, stele_version, total FROM "{probe.name}" ORDER BY 1'))
+        assert rows == [("a", 3, 5), ("b", 1, 8)], rows
         worker.ends(signal.SIGTERM).exits(0)
 
 
