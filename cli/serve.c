@@ -27,6 +27,7 @@ struct stele_app_server {
     char *address;           /* by which others reach it */
     stele_serving_writer **all;
     size_t count;
+    stele_feeds *feeds;
     stele_aggregate_api *api;
     stele_curl_agent *agent; /* NULL: there is no projection */
     stele_projection_api *projection_api;
@@ -170,9 +171,11 @@ static stele_status make_aggregate_api(stele_app_server *server, stele_error *er
         .name = server->app->name,
         .aggregates = served,
         .count = server->count,
+        .all = server->app->aggregates,
         .projections = server->app->projections,
         .log = stele_client_log(server->client),
         .registry = stele_client_registry(server->client),
+        .feeds = server->feeds,
     };
     stele_status status = stele_aggregate_api_new(&options, &server->api, err);
     free(served);
@@ -189,6 +192,7 @@ static stele_status make_projection_api(stele_app_server *server, stele_error *e
         &(stele_projection_api_options){.projections = server->app->projections,
                                         .client = server->client,
                                         .address = server->address,
+                                        .feeds = server->feeds,
                                         .agent = stele_curl_agent_port(server->agent)});
     server->routes[1] = stele_projection_api_routes(server->projection_api);
     return STELE_OK;
@@ -198,6 +202,12 @@ stele_status stele_app_server_start(stele_app_server *server, stele_error *err)
 {
     if (server == NULL) return STELE_OK;
     bool has_projections = has_projection(server->app);
+    const stele_feeds_options streams = {
+        .log = stele_client_log(server->client),
+        .registry = stele_client_registry(server->client),
+        .streams_max = (size_t)stele_config_int(stele_client_config(server->client), "http", NULL,
+                                                "streams_max")};
+    server->feeds = stele_feeds_new(&streams);
     stele_status status = make_aggregate_api(server, err);
     if (status == STELE_OK && has_projections) status = make_projection_api(server, err);
     if (status < 0) return status;
@@ -229,6 +239,7 @@ void stele_app_server_close(stele_app_server *server)
     stele_aggregate_api_free(server->api);
     stele_projection_api_free(server->projection_api);
     stele_curl_agent_free(server->agent);
+    stele_feeds_free(server->feeds);
     for (size_t i = 0; i < server->count; i++)
         stele_serving_writer_free(server->all[i]);
     free(server->all);

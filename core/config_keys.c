@@ -174,6 +174,16 @@ const stele_config_key stele_config_keys[] = {
      .help = "HOST or HOST:PORT by which the other instances of the program reach this one, for a "
              "command that they take goes to the instance that owns its aggregate. Without it as "
              "`listen`, which then has to be one address."},
+    {.section = "http",
+     .key = "streams_max",
+     .type = STELE_CONFIG_INT,
+     .initial = "1024",
+     .min = 1,
+     .max = 100000,
+     .unit = "streams",
+     .help =
+         "Streams of events and of changes that are open at one time, at most. Each takes up to "
+         "128 KiB, or twice its largest event, while its client is slow."},
 
     {.section = "aggregate",
      .key = "headers",

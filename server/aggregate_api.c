@@ -180,6 +180,7 @@ static const stele_http_route routes[] = {
     {STELE_HTTP_GET, {"openapi.json"}, give_document, STELE_HTTP_COMPUTES},
     {STELE_HTTP_POST, {"aggregates", "*", "*", "commands", "*"}, execute, STELE_HTTP_PROMISES},
     {STELE_HTTP_POST, {"aggregates", "*", "*", "events"}, append, STELE_HTTP_PROMISES},
+    {STELE_HTTP_GET, {"aggregates", "*", "events"}, stele_aggregate_api_stream, STELE_HTTP_WAITS},
     {STELE_HTTP_GET, {"aggregates", "*", "*"}, stele_aggregate_api_state, STELE_HTTP_WAITS},
     {STELE_HTTP_GET,
      {"aggregates", "*", "*", "events"},
@@ -191,6 +192,7 @@ static void interrupt(void *context)
 {
     stele_aggregate_api *api = context;
     atomic_store(&api->stops, true);
+    stele_feeds_interrupt(api->feeds);
 }
 
 stele_http_api stele_aggregate_api_routes(stele_aggregate_api *api)
@@ -207,6 +209,8 @@ stele_status stele_aggregate_api_new(const stele_aggregate_api_options *options,
     STELE_AUTO(stele_aggregate_api) api = stele_alloc(sizeof *api);
     api->log = options->log;
     api->registry = options->registry;
+    api->feeds = options->feeds;
+    api->all = options->all;
     api->timeout_ms = options->timeout_ms == 0 ? TIMEOUT_MS : options->timeout_ms;
     api->aggregates = stele_alloc_array(options->count, sizeof *api->aggregates);
     for (size_t i = 0; i < options->count; i++) {
@@ -216,8 +220,7 @@ stele_status stele_aggregate_api_new(const stele_aggregate_api_options *options,
                                   .service = served->service,
                                   .projection = stele_writer_projection_new(served->aggregate)};
     }
-    stele_status status = stele_openapi(options->name, options->aggregates, options->count,
-                                        options->projections, &api->document, err);
+    stele_status status = stele_openapi(options, &api->document, err);
     if (status < 0) return status;
     *out = api;
     api = NULL;

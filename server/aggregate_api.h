@@ -10,6 +10,7 @@
 #include "kafka/log.h"
 #include "registry/registry.h"
 #include "server/aggregate_service.h"
+#include "server/feeds.h"
 #include "server/router.h"
 
 /** An aggregate and who serves it. */
@@ -23,11 +24,14 @@ typedef struct stele_aggregate_api_options {
     const char *name; /* the application's */
     const stele_served_aggregate *aggregates;
     size_t count;
+    const stele_aggregate *const *all; /* all of the application's, for streams of their events;
+                                          NULL-terminated; NULL: none */
     const stele_projection *const *projections; /* that the same server answers for, for the
                                                    document; NULL-terminated; NULL: none */
     stele_log *log;                             /* events, and states of the past */
     stele_registry *registry;
-    int timeout_ms; /* for one request; 0: 30,000 */
+    stele_feeds *feeds; /* streams of events */
+    int timeout_ms;     /* for one request; 0: 30,000 */
 } stele_aggregate_api_options;
 
 typedef struct stele_aggregate_api stele_aggregate_api;

@@ -4,6 +4,7 @@
 #include "server/aggregate_inside.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 #include "consumer/event_line.h"
 #include "core/alloc.h"
@@ -174,4 +175,38 @@ void stele_aggregate_api_events(void *context, const stele_http_request *request
     } else {
         reply_page(&p, request, reply);
     }
+}
+
+/* ---- of all of them, as a stream ---- */
+
+/* Also of aggregates whose events are facts, on which nothing decides. */
+static const stele_aggregate *find_any(const stele_aggregate_api *api,
+                                       const stele_http_request *request, stele_http_reply *reply)
+{
+    const char *name = request->segments[STELE_API_TYPE_AT];
+    STELE_AUTO_VALUE(stele_buffer) names = {0};
+    for (const stele_aggregate *const *at = api->all; at != NULL && *at != NULL; at++) {
+        if (strcmp((*at)->name, name) == 0) return *at;
+        stele_buffer_format(&names, "%s%s", names.size == 0 ? "" : ", ", (*at)->name);
+    }
+    stele_http_problem(reply, 404, "unknown_aggregate", "there is no aggregate %s, there is: %s",
+                       stele_quote(stele_text(name)).text, stele_buffer_text(&names));
+    return NULL;
+}
+
+void stele_aggregate_api_stream(void *context, const stele_http_request *request,
+                                stele_http_reply *reply)
+{
+    const stele_aggregate_api *api = context;
+    if (!stele_feeds_is_asked(request)) { /* `events` may be an id, too */
+        stele_aggregate_api_state(context, request, reply);
+        return;
+    }
+    const stele_aggregate *of = find_any(api, request, reply);
+    if (of == NULL) return;
+    STELE_AUTO(char) topic = stele_events_topic(of->name);
+    stele_feeds_reply(
+        api->feeds,
+        &(stele_feed_subject){.topic = topic, .id = stele_http_request_parameter(request, "id")},
+        request, reply);
 }

@@ -23,8 +23,10 @@ typedef struct stele_api_aggregate {
 struct stele_aggregate_api {
     stele_api_aggregate *aggregates;
     size_t count;
+    const stele_aggregate *const *all;
     stele_log *log;
     stele_registry *registry;
+    stele_feeds *feeds;
     int timeout_ms;
     char *document; /* the OpenAPI one */
     atomic_bool stops;
@@ -50,5 +52,6 @@ stele_deadline stele_aggregate_api_deadline(const stele_aggregate_api *api);
 
 stele_http_handler stele_aggregate_api_state;  /* GET /aggregates/T/ID */
 stele_http_handler stele_aggregate_api_events; /* GET /aggregates/T/ID/events */
+stele_http_handler stele_aggregate_api_stream; /* GET /aggregates/T/events */
 
 #endif

@@ -54,6 +54,51 @@ stele_http_asked *stele_http_mailbox_take(stele_http_mailbox *mailbox)
     return asked;
 }
 
+stele_http_stream *stele_http_mailbox_take_stream(stele_http_mailbox *mailbox)
+{
+    stele_monitor_lock(&mailbox->monitor);
+    stele_http_stream *stream = mailbox->told;
+    if (stream != NULL) {
+        stele_http_stream_place *place = stele_http_stream_place_of(stream);
+        mailbox->told = place->next;
+        place->is_taken = false;
+    }
+    stele_monitor_unlock(&mailbox->monitor);
+    return stream;
+}
+
+static void tell(void *self, stele_http_stream *stream)
+{
+    stele_http_mailbox *mailbox = self;
+    stele_http_stream_place *place = stele_http_stream_place_of(stream);
+    stele_monitor_lock(&mailbox->monitor);
+    if (!place->is_taken) {
+        if (mailbox->told == NULL) eventfd_write(mailbox->wake, 1);
+        *place = (stele_http_stream_place){mailbox->told, true};
+        mailbox->told = stream;
+    }
+    stele_monitor_unlock(&mailbox->monitor);
+}
+
+static void forget(void *self, stele_http_stream *stream)
+{
+    stele_http_mailbox *mailbox = self;
+    stele_http_stream_place *place = stele_http_stream_place_of(stream);
+    stele_monitor_lock(&mailbox->monitor);
+    if (place->is_taken) {
+        stele_http_stream **at = &mailbox->told;
+        while (*at != stream)
+            at = &stele_http_stream_place_of(*at)->next;
+        *at = place->next;
+    }
+    stele_monitor_unlock(&mailbox->monitor);
+}
+
+stele_http_stream_taker stele_http_mailbox_taker(stele_http_mailbox *mailbox)
+{
+    return (stele_http_stream_taker){tell, forget, mailbox};
+}
+
 /* With the lock held: one of its users is done. @return true: the last one, so the answer is there
  */
 static bool settle(stele_http_asked *asked)

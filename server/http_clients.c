@@ -84,7 +84,11 @@ void stele_http_watch(stele_http_server *server, stele_http_client *client)
     stele_http_stage stage = client->connection.stage;
     /* Most clients say nothing before they have their answer: that is two calls saved. */
     if (stage == STELE_HTTP_CLOSED || stage == STELE_HTTP_ANSWERING) return;
-    watch_for(server, client, stage == STELE_HTTP_WRITING ? EPOLLOUT : EPOLLIN);
+    if (stage == STELE_HTTP_STREAMING) /* what it says is not read, but that it goes away */
+        watch_for(server, client,
+                  client->connection.output.size > 0 ? EPOLLRDHUP | EPOLLOUT : EPOLLRDHUP);
+    else
+        watch_for(server, client, stage == STELE_HTTP_WRITING ? EPOLLOUT : EPOLLIN);
 }
 
 void stele_http_mute(stele_http_server *server, stele_http_client *client)
@@ -98,6 +102,8 @@ void stele_http_drop(stele_http_server *server, stele_http_client *client)
     if (connection->stage == STELE_HTTP_CLOSED) return;
     if (client->asked != NULL) client->asked->client = NULL;
     client->asked = NULL;
+    stele_http_stream_leave(client->stream);
+    client->stream = NULL;
     server->busy_count -= is_busy(connection->stage);
     server->body_size -= client->body_counted;
     client->body_counted = 0;
@@ -136,6 +142,7 @@ static stele_http_peer peer_of(const struct sockaddr_storage *address)
 static bool is_of(const stele_http_client *client, const stele_http_peer *peer)
 {
     return !client->connection.is_refused &&
+           (peer == NULL || client->connection.stage != STELE_HTTP_STREAMING) &&
            (peer == NULL || memcmp(&client->connection.peer, peer, sizeof *peer) == 0);
 }
 

@@ -81,6 +81,7 @@ stele_http_progress stele_http_connection_step(stele_http_connection *connection
         const stele_http_head *head = &connection->reader.head;
         connection->head_only = strcmp(head->method, "HEAD") == 0;
         connection->closes = connection->closes || !head->keeps_alive;
+        connection->takes_chunks = head->takes_chunks;
     } else if (progress == STELE_HTTP_REFUSED) {
         connection->closes = true;
     }
@@ -95,4 +96,23 @@ void stele_http_connection_reply(stele_http_connection *connection, const stele_
                                   .head_only = connection->head_only,
                                   .closes = connection->closes};
     stele_http_reply_write(reply, &sending, &connection->output);
+}
+
+void stele_http_connection_begin(stele_http_connection *connection, const stele_http_reply *reply,
+                                 int64_t now_s)
+{
+    connection->closes = true;
+    stele_http_sending sending = {.now_s = now_s,
+                                  .head_only = connection->head_only,
+                                  .closes = true,
+                                  .is_chunked = connection->takes_chunks};
+    stele_http_reply_write(reply, &sending, &connection->output);
+}
+
+void stele_http_connection_piece(stele_http_connection *connection, stele_bytes piece)
+{
+    bool is_chunk = connection->takes_chunks;
+    if (is_chunk) stele_buffer_format(&connection->output, "%zx\r\n", piece.size);
+    stele_buffer_append(&connection->output, piece);
+    if (is_chunk) stele_buffer_append(&connection->output, stele_text("\r\n"));
 }

@@ -12,6 +12,7 @@ typedef enum stele_http_stage {
     STELE_HTTP_READING,   /* a part of a request has come */
     STELE_HTTP_ANSWERING, /* a handler has the request, or has promised an answer */
     STELE_HTTP_WRITING,
+    STELE_HTTP_STREAMING, /* the reply comes piece by piece */
     STELE_HTTP_LINGERING, /* all is written and nothing more is sent; what still comes is dropped,
                              as closing at once would take the reply away from a client that sends
                            */
@@ -35,6 +36,7 @@ typedef struct stele_http_connection {
     size_t dropped;      /* bytes, while lingering */
     bool head_only;      /* the reply has no body: HEAD was asked for */
     bool closes;         /* the reply is the last one */
+    bool takes_chunks;   /* the client knows them */
     bool at_end;         /* the client sends nothing more */
     bool is_refused;     /* over a limit: it gets its reply and does not count */
 } stele_http_connection;
@@ -55,5 +57,12 @@ stele_http_progress stele_http_connection_step(stele_http_connection *connection
 /** Queue a reply to the request at hand. */
 void stele_http_connection_reply(stele_http_connection *connection, const stele_http_reply *reply,
                                  const char *content_type, int64_t now_s);
+
+/** Queue the head of a reply whose body comes piece by piece, the last one of the connection. */
+void stele_http_connection_begin(stele_http_connection *connection, const stele_http_reply *reply,
+                                 int64_t now_s);
+
+/** Queue a piece of it, or, if it is empty, the end. */
+void stele_http_connection_piece(stele_http_connection *connection, stele_bytes piece);
 
 #endif

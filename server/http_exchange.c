@@ -15,9 +15,13 @@ static int64_t now_s(void)
     return stele_clock_now_ms(stele_clock_system()) / 1000;
 }
 
-static void reply(stele_http_server *server, stele_http_client *client,
-                  const stele_http_reply *answer, const char *content_type)
+static void reply(stele_http_server *server, stele_http_client *client, stele_http_reply *answer,
+                  const char *content_type)
 {
+    if (answer->stream != NULL) {
+        stele_http_stream_begin(server, client, answer);
+        return;
+    }
     stele_http_connection_reply(&client->connection, answer, content_type, now_s());
     stele_http_enter(server, client, STELE_HTTP_WRITING);
 }
@@ -79,7 +83,7 @@ static void log_failure(stele_http_server *server, const stele_http_asked *asked
 static stele_http_client *settle(stele_http_server *server, stele_http_asked *asked)
 {
     stele_http_client *client = asked->client;
-    const stele_http_reply *answer = stele_http_asked_reply(asked);
+    stele_http_reply *answer = stele_http_asked_reply(asked);
     server->body_size -= asked->body.size;
     log_failure(server, asked, answer);
     if (client != NULL) {
@@ -223,6 +227,9 @@ void stele_http_advance(stele_http_server *server, stele_http_client *client)
             break;
         case STELE_HTTP_WRITING:
             goes_on = write_on(server, client);
+            break;
+        case STELE_HTTP_STREAMING:
+            goes_on = stele_http_stream_on(server, client);
             break;
         default:
             goes_on = false;

@@ -357,6 +357,7 @@ static bool judge_fields(stele_http_head *head, int minor, stele_http_refusal *r
         return stele_http_refuse(refusal, EXPECTATION_FAILED,
                                  "no expectation but 100-continue can be met");
     head->expects_continue = expect != NULL && minor > 0 && head->framing != STELE_HTTP_NO_BODY;
+    head->takes_chunks = minor > 0;
     head->keeps_alive = minor > 0 && !has_item(stele_http_head_field(head, "Connection"), "close");
     return true;
 }

@@ -84,6 +84,7 @@ typedef struct stele_http_head {
     stele_http_framing framing;
     uint64_t length; /* of the body, where framing is STELE_HTTP_LENGTH */
     bool keeps_alive;
+    bool takes_chunks; /* HTTP/1.1 */
     bool expects_continue;
 } stele_http_head;
 

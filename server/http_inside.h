@@ -15,6 +15,7 @@ typedef struct stele_http_client {
     stele_http_connection connection;
     struct stele_http_client *previous, *next;
     struct stele_http_asked *asked; /* what a worker has of it; NULL: nothing */
+    stele_http_stream *stream;      /* that is written to it; NULL: none */
     size_t body_counted;            /* of the server's body_size */
     uint32_t events;                /* that epoll is asked for */
 } stele_http_client;
@@ -25,8 +26,9 @@ typedef struct stele_http_mailbox {
     stele_monitor monitor;
     int wake; /* eventfd: something below the lock has changed */
     struct stele_http_asked *answered;
-    size_t users;   /* the server, and each promise */
-    bool is_closed; /* the server is gone */
+    stele_http_stream *told; /* streams that have something */
+    size_t users;            /* the server, and each promise */
+    bool is_closed;          /* the server is gone */
 } stele_http_mailbox;
 
 /** A request that is with its handler, or promised, or on its way there or back. */
@@ -99,6 +101,24 @@ void stele_http_mailbox_close(stele_http_mailbox *mailbox);
 
 /** Take out what has been answered, in any order. */
 stele_http_asked *stele_http_mailbox_take(stele_http_mailbox *mailbox);
+
+/** Take out one stream that has something, or has ended. @return NULL: there is none */
+stele_http_stream *stele_http_mailbox_take_stream(stele_http_mailbox *mailbox);
+
+/** How a stream says that it has something. */
+stele_http_stream_taker stele_http_mailbox_taker(stele_http_mailbox *mailbox);
+
+/* ---- http_streaming.c ---- */
+
+/** Begin to write the stream of a reply, which is taken over. */
+void stele_http_stream_begin(stele_http_server *server, stele_http_client *client,
+                             stele_http_reply *reply);
+
+/** Go on with it. @return false: nothing more can be done now */
+bool stele_http_stream_on(stele_http_server *server, stele_http_client *client);
+
+/** Say farewell, and end it. */
+void stele_http_stream_stop(stele_http_server *server, stele_http_client *client);
 
 /** A request with its handler, whose body and head are taken over from the client. */
 stele_http_asked *stele_http_asked_new(stele_http_server *server, stele_http_client *client,

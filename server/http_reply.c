@@ -16,6 +16,7 @@ void stele_http_reply_clear(stele_http_reply *reply)
 {
     free(reply->body);
     stele_buffer_clear(&reply->fields);
+    stele_http_stream_leave(reply->stream);
     *reply = (stele_http_reply){0};
 }
 
@@ -33,6 +34,13 @@ void stele_http_reply_text(stele_http_reply *reply, const char *text, size_t siz
     stele_http_reply_clear(reply);
     reply->code = 200;
     reply->body = stele_strndup(text, size);
+}
+
+void stele_http_reply_stream(stele_http_reply *reply, stele_http_stream *stream)
+{
+    stele_http_reply_clear(reply);
+    reply->code = 200;
+    reply->stream = stream;
 }
 
 void stele_http_reply_field(stele_http_reply *reply, const char *name, const char *value, ...)
@@ -83,6 +91,7 @@ const char *stele_http_phrase(unsigned code)
         {403, "Forbidden"},
         {404, "Not Found"},
         {405, "Method Not Allowed"},
+        {406, "Not Acceptable"},
         {408, "Request Timeout"},
         {409, "Conflict"},
         {410, "Gone"},
@@ -132,6 +141,12 @@ static void write_allowed(unsigned allowed, stele_buffer *out)
 static void write_content(const stele_http_reply *reply, const stele_http_sending *sending,
                           size_t size, stele_buffer *out)
 {
+    if (reply->stream != NULL) {
+        stele_buffer_format(out, "Content-Type: %s\r\n%s",
+                            stele_http_stream_content_type(reply->stream),
+                            sending->is_chunked ? "Transfer-Encoding: chunked\r\n" : "");
+        return;
+    }
     const char *type = reply->content_type != NULL ? reply->content_type : sending->content_type;
     stele_buffer_format(out,
                         "Content-Type: %s\r\nContent-Length: %zu\r\n"

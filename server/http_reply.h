@@ -10,17 +10,20 @@
 
 #include "core/scope.h"
 #include "server/http_head.h"
+#include "server/http_stream.h"
 
 STELE_SCOPE(json_t, json_decref);
 
 /** Owns its body; all zero is valid. Release with stele_http_reply_clear. */
 typedef struct stele_http_reply {
-    unsigned code;            /* HTTP status */
-    char *body;               /* JSON; by malloc; NULL: none */
-    unsigned allowed;         /* methods of the path, for 405 */
-    int retry_after_s;        /* for 429 and 503; 0: no Retry-After */
-    const char *content_type; /* a constant; NULL: that of the API */
-    stele_buffer fields;      /* further header fields, as lines */
+    unsigned code;             /* HTTP status */
+    char *body;                /* JSON; by malloc; NULL: none */
+    unsigned allowed;          /* methods of the path, for 405 */
+    int retry_after_s;         /* for 429 and 503; 0: no Retry-After */
+    const char *content_type;  /* a constant; NULL: that of the API */
+    stele_buffer fields;       /* further header fields, as lines */
+    stele_http_stream *stream; /* the body, piece by piece, in place of `body`; NULL: none. Its
+                                  other end is its maker's */
 } stele_http_reply;
 
 void stele_http_reply_clear(stele_http_reply *reply);
@@ -34,6 +37,9 @@ void stele_http_reply_json(stele_http_reply *reply, json_t *json);
 
 /** 200 with this text, which is JSON already. */
 void stele_http_reply_text(stele_http_reply *reply, const char *text, size_t size);
+
+/** 200 with a body that comes piece by piece. @param stream  this end of it is taken over */
+void stele_http_reply_stream(stele_http_reply *reply, stele_http_stream *stream);
 
 /** Add a header field, after the body is there. @param value  by printf's rules; what cannot be in
  * one becomes "?" */
@@ -53,6 +59,7 @@ typedef struct stele_http_sending {
     int64_t now_s;            /* since 1970, for the Date field */
     bool head_only;           /* an answer to HEAD */
     bool closes;              /* the connection ends behind it */
+    bool is_chunked;          /* of a stream: its pieces are chunks */
 } stele_http_sending;
 
 /** Append the reply as it is written on a connection. */

@@ -71,8 +71,10 @@ static void serve_client(stele_http_server *server, stele_http_client *client, u
 {
     stele_http_stage stage = client->connection.stage;
     if (stage == STELE_HTTP_CLOSED) return;
-    bool reads = stage != STELE_HTTP_ANSWERING && stage != STELE_HTTP_WRITING;
-    bool is_broken = !reads && (events & (EPOLLERR | EPOLLHUP)) != 0;
+    bool is_streaming = stage == STELE_HTTP_STREAMING;
+    bool reads = stage != STELE_HTTP_ANSWERING && stage != STELE_HTTP_WRITING && !is_streaming;
+    bool is_broken = (!reads && (events & (EPOLLERR | EPOLLHUP)) != 0) ||
+                     (is_streaming && (events & EPOLLRDHUP) != 0);
     if (is_broken || (reads && !stele_http_connection_receive(&client->connection))) {
         stele_http_drop(server, client);
         return;
@@ -89,6 +91,13 @@ static void take_answered(stele_http_server *server)
         stele_http_finish(server, asked);
         asked = next;
     }
+}
+
+static void take_streams(stele_http_server *server)
+{
+    stele_http_stream *stream;
+    while ((stream = stele_http_mailbox_take_stream(server->mailbox)) != NULL)
+        stele_http_advance(server, stele_http_stream_client(stream));
 }
 
 static void free_doomed(stele_http_server *server)
@@ -128,6 +137,7 @@ static void turn(stele_http_server *server, bool is_stopping)
     }
     if (knocks && !is_stopping) stele_http_accept(server);
     take_answered(server);
+    take_streams(server);
     look(server);
     free_doomed(server);
 }
@@ -139,6 +149,8 @@ static void drop_all(stele_http_server *server, bool busy_ones)
     stele_http_client *next;
     for (stele_http_client *at = server->first; at != NULL; at = next) {
         next = at->next;
+        if (at->connection.stage == STELE_HTTP_STREAMING && !busy_ones)
+            stele_http_stream_stop(server, at);
         bool is_busy = at->connection.stage == STELE_HTTP_ANSWERING ||
                        at->connection.stage == STELE_HTTP_WRITING;
         if (is_busy && !busy_ones) {

@@ -10,6 +10,7 @@
 #include "core/alloc.h"
 #include "core/sha256.h"
 #include "schemas/json_schema.h"
+#include "server/event_stream.h"
 
 #define SCHEMAS "#/components/schemas/"
 
@@ -52,6 +53,11 @@ static const struct {
     {"prefix", "prefix", "query", "Only ids that begin with it.", TEXT},
     {"cursor", "cursor", "query", "Where the page begins, as `next` of the page before has it.",
      TEXT},
+    {"begin", "from", "query",
+     "Where the stream begins: `beginning`, `end`, or the id of an event of one before.", TEXT},
+    {"one", "id", "query", "Of this aggregate only.", TEXT},
+    {"last-event-id", "Last-Event-ID", "header",
+     "The id of the last event that the client has: the stream goes on behind it.", TEXT},
 };
 
 /* Of an error: its name in the document, and what it means. */
@@ -63,6 +69,7 @@ typedef struct problem {
 static const problem problems[] = {
     {"400", "invalid", "What was sent is not what the schema says; the detail has the path.", NULL},
     {"404", "not-found", "There is no such aggregate.", NULL},
+    {"406", "not-acceptable", "The answer is a stream, which `Accept` does not have.", NULL},
     {"409", "conflict", "The aggregate is at another version.", "ETag"},
     {"410", "gone", "Its life has ended, or the log does not reach back that far.", NULL},
     {"413", "too-large", "The body is too large.", NULL},
@@ -370,6 +377,26 @@ static void add_projected_page(document *d, const char *name, const char *state)
                   "Path of the next page; absent where there is none.", "required", "states"));
 }
 
+/* @param summary  with %s for the name */
+static void add_stream(document *d, const char *kind, const char *name, const char *what,
+                       const char *summary)
+{
+    static const char *const names[] = {"begin", "one", "last-event-id", NULL};
+    const char *mark = strstr(summary, "%s");
+    STELE_AUTO(char) path = stele_strdup_format("/%s/%s/%s", kind, name, what);
+    STELE_AUTO(char)
+    text = stele_strdup_format("%.*s%s%s", (int)(mark - summary), summary, name, mark + 2);
+    STELE_AUTO(char) operation_kind = stele_strdup_format("%s.stream", kind);
+    json_t *answers = json_pack("{s:{s:s, s:{s:{s:{s:s, s:s}}}}}", "200", "description",
+                                "Server-sent events, until either side ends them.", "content",
+                                STELE_EVENT_STREAM_TYPE, "schema", "type", "string", "description",
+                                "The data of each is a JSON object.");
+    json_object_set_new(d->paths, path,
+                        json_pack("{s:o}", "get",
+                                  operation(operation_kind, name, text, names,
+                                            responses(answers, "400 404 406 410 503"), name)));
+}
+
 static stele_status add_projection(document *d, const stele_projection *projection,
                                    stele_error *err)
 {
@@ -382,6 +409,8 @@ static stele_status add_projection(document *d, const stele_projection *projecti
     STELE_AUTO(char) one = stele_strdup_format("%s/{id}", all);
     json_object_set_new(d->paths, all, projected_page_operation(projection, page));
     json_object_set_new(d->paths, one, projected_operation(projection, state));
+    add_stream(d, "projections", projection->name, "changes",
+               "The states of %s, as their changes are written");
     return STELE_OK;
 }
 
@@ -419,18 +448,20 @@ static void set_version(json_t *json)
     json_object_set_new(json_object_get(json, "info"), "version", json_string(text));
 }
 
-stele_status stele_openapi(const char *name, const stele_served_aggregate *aggregates, size_t count,
-                           const stele_projection *const *projections, char **out, stele_error *err)
+stele_status stele_openapi(const stele_aggregate_api_options *of, char **out, stele_error *err)
 {
+    const stele_projection *const *projections = of->projections;
     STELE_AUTO_VALUE(document)
     d = {.paths = json_object(), .own = json_object(), .types = stele_json_schemas_new(SCHEMAS)};
     stele_status status = STELE_OK;
-    for (size_t i = 0; i < count && status == STELE_OK; i++)
-        status = add_aggregate(&d, aggregates[i].aggregate, err);
+    for (size_t i = 0; i < of->count && status == STELE_OK; i++)
+        status = add_aggregate(&d, of->aggregates[i].aggregate, err);
+    for (const stele_aggregate *const *at = of->all; at != NULL && *at != NULL; at++)
+        add_stream(&d, "aggregates", (*at)->name, "events", "The events of all %s, as they come");
     for (; projections != NULL && *projections != NULL && status == STELE_OK; projections++)
         status = add_projection(&d, *projections, err);
     if (status < 0) return status;
-    STELE_AUTO(json_t) json = assemble(&d, name);
+    STELE_AUTO(json_t) json = assemble(&d, of->name);
     set_version(json);
     *out = dump(json);
     return STELE_OK;

@@ -9,13 +9,10 @@
 /**
  * Write the document.
  *
- * @param name         of the application
- * @param projections  that it answers for, NULL-terminated; NULL: none
- * @param out          caller frees
+ * @param of   the name, and what is served
+ * @param out  caller frees
  * @return STELE_E_INVALID, STELE_E_LIMIT  a type's schema is none (next = STOP)
  */
-stele_status stele_openapi(const char *name, const stele_served_aggregate *aggregates, size_t count,
-                           const stele_projection *const *projections, char **out,
-                           stele_error *err);
+stele_status stele_openapi(const stele_aggregate_api_options *of, char **out, stele_error *err);
 
 #endif

@@ -25,8 +25,9 @@ enum {
 
 /* ---- what is asked ---- */
 
-static const stele_api_projection *find(const stele_projection_api *api,
-                                        const stele_http_request *request, stele_http_reply *reply)
+const stele_api_projection *stele_projection_api_find(const stele_projection_api *api,
+                                                      const stele_http_request *request,
+                                                      stele_http_reply *reply)
 {
     const char *name = request->segments[STELE_API_PROJECTION_AT];
     for (size_t i = 0; i < api->count; i++)
@@ -87,7 +88,7 @@ bool stele_projection_api_read(const stele_projection_api *api, const stele_http
                                stele_http_reply *reply)
 {
     *out = (stele_api_question){.api = api, .request = request};
-    out->of = find(api, request, reply);
+    out->of = stele_projection_api_find(api, request, reply);
     if (out->of == NULL || !stele_api_parameters(request, names, reply) ||
         !stele_api_way_read(request, api->timeout_ms, &out->way, reply))
         return false;
@@ -235,12 +236,18 @@ bool stele_projection_api_pass(const stele_api_question *question, int32_t parti
 
 static const stele_http_route routes[] = {
     {STELE_HTTP_GET, {"projections", "*"}, stele_projection_api_states, STELE_HTTP_WAITS},
+    {STELE_HTTP_GET,
+     {"projections", "*", "changes"},
+     stele_projection_api_changes,
+     STELE_HTTP_WAITS},
     {STELE_HTTP_GET, {"projections", "*", "*"}, stele_projection_api_state, STELE_HTTP_WAITS},
 };
 
 static void interrupt(void *context)
 {
-    atomic_store(&((stele_projection_api *)context)->stops, true);
+    stele_projection_api *api = context;
+    atomic_store(&api->stops, true);
+    stele_feeds_interrupt(api->feeds);
 }
 
 stele_http_api stele_projection_api_routes(stele_projection_api *api)
@@ -265,10 +272,13 @@ stele_projection_api *stele_projection_api_new(const stele_projection_api_option
         of->projection = stele_projection_configured(all[api->count], config);
         of->group = stele_projection_group(of->projection.name, of->projection.version);
         of->events = stele_events_topic(of->projection.source->name);
+        if (stele_config_text(config, "projection", of->projection.name, "store") == NULL)
+            of->snapshots = stele_snapshots_topic(of->projection.name, of->projection.version);
     }
     api->client = options->client;
     api->address = stele_strdup(options->address);
     api->agent = options->agent;
+    api->feeds = options->feeds;
     api->places = stele_places_new(stele_client_log(options->client));
     api->timeout_ms = options->timeout_ms == 0 ? TIMEOUT_MS : options->timeout_ms;
     return api;
@@ -280,6 +290,7 @@ void stele_projection_api_free(stele_projection_api *api)
     for (size_t i = 0; i < api->count; i++) {
         free(api->projections[i].group);
         free(api->projections[i].events);
+        free(api->projections[i].snapshots);
     }
     free(api->projections);
     stele_places_free(api->places);

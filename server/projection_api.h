@@ -10,6 +10,7 @@
 
 #include "core/scope.h"
 #include "http/agent.h"
+#include "server/feeds.h"
 #include "server/router.h"
 
 /** Borrowed, and all they point to: they outlive the API, but for the list itself. */
@@ -18,6 +19,7 @@ typedef struct stele_projection_api_options {
     stele_client *client;
     const char *address; /* of this instance; it is not asked over HTTP */
     stele_agent agent;   /* asks the others */
+    stele_feeds *feeds;  /* streams of changes */
     int timeout_ms;      /* for one request; 0: 30,000 */
 } stele_projection_api_options;
 

@@ -16,6 +16,7 @@ typedef struct stele_api_projection {
     stele_projection projection; /* as it is configured */
     char *group;                 /* owned */
     char *events;                /* owned: its source */
+    char *snapshots;             /* owned: the topic of its states; NULL: they are in a table */
 } stele_api_projection;
 
 struct stele_projection_api {
@@ -25,6 +26,7 @@ struct stele_projection_api {
     char *address;
     stele_agent agent;
     stele_places *places;
+    stele_feeds *feeds;
     int timeout_ms;
     atomic_bool stops;
     atomic_int pages; /* that are made now */
@@ -72,7 +74,13 @@ bool stele_projection_api_pass(const stele_api_question *question, int32_t parti
 void stele_projection_api_misdirected(const stele_api_question *question, int32_t partition,
                                       stele_http_reply *reply);
 
-stele_http_handler stele_projection_api_state;  /* GET /projections/P/ID */
-stele_http_handler stele_projection_api_states; /* GET /projections/P */
+/** The projection that the path names; replies with 404 if there is none. */
+const stele_api_projection *stele_projection_api_find(const stele_projection_api *api,
+                                                      const stele_http_request *request,
+                                                      stele_http_reply *reply);
+
+stele_http_handler stele_projection_api_state;   /* GET /projections/P/ID */
+stele_http_handler stele_projection_api_states;  /* GET /projections/P */
+stele_http_handler stele_projection_api_changes; /* GET /projections/P/changes */
 
 #endif

@@ -31,6 +31,7 @@ typedef struct server {
     stele_log_producer *producer;
     int32_t schemas[3]; /* of the account's events */
     stele_aggregate account;
+    stele_feeds *feeds;
     stele_aggregate_api *api;
 
     stele_result result;
@@ -103,12 +104,14 @@ static void server_open(server *s)
                                                  ASK_MS, &s->schemas[i], &err),
                          STELE_OK);
     }
+    s->feeds = stele_feeds_new(&(stele_feeds_options){.log = s->log, .registry = s->registry});
     stele_served_aggregate served = {&s->account, {&ops, s}};
     stele_aggregate_api_options options = {.name = "bank",
                                            .aggregates = &served,
                                            .count = 1,
                                            .log = s->log,
                                            .registry = s->registry,
+                                           .feeds = s->feeds,
                                            .timeout_ms = ASK_MS};
     if (stele_aggregate_api_new(&options, &s->api, &err) < 0) fail_msg("%s", err.text);
 }
@@ -116,6 +119,7 @@ static void server_open(server *s)
 static void server_close(server *s)
 {
     stele_aggregate_api_free(s->api);
+    stele_feeds_free(s->feeds);
     stele_log_producer_close(s->producer);
     stele_registry_close(s->registry);
     stele_log_free(s->log);

@@ -24,6 +24,7 @@ typedef struct instance {
     stele_dispatch *dispatch;
     stele_writer *writer;
     stele_serving_writer *serving;
+    stele_feeds *feeds;
     stele_aggregate_api *api;
     stele_http_api routes;
     stele_http_server *server;
@@ -54,11 +55,15 @@ static void serve(instance *self)
     stele_error err = {0};
     self->serving = stele_serving_writer_new(self->writer, stele_dispatch_table(self->dispatch));
     const stele_served_aggregate served = stele_serving_writer_port(self->serving);
+    self->feeds = stele_feeds_new(
+        &(stele_feeds_options){.log = stele_client_log(self->client),
+                               .registry = stele_client_registry(self->client)});
     const stele_aggregate_api_options options = {.name = "bank",
                                                  .aggregates = &served,
                                                  .count = 1,
                                                  .log = stele_client_log(self->client),
-                                                 .registry = stele_client_registry(self->client)};
+                                                 .registry = stele_client_registry(self->client),
+                                                 .feeds = self->feeds};
     must(stele_aggregate_api_new(&options, &self->api, &err), &err);
     self->routes = stele_aggregate_api_routes(self->api);
     const stele_http_server_options how = {.listener = &self->listener,
@@ -98,6 +103,7 @@ static void end(instance *self)
     stele_writer_close(self->writer);
     stele_dispatch_close(self->dispatch);
     stele_aggregate_api_free(self->api);
+    stele_feeds_free(self->feeds);
     stele_serving_writer_free(self->serving);
     stele_client_close(self->client);
     free(self);

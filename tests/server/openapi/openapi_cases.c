@@ -57,7 +57,13 @@ int main(void)
     const stele_projection *const projections[] = {&carts, NULL};
     stele_error err = {0};
     STELE_AUTO(char) document = NULL;
-    if (stele_openapi("everything", &served, 1, projections, &document, &err) < 0) {
+    const stele_aggregate *const all[] = {&aggregate, NULL};
+    const stele_aggregate_api_options of = {.name = "everything",
+                                            .aggregates = &served,
+                                            .count = 1,
+                                            .all = all,
+                                            .projections = projections};
+    if (stele_openapi(&of, &document, &err) < 0) {
         fprintf(stderr, "%s\n", err.text);
         return 1;
     }

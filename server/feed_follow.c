@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: MIT
+ * The thread that reads the end of a topic for all its streams. Without a stream it reads nothing.
+ */
+#include "core/alloc.h"
+#include "server/feed.h"
+
+enum {
+    ASK_MS = 2000,   /* one question to the broker */
+    AGAIN_MS = 1000, /* where it did not work */
+    PAUSE_MS = 200   /* before the registry is asked again */
+};
+
+typedef struct follower {
+    stele_feed *feed;
+    stele_log_reader *reader; /* NULL: it reads nothing */
+    stele_feed_teller teller;
+} follower;
+
+/* ---- with the lock ---- */
+
+static bool has_streams(stele_feed *feed)
+{
+    stele_monitor_lock(&feed->monitor);
+    bool has_some = feed->streams != NULL;
+    stele_monitor_unlock(&feed->monitor);
+    return has_some;
+}
+
+static void tend(stele_feed *feed)
+{
+    stele_monitor_lock(&feed->monitor);
+    stele_feed_tend(feed);
+    stele_monitor_unlock(&feed->monitor);
+}
+
+/* Until a stream has to say something. */
+static int pause_ms(stele_feed *feed)
+{
+    int least_ms = feed->options->beat_ms;
+    stele_monitor_lock(&feed->monitor);
+    for (const stele_feed_stream *at = feed->streams; at != NULL; at = at->next)
+        if (!at->is_taken) least_ms = stele_deadline_remaining_ms(at->beat, least_ms);
+    stele_monitor_unlock(&feed->monitor);
+    return least_ms;
+}
+
+static void end_all(stele_feed *feed, const stele_error *why)
+{
+    stele_monitor_lock(&feed->monitor);
+    for (stele_feed_stream *at = feed->streams; at != NULL; at = at->next) {
+        if (at->is_taken)
+            at->is_over = true;
+        else if (!at->is_over)
+            stele_feed_stream_tell_end(at, why);
+    }
+    stele_monitor_unlock(&feed->monitor);
+}
+
+static void let_go(follower *f)
+{
+    if (f->reader == NULL) return;
+    stele_feed_wakes(&f->feed->bell, NULL);
+    stele_log_reader_close(f->reader);
+    f->reader = NULL;
+    stele_monitor_lock(&f->feed->monitor);
+    f->feed->is_following = false;
+    stele_feed_forget_all(f->feed);
+    stele_monitor_unlock(&f->feed->monitor);
+}
+
+/* ---- the beginning ---- */
+
+static stele_status start(const stele_feed *feed, stele_log_reader *reader, int64_t *ends,
+                          stele_error *err)
+{
+    stele_status status = STELE_OK;
+    for (int32_t i = 0; i < feed->partitions && status == STELE_OK; i++) {
+        int64_t first;
+        const stele_partition source = {feed->subject.topic, i};
+        if (atomic_load(&feed->stops))
+            return stele_fail(err, STELE_E_INTERRUPTED, STELE_NEXT_RETRY, "it ends");
+        status = stele_log_bounds(feed->options->log, source, STELE_READ_COMMITTED, ASK_MS, &first,
+                                  &ends[i], err);
+        if (status == STELE_OK) status = stele_log_reader_start(reader, source, ends[i], err);
+    }
+    return status;
+}
+
+static stele_status begin(follower *f, stele_error *err)
+{
+    stele_feed *feed = f->feed;
+    int64_t ends[STELE_CURSOR_PARTITIONS_MAX];
+    STELE_AUTO(stele_log_reader) reader = NULL;
+    stele_status status = stele_log_reader_open(feed->options->log, NULL, &reader, err);
+    if (status == STELE_OK) status = start(feed, reader, ends, err);
+    if (status < 0) return status;
+    stele_monitor_lock(&feed->monitor);
+    for (int32_t i = 0; i < feed->partitions; i++)
+        feed->live[i] = feed->begins[i] = ends[i];
+    feed->is_following = true;
+    stele_monitor_unlock(&feed->monitor);
+    f->reader = reader;
+    reader = NULL;
+    stele_feed_wakes(&feed->bell, f->reader);
+    return STELE_OK;
+}
+
+/* ---- what comes ---- */
+
+/* @return NULL: it is given up */
+static stele_feed_kept *tell(follower *f, const stele_batch *batch, const stele_record *record)
+{
+    stele_feed *feed = f->feed;
+    stele_error err = {0};
+    stele_feed_kept *kept = stele_alloc(sizeof *kept);
+    kept->partition = batch->partition.index;
+    kept->offset = record->offset;
+    stele_buffer_append(&kept->key, record->key);
+    while (stele_feed_tell(&f->teller, batch, record, &kept->text, &err) < 0) {
+        stele_buffer_reset(&kept->text);
+        tend(feed);
+        if (atomic_load(&feed->stops) || !has_streams(feed)) {
+            stele_buffer_clear(&kept->key);
+            stele_buffer_clear(&kept->text);
+            free(kept);
+            return NULL;
+        }
+        stele_feed_await(&feed->bell, stele_feed_rings(&feed->bell), PAUSE_MS);
+    }
+    return kept;
+}
+
+/* @return false: it is given up */
+static bool take(follower *f, const stele_batch *batch)
+{
+    stele_feed *feed = f->feed;
+    for (size_t i = 0; i < batch->count; i++) {
+        stele_feed_kept *kept = tell(f, batch, &batch->records[i]);
+        if (kept == NULL) return false;
+        stele_monitor_lock(&feed->monitor);
+        stele_feed_keep(feed, kept);
+        feed->live[kept->partition] = kept->offset + 1;
+        stele_monitor_unlock(&feed->monitor);
+    }
+    stele_monitor_lock(&feed->monitor);
+    feed->live[batch->partition.index] = batch->next_offset;
+    stele_monitor_unlock(&feed->monitor);
+    return true;
+}
+
+static stele_status step(follower *f, stele_error *err)
+{
+    STELE_AUTO_VALUE(stele_batch) batch = {0};
+    stele_status status = stele_log_reader_next(f->reader, pause_ms(f->feed), &batch, err);
+    if (status == STELE_E_TIMED_OUT) return STELE_OK;
+    if (status < 0) return status;
+    if (batch.status < 0) {
+        *err = batch.error;
+        return batch.status;
+    }
+    if (!take(f, &batch)) let_go(f); /* what was read and not kept is read again */
+    return STELE_OK;
+}
+
+static bool goes_on(const follower *f)
+{
+    return !atomic_load(&f->feed->stops);
+}
+
+void stele_feed_follow(void *context)
+{
+    follower f = {.feed = context};
+    stele_feed *feed = f.feed;
+    f.teller = (stele_feed_teller){.subject = &feed->subject, .registry = feed->options->registry};
+    while (goes_on(&f)) {
+        stele_error err = {0};
+        stele_status status = STELE_OK;
+        uint64_t heard = stele_feed_rings(&feed->bell);
+        if (!has_streams(feed)) {
+            let_go(&f);
+            stele_feed_await(&feed->bell, heard, -1);
+        } else if (f.reader == NULL) {
+            status = begin(&f, &err);
+        } else {
+            status = step(&f, &err);
+        }
+        if (status < 0 && (err.next != STELE_NEXT_RETRY || status == STELE_E_NOT_FOUND)) {
+            end_all(feed, &err);
+            let_go(&f);
+        } else if (status < 0) {
+            stele_feed_await(&feed->bell, heard, AGAIN_MS);
+        }
+        tend(feed);
+    }
+    let_go(&f);
+    stele_feed_teller_clear(&f.teller);
+}

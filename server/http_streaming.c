@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT
+ * A reply that comes piece by piece: from its stream to its connection, no faster than the client
+ * takes it. */
+#include "core/alloc.h"
+#include "server/http_inside.h"
+
+static int64_t now_ns(void)
+{
+    return stele_clock_monotonic_ns(stele_clock_system());
+}
+
+/* Only while something is there that the client does not take, its time runs. */
+static void set_end(stele_http_server *server, stele_http_client *client)
+{
+    stele_http_connection *connection = &client->connection;
+    connection->until_ns = INT64_MAX;
+    if (connection->output.size == 0) return;
+    connection->until_ns = now_ns() + (int64_t)server->options.request_ms * 1000000;
+    if (connection->until_ns < server->look_ns) server->look_ns = connection->until_ns;
+}
+
+void stele_http_stream_begin(stele_http_server *server, stele_http_client *client,
+                             stele_http_reply *reply)
+{
+    stele_http_connection *connection = &client->connection;
+    stele_http_connection_begin(connection, reply, stele_clock_now_ms(stele_clock_system()) / 1000);
+    if (connection->head_only) { /* the reply's end of the stream is released with the reply */
+        stele_http_enter(server, client, STELE_HTTP_WRITING);
+        return;
+    }
+    client->stream = reply->stream;
+    reply->stream = NULL;
+    stele_http_stream_attach(client->stream, stele_http_mailbox_taker(server->mailbox), client);
+    stele_buffer_clear(&connection->input);
+    stele_http_enter(server, client, STELE_HTTP_STREAMING);
+}
+
+static void end(stele_http_server *server, stele_http_client *client)
+{
+    if (client->connection.takes_chunks)
+        stele_http_connection_piece(&client->connection, stele_text(""));
+    stele_http_stream_leave(client->stream);
+    client->stream = NULL;
+    stele_http_enter(server, client, STELE_HTTP_WRITING);
+}
+
+/* @return false: there is nothing more for now */
+static bool take(stele_http_server *server, stele_http_client *client)
+{
+    STELE_AUTO_VALUE(stele_buffer) pieces = {0};
+    bool goes_on = stele_http_stream_take(client->stream, &pieces);
+    if (pieces.size > 0)
+        stele_http_connection_piece(&client->connection, stele_buffer_view(&pieces));
+    if (!goes_on) end(server, client);
+    return !goes_on || pieces.size > 0;
+}
+
+bool stele_http_stream_on(stele_http_server *server, stele_http_client *client)
+{
+    stele_http_connection *connection = &client->connection;
+    size_t written = connection->written;
+    bool had_some = connection->output.size > 0;
+    if (!stele_http_connection_send(connection)) {
+        stele_http_drop(server, client);
+        return false;
+    }
+    if (connection->output.size > 0) {
+        if (!had_some || connection->written > written || connection->until_ns == INT64_MAX)
+            set_end(server, client);
+        return false;
+    }
+    bool has_more = take(server, client);
+    if (!has_more) set_end(server, client);
+    return has_more;
+}
+
+void stele_http_stream_stop(stele_http_server *server, stele_http_client *client)
+{
+    STELE_AUTO_VALUE(stele_buffer) pieces = {0};
+    stele_http_stream_take(client->stream, &pieces);
+    stele_buffer_append(&pieces, stele_text(stele_http_stream_farewell(client->stream)));
+    if (pieces.size > 0)
+        stele_http_connection_piece(&client->connection, stele_buffer_view(&pieces));
+    end(server, client);
+    stele_http_advance(server, client);
+}

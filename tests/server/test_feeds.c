@@ -1,0 +1,586 @@
+/* SPDX-License-Identifier: MIT
+ * Streams of a topic as a client sees them: what was there and what comes, each record once and in
+ * order, wherever it begins and however slow it is. The log is one in memory; there is no server:
+ * the test takes what a stream has. */
+#include "server/feeds.h"
+
+#include <stele/codec.h>
+
+#include "core/alloc.h"
+#include "core/monitor.h"
+#include "kafka/memory_log.h"
+#include "kafka/partitioner.h"
+#include "registry/wire.h"
+#include "snapshots/format.h"
+#include "tests/aggregates/account.h"
+#include "tests/support/shelf.h"
+#include "tests/support/test.h"
+
+#define EVENTS "account.events"
+#define STATES "totals.v3.snapshots"
+
+enum { ASK_MS = 10000, WAIT_MS = 20000, PARTITIONS = 3, BEAT_MS = 60000 };
+
+/* ---- the log ---- */
+
+typedef struct stage {
+    stele_log *log;
+    stele_registry *registry;
+    stele_log_producer *producer;
+    stele_feeds *feeds;
+    int32_t schema;
+} stage;
+
+static void must(stele_status status, const stele_error *err)
+{
+    if (status < 0) fail_msg("%s", err->text);
+}
+
+static void stage_open(stage *s, stele_feeds_options options)
+{
+    stele_error err = {0};
+    stele_log_producer_options producer = {.transactional_id = "test"};
+    static const char *const topics[] = {EVENTS, STATES};
+    must(stele_log_memory_new(NULL, &s->log, &err), &err);
+    for (size_t i = 0; i < COUNT_OF(topics); i++) {
+        stele_log_topic_options topic = {.name = topics[i], .partitions = PARTITIONS};
+        must(stele_log_topic_create(s->log, &topic, ASK_MS, &err), &err);
+    }
+    s->registry = shelf_new("8d4f3c52-0000-7000-8000-000000000001", stele_log_runtime(s->log));
+    must(stele_registry_register(s->registry, "booked", stele_text(test_booked_type.schema), NULL,
+                                 0, ASK_MS, &s->schema, &err),
+         &err);
+    must(stele_log_producer_open(s->log, &producer, &s->producer, &err), &err);
+    must(stele_log_producer_init(s->producer, EVENTS, ASK_MS, &err), &err);
+    options.log = s->log;
+    options.registry = s->registry;
+    if (options.beat_ms == 0) options.beat_ms = BEAT_MS;
+    s->feeds = stele_feeds_new(&options);
+}
+
+static void stage_close(stage *s)
+{
+    stele_feeds_free(s->feeds);
+    stele_log_producer_close(s->producer);
+    stele_registry_close(s->registry);
+    stele_log_free(s->log);
+    *s = (stage){0};
+}
+STELE_VALUE_SCOPE(stage, stage_close);
+
+static void begin(stage *s)
+{
+    stele_error err = {0};
+    must(stele_log_producer_begin(s->producer, &err), &err);
+}
+
+static void commit(stage *s)
+{
+    stele_error err = {0};
+    must(stele_log_producer_commit(s->producer, ASK_MS, &err), &err);
+}
+
+static void put(stage *s, const char *topic, int32_t partition, const char *key, stele_bytes value,
+                const stele_header *headers, size_t count)
+{
+    stele_error err = {0};
+    stele_log_entry entry = {.partition = {topic, partition},
+                             .key = stele_text(key),
+                             .value = value,
+                             .headers = headers,
+                             .header_count = count};
+    must(stele_log_producer_put(s->producer, &entry, &err), &err);
+}
+
+static void encode(const stage *s, int64_t cents, stele_buffer *out)
+{
+    stele_error err = {0};
+    stele_wire_begin(out, s->schema);
+    must(stele_encode(&test_booked_type, &(test_booked){.cents = cents}, out, &err), &err);
+}
+
+static void put_event(stage *s, int32_t partition, const char *id, int64_t cents)
+{
+    STELE_AUTO_VALUE(stele_buffer) value = {0};
+    encode(s, cents, &value);
+    put(s, EVENTS, partition, id, stele_buffer_view(&value), NULL, 0);
+}
+
+/* A transaction with an event in each partition. */
+static void book(stage *s, int64_t cents)
+{
+    begin(s);
+    for (int32_t i = 0; i < PARTITIONS; i++)
+        put_event(s, i, "a", cents);
+    commit(s);
+}
+
+/* @param cents  -1: its life has ended */
+static void put_state(stage *s, int32_t partition, const char *id, int64_t version, int64_t cents)
+{
+    STELE_AUTO_VALUE(stele_buffer) value = {0};
+    stele_snapshot_headers headers;
+    stele_snapshot_headers_set(&headers, version, version * 10, false);
+    if (cents >= 0) encode(s, cents, &value);
+    put(s, STATES, partition, id, cents < 0 ? stele_bytes_of(NULL, 0) : stele_buffer_view(&value),
+        headers.list, headers.count);
+}
+
+/* ---- a client ---- */
+
+typedef struct client {
+    stele_monitor monitor;
+    bool is_told;
+    stele_http_request request;
+    stele_http_field field;
+    stele_http_reply reply;
+    stele_buffer heard;
+    bool is_over;
+} client;
+
+static void client_clear(client *c)
+{
+    stele_http_request_clear(&c->request);
+    stele_http_reply_clear(&c->reply);
+    stele_buffer_clear(&c->heard);
+    stele_monitor_clear(&c->monitor);
+}
+STELE_VALUE_SCOPE(client, client_clear);
+
+static void tell(void *self, stele_http_stream *stream)
+{
+    (void)stream;
+    client *c = self;
+    stele_monitor_lock(&c->monitor);
+    c->is_told = true;
+    stele_monitor_wake(&c->monitor);
+    stele_monitor_unlock(&c->monitor);
+}
+
+static void forget(void *self, stele_http_stream *stream)
+{
+    (void)self, (void)stream;
+}
+
+static const stele_feed_subject events = {.topic = EVENTS};
+static const stele_feed_subject states = {
+    .kind = STELE_FEED_STATES, .topic = STATES, .events = EVENTS, .version = 3};
+
+/* @param last  Last-Event-ID; NULL: none */
+static void ask(stage *s, client *c, const stele_feed_subject *subject, const char *target,
+                const char *last)
+{
+    stele_error err = {0};
+    stele_monitor_init(&c->monitor, stele_runtime_system());
+    must(stele_http_request_parse(STELE_HTTP_GET, target, &c->request, &err), &err);
+    c->field = (stele_http_field){"Last-Event-ID", last};
+    c->request.fields = &c->field;
+    c->request.field_count = last != NULL;
+    stele_feed_subject of = *subject;
+    of.id = stele_http_request_parameter(&c->request, "id");
+    stele_feeds_reply(s->feeds, &of, &c->request, &c->reply);
+    if (c->reply.stream != NULL)
+        stele_http_stream_attach(c->reply.stream, (stele_http_stream_taker){tell, forget, c}, c);
+}
+
+/* Take what comes, until that text is there. */
+static void hear(client *c, const char *text)
+{
+    if (c->reply.stream == NULL) fail_msg("%s", c->reply.body);
+    stele_deadline until = stele_deadline_after(stele_clock_system(), WAIT_MS);
+    c->is_over = !stele_http_stream_take(c->reply.stream, &c->heard);
+    while (strstr(stele_buffer_text(&c->heard), text) == NULL && !c->is_over) {
+        stele_monitor_lock(&c->monitor);
+        while (!c->is_told && stele_monitor_wait(&c->monitor, until)) {
+        }
+        bool is_late = !c->is_told;
+        c->is_told = false;
+        stele_monitor_unlock(&c->monitor);
+        if (is_late) fail_msg("no %s in\n%s", text, stele_buffer_text(&c->heard));
+        c->is_over = !stele_http_stream_take(c->reply.stream, &c->heard);
+    }
+}
+
+/* What of its data comes from a partition, as numbers: " 1 2 3". Caller frees. */
+static char *cents_of(client *c, int32_t partition)
+{
+    STELE_AUTO_VALUE(stele_buffer) numbers = {0};
+    STELE_AUTO(char) place = stele_strdup_format("\"" EVENTS "/%d/", (int)partition);
+    const char *at = stele_buffer_text(&c->heard);
+    while ((at = strstr(at, "\"position\":")) != NULL) {
+        const char *end = strchr(at, '\n');
+        const char *cents = strstr(at, "\"cents\":");
+        if (strstr(at, place) != NULL && strstr(at, place) < end && cents != NULL && cents < end)
+            stele_buffer_format(&numbers, " %ld", strtol(cents + 8, NULL, 10));
+        at = end;
+    }
+    return stele_strdup(stele_buffer_text(&numbers));
+}
+
+static void expect_cents(client *c, int first, int last)
+{
+    STELE_AUTO_VALUE(stele_buffer) wanted = {0};
+    for (int i = first; i <= last; i++)
+        stele_buffer_format(&wanted, " %d", i);
+    for (int32_t i = 0; i < PARTITIONS; i++) {
+        STELE_AUTO(char) got = cents_of(c, i);
+        assert_string_equal(got, stele_buffer_text(&wanted));
+    }
+}
+
+/* A record that is the last of a partition: `hear` waits for it in each. */
+static void hear_all(client *c, int64_t cents)
+{
+    for (int32_t i = 0; i < PARTITIONS; i++) {
+        STELE_AUTO(char)
+        mark = stele_strdup_format("/%d/%d\",\"data\":{\"cents\":%d,", (int)i,
+                                   (int)(2 * (cents - 1)), (int)cents);
+        hear(c, mark);
+    }
+}
+
+static void expect_problem(const client *c, unsigned code, const char *name, const char *part)
+{
+    if (c->reply.code != code || strstr(c->reply.body, name) == NULL ||
+        strstr(c->reply.body, part) == NULL)
+        fail_msg("%u %s", c->reply.code, c->reply.body);
+}
+
+/* ---- events ---- */
+
+static void what_was_there_and_what_comes_are_one_stream(void **state)
+{
+    (void)state;
+    STELE_AUTO_VALUE(stage) s = {0};
+    STELE_AUTO_VALUE(client) all = {0};
+    STELE_AUTO_VALUE(client) rest = {0};
+    stage_open(&s, (stele_feeds_options){0});
+    for (int i = 1; i <= 5; i++)
+        book(&s, i);
+    ask(&s, &all, &events, "/?from=beginning", NULL);
+    hear_all(&all, 5);
+    ask(&s, &rest, &events, "/?from=end", NULL);
+
+    for (int i = 6; i <= 20; i++)
+        book(&s, i);
+    hear_all(&all, 20);
+    hear_all(&rest, 20);
+
+    assert_memory_equal(all.heard.data, "retry: 1000\nid: 0.0.0\n\n", 23);
+    expect_cents(&all, 1, 20);
+    expect_cents(&rest, 6, 20);
+}
+
+static void it_goes_on_behind_any_of_its_ids(void **state)
+{
+    (void)state;
+    STELE_AUTO_VALUE(stage) s = {0};
+    STELE_AUTO_VALUE(client) all = {0};
+    stage_open(&s, (stele_feeds_options){0});
+    for (int i = 1; i <= 4; i++)
+        book(&s, i);
+    ask(&s, &all, &events, "/?from=beginning", NULL);
+    hear_all(&all, 4);
+
+    size_t count = 0;
+    for (const char *at = stele_buffer_text(&all.heard); (at = strstr(at, "id: ")) != NULL;
+         count++) {
+        STELE_AUTO_VALUE(client) again = {0};
+        at += 4;
+        const char *end = strchr(at, '\n');
+        STELE_AUTO(char) last = stele_strndup(at, (size_t)(end - at));
+        /* What came up to here, and what comes to the one that goes on, are all of it. */
+        stele_buffer_append(&again.heard,
+                            stele_bytes_of(all.heard.data, (size_t)(strstr(at, "\n\n") + 2 -
+                                                                    (const char *)all.heard.data)));
+        ask(&s, &again, &events, "/?from=beginning", last);
+        hear_all(&again, 4);
+        expect_cents(&again, 1, 4);
+    }
+    assert_int_equal(count, 13);
+}
+
+static void a_slow_client_gets_all_of_it(void **state)
+{
+    (void)state;
+    enum { LAST = 200 };
+    STELE_AUTO_VALUE(stage) s = {0};
+    STELE_AUTO_VALUE(client) slow = {0};
+    STELE_AUTO_VALUE(client) other = {0};
+    stage_open(&s, (stele_feeds_options){.room = 1, .kept_max = 4000});
+    ask(&s, &slow, &events, "/?from=end", NULL);
+    ask(&s, &other, &events, "/?from=end", NULL);
+    for (int i = 1; i <= LAST; i++)
+        book(&s, i);
+    hear_all(&other, LAST); /* far more than what is kept has come by now */
+
+    hear_all(&slow, LAST);
+
+    expect_cents(&slow, 1, LAST);
+    expect_cents(&other, 1, LAST);
+}
+
+static void one_id_alone_is_shown(void **state)
+{
+    (void)state;
+    STELE_AUTO_VALUE(stage) s = {0};
+    STELE_AUTO_VALUE(client) one = {0};
+    STELE_AUTO_VALUE(client) again = {0};
+    stage_open(&s, (stele_feeds_options){.beat_ms = 50});
+    assert_int_equal(stele_log_partition_of(stele_text("f"), PARTITIONS), 0);
+    begin(&s);
+    put_event(&s, 0, "f", 1);
+    put_event(&s, 0, "other", 2);
+    commit(&s);
+    ask(&s, &one, &events, "/?from=beginning&id=f", NULL);
+    hear(&one, "\"cents\":1,");
+
+    begin(&s);
+    put_event(&s, 0, "other", 3);
+    commit(&s);
+    hear(&one, ":\nid: 0@5\n\n"); /* behind what is not shown, too */
+    begin(&s);
+    put_event(&s, 0, "f", 4);
+    commit(&s);
+    hear(&one, "\"cents\":4,");
+
+    assert_null(strstr(stele_buffer_text(&one.heard), "other"));
+    ask(&s, &again, &events, "/?id=f", "0@1");
+    hear(&again, "\"cents\":4,");
+    assert_null(strstr(stele_buffer_text(&again.heard), "\"cents\":1,"));
+}
+
+static void what_is_not_committed_is_not_shown(void **state)
+{
+    (void)state;
+    STELE_AUTO_VALUE(stage) s = {0};
+    STELE_AUTO_VALUE(client) c = {0};
+    stele_error err = {0};
+    stage_open(&s, (stele_feeds_options){0});
+    begin(&s);
+    put_event(&s, 0, "a", 1);
+    must(stele_log_producer_abort(s.producer, ASK_MS, &err), &err);
+    ask(&s, &c, &events, "/?from=beginning", NULL);
+    begin(&s);
+    put_event(&s, 0, "a", 2);
+    must(stele_log_producer_abort(s.producer, ASK_MS, &err), &err);
+    begin(&s);
+    put_event(&s, 0, "a", 3);
+    commit(&s);
+
+    hear(&c, "\"cents\":3,");
+
+    STELE_AUTO(char) got = cents_of(&c, 0);
+    assert_string_equal(got, " 3");
+}
+
+static void what_cannot_be_decoded_is_said_and_the_rest_goes_on(void **state)
+{
+    (void)state;
+    STELE_AUTO_VALUE(stage) s = {0};
+    STELE_AUTO_VALUE(client) c = {0};
+    stage_open(&s, (stele_feeds_options){0});
+    begin(&s);
+    put(&s, EVENTS, 0, "a", stele_text("no event"), NULL, 0);
+    put_event(&s, 0, "a", 2);
+    commit(&s);
+
+    ask(&s, &c, &events, "/?from=beginning", NULL);
+    hear(&c, "\"cents\":2,");
+
+    assert_non_null(strstr(stele_buffer_text(&c.heard),
+                           "event: undecodable\ndata: {\"id\":\"a\",\"position\":\"" EVENTS
+                           "/0/0\",\"reason\":\""));
+}
+
+static void a_registry_that_is_away_is_waited_for(void **state)
+{
+    (void)state;
+    STELE_AUTO_VALUE(stage) s = {0};
+    STELE_AUTO_VALUE(client) c = {0};
+    stage_open(&s, (stele_feeds_options){.beat_ms = 50});
+    shelf_set_away(s.registry, true);
+    book(&s, 1);
+    ask(&s, &c, &events, "/?from=beginning", NULL);
+    hear(&c, ":\n");
+    shelf_set_away(s.registry, false);
+
+    hear_all(&c, 1);
+
+    expect_cents(&c, 1, 1);
+    assert_null(strstr(stele_buffer_text(&c.heard), "undecodable"));
+}
+
+/* ---- states ---- */
+
+static void states_are_shown_as_they_are_written(void **state)
+{
+    (void)state;
+    STELE_AUTO_VALUE(stage) s = {0};
+    STELE_AUTO_VALUE(client) c = {0};
+    stage_open(&s, (stele_feeds_options){0});
+    begin(&s);
+    put_state(&s, 1, "a", 2, 7);
+    put(&s, STATES, 1, "stele:checkpoint:" EVENTS "/1", stele_text("…"), NULL, 0);
+    commit(&s);
+    ask(&s, &c, &states, "/?from=beginning", NULL);
+    hear(&c, "id: v3-0.1.0\ndata: {\"id\":\"a\",\"version\":2,\"position\":\"" EVENTS
+             "/1/19\",\"data\":{\"cents\":7,\"memos\":[]}}\n\n");
+    begin(&s);
+    put_state(&s, 1, "a", 3, -1);
+    commit(&s);
+
+    hear(&c, "\"version\":3,\"position\":\"" EVENTS "/1/29\",\"data\":null}\n\n");
+
+    assert_null(strstr(stele_buffer_text(&c.heard), "checkpoint"));
+}
+
+static void a_slow_client_gets_the_last_state_of_each(void **state)
+{
+    (void)state;
+    enum { LAST = 300 };
+    STELE_AUTO_VALUE(stage) s = {0};
+    STELE_AUTO_VALUE(client) slow = {0};
+    STELE_AUTO_VALUE(client) quick = {0};
+    stage_open(&s, (stele_feeds_options){.room = 1});
+    ask(&s, &slow, &states, "/?from=end", NULL);
+    ask(&s, &quick, &states, "/?from=end", NULL);
+    begin(&s);
+    put_state(&s, 0, "first", 1, 1);
+    commit(&s);
+    hear(&quick, "first");
+    hear(&slow, "first");
+    for (int i = 1; i <= LAST; i++) {
+        begin(&s);
+        put_state(&s, 0, "a", i, i);
+        put_state(&s, 0, "b", i, i);
+        commit(&s);
+    }
+    hear(&quick, "{\"id\":\"b\",\"version\":300,");
+
+    hear(&slow, "{\"id\":\"b\",\"version\":300,");
+
+    const char *heard = stele_buffer_text(&slow.heard);
+    assert_non_null(strstr(heard, "{\"id\":\"a\",\"version\":300,"));
+    size_t count = 0;
+    for (const char *at = heard; (at = strstr(at, "data: ")) != NULL; at++)
+        count++;
+    assert_true(count < LAST);
+}
+
+/* ---- what is refused ---- */
+
+static void what_is_wrong_is_said_before_it_begins(void **state)
+{
+    (void)state;
+    static const stele_feed_subject nothing = {.topic = "none.events"};
+    static const stele_feed_subject early = {
+        .kind = STELE_FEED_STATES, .topic = "none.v1.snapshots", .events = EVENTS, .version = 1};
+    static const struct {
+        const stele_feed_subject *subject;
+        const char *target, *last;
+        unsigned code;
+        const char *name, *part;
+    } cases[] = {
+        {&events, "/?from=then", NULL, 400, "bad_request", "beginning"},
+        {&events, "/?from=0.0", NULL, 400, "bad_request", "as many numbers"},
+        {&events, "/?from=beginning", "0.0.0.0", 400, "bad_request", "as many numbers"},
+        {&events, "/?from=0@0", NULL, 400, "bad_request", "as many numbers"},
+        {&events, "/?from=v3-0.0.0", NULL, 400, "bad_request", "another kind"},
+        {&events, "/?id=f&from=1@0", NULL, 400, "bad_request", "of the same id"},
+        {&events, "/?id=", NULL, 400, "bad_request", "id"},
+        {&events, "/?key=a", NULL, 400, "bad_request", "no parameter"},
+        {&events, "/?from=0.0.7", NULL, 410, "gone", EVENTS "/2"},
+        {&states, "/?from=0.0.0", NULL, 400, "bad_request", "another kind"},
+        {&states, "/?from=v2-0.0.0", NULL, 410, "gone", "at version 3"},
+        {&nothing, "/?from=end", NULL, 404, "not_found", "none.events"},
+        {&early, "/?from=end", NULL, 503, "unavailable", "a worker of the projection makes it"},
+    };
+    STELE_AUTO_VALUE(stage) s = {0};
+    stage_open(&s, (stele_feeds_options){0});
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        STELE_AUTO_VALUE(client) c = {0};
+        ask(&s, &c, cases[i].subject, cases[i].target, cases[i].last);
+        expect_problem(&c, cases[i].code, cases[i].name, cases[i].part);
+    }
+}
+
+static void what_is_not_kept_any_more_is_gone(void **state)
+{
+    (void)state;
+    STELE_AUTO_VALUE(stage) s = {0};
+    STELE_AUTO_VALUE(client) c = {0};
+    STELE_AUTO_VALUE(client) again = {0};
+    stele_error err = {0};
+    stage_open(&s, (stele_feeds_options){0});
+    for (int i = 1; i <= 3; i++)
+        book(&s, i);
+    must(stele_log_memory_delete_records(s.log, (stele_partition){EVENTS, 1}, 4, &err), &err);
+
+    ask(&s, &c, &events, "/?from=2.2.2", NULL);
+    expect_problem(&c, 410, "gone", "from=beginning");
+    ask(&s, &again, &events, "/?from=beginning", NULL);
+    hear_all(&again, 3);
+    STELE_AUTO(char) got = cents_of(&again, 1);
+    assert_string_equal(got, " 3");
+}
+
+static void there_are_no_more_streams_than_the_limit(void **state)
+{
+    (void)state;
+    STELE_AUTO_VALUE(stage) s = {0};
+    STELE_AUTO_VALUE(client) first = {0};
+    STELE_AUTO_VALUE(client) second = {0};
+    stage_open(&s, (stele_feeds_options){.streams_max = 1});
+    ask(&s, &first, &events, "/?from=end", NULL);
+    ask(&s, &second, &events, "/?from=end", NULL);
+    expect_problem(&second, 503, "too_many_streams", "limit");
+    assert_true(second.reply.retry_after_s > 0);
+
+    stele_http_reply_clear(&first.reply); /* the client goes away */
+
+    stele_deadline until = stele_deadline_after(stele_clock_system(), WAIT_MS);
+    for (bool is_open = false; !is_open && !stele_deadline_passed(until);) {
+        STELE_AUTO_VALUE(client) next = {0};
+        ask(&s, &next, &events, "/?from=end", NULL);
+        is_open = next.reply.stream != NULL;
+        if (!is_open) expect_problem(&next, 503, "too_many_streams", "limit");
+    }
+    assert_false(stele_deadline_passed(until));
+}
+
+static void the_end_of_the_feeds_ends_every_stream(void **state)
+{
+    (void)state;
+    STELE_AUTO_VALUE(stage) s = {0};
+    STELE_AUTO_VALUE(client) c = {0};
+    stage_open(&s, (stele_feeds_options){0});
+    ask(&s, &c, &events, "/?from=end", NULL);
+    hear(&c, "retry");
+
+    stele_feeds_free(s.feeds);
+    s.feeds = NULL;
+
+    hear(&c, "nothing comes any more");
+    assert_true(c.is_over);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_was_there_and_what_comes_are_one_stream),
+        cmocka_unit_test(it_goes_on_behind_any_of_its_ids),
+        cmocka_unit_test(a_slow_client_gets_all_of_it),
+        cmocka_unit_test(one_id_alone_is_shown),
+        cmocka_unit_test(what_is_not_committed_is_not_shown),
+        cmocka_unit_test(what_cannot_be_decoded_is_said_and_the_rest_goes_on),
+        cmocka_unit_test(a_registry_that_is_away_is_waited_for),
+        cmocka_unit_test(states_are_shown_as_they_are_written),
+        cmocka_unit_test(a_slow_client_gets_the_last_state_of_each),
+        cmocka_unit_test(what_is_wrong_is_said_before_it_begins),
+        cmocka_unit_test(what_is_not_kept_any_more_is_gone),
+        cmocka_unit_test(there_are_no_more_streams_than_the_limit),
+        cmocka_unit_test(the_end_of_the_feeds_ends_every_stream),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
