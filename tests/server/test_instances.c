@@ -55,9 +55,8 @@ static void serve(instance *self)
     stele_error err = {0};
     self->serving = stele_serving_writer_new(self->writer, stele_dispatch_table(self->dispatch));
     const stele_served_aggregate served = stele_serving_writer_port(self->serving);
-    self->feeds = stele_feeds_new(
-        &(stele_feeds_options){.log = stele_client_log(self->client),
-                               .registry = stele_client_registry(self->client)});
+    self->feeds = stele_feeds_new(&(stele_feeds_options){
+        .log = stele_client_log(self->client), .registry = stele_client_registry(self->client)});
     const stele_aggregate_api_options options = {.name = "bank",
                                                  .aggregates = &served,
                                                  .count = 1,
