@@ -15,8 +15,9 @@
 #include "producer/transaction.h"
 
 enum {
-    STEP_MS = 500, /* longest call that a close has to wait for, but for a commit under way */
-    FENCE_MS = 60, /* the first attempt to fence, and four times that the next one, … */
+    STEP_MS = 500,   /* longest call that a close has to wait for, but for a commit under way */
+    FENCE_MS = 60,   /* the first attempt to fence, and four times that the next one, … */
+    FENCE_CROWD = 8, /* … and as much longer for each so many that are opened together … */
     FENCE_PRODUCERS_MAX = 3, /* … each with a producer of its own */
     PAUSE_MIN_MS = 20,
     PAUSE_MAX_MS = 1000,
@@ -33,6 +34,7 @@ struct stele_fenced {
     stele_thread thread;
     int timeout_ms;
     int patience_ms;
+    int fence_ms;
     char *topic;
     void (*wake)(void *context);
     void *context;
@@ -194,7 +196,8 @@ static void close_producer(void *producer)
 }
 
 /* Where the holder before has left a transaction open, the broker aborts it first, in some
- * milliseconds; and librdkafka asks again after half a second. Another producer asks at once. */
+ * milliseconds; and librdkafka asks again after half a second. Another producer asks at once. It
+ * is dear: five threads and a connection, which others wait for who fence at the same time. */
 static void replace_producer(stele_fenced *fenced)
 {
     stele_error ignored;
@@ -213,12 +216,13 @@ static void replace_producer(stele_fenced *fenced)
 /* Fence. @return STELE_E_TIMED_OUT: the same again (next = RETRY) */
 static stele_status init_id(stele_fenced *fenced, stele_error *err)
 {
-    int timeout_ms = FENCE_MS;
+    int timeout_ms = fenced->fence_ms;
     for (size_t i = 0; i < fenced->retiring_count && timeout_ms < STEP_MS; i++)
         timeout_ms *= 4;
     if (timeout_ms > STEP_MS) timeout_ms = STEP_MS;
     stele_status status = stele_log_producer_init(fenced->producer, NULL, timeout_ms, err);
-    if (status == STELE_E_TIMED_OUT && fenced->retiring_count + 1 < FENCE_PRODUCERS_MAX)
+    if (status == STELE_E_TIMED_OUT && timeout_ms < STEP_MS &&
+        fenced->retiring_count + 1 < FENCE_PRODUCERS_MAX)
         replace_producer(fenced);
     return status;
 }
@@ -650,6 +654,7 @@ stele_status stele_fenced_open(stele_log *log, const stele_fenced_options *optio
     stele_fenced *fenced = stele_alloc(sizeof *fenced);
     fenced->timeout_ms = options->timeout_ms == 0 ? DEFAULT_TIMEOUT_MS : options->timeout_ms;
     fenced->patience_ms = options->patience_ms == 0 ? DEFAULT_PATIENCE_MS : options->patience_ms;
+    fenced->fence_ms = FENCE_MS * (1 + options->together / FENCE_CROWD);
     fenced->log = log;
     fenced->topic = stele_strdup(options->topic);
     fenced->id = stele_strdup(options->transactional_id);

@@ -27,6 +27,7 @@ typedef struct stele_fenced_options {
     int timeout_ms;               /* transaction.timeout.ms; 0: 10,000 */
     int patience_ms;              /* fencing that lasts longer is said as a failure; 0: 5,000 */
     int lanes;                    /* how many there are; 0: 1 */
+    int together; /* so many are opened at about the same time, so each takes longer; 0: 1 */
     /**
      * A partition that the owner writes to, and reads, and of which it tells stele_fenced_visible:
      * the next transaction begins when what was committed there is visible, instead of 2 ms later.

@@ -48,6 +48,7 @@ struct stele_fold {
     size_t own_count; /* of them, those whose partition of the same number is the id's alone */
     stele_monitor monitor;
     int left_behind; /* tasks whose threads were not waited for */
+    int taking;      /* tasks that are taking their partitions */
     fold_once count; /* of partitions, for those without a checkpoint */
     /* What follows, before the first partition is restored. */
     fold_once prepared;

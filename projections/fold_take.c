@@ -207,6 +207,15 @@ static void on_outcome(void *context)
     stele_monitor_unlock(&task->taking.monitor);
 }
 
+/* @return how many tasks of the fold are taking their partitions now */
+static int change_taking(stele_fold *fold, int change)
+{
+    stele_monitor_lock(&fold->monitor);
+    int taking = fold->taking += change;
+    stele_monitor_unlock(&fold->monitor);
+    return taking;
+}
+
 static stele_status open_fence(fold_task *task, stele_error *err)
 {
     fold_taking *self = &task->taking;
@@ -217,6 +226,7 @@ static stele_status open_fence(fold_task *task, stele_error *err)
                                     .topic = task->fold->snapshots,
                                     .others = task->fold->others,
                                     .lanes = owner == NULL ? 1 : owner->lanes,
+                                    .together = change_taking(task->fold, 0),
                                     .batch_max = task->fold->batch_max,
                                     .timeout_ms = task->fold->options.transaction_timeout_ms,
                                     .wake = on_outcome,
@@ -448,6 +458,7 @@ static void run(void *context)
     fold_taking *self = &task->taking;
     stele_error failure = {0};
     take(task, &failure);
+    change_taking(task->fold, -1);
     stele_monitor_lock(&self->monitor);
     self->result = failure;
     self->ended = true;
@@ -461,12 +472,15 @@ static void run(void *context)
 stele_status fold_take_start(fold_task *task, stele_error *err)
 {
     fold_taking *self = &task->taking;
+    change_taking(task->fold, 1);
     int cause =
         stele_thread_start(stele_log_runtime(self->log), &self->thread, "stele-take", run, task);
-    if (cause != 0)
+    if (cause != 0) {
+        change_taking(task->fold, -1);
         return stele_fail_cause(err, STELE_E_UNAVAILABLE, STELE_NEXT_RETRY, cause,
                                 "no thread to take %s/%d: raise the limit of threads",
                                 task->source.topic, (int)task->source.index);
+    }
     self->started = true;
     return STELE_OK;
 }
