@@ -46,9 +46,9 @@ static void answer_now(void *context, const stele_result *result, const stele_er
     } else if (result->version == 0) {
         stele_state_reply_none(&reply, id);
     } else if (asked->is_finished) {
-        stele_state_reply_finished(&reply, id, result->version);
+        stele_state_reply_finished(0, id, result->version, &reply);
     } else {
-        stele_state_reply(asked->request, &asked->json, result->version, &reply);
+        stele_state_reply(asked->request, 0, &asked->json, result->version, &reply);
     }
     stele_http_later_answer(asked->later, &reply);
     stele_buffer_clear(&asked->json);
@@ -82,11 +82,12 @@ static stele_status reply_once(void *context, const stele_query_state *state, st
     asked_once *asked = context;
     STELE_AUTO_VALUE(stele_buffer) json = {0};
     if (state->state == NULL) {
-        stele_state_reply_finished(asked->reply, state->id, state->version);
+        stele_state_reply_finished(0, state->id, state->version, asked->reply);
         return STELE_OK;
     }
     stele_status status = stele_json_write(asked->type, state->state, STELE_JSON_PLAIN, &json, err);
-    if (status == STELE_OK) stele_state_reply(asked->request, &json, state->version, asked->reply);
+    if (status == STELE_OK)
+        stele_state_reply(asked->request, 0, &json, state->version, asked->reply);
     return status;
 }
 

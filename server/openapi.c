@@ -26,6 +26,8 @@ static const struct {
 } parameters[] = {
     {"id", "id", "path", "The aggregate.",
      "{\"type\":\"string\",\"minLength\":1,\"maxLength\":1024}"},
+    {"key", "id", "path", "The aggregate whose state it is.",
+     "{\"type\":\"string\",\"minLength\":1}"},
     {"if-match", "If-Match", "header",
      "The version that the aggregate must have, as an entity tag: \"7\".",
      "{\"type\":\"string\",\"pattern\":\"^\\\"?[0-9]+\\\"?$\"}"},
@@ -68,7 +70,7 @@ typedef struct problem {
 
 static const problem problems[] = {
     {"400", "invalid", "What was sent is not what the schema says; the detail has the path.", NULL},
-    {"404", "not-found", "There is no such aggregate.", NULL},
+    {"404", "not-found", "There is no such thing: `code` says what.", NULL},
     {"406", "not-acceptable", "The answer is a stream, which `Accept` does not have.", NULL},
     {"409", "conflict", "The aggregate is at another version.", "ETag"},
     {"410", "gone", "Its life has ended, or the log does not reach back that far.", NULL},
@@ -77,7 +79,7 @@ static const problem problems[] = {
     {"422", "rejected", "The command was rejected: `code` and `reason` are the application's.",
      NULL},
     {"429", "too-many-requests", "Too many commands wait.", "Retry-After"},
-    {"503", "unavailable", "No one can take it now: nothing was done.", "Retry-After"},
+    {"503", "unavailable", "No one can answer now. A command was not carried out.", "Retry-After"},
     {"504", "timed-out", "Whether it was done is not known: repeat it with its Idempotency-Key.",
      NULL},
 };
@@ -256,7 +258,7 @@ static json_t *events_operation(const stele_aggregate *aggregate, const char *sc
 
 static json_t *projected_operation(const stele_projection *projection, const char *schema)
 {
-    static const char *const names[] = {"id", "wait", "if-none-match", "timeout", NULL};
+    static const char *const names[] = {"key", "wait", "if-none-match", "timeout", NULL};
     json_t *answers = state_answers(schema);
     STELE_AUTO(char) summary = stele_strdup_format("One state of %s", projection->name);
     return json_pack("{s:o}", "get",

@@ -20,6 +20,7 @@
 enum {
     TIMEOUT_MS = 30000,
     ASK_MS = 2000, /* one question to the broker */
+    WHY_MS = 500,  /* of the time of a request, for the last one; a quarter of it at most */
     PASS_MS = 2000 /* another instance has so long; then the topics are read */
 };
 
@@ -92,8 +93,11 @@ bool stele_projection_api_read(const stele_projection_api *api, const stele_http
     if (out->of == NULL || !stele_api_parameters(request, names, reply) ||
         !stele_api_way_read(request, api->timeout_ms, &out->way, reply))
         return false;
-    out->until =
-        stele_deadline_after(stele_log_clock(stele_client_log(api->client)), out->way.timeout_ms);
+    stele_clock clock = stele_log_clock(stele_client_log(api->client));
+    int time_ms = out->way.timeout_ms;
+    out->until = stele_deadline_after(clock, time_ms);
+    out->worker_until =
+        stele_deadline_after(clock, time_ms - (time_ms < 4 * WHY_MS ? time_ms / 4 : WHY_MS));
     return find_partitions(out, reply) && read_wait(out, reply);
 }
 
@@ -210,11 +214,17 @@ bool stele_projection_api_pass(const stele_api_question *question, int32_t parti
 {
     const stele_projection_api *api = question->api;
     const stele_partition source = {question->of->events, partition};
-    char address[STELE_PLACE_ADDRESS_MAX];
+    stele_place place;
     if (question->way.hops > 0 || atomic_load(&api->stops) ||
-        !stele_places_find(api->places, question->of->group, source, address) ||
+        !stele_places_find(api->places, question->of->group, source, &place) ||
         stele_deadline_passed(question->until))
         return false;
+    if (place.is_stopped) {
+        stele_http_problem(reply, 503, STELE_STOPPED_CODE, "%s of %s/%d is stopped: %s",
+                           question->of->group, source.topic, (int)partition, place.reason);
+        return true;
+    }
+    const char *address = place.address;
     bool is_here = strcmp(address, api->address) == 0; /* and was not found here */
     passing self = {0};
     bool is_taken = false;

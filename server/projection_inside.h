@@ -41,6 +41,7 @@ typedef struct stele_api_question {
     const stele_http_request *request;
     stele_api_way way;
     stele_deadline until;
+    stele_deadline worker_until; /* a worker has so long; then there is time to see why */
     int32_t partitions;
     int32_t waits_for; /* partition of `wait`; -1: there is none */
     int64_t position;  /* behind the event that `wait` names */

@@ -7,16 +7,17 @@
 
 #include "consumer/status.h"
 #include "core/alloc.h"
+#include "core/message.h"
 #include "core/monitor.h"
 #include "core/names.h"
 #include "core/table.h"
 
 enum { AGAIN_MS = 1000, READ_MS = 2000, SHUN_MS = 5000 };
 
-typedef struct place {
-    char address[STELE_PLACE_ADDRESS_MAX];
+typedef struct row {
+    stele_place place;
     int64_t time_ms; /* of the row */
-} place;
+} row;
 
 struct stele_places {
     stele_log *log;
@@ -33,7 +34,7 @@ stele_places *stele_places_new(stele_log *log)
 {
     stele_places *places = stele_alloc(sizeof *places);
     places->log = log;
-    places->rows = stele_table_new(sizeof(place), 0);
+    places->rows = stele_table_new(sizeof(row), 0);
     places->shunned = stele_table_new(sizeof(int64_t), 0);
     stele_monitor_init(&places->monitor, stele_log_runtime(log));
     return places;
@@ -60,12 +61,16 @@ static bool is_address(const char *text)
 static void take_line(void *context, const stele_status_line *line)
 {
     stele_table *rows = context;
-    if (line->is_over || !is_address(line->address)) return;
+    bool is_stopped = line->state == STELE_STATE_STOPPED;
+    if (line->is_over || (!is_stopped && !is_address(line->address))) return;
     STELE_AUTO(char) key = stele_status_key(line->name, line->topic, line->partition);
-    place *row = stele_table_insert(rows, stele_text(key), NULL);
-    if (row == NULL || line->time_ms < row->time_ms) return;
-    memcpy(row->address, line->address, strlen(line->address) + 1);
-    row->time_ms = line->time_ms;
+    row *known = stele_table_insert(rows, stele_text(key), NULL);
+    if (known == NULL || line->time_ms < known->time_ms) return;
+    *known = (row){.place.is_stopped = is_stopped, .time_ms = line->time_ms};
+    if (is_stopped)
+        stele_message_format(known->place.reason, sizeof known->place.reason, "%s", line->reason);
+    else
+        memcpy(known->place.address, line->address, strlen(line->address) + 1);
 }
 
 /* The monitor is held, and is not while the topic is read. One that fails leaves what is known. */
@@ -74,7 +79,7 @@ static void read_again(stele_places *places)
     stele_clock clock = stele_log_clock(places->log);
     places->is_reading = true;
     stele_monitor_unlock(&places->monitor);
-    stele_table *rows = stele_table_new(sizeof(place), 0);
+    stele_table *rows = stele_table_new(sizeof(row), 0);
     stele_status status = stele_status_read(places->log, NULL, stele_deadline_after(clock, READ_MS),
                                             take_line, rows, NULL);
     stele_monitor_lock(&places->monitor);
@@ -106,20 +111,21 @@ static bool is_shunned(const stele_places *places, const char *address)
 }
 
 bool stele_places_find(stele_places *places, const char *group, stele_partition source,
-                       char out[STELE_PLACE_ADDRESS_MAX])
+                       stele_place *out)
 {
     STELE_AUTO(char) key = stele_status_key(group, source.topic, source.index);
     stele_deadline until = stele_deadline_after(stele_log_clock(places->log), READ_MS);
     stele_monitor_lock(&places->monitor);
     while (places->is_reading && stele_monitor_wait(&places->monitor, until)) {
     }
-    const place *row = stele_table_find(places->rows, stele_text(key));
-    if (!places->is_reading && is_to_be_read(places, row != NULL)) {
+    const row *found = stele_table_find(places->rows, stele_text(key));
+    bool is_settled = found != NULL && !found->place.is_stopped;
+    if (!places->is_reading && is_to_be_read(places, is_settled)) {
         read_again(places);
-        row = stele_table_find(places->rows, stele_text(key));
+        found = stele_table_find(places->rows, stele_text(key));
     }
-    bool is_known = row != NULL && !is_shunned(places, row->address);
-    if (is_known) memcpy(out, row->address, sizeof row->address);
+    bool is_known = found != NULL && !is_shunned(places, found->place.address);
+    if (is_known) *out = found->place;
     stele_monitor_unlock(&places->monitor);
     return is_known;
 }

@@ -4,6 +4,8 @@
 #ifndef STELE_SERVER_PROJECTION_PLACES_H
 #define STELE_SERVER_PROJECTION_PLACES_H
 
+#include <stele/error.h>
+
 #include "core/scope.h"
 #include "kafka/log.h"
 
@@ -17,16 +19,22 @@ stele_places *stele_places_new(stele_log *log);
 void stele_places_free(stele_places *places);
 STELE_SCOPE(stele_places, stele_places_free);
 
+/** Where a partition is. */
+typedef struct stele_place {
+    char address[STELE_PLACE_ADDRESS_MAX]; /* "10.0.0.7:8080" */
+    bool is_stopped;                       /* a person has to do something first; no address */
+    char reason[STELE_ERROR_TEXT_MAX];     /* why it is stopped */
+} stele_place;
+
 /**
- * Where is it? The topic is read at first, and again, once a second at most, where nothing is known
- * or there was a doubt; that takes two seconds at most.
+ * Where is it? The topic is read at first, and again, once a second at most, where nothing is
+ * known, there was a doubt, or the partition is stopped; that takes two seconds at most.
  *
  * @param group  "<projection>.v<n>"
- * @param out    "10.0.0.7:8080"
  * @return false: no one has reported on it lately, or he has no address, or does not answer
  */
 bool stele_places_find(stele_places *places, const char *group, stele_partition source,
-                       char out[STELE_PLACE_ADDRESS_MAX]);
+                       stele_place *out);
 
 /** Someone was not where he was said to be. */
 void stele_places_doubt(stele_places *places);

@@ -42,12 +42,15 @@ static stele_status reply_one(const one *self, const void *state, int64_t versio
 {
     STELE_AUTO_VALUE(stele_buffer) json = {0};
     if (state == NULL) {
-        stele_state_reply_finished(self->reply, self->id, version);
+        stele_state_reply_finished(self->question->of->projection.version, self->id, version,
+                                   self->reply);
         return STELE_OK;
     }
     stele_status status =
         stele_json_write(self->question->of->projection.state, state, STELE_JSON_PLAIN, &json, err);
-    if (status == STELE_OK) stele_state_reply(self->question->request, &json, version, self->reply);
+    if (status == STELE_OK)
+        stele_state_reply(self->question->request, self->question->of->projection.version, &json,
+                          version, self->reply);
     return status;
 }
 
@@ -61,8 +64,9 @@ static bool ask_here(const one *self, int32_t partition)
     stele_state_info info = {0};
     bool is_here;
     stele_error err = {0};
-    stele_status status = stele_state_ask(question->api->client, &question->of->projection, &place,
-                                          self->id, question->until, state, &info, &is_here, &err);
+    stele_status status =
+        stele_state_ask(question->api->client, &question->of->projection, &place, self->id,
+                        question->worker_until, state, &info, &is_here, &err);
     if (status == STELE_OK && is_here)
         status = reply_one(self, info.finished ? NULL : state, info.version, &err);
     bool may_be_beyond = status == STELE_E_TIMED_OUT;
@@ -240,7 +244,7 @@ static bool walk(page *of, stele_error *err)
                                      .context = of};
     const stele_state_place place = stele_projection_api_place(question, of->partition);
     stele_status status = stele_states_ask(question->api->client, &question->of->projection, &place,
-                                           &wanted, question->until, &is_here, err);
+                                           &wanted, question->worker_until, &is_here, err);
     if (status == STELE_OK) *err = of->failure;
     return err->status < 0 || is_here;
 }

@@ -11,7 +11,7 @@ import signal
 import time
 import urllib.parse
 
-from commands import Probe
+from commands import Probe, meddle
 from programs import case, run_cases, until
 
 PARTITIONS = 4
@@ -75,9 +75,11 @@ def what_was_written_is_read():
             for id in ids:
                 for each in both:
                     status, state, tag = each.state(probe, id)
-                    assert (status, state["total"], tag) == (200, sum(range(number + 1)), f'"{number}"'), (status, state, tag)
-        status, state, tag = both[0].state(probe, ids[0], If_None_Match='"5"')
-        assert (status, state, tag) == (304, None, '"5"')
+                    assert (status, state["total"], tag) == (200, sum(range(number + 1)), f'"v1-{number}"'), (status, state, tag)
+        status, state, tag = both[0].state(probe, ids[0], If_None_Match='"5", W/"v1-5"')
+        assert (status, state, tag) == (304, None, '"v1-5"')
+        status, state, _ = both[0].state(probe, ids[0], If_None_Match='"5", "v2-5"')
+        assert (status, state["total"]) == (200, 15)  # of another version it would be another state
         place = probe.call("history", probe.name, ids[3]).exits(0).rows()[-1]["position"]
         for each in both:
             status, state, _ = each.ask(f"/projections/{probe.name}/{urllib.parse.quote(ids[3], safe='')}?wait={place}")
@@ -89,10 +91,10 @@ def all_states_come_page_by_page():
     """Pages have every id once, in order within a partition, with and without a prefix, from either instance."""
     with Probe(partitions=PARTITIONS) as probe:
         both = shared(probe)
-        ids = [f"{letter}{number:03}" for letter in "ab" for number in range(100)]
+        ids = sorted([f"{letter}{number:03}" for letter in "ab" for number in range(100)] + ["a.1/2%3 +ä", "b\U0001F980", "a'\"\\"])
         probe.publish(*({"id": id, "number": 1} for id in ids))
         for each in both:
-            for prefix, limit in (("", 7), ("b", 30), ("b05", 1), ("", 1000)):
+            for prefix, limit in (("", 7), ("b", 30), ("b05", 1), ("a", 1), ("b\U0001F980", 7), ("", 1000)):
                 pages = list(each.pages(probe, prefix=prefix, limit=limit))
                 seen = [state["id"] for page in pages for state in page]
                 assert sorted(seen) == [id for id in ids if id.startswith(prefix)], (prefix, limit, seen)
@@ -125,6 +127,25 @@ def a_killed_instance_is_not_waited_for():
 def a_frozen_instance_is_not_waited_for():
     """The same where it is frozen, and takes connections still."""
     check_gone(signal.SIGSTOP)
+
+
+@case
+def a_stopped_partition_says_why():
+    """Of a partition that needs a person nothing is read from the topics: the answer has the reason."""
+    with Probe(partitions=PARTITIONS) as probe:
+        both = shared(probe)
+        probe.publish(*({"id": f"a{index}"} for index in range(20)))
+        for partition in range(PARTITIONS):
+            probe.awaits_end(partition)
+        meddle("put", probe.topic, 0, "=a0", "=no event")
+        probe.awaits_state("stopped", "wire format")
+        for each in both:
+            until("it is known", 20, lambda: each.ask(f"/projections/{probe.name}")[0] == 503)
+            status, problem, _ = each.ask(f"/projections/{probe.name}")
+            assert (status, problem["code"]) == (503, "stopped") and "wire format" in problem["detail"], problem
+            answers = [each.state(probe, f"a{index}")[:2] for index in range(20)]
+            assert {status for status, _ in answers} == {200, 503}, answers
+            assert all(body["code"] == "stopped" for status, body in answers if status == 503), answers
 
 
 @case

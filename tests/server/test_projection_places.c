@@ -65,12 +65,28 @@ static stele_status_board *report(world *of, const char *address)
     return board;
 }
 
+static void note_state(void *context, const stele_status_line *line)
+{
+    *(stele_partition_state *)context = line->state;
+}
+
+/* Until the topic has it. */
+static void await_row(const world *of, stele_partition_state wanted)
+{
+    stele_deadline until = stele_deadline_after(stele_clock_system(), WAIT_MS);
+    for (stele_partition_state seen = STELE_STATE_STARTING; seen != wanted;) {
+        assert_int_equal(stele_status_read(of->log, GROUP, until, note_state, &seen, NULL),
+                         STELE_OK);
+        assert_false(stele_deadline_passed(until));
+    }
+}
+
 static const char *find(world *of, int32_t partition)
 {
-    static char address[STELE_PLACE_ADDRESS_MAX];
-    return stele_places_find(of->places, GROUP, (stele_partition){TOPIC, partition}, address)
-               ? address
-               : "nowhere";
+    static stele_place place;
+    if (!stele_places_find(of->places, GROUP, (stele_partition){TOPIC, partition}, &place))
+        return "nowhere";
+    return place.is_stopped ? place.reason : place.address;
 }
 
 static void what_is_not_known_is_looked_for_once_a_second(void **state)
@@ -129,6 +145,24 @@ static void no_one_is_sent_anywhere_but_to_a_host_and_a_port(void **state)
     }
 }
 
+static void one_that_is_stopped_says_why_and_is_looked_for_again(void **state)
+{
+    world *of = *state;
+    stele_status_board *board = report(of, "10.0.0.1:80");
+    assert_string_equal(find(of, 0), "10.0.0.1:80");
+    stele_status_board_set(board, 0, STELE_STATE_STOPPED, "a hole", 1, 0);
+    stele_places_doubt(of->places);
+    await_row(of, STELE_STATE_STOPPED);
+    stele_manual_clock_advance(&of->time, 1000);
+    assert_string_equal(find(of, 0), "a hole");
+
+    stele_status_board_set(board, 0, STELE_STATE_RUNNING, "", 1, 1);
+    await_row(of, STELE_STATE_RUNNING);
+    stele_manual_clock_advance(&of->time, 1000);
+    assert_string_equal(find(of, 0), "10.0.0.1:80"); /* nobody has to doubt it */
+    stele_status_board_close(board);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -139,6 +173,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(who_does_not_answer_is_left_alone_for_five_seconds,
                                         world_opened, world_closed),
         cmocka_unit_test_setup_teardown(no_one_is_sent_anywhere_but_to_a_host_and_a_port,
+                                        world_opened, world_closed),
+        cmocka_unit_test_setup_teardown(one_that_is_stopped_says_why_and_is_looked_for_again,
                                         world_opened, world_closed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
