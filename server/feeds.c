@@ -241,7 +241,8 @@ static bool add(stele_feed *feed, stele_feed_stream *stream)
     return fits;
 }
 
-static void begin_stream(opening *o, stele_feed *feed)
+/* @return false: it is refused */
+static bool begin_stream(opening *o, stele_feed *feed)
 {
     const stele_http_stream_options options = {.content_type = STELE_EVENT_STREAM_TYPE,
                                                .farewell = ": the instance ends\nretry: 1000\n\n",
@@ -260,9 +261,8 @@ static void begin_stream(opening *o, stele_feed *feed)
     if (add(feed, stream)) {
         stele_http_reply_stream(o->reply, body);
         stele_http_reply_field(o->reply, "X-Accel-Buffering", "no");
-        return;
+        return true;
     }
-    atomic_fetch_sub(&o->feeds->count, 1);
     stele_http_stream_end(body);
     stele_http_stream_leave(body);
     free(stream->id);
@@ -271,25 +271,30 @@ static void begin_stream(opening *o, stele_feed *feed)
                        "%s has another number of partitions now, and streams of before are open: "
                        "begin the program again",
                        o->subject->topic);
+    return false;
 }
 
-static void open_stream(opening *o)
+static bool open_stream(opening *o)
 {
-    stele_feed *feed;
+    stele_feed *feed = NULL;
     stele_error err = {0};
-    if (!find_topic(o) || !read_place(o) || !find_begins(o)) return;
-    if (atomic_fetch_add(&o->feeds->count, 1) >= o->feeds->options.streams_max) {
-        atomic_fetch_sub(&o->feeds->count, 1);
+    if (!find_topic(o) || !read_place(o) || !find_begins(o)) return false;
+    return find_feed(o, &feed, &err) < 0 ? fail(o, &err) : begin_stream(o, feed);
+}
+
+/* Each is counted before anything is asked for it; a feed counts it out when it is over. */
+static void open_counted(opening *o)
+{
+    stele_feeds *feeds = o->feeds;
+    if (atomic_fetch_add(&feeds->count, 1) >= feeds->options.streams_max) {
         stele_http_problem(o->reply, 503, "too_many_streams",
                            "%zu streams are open already, which is the limit of an instance",
-                           o->feeds->options.streams_max);
+                           feeds->options.streams_max);
         o->reply->retry_after_s = AGAIN_AFTER_S;
-    } else if (find_feed(o, &feed, &err) < 0) {
-        atomic_fetch_sub(&o->feeds->count, 1);
-        fail(o, &err);
-    } else {
-        begin_stream(o, feed);
+    } else if (open_stream(o)) {
+        return;
     }
+    atomic_fetch_sub(&feeds->count, 1);
 }
 
 void stele_feeds_reply(stele_feeds *feeds, const stele_feed_subject *subject,
@@ -305,7 +310,7 @@ void stele_feeds_reply(stele_feeds *feeds, const stele_feed_subject *subject,
     if (subject->id != NULL && subject->id[0] == '\0')
         stele_http_problem(reply, 400, "bad_request", "id: expected the id of an aggregate");
     else
-        open_stream(&o);
+        open_counted(&o);
 }
 
 void stele_feeds_interrupt(stele_feeds *feeds)

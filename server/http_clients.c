@@ -61,6 +61,8 @@ void stele_http_enter(stele_http_server *server, stele_http_client *client, stel
     int limit_ms = limit_of(server, stage);
     server->busy_count += is_busy(stage);
     server->busy_count -= is_busy(connection->stage);
+    server->streaming_count += stage == STELE_HTTP_STREAMING;
+    server->streaming_count -= connection->stage == STELE_HTTP_STREAMING;
     connection->stage = stage;
     connection->until_ns = now_ns() + (int64_t)limit_ms * 1000000;
     if (connection->until_ns < server->look_ns) server->look_ns = connection->until_ns;
@@ -104,6 +106,7 @@ void stele_http_drop(stele_http_server *server, stele_http_client *client)
     client->asked = NULL;
     stele_http_stream_leave(client->stream);
     client->stream = NULL;
+    server->streaming_count -= connection->stage == STELE_HTTP_STREAMING;
     server->busy_count -= is_busy(connection->stage);
     server->body_size -= client->body_counted;
     client->body_counted = 0;

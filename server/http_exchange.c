@@ -19,7 +19,8 @@ static void reply(stele_http_server *server, stele_http_client *client, stele_ht
                   const char *content_type)
 {
     if (answer->stream != NULL) {
-        stele_http_stream_begin(server, client, answer);
+        if (!stele_http_stream_begin(server, client, answer))
+            stele_http_deny(server, client, UNAVAILABLE, "too many streams: try again");
         return;
     }
     stele_http_connection_reply(&client->connection, answer, content_type, now_s());

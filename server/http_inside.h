@@ -73,6 +73,7 @@ struct stele_http_server {
     size_t count;              /* connections, those that were refused apart */
     size_t refused_count;
     size_t busy_count;           /* with a worker or being written */
+    size_t streaming_count;      /* with a stream */
     size_t body_size;            /* bytes of bodies in memory */
     int64_t look_ns;             /* when to look at the stages' ends again */
     int64_t accept_ns;           /* when to accept again; 0: now */
@@ -110,8 +111,9 @@ stele_http_stream_taker stele_http_mailbox_taker(stele_http_mailbox *mailbox);
 
 /* ---- http_streaming.c ---- */
 
-/** Begin to write the stream of a reply, which is taken over. */
-void stele_http_stream_begin(stele_http_server *server, stele_http_client *client,
+/** Begin to write the stream of a reply, which is taken over. Streams may have three quarters of
+ * all connections. @return false: there are too many */
+bool stele_http_stream_begin(stele_http_server *server, stele_http_client *client,
                              stele_http_reply *reply);
 
 /** Go on with it. @return false: nothing more can be done now */

@@ -19,20 +19,22 @@ static void set_end(stele_http_server *server, stele_http_client *client)
     if (connection->until_ns < server->look_ns) server->look_ns = connection->until_ns;
 }
 
-void stele_http_stream_begin(stele_http_server *server, stele_http_client *client,
+bool stele_http_stream_begin(stele_http_server *server, stele_http_client *client,
                              stele_http_reply *reply)
 {
     stele_http_connection *connection = &client->connection;
+    if (server->streaming_count >= server->options.connections_max / 4 * 3) return false;
     stele_http_connection_begin(connection, reply, stele_clock_now_ms(stele_clock_system()) / 1000);
     if (connection->head_only) { /* the reply's end of the stream is released with the reply */
         stele_http_enter(server, client, STELE_HTTP_WRITING);
-        return;
+        return true;
     }
     client->stream = reply->stream;
     reply->stream = NULL;
     stele_http_stream_attach(client->stream, stele_http_mailbox_taker(server->mailbox), client);
     stele_buffer_clear(&connection->input);
     stele_http_enter(server, client, STELE_HTTP_STREAMING);
+    return true;
 }
 
 static void end(stele_http_server *server, stele_http_client *client)

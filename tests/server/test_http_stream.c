@@ -324,6 +324,31 @@ static void a_thousand_idle_streams_stop_nobody(void **state)
     }
 }
 
+static void streams_leave_connections_for_the_rest(void **state)
+{
+    (void)state;
+    STELE_AUTO_VALUE(stage) s = {0};
+    stage_open(&s, (stele_http_server_options){.connections_max = 8});
+    int fds[6];
+    for (size_t i = 0; i < COUNT_OF(fds); i++)
+        fds[i] = dial_stream(&s, STREAM);
+
+    int fd = http_dial(s.server, 0);
+    http_say_text(fd, STREAM);
+    http_expect(fd, 503);
+    close(fd);
+    fd = http_dial(s.server, 0);
+    http_say_text(fd, QUICK);
+    http_expect(fd, 200);
+    close(fd);
+
+    close(fds[0]);
+    await_change(&s, 2); /* of that one, and of the one that was refused */
+    fds[0] = dial_stream(&s, STREAM);
+    for (size_t i = 0; i < COUNT_OF(fds); i++)
+        close(fds[i]);
+}
+
 /* ---- the end ---- */
 
 static void a_server_that_ends_says_farewell(void **state)
@@ -354,6 +379,7 @@ int main(void)
         cmocka_unit_test(a_slow_client_is_told_nothing_more_until_it_has_taken_some),
         cmocka_unit_test(one_that_takes_nothing_for_long_is_let_go),
         cmocka_unit_test(a_thousand_idle_streams_stop_nobody),
+        cmocka_unit_test(streams_leave_connections_for_the_rest),
         cmocka_unit_test(a_server_that_ends_says_farewell),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
