@@ -7,7 +7,8 @@
 enum {
     ASK_MS = 2000,   /* one question to the broker */
     AGAIN_MS = 1000, /* where it did not work */
-    PAUSE_MS = 200   /* before the registry is asked again */
+    TOGETHER_MS = 500,
+    PAUSE_MS = 200 /* before the registry is asked again */
 };
 
 typedef struct follower {
@@ -33,15 +34,17 @@ static void tend(stele_feed *feed)
     stele_monitor_unlock(&feed->monitor);
 }
 
-/* Until a stream has to say something. */
+/* Until a stream has to say something; those of about the same time say it together. */
 static int pause_ms(stele_feed *feed)
 {
-    int least_ms = feed->options->beat_ms;
+    int beat_ms = feed->options->beat_ms;
+    int together_ms = beat_ms < 4 * TOGETHER_MS ? beat_ms / 4 : TOGETHER_MS;
+    int least_ms = beat_ms;
     stele_monitor_lock(&feed->monitor);
     for (const stele_feed_stream *at = feed->streams; at != NULL; at = at->next)
         if (!at->is_taken) least_ms = stele_deadline_remaining_ms(at->beat, least_ms);
     stele_monitor_unlock(&feed->monitor);
-    return least_ms;
+    return least_ms > together_ms ? least_ms : together_ms;
 }
 
 static void end_all(stele_feed *feed, const stele_error *why)

@@ -241,7 +241,7 @@ def a_thousand_idle_streams():
         busy_ticks = ticks(serving.running.process)
         time.sleep(2)
         busy_ticks = ticks(serving.running.process) - busy_ticks
-        assert busy_ticks <= idle_ticks + 20, (idle_ticks, busy_ticks)
+        assert busy_ticks <= idle_ticks + 60, (idle_ticks, busy_ticks)  # a loop would have 200
         probe.publish({"id": "a", "number": 2})
         for _, answer in first + others:
             data = next(line for line in iter(answer.readline, b"") if line.startswith(b"data:"))
