@@ -61,11 +61,29 @@ static void begin_rest(void)
     sim_say("rest");
 }
 
+/* Of the group, in all partitions together. */
+static int64_t positions(void)
+{
+    int64_t sum = 0;
+    for (int32_t i = 0; i < SIM_PARTITIONS; i++) {
+        int64_t offset;
+        if (stele_log_group_offset(world.log, SIM_GROUP, (stele_partition){SIM_EVENTS, i}, LOOK_MS,
+                                   &offset, NULL) == STELE_OK)
+            sum += offset;
+    }
+    return sum;
+}
+
+/* Whoever goes on is not stuck: with few letters at a time, it takes a while. */
 static void await_rest(void)
 {
     if (world.made_anew) sim_sleep_ms(NOTICED_MS);
     stele_deadline until = stele_deadline_after(sim_clock(), REST_MS);
+    int64_t furthest = 0;
     for (int looks = 1; !sim_caught_up(); looks++) {
+        int64_t at = positions();
+        if (at > furthest) until = stele_deadline_after(sim_clock(), REST_MS);
+        if (at > furthest) furthest = at;
         /* A partition with as many letters as it may have waits for room. */
         if (world.parked_max > 0 && looks % (ORDER_MS / LOOK_MS) == 0) sim_clear_letters();
         if (stele_deadline_passed(until))

@@ -44,7 +44,8 @@ static void registrar_main(void *context)
     if (stele_registry_open(&options, &registry, &err) < 0) sim_fail("stopped", "%s", err.text);
     while (done[which] < ROUNDS) {
         given one;
-        write_schema(one.text, stele_stream_below(&random, 4), stele_stream_below(&random, 3));
+        uint32_t fields = stele_stream_below(&random, 4);
+        write_schema(one.text, fields, stele_stream_below(&random, 3));
         stele_status status = stele_registry_register(registry, subject, stele_text(one.text), NULL,
                                                       0, ASK_MS, &one.id, &err);
         if (status == STELE_OK) {
