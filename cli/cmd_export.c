@@ -18,6 +18,8 @@
 #include "core/text.h"
 #include "registry/client.h"
 #include "registry/wire.h"
+#include "snapshots/format.h"
+#include "snapshots/last_event.h"
 
 typedef struct export
 {
@@ -26,6 +28,7 @@ typedef struct export
     stele_registry *registry;
     stele_cli_topic topic;
     stele_event_range *ranges; /* one per partition */
+    int64_t *starts;           /* where each begins */
     stele_bytes key;           /* null: all */
     stele_event_schemas schemas;
     stele_meter meter;
@@ -43,6 +46,7 @@ static void export_clear(export *e)
     stele_new_file_clear(&e->file);
     stele_event_schemas_clear(&e->schemas);
     free(e->ranges);
+    free(e->starts);
     stele_cli_topic_clear(&e->topic);
 }
 STELE_VALUE_SCOPE(export, export_clear);
@@ -90,6 +94,50 @@ static stele_status find_places(const export *e, const stele_arguments *argument
     return status;
 }
 
+/* Is the topic the one that the file was made of, and does it have all that comes after it?
+ * @param here  the partition's part that is to be exported; NULL: there is no such partition */
+static stele_status check_part(const export *e, const char *path, const stele_event_range *part,
+                               const stele_event_range *here, int64_t start, stele_error *err)
+{
+    const char *topic = e->topic.name;
+    if (here == NULL || part->until > here->until)
+        return stele_fail(err, STELE_E_HOLE, STELE_NEXT_STOP,
+                          "--after %s: it has %s/%d up to %" PRId64
+                          ", which the topic does not have: it was made again; export all of it",
+                          path, topic, (int)part->partition, part->until);
+    if (part->until < start)
+        return stele_fail(err, STELE_E_HOLE, STELE_NEXT_STOP,
+                          "--after %s: it has %s/%d up to %" PRId64
+                          ", and the topic begins at %" PRId64
+                          ": what was between has been deleted, and no file has it; export what "
+                          "there is",
+                          path, topic, (int)part->partition, part->until, start);
+    stele_last_event last = {.source = {topic, part->partition},
+                             .offset = part->last,
+                             .hash = part->last_hash,
+                             .group = topic};
+    stele_deadline until = stele_deadline_after(stele_clock_system(), e->cli->timeout_ms);
+    stele_status status = stele_last_event_read(e->log, &last, until, e->cli->stop, err);
+    if (status != STELE_E_HOLE) return status;
+    return stele_fail(err, STELE_E_HOLE, STELE_NEXT_STOP,
+                      "--after %s: %s/%d/%" PRId64
+                      " is another event than when the file was made: the "
+                      "topic was made again; export all of it",
+                      path, topic, (int)part->partition, part->last);
+}
+
+static stele_status check_key(const export *e, const char *path, stele_bytes key, stele_error *err)
+{
+    if (stele_bytes_equal(key, e->key)) return STELE_OK;
+    STELE_AUTO(char)
+    of = key.data == NULL ? stele_strdup("of all keys")
+                          : stele_strdup_format("of the key %s alone", stele_quote(key).text);
+    return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
+                      "--after %s: it has the events %s: export what comes after it with the same "
+                      "--key, or all of the topic",
+                      path, of);
+}
+
 /* Where another file has ended. */
 static stele_status begin_after(export *e, const char *path, stele_error *err)
 {
@@ -105,18 +153,18 @@ static stele_status begin_after(export *e, const char *path, stele_error *err)
         return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
                           "--after %s: it is of %s, not of %s", path,
                           stele_event_file_topic(reader), e->topic.name);
+    if ((status = check_key(e, path, stele_event_file_key(reader), err)) < 0) return status;
     size_t count;
     const stele_event_range *ranges = stele_event_file_ranges(reader, &count);
     for (size_t i = 0; i < count; i++) {
-        stele_event_range *here =
-            ranges[i].partition < e->topic.partitions ? &e->ranges[ranges[i].partition] : NULL;
-        if (here == NULL || ranges[i].until > here->until)
-            return stele_fail(err, STELE_E_HOLE, STELE_NEXT_STOP,
-                              "--after %s: it has %s/%d up to %" PRId64
-                              ", which the topic does not "
-                              "have: it was made again; export all of it",
-                              path, e->topic.name, (int)ranges[i].partition, ranges[i].until);
+        int32_t partition = ranges[i].partition;
+        bool is_there = partition < e->topic.partitions;
+        stele_event_range *here = is_there ? &e->ranges[partition] : NULL;
+        status = check_part(e, path, &ranges[i], here, is_there ? e->starts[partition] : 0, err);
+        if (status < 0) return status;
         if (ranges[i].until > here->from) here->from = ranges[i].until;
+        here->last = ranges[i].last; /* until there is a later one */
+        here->last_hash = ranges[i].last_hash;
     }
     return STELE_OK;
 }
@@ -124,15 +172,17 @@ static stele_status begin_after(export *e, const char *path, stele_error *err)
 static stele_status find_ranges(export *e, const stele_arguments *arguments, stele_error *err)
 {
     e->ranges = stele_alloc_array((size_t)e->topic.partitions, sizeof *e->ranges);
+    e->starts = stele_alloc_array((size_t)e->topic.partitions, sizeof *e->starts);
     stele_status status = STELE_OK;
     for (int32_t i = 0; status == STELE_OK && i < e->topic.partitions; i++) {
         stele_event_range *range = &e->ranges[i];
         int64_t start;
         int64_t end;
         range->partition = i;
+        range->last = -1;
         status = stele_log_bounds(e->log, (stele_partition){e->topic.name, i}, STELE_READ_COMMITTED,
                                   e->cli->timeout_ms, &start, &end, err);
-        range->from = start;
+        range->from = e->starts[i] = start;
         range->until = end;
         if (status == STELE_OK) status = find_places(e, arguments, "from", i, &range->from, err);
         if (status == STELE_OK) status = find_places(e, arguments, "until", i, &range->until, err);
@@ -156,6 +206,11 @@ static stele_status count_event(void *context, const stele_moved_event *event, s
     export *e = context;
     int32_t id;
     stele_bytes payload;
+    stele_event_range *range = &e->ranges[event->partition];
+    const stele_record record = {
+        .timestamp_ms = event->time_ms, .key = event->key, .value = event->value};
+    range->last = event->offset;
+    range->last_hash = stele_event_hash(&record);
     if (!is_wanted(e, event)) return STELE_OK;
     stele_meter_show(&e->meter, stele_clock_system(), ++e->counted);
     if (event->value.data == NULL || !stele_wire_split(event->value, &id, &payload))
@@ -216,6 +271,7 @@ static stele_status write_file(export *e, const stele_arguments *arguments, stel
         .topic = e->topic.name,
         .ranges = e->ranges,
         .range_count = (size_t)e->topic.partitions,
+        .key = e->key,
         .events = e->counted,
         .schemas = &e->schemas};
     if ((status = stele_event_file_writer_new(&options, &e->writer, err)) < 0 ||

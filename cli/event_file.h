@@ -26,6 +26,9 @@ typedef struct stele_moved_event {
 typedef struct stele_event_range {
     int32_t partition;
     int64_t from, until;
+    int64_t last;      /* the last event below `until`, whether the file has it or not; -1: none is
+                          known, … */
+    int64_t last_hash; /* … and its stele_event_hash: by them the log is known again */
 } stele_event_range;
 STELE_SCOPE(stele_event_range, free);
 
@@ -40,6 +43,7 @@ typedef struct stele_event_file_options {
     const char *topic;
     const stele_event_range *ranges; /* what the file is of */
     size_t range_count;
+    stele_bytes key;              /* it has this key's events alone; null: all */
     int64_t events;               /* how many will be put */
     stele_event_schemas *schemas; /* all that there are; their branches are set */
 } stele_event_file_options;
@@ -80,6 +84,9 @@ stele_event_schemas *stele_event_file_schemas(stele_event_file_reader *reader);
 /** The topic that it was made of, and how many events it has. */
 const char *stele_event_file_topic(const stele_event_file_reader *reader);
 int64_t stele_event_file_count(const stele_event_file_reader *reader);
+
+/** The key whose events it has alone; null: it has all. */
+stele_bytes stele_event_file_key(const stele_event_file_reader *reader);
 
 /** What parts of the topic it has. @return borrowed, as long as the reader */
 const stele_event_range *stele_event_file_ranges(const stele_event_file_reader *reader,

@@ -98,6 +98,14 @@ static stele_status read_schema(stele_event_file_reader *reader, const stele_tre
     return STELE_OK;
 }
 
+static bool read_last(const stele_tree *tree, stele_event_range *out)
+{
+    const stele_tree *hash = stele_tree_get(tree, "hash");
+    return stele_tree_integer(stele_tree_get(tree, "last"), &out->last) && out->last >= 0 &&
+           out->last < out->until && stele_tree_is(hash, STELE_TREE_STRING) &&
+           stele_parse_int64(hash->text, INT64_MIN, INT64_MAX, &out->last_hash, NULL) == STELE_OK;
+}
+
 static stele_status read_range(stele_event_file_reader *reader, const stele_tree *tree,
                                stele_error *err)
 {
@@ -108,9 +116,13 @@ static stele_status read_range(stele_event_file_reader *reader, const stele_tree
         partition > INT32_MAX || !stele_tree_integer(stele_tree_get(tree, "from"), &from) ||
         from < 0 || !stele_tree_integer(stele_tree_get(tree, "until"), &until) || until < from)
         return bad_head(reader, "stele.ranges", "has an item that is no part of a partition", err);
+    stele_event_range read = {
+        .partition = (int32_t)partition, .from = from, .until = until, .last = -1};
+    if (stele_tree_get(tree, "last") != NULL && !read_last(tree, &read))
+        return bad_head(reader, "stele.ranges", "has a last event that is none", err);
     reader->ranges =
         stele_realloc_array(reader->ranges, reader->range_count + 1, sizeof *reader->ranges);
-    reader->ranges[reader->range_count++] = (stele_event_range){(int32_t)partition, from, until};
+    reader->ranges[reader->range_count++] = read;
     return STELE_OK;
 }
 
@@ -184,6 +196,11 @@ stele_event_schemas *stele_event_file_schemas(stele_event_file_reader *reader)
 const char *stele_event_file_topic(const stele_event_file_reader *reader)
 {
     return reader->topic;
+}
+
+stele_bytes stele_event_file_key(const stele_event_file_reader *reader)
+{
+    return stele_container_metadata(reader->container, "stele.key");
 }
 
 int64_t stele_event_file_count(const stele_event_file_reader *reader)

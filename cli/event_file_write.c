@@ -88,10 +88,15 @@ static void write_schemas(const stele_event_schemas *schemas, stele_buffer *out)
 static void write_ranges(const stele_event_range *ranges, size_t count, stele_buffer *out)
 {
     stele_buffer_push(out, '[');
-    for (size_t i = 0; i < count; i++)
-        stele_buffer_format(out, "%s{\"partition\":%d,\"from\":%" PRId64 ",\"until\":%" PRId64 "}",
-                            i == 0 ? "" : ",", (int)ranges[i].partition, ranges[i].from,
-                            ranges[i].until);
+    for (size_t i = 0; i < count; i++) {
+        const stele_event_range *each = &ranges[i];
+        stele_buffer_format(out, "%s{\"partition\":%d,\"from\":%" PRId64 ",\"until\":%" PRId64,
+                            i == 0 ? "" : ",", (int)each->partition, each->from, each->until);
+        if (each->last >= 0)
+            stele_buffer_format(out, ",\"last\":%" PRId64 ",\"hash\":\"%" PRId64 "\"", each->last,
+                                each->last_hash);
+        stele_buffer_push(out, '}');
+    }
     stele_buffer_push(out, ']');
 }
 
@@ -113,11 +118,13 @@ stele_status stele_event_file_writer_new(const stele_event_file_options *options
         {"stele.events", stele_buffer_view(&events)},
         {"stele.ranges", stele_buffer_view(&ranges)},
         {"stele.schemas", stele_buffer_view(&schemas)},
+        {"stele.key", options->key}, /* the last one: not where it has all */
     };
     stele_container_options container = {.file = options->file,
                                          .name = options->name,
                                          .metadata = metadata,
-                                         .metadata_count = sizeof metadata / sizeof metadata[0],
+                                         .metadata_count = sizeof metadata / sizeof metadata[0] -
+                                                           (options->key.data == NULL),
                                          .codec = options->codec};
     stele_random_bytes(options->runtime, container.sync, sizeof container.sync);
     STELE_AUTO(stele_event_file_writer) writer = stele_alloc(sizeof *writer);

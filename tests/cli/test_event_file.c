@@ -47,6 +47,8 @@ static const stele_moved_event events[] = {
 };
 #undef BYTES
 
+static const stele_event_range ranges[] = {{0, 5, 7, 6, INT64_MIN}, {1, 0, 6, -1, 0}};
+
 /* @param events_said  what the head says of their count, as an offset from the truth */
 static stele_buffer make_file(int64_t more)
 {
@@ -56,13 +58,13 @@ static stele_buffer make_file(int64_t more)
     add_schema(&schemas, 9, OTHER);
     FILE *file = tmpfile();
     assert_non_null(file);
-    const stele_event_range ranges[] = {{0, 5, 7}, {1, 0, 6}};
     stele_event_file_options options = {.file = file,
                                         .name = "t.avro",
                                         .runtime = stele_runtime_system(),
                                         .topic = "account.events",
                                         .ranges = ranges,
                                         .range_count = 2,
+                                        .key = stele_text("k"),
                                         .events = (int64_t)COUNT_OF(events) + more,
                                         .schemas = &schemas};
     STELE_AUTO(stele_event_file_writer) writer = NULL;
@@ -145,6 +147,29 @@ static void events_come_back_as_they_were_with_other_ids(void **state)
     stele_error err;
 
     assert_int_equal(read_all(stele_buffer_view(&bytes), true, &err), COUNT_OF(events));
+}
+
+static void the_head_says_what_the_file_is_of(void **state)
+{
+    (void)state;
+    STELE_AUTO_VALUE(stele_buffer) bytes = make_file(0);
+    STELE_AUTO(stele_event_file_reader) reader = NULL;
+    FILE *file = fmemopen(bytes.data, bytes.size, "rb");
+    size_t count;
+
+    assert_int_equal(stele_event_file_reader_new(file, "t.avro", &reader, NULL), STELE_OK);
+
+    assert_true(stele_bytes_equal(stele_event_file_key(reader), stele_text("k")));
+    const stele_event_range *found = stele_event_file_ranges(reader, &count);
+    assert_int_equal(count, COUNT_OF(ranges));
+    for (size_t i = 0; i < count; i++) {
+        assert_int_equal(found[i].partition, ranges[i].partition);
+        assert_int_equal(found[i].from, ranges[i].from);
+        assert_int_equal(found[i].until, ranges[i].until);
+        assert_int_equal(found[i].last, ranges[i].last);
+        assert_int_equal(found[i].last_hash, ranges[i].last_hash);
+    }
+    fclose(file);
 }
 
 static void the_schemas_of_events_are_in_the_file_as_they_were(void **state)
@@ -240,6 +265,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(events_come_back_as_they_were_with_other_ids),
+        cmocka_unit_test(the_head_says_what_the_file_is_of),
         cmocka_unit_test(the_schemas_of_events_are_in_the_file_as_they_were),
         cmocka_unit_test(the_schema_of_the_file_is_one_that_can_be_parsed),
         cmocka_unit_test(a_file_that_was_cut_off_is_refused_wherever_it_ends),

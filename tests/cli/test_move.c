@@ -199,7 +199,7 @@ static size_t checked(world *w)
     reading r = {.w = w};
     stele_event_range ranges[8];
     for (int32_t i = 0; i < w->topic.partitions; i++)
-        ranges[i] = (stele_event_range){i, 0, INT64_MAX};
+        ranges[i] = (stele_event_range){.partition = i, .until = INT64_MAX, .last = -1};
     stele_topic_walk how = {.log = w->log,
                             .topic = w->topic.name,
                             .ranges = ranges,
