@@ -65,10 +65,21 @@ static stele_status fail_missing(const stele_office *o, stele_error *err)
                       o->name);
 }
 
+/* Another program's transaction is waited for. */
+static stele_status open_patiently(stele_office *o, stele_error *err)
+{
+    stele_status status;
+    stele_deadline until = stele_deadline_after(stele_clock_system(), o->cli->timeout_ms);
+    do {
+        status = stele_sql_store_open(o->store, err);
+    } while (status < 0 && stele_bounded_read_wait_to_retry(until, o->cli->stop, err));
+    return status;
+}
+
 stele_status stele_office_open_database(stele_office *o, stele_error *err)
 {
     stele_status status = stele_sql_store_of(o->cli->client, o->name, &o->store, err);
-    if (status == STELE_OK) status = stele_sql_store_open(o->store, err);
+    if (status == STELE_OK) status = open_patiently(o, err);
     if (status == STELE_OK) status = stele_sql_store_places(o->store, take_group, o, err);
     if (status < 0) return status;
     if (o->group == NULL) return fail_missing(o, err);

@@ -109,11 +109,6 @@ static stele_status add_program(stele_sql_crew *crew, const char *name, stele_er
 {
     const stele_config *config = stele_client_config(crew->client);
     stele_sql_program_options options = options_of(config, name);
-    if (stele_config_is(config, "projection", name, "on_failure", "park"))
-        return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
-                          "[projection %s]: on_failure = park is for folds: a SQL projection stops "
-                          "at an event that its database refuses",
-                          name);
     options.registry = stele_client_registry(crew->client);
     stele_sql_program *program;
     stele_status status = find_desk(crew, name, &options.desk, err);
@@ -319,7 +314,12 @@ stele_sql_projection *stele_sql_crew_projection(const stele_sql_crew *crew, size
     stele_sql_projection_options options = {
         .commit_rows = (size_t)stele_config_int(config, "projection", name, "commit_rows"),
         .commit_interval_ms =
-            (int)stele_config_int(config, "projection", name, "commit_interval_ms")};
+            (int)stele_config_int(config, "projection", name, "commit_interval_ms"),
+        .parks = stele_config_is(config, "projection", name, "on_failure", "park"),
+        .park_attempts = (int)stele_config_int(config, "projection", name, "park_attempts"),
+        .parked_max = (size_t)stele_config_int(config, "projection", name, "parked_max"),
+        .parked_size_max = (size_t)stele_config_int(config, "projection", name, "parked_max_mb")
+                           << 20};
     options.program = find_member(crew, index, &options.source)->program;
     return stele_sql_projection_open(&options);
 }

@@ -296,8 +296,9 @@ const stele_config_key stele_config_keys[] = {
      .min = 1,
      .max = 100,
      .unit = "times",
-     .help = "An event that an apply function refuses is tried so often, after pauses that grow, "
-             "before it is set aside."},
+     .help =
+         "An event that an apply function or a statement refuses is tried so often, after pauses "
+         "that grow, before it is set aside."},
     {.section = "projection",
      .key = "parked_max",
      .type = STELE_CONFIG_INT,

@@ -114,39 +114,6 @@ stele_status fold_park_refused(fold_task *task, const stele_batch *batch, stele_
 
 /* ---- orders ---- */
 
-/* @return is it done with? */
-static bool carry_out(fold_task *task, const stele_order *order)
-{
-    stele_parked *parked = task->parked;
-    bool is_done = false;
-    stele_parked_key *of = NULL;
-    switch (order->kind) {
-    case STELE_ORDER_REDRIVE:
-        of = stele_parked_find_first(parked, order->offset);
-        if (of != NULL) stele_parked_set_due(parked, of, true);
-        return true;
-    case STELE_ORDER_DISCARD:
-        is_done = stele_parked_discard(parked, order, unix_ms(task));
-        break;
-    case STELE_ORDER_PARK:
-        is_done = stele_parked_park(parked, order, unix_ms(task));
-        break;
-    }
-    return is_done || order->offset < task->at.position; /* it was applied before */
-}
-
-static bool carry_out_all(fold_task *task)
-{
-    stele_parked *parked = task->parked;
-    bool any = false;
-    for (size_t i = parked->order_count; i-- > 0;) {
-        if (!carry_out(task, &parked->orders[i])) continue;
-        any = true;
-        stele_parked_drop_order(parked, i);
-    }
-    return any;
-}
-
 /* @return next = RETRY: not yet; whatever else has come of it is told in its letter */
 static stele_status redrive_first(fold_task *task, stele_parked_key *of, stele_error *err)
 {
@@ -185,7 +152,8 @@ stele_status fold_park_turn(fold_task *task, stele_error *err)
     if (task->parked == NULL) return STELE_OK;
     stele_orders_follow(task->orders, task->worker, stele_parked_keys(task->parked) > 0);
     if (task->writing.active || task->parked->watched == 0) return STELE_OK;
-    if (carry_out_all(task)) task->owes_letters = true;
+    if (stele_parked_carry_out(task->parked, task->at.position, unix_ms(task)))
+        task->owes_letters = true;
     return redrive(task, err);
 }
 

@@ -156,6 +156,12 @@ stele_status stele_parked_add(stele_parked *parked, stele_dead_event *letter, st
     return STELE_OK;
 }
 
+void stele_parked_add_always(stele_parked *parked, stele_dead_event *letter)
+{
+    insert(parked, stele_table_insert(parked->keys, stele_parked_id(letter->key), NULL), letter);
+    touch(parked, letter);
+}
+
 static stele_dead_event *unlink_first(stele_parked *parked, stele_parked_key *of)
 {
     stele_dead_event *first = of->first;
@@ -350,14 +356,26 @@ static bool is_listed(const stele_parked *parked, const stele_dead_event *letter
     return letter->state != STELE_DEAD_STATE_DISCARDED || letter->offset >= of->first->offset;
 }
 
+static void set_stored(const stele_parked *parked, stele_dead_event *letter)
+{
+    letter->is_changed = false;
+    letter->is_stored = true;
+    if (!is_listed(parked, letter)) stele_dead_event_free(letter);
+}
+
+void stele_parked_stored_one(stele_parked *parked, size_t index)
+{
+    stele_dead_event *letter = parked->changed[index];
+    size_t rest = parked->changed_count - index - 1;
+    memmove(&parked->changed[index], &parked->changed[index + 1], rest * sizeof *parked->changed);
+    parked->changed_count--;
+    set_stored(parked, letter);
+}
+
 void stele_parked_stored(stele_parked *parked, size_t count)
 {
-    for (size_t i = 0; i < count; i++) {
-        stele_dead_event *letter = parked->changed[i];
-        letter->is_changed = false;
-        letter->is_stored = true;
-        if (!is_listed(parked, letter)) stele_dead_event_free(letter);
-    }
+    for (size_t i = 0; i < count; i++)
+        set_stored(parked, parked->changed[i]);
     memmove(parked->changed, parked->changed + count,
             (parked->changed_count - count) * sizeof *parked->changed);
     parked->changed_count -= count;
@@ -392,4 +410,36 @@ void stele_parked_drop_order(stele_parked *parked, size_t index)
     free(parked->orders[index].reason);
     parked->orders[index] = parked->orders[--parked->order_count];
     count_watched(parked);
+}
+
+/* @return is it done with? */
+static bool carry_out(stele_parked *parked, const stele_order *order, int64_t position,
+                      int64_t now_ms)
+{
+    bool is_done = false;
+    stele_parked_key *of = NULL;
+    switch (order->kind) {
+    case STELE_ORDER_REDRIVE:
+        of = stele_parked_find_first(parked, order->offset);
+        if (of != NULL) stele_parked_set_due(parked, of, true);
+        return true;
+    case STELE_ORDER_DISCARD:
+        is_done = stele_parked_discard(parked, order, now_ms);
+        break;
+    case STELE_ORDER_PARK:
+        is_done = stele_parked_park(parked, order, now_ms);
+        break;
+    }
+    return is_done || order->offset < position; /* it was applied before */
+}
+
+bool stele_parked_carry_out(stele_parked *parked, int64_t position, int64_t now_ms)
+{
+    bool any = false;
+    for (size_t i = parked->order_count; i-- > 0;) {
+        if (!carry_out(parked, &parked->orders[i], position, now_ms)) continue;
+        any = true;
+        stele_parked_drop_order(parked, i);
+    }
+    return any;
 }

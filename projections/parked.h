@@ -129,6 +129,9 @@ void stele_parked_set_due(stele_parked *parked, stele_parked_key *of, bool is_du
  */
 stele_parked_key *stele_parked_next_due(const stele_parked *parked, int64_t position);
 
+/** Likewise, however much there is already. `letter` is taken over. */
+void stele_parked_add_always(stele_parked *parked, stele_dead_event *letter);
+
 /** Say that a letter is discarded. @return false: there is none at that offset */
 bool stele_parked_discard(stele_parked *parked, const stele_order *order, int64_t now_ms);
 
@@ -155,6 +158,8 @@ static inline bool stele_parked_is_dirty(const stele_parked *parked)
 
 /** What was changed is with the store. */
 void stele_parked_stored(stele_parked *parked, size_t count);
+/** The same of one of them. */
+void stele_parked_stored_one(stele_parked *parked, size_t index);
 
 /** The last `count` of what was to be removed are with the store. */
 void stele_parked_removed(stele_parked *parked, size_t count);
@@ -165,6 +170,14 @@ void stele_parked_removed(stele_parked *parked, size_t count);
 void stele_parked_set_order(stele_parked *parked, int64_t offset, stele_order_kind kind,
                             const char *reason);
 void stele_parked_drop_order(stele_parked *parked, size_t index);
+
+/**
+ * Carry out all orders that are about letters, or about events below `position`, for which they are
+ * too late; those about events to come stay.
+ *
+ * @return was there any?
+ */
+bool stele_parked_carry_out(stele_parked *parked, int64_t position, int64_t now_ms);
 
 /** How many aggregates have letters. */
 static inline size_t stele_parked_keys(const stele_parked *parked)

@@ -382,12 +382,22 @@ static stele_status make_value(maker *m, const stele_layout *layout, const uint8
 
 /* ---- what comes from the record ---- */
 
+/* The last one of that name. */
+static bool find_header(const stele_sql_event *event, const char *name, stele_bytes *out)
+{
+    if (event->batch != NULL) return stele_log_batch_header(event->batch, event->record, name, out);
+    for (size_t i = event->header_count; i > 0; i--) {
+        if (strcmp(event->headers[i - 1].name, name) != 0) continue;
+        *out = event->headers[i - 1].value;
+        return true;
+    }
+    return false;
+}
+
 static stele_sql_value header_text(maker *m, const char *name)
 {
     stele_bytes value;
-    if (!stele_log_batch_header(m->event->batch, m->event->record, name, &value) ||
-        value.data == NULL)
-        return (stele_sql_value){0};
+    if (!find_header(m->event, name, &value) || value.data == NULL) return (stele_sql_value){0};
     return keep(m, STELE_SQL_TEXT, value);
 }
 
@@ -395,7 +405,7 @@ static stele_sql_value header_number(maker *m, const char *name)
 {
     stele_bytes value;
     int64_t number;
-    if (!stele_log_batch_header(m->event->batch, m->event->record, name, &value) ||
+    if (!find_header(m->event, name, &value) ||
         stele_parse_int64(value, 0, INT64_MAX, &number, NULL) < 0)
         return (stele_sql_value){0};
     return integer(number);
@@ -411,7 +421,7 @@ static stele_sql_value time_of(maker *m)
 
 static stele_sql_value position_of(maker *m)
 {
-    const stele_partition *source = &m->event->batch->partition;
+    const stele_partition *source = &m->event->source;
     stele_buffer_reset(&m->room);
     stele_buffer_format(&m->room, "%s/%" PRId32 "/%" PRId64, source->topic, source->index,
                         m->event->record->offset);
@@ -444,10 +454,10 @@ static stele_status make_special(maker *m, meaning means, stele_sql_value *out)
         *out = integer(event->record->offset);
         break;
     case RECORD_PARTITION:
-        *out = integer(event->batch->partition.index);
+        *out = integer(event->source.index);
         break;
     case RECORD_TOPIC:
-        *out = keep(m, STELE_SQL_TEXT, stele_text(event->batch->partition.topic));
+        *out = keep(m, STELE_SQL_TEXT, stele_text(event->source.topic));
         break;
     case RECORD_POSITION:
         *out = position_of(m);

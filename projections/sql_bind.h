@@ -35,8 +35,11 @@ stele_sql_type stele_sql_bind_type(const stele_sql_bind *bind, size_t statement,
 typedef struct stele_sql_event {
     const stele_type *type; /* what `data` is; that of the bind, if it has one */
     const void *data;
-    const stele_batch *batch;
     const stele_record *record;
+    stele_partition source;
+    const stele_batch *batch;    /* whose record has the headers; NULL: these … */
+    const stele_header *headers; /* … are all that it has */
+    size_t header_count;
 } stele_sql_event;
 
 /** A statement to be executed. @param values  in the arena */

@@ -322,21 +322,17 @@ static void store(stele_sql_desk *desk, stele_sql_request *request)
     stele_sql_answer *answer = &request->answer;
     const stele_sql_parcel *parcel = request->parcel;
     size_t end = parcel->end == 0 ? parcel->step_count : parcel->end;
-    size_t failed = end;
-    if (store_steps(desk, request, end, &failed, &answer->error) == STELE_OK) {
-        answer->error = (stele_error){0};
-        answer->steps = end - parcel->first;
-        return;
-    }
-    answer->is_about_step = answer->error.next == STELE_NEXT_STOP && failed < end;
-    if (!answer->is_about_step || failed == parcel->first) return;
-    stele_error why;
-    size_t again = 0;
-    if (store_steps(desk, request, failed, &again, &why) == STELE_OK) {
-        answer->steps = failed - parcel->first;
-    } else {
-        answer->error = why;
-        answer->is_about_step = false;
+    while (end > parcel->first) {
+        stele_error failure = {0};
+        size_t failed = end;
+        if (store_steps(desk, request, end, &failed, &failure) == STELE_OK) {
+            answer->steps = end - parcel->first;
+            return;
+        }
+        answer->error = failure;
+        answer->is_about_step = failure.next == STELE_NEXT_STOP && failed < end;
+        if (!answer->is_about_step) return;
+        end = failed;
     }
 }
 

@@ -20,6 +20,10 @@ typedef struct stele_sql_projection_options {
     size_t source;                    /* which of its sources */
     size_t commit_rows;               /* in one transaction, about; 0: 10,000 */
     int commit_interval_ms;           /* an event waits so long for others at most; 0: 100 */
+    bool parks; /* an event that cannot be stored is set aside; false: it stops its partition */
+    int park_attempts;      /* that its statements fail before it is; 0: 3 */
+    size_t parked_max;      /* aggregates of a partition with such events, at most; 0: 1,000 */
+    size_t parked_size_max; /* bytes of these events; 0: 64 MiB */
 } stele_sql_projection_options;
 
 /** What a worker needs; one for each worker. @return caller owns; release with

@@ -75,8 +75,7 @@ static stele_status keep(stele_sink *base, const stele_sink_letter *letter, stel
     table_sink *self = (table_sink *)base;
     assert(self->active && !self->closes);
     stele_bytes value = letter->value;
-    if (value.data != NULL && is_full(self))
-        return stele_fail(err, STELE_E_FULL, STELE_NEXT_RETRY, "%s", "");
+    if (is_full(self)) return stele_fail(err, STELE_E_FULL, STELE_NEXT_RETRY, "%s", "");
     if (value.data != NULL)
         value = stele_sql_value_keep(self->filling->arena, STELE_SQL_BYTES, value).as.bytes;
     stele_sql_parcel_add_letter(self->filling, &self->stored, letter->offset, value);

@@ -115,7 +115,7 @@ static void draw_tables(void)
     draw_busy();
     sim_draw_tables(true);
     stele_stream also = stele_stream_of(world.seed, 11);
-    if (world.has_state_table && stele_stream_below(&also, 2) == 0) sim_draw_poison();
+    if (stele_stream_below(&also, 2) == 0) sim_draw_poison();
 }
 
 static void draw_poison(void)

@@ -12,6 +12,7 @@
 #include "moved.h"
 #include "projections/sql_projection.h"
 #include "registry/wire.h"
+#include "simulation/poison.h"
 #include "stores/memory_sql.h"
 
 enum { READ_MS = 30000, LOOK_MS = 100, ASK_MS = 1000, POSITION_SIZE = 64 };
@@ -121,9 +122,28 @@ static stele_status begin(stele_sql_store *self, const stele_sql_place *place, i
     AROUND("sql begin", stele_sql_store_begin(INNER(self), place, term, from, to, err));
 }
 
+enum { POSITION = 0, ID = 1, DATA = 5 }; /* columns of the table of events */
+
+/* The database refuses the row of an event that is sick, as by a constraint. */
+static bool refuses(stele_sql_store *self, const stele_sql_value *values, size_t count,
+                    stele_error *err)
+{
+    char data[POSITION_SIZE];
+    int64_t number;
+    if (world.has_state_table || count <= DATA) return false;
+    snprintf(data, sizeof data, "%.*s", (int)values[DATA].as.bytes.size,
+             (const char *)values[DATA].as.bytes.data);
+    if (sscanf(data, "{\"number\":%" SCNd64 "}", &number) != 1 || !sim_refuses(number, err))
+        return false;
+    self->failed = self->executed - 1;
+    if (err != NULL) err->next = STELE_NEXT_STOP;
+    return true;
+}
+
 static stele_status execute(stele_sql_store *self, size_t statement, const stele_sql_value *values,
                             size_t count, stele_error *err)
 {
+    if (refuses(self, values, count, err)) return STELE_E_INVALID;
     AROUND("sql execute", stele_sql_store_execute(INNER(self), statement, values, count, err));
 }
 
@@ -273,7 +293,9 @@ static void work(sim_worker *self, stele_sql_program *program)
     stele_sql_projection *sql = stele_sql_projection_open(&(stele_sql_projection_options){
         .program = program,
         .commit_rows = 1 + stele_stream_below(&self->random, 20),
-        .commit_interval_ms = 1 + (int)stele_stream_below(&self->random, 1000)});
+        .commit_interval_ms = 1 + (int)stele_stream_below(&self->random, 1000),
+        .parks = world.has_poison,
+        .parked_max = world.parked_max});
     char instance[32];
     snprintf(instance, sizeof instance, "worker-%d", (int)(self - world.workers));
     stele_worker_options options = {.name = stele_sql_projection_group(sql),
@@ -315,6 +337,8 @@ void sim_table_worker_main(void *context)
 static struct {
     int64_t numbers[SIM_PARTITIONS][SIM_EVENTS_MAX];
     int64_t count[SIM_PARTITIONS];
+    bool in_table[SIM_PARTITIONS][SIM_EVENTS_MAX];
+    int64_t letters;
 } there;
 
 static stele_status take_events(void *context, const stele_batch *batch, stele_error *err)
@@ -360,6 +384,12 @@ static const char *text_of(const stele_memory_row *row, size_t index, char out[P
     return out;
 }
 
+static void count_letter(int32_t partition, int64_t offset, stele_bytes value)
+{
+    (void)partition, (void)offset, (void)value;
+    there.letters++;
+}
+
 bool sim_tables_caught_up(void)
 {
     int64_t events = 0;
@@ -368,40 +398,86 @@ bool sim_tables_caught_up(void)
         stele_log_memory_ends(world.log, (stele_partition){SIM_EVENTS, i}, &stable, &end);
         events += end;
     }
-    return (int64_t)stele_memory_database_count(tables.database) >= events;
+    there.letters = 0;
+    if (world.has_poison) sim_each_table_letter(count_letter);
+    return (int64_t)stele_memory_database_count(tables.database) + there.letters >= events;
+}
+
+/* The last event of an aggregate that is in the table; in a partition, for keys are in one each. */
+static int64_t *last_of(const stele_memory_row *row)
+{
+    enum { KEYS = 256 };
+    static struct {
+        char id[POSITION_SIZE];
+        int64_t offset;
+    } lasts[KEYS];
+    char id[POSITION_SIZE];
+    text_of(row, ID, id);
+    size_t at = 0;
+    while (lasts[at].id[0] != '\0' && strcmp(lasts[at].id, id) != 0)
+        if (++at == KEYS) sim_fail("harness", "too many keys");
+    if (lasts[at].id[0] == '\0') lasts[at].offset = -1;
+    memcpy(lasts[at].id, id, sizeof id);
+    return &lasts[at].offset;
+}
+
+/* Where events are set aside, others of the partition go before them, but none of the same
+ * aggregate. */
+static void check_order(const stele_memory_row *row, int partition, int offset,
+                        int64_t next[SIM_PARTITIONS])
+{
+    if (!world.has_poison && offset > next[partition])
+        sim_fail("gap", "%d/%d is in the table before %d/%d", partition, offset, partition,
+                 (int)next[partition]);
+    next[partition]++;
+    if (!world.has_poison) return;
+    int64_t *last = last_of(row);
+    if (offset < *last)
+        sim_fail("order", "%d/%d is in the table behind %d of the same aggregate", partition,
+                 offset, (int)*last);
+    *last = offset;
 }
 
 static void check_row(const stele_memory_row *row, int64_t next[SIM_PARTITIONS])
 {
-    enum { POSITION = 0, DATA = 5 };
     char position[POSITION_SIZE], data[POSITION_SIZE], wanted[POSITION_SIZE];
     int partition, offset;
     if (sscanf(text_of(row, POSITION, position), SIM_EVENTS "/%d/%d", &partition, &offset) != 2)
         sim_fail("wrong-state", "a row of %s", position);
-    if (offset < next[partition]) sim_fail("duplicate", "%s is in the table again", position);
-    if (offset > next[partition])
-        sim_fail("gap", "%s is in the table before %d/%d", position, partition,
-                 (int)next[partition]);
-    next[partition]++;
     if (offset >= there.count[partition])
         sim_fail("aborted-read", "%s is in the table and not in the log", position);
+    if (there.in_table[partition][offset])
+        sim_fail("duplicate", "%s is in the table again", position);
+    there.in_table[partition][offset] = true;
+    check_order(row, partition, offset, next);
     snprintf(wanted, sizeof wanted, "{\"number\":%" PRId64 "}", there.numbers[partition][offset]);
     if (strcmp(text_of(row, DATA, data), wanted) != 0)
         sim_fail("wrong-state", "%s is %s in the table and %s in the log", position, data, wanted);
 }
 
+/* Each event is a row, or was discarded by order. */
+static void check_all_there(void)
+{
+    for (int32_t i = 0; i < SIM_PARTITIONS; i++)
+        for (int64_t at = 0; at < there.count[i]; at++) {
+            bool is_discarded = world.has_poison && sim_is_discarded(i, at);
+            if (there.in_table[i][at] == is_discarded)
+                sim_fail("gap", "%d/%d is %s", (int)i, (int)at,
+                         is_discarded ? "discarded, and in the table" : "not in the table");
+        }
+}
+
 void sim_check_tables(void)
 {
     int64_t next[SIM_PARTITIONS] = {0};
+    if (world.has_poison) sim_read_discarded();
     read_events();
     size_t count = stele_memory_database_count(tables.database);
     for (size_t i = 0; i < count; i++) {
         stele_memory_row row = stele_memory_database_row(tables.database, i);
         check_row(&row, next);
     }
-    for (int32_t i = 0; i < SIM_PARTITIONS; i++) {
-        if (next[i] != there.count[i])
-            sim_fail("gap", "%d/%d is not in the table", (int)i, (int)next[i]);
+    check_all_there();
+    for (int32_t i = 0; i < SIM_PARTITIONS; i++)
         stele_fibers_note(world.fibers, (uint64_t)next[i]);
-    }
 }

@@ -49,6 +49,18 @@ stele_dead_event *stele_dead_event_new(const stele_batch *batch, const stele_rec
     return letter;
 }
 
+stele_dead_event *stele_dead_event_copy(const stele_dead_event *of)
+{
+    stele_dead_event *letter = stele_alloc(sizeof *letter);
+    letter->offset = of->offset;
+    letter->timestamp_ms = of->timestamp_ms;
+    letter->key = copy(of->key);
+    letter->value = copy(of->value);
+    copy_headers(letter, of->headers, of->header_count);
+    letter->reason = stele_strdup("");
+    return letter;
+}
+
 void stele_dead_event_free(stele_dead_event *letter)
 {
     if (letter == NULL) return;

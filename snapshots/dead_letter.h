@@ -45,6 +45,8 @@ typedef struct stele_dead_event {
 /** A letter of a record, whose headers are read from its batch. @return caller owns; release with
  * stele_dead_event_free */
 stele_dead_event *stele_dead_event_new(const stele_batch *batch, const stele_record *record);
+/** The same of an event that is there already. */
+stele_dead_event *stele_dead_event_copy(const stele_dead_event *of);
 void stele_dead_event_free(stele_dead_event *letter);
 STELE_SCOPE(stele_dead_event, stele_dead_event_free);
 

@@ -207,5 +207,52 @@ def letters_of_a_table_are_in_its_database():
         worker.ends(signal.SIGTERM).exits(0)
 
 
+ROWS = """-- source: {topic}
+-- setup
+CREATE TABLE numbers (id TEXT, number INTEGER);
+CREATE TABLE least (number INTEGER);
+INSERT INTO least VALUES (0);
+CREATE TRIGGER too_small BEFORE INSERT ON numbers WHEN NEW.number < (SELECT number FROM least)
+BEGIN SELECT RAISE(ABORT, 'it is too small'); END;
+-- on probe.Probed
+INSERT INTO numbers VALUES (:id, :number);
+"""
+
+
+@case
+def letters_of_a_sql_projection_are_in_its_database():
+    """What the database refuses is set aside with all behind it, the rest of the transaction is stored; a redrive puts it in order."""
+    with Probe() as probe, stele() as plain, tempfile.TemporaryDirectory() as folder:
+        name, file = f"{probe.name}-sql", f"{folder}/rows.db"
+        words = ("-o", f"projection.{name}.sql={probe.file('rows.sql', ROWS.format(topic=probe.topic))}",
+                 "-o", f"projection.{name}.store=sqlite:{file}")
+
+        def dlq(*more):
+            return plain.call("dlq", *more, *words)
+
+        def ask(query):
+            connection = sqlite3.connect(file, timeout=20)
+            with connection:
+                return connection.execute(query).fetchall()
+
+        probe.publish(GOOD, BAD, OTHER, LATER)
+        worker = plain.start("run", *words, "-o", f"projection.{name}.on_failure=park")
+        plain.call("wait", name, f"{probe.topic}/0/3", "--timeout", "60", *words).exits(0)
+        found = dlq("list", name).exits(0).rows()
+        assert [(row["code"], row["position"], row["data"]["number"]) for row in found] == [
+            ("refused", f"{probe.topic}/0/1", -1), ("behind", f"{probe.topic}/0/3", 4)], found
+        assert "it is too small" in found[0]["reason"] and found[0]["attempts"] == 3, found
+        assert ask("SELECT * FROM numbers") == [("a", 2), ("b", 8)]
+        letters_there = ask("SELECT event_offset, aggregate_id, code, reason, attempts, first_failed_at FROM stele_letters "
+                            "ORDER BY topic, part, event_offset")
+        assert [row[:3] for row in letters_there] == [(1, "a", "refused"), (3, "a", "behind")], letters_there
+        dlq("redrive", name, "--all").exits(3).prints("refused", "it is too small")
+        ask("UPDATE least SET number = -10")
+        done = dlq("redrive", name, "--key", "a").exits(0).rows()
+        assert [row["outcome"] for row in done] == ["applied", "applied"], done
+        assert ask("SELECT * FROM numbers") == [("a", 2), ("b", 8), ("a", -1), ("a", 4)]
+        worker.ends(signal.SIGTERM).exits(0)
+
+
 if __name__ == "__main__":
     run_cases(globals())

@@ -4,12 +4,17 @@
 are killed, end and come back; people order redrives meanwhile. In the end each event is in its state, in order, or was
 discarded.
 
-usage: test_poison.py PROGRAM [--events N] [--shelves N] [--partitions N] [--seconds N]"""
+With --store the states are a table, and the letters in the same database; with --sql a file of SQL keeps the table, whose
+triggers refuse events.
+
+usage: test_poison.py PROGRAM [--store sqlite|postgres] [--sql] [--events N] [--shelves N] [--partitions N] [--seconds N]"""
 
 import argparse
+import contextlib
 import json
 import os
 import signal
+import sqlite3
 import time
 
 import harness
@@ -19,10 +24,35 @@ SCHEMA = os.path.join(os.path.dirname(os.path.abspath(__file__)), "schemas/put.a
 SETTINGS = ["projection.shelves.on_failure=park", "projection.shelves.snapshot_interval_ms=500",
             "kafka.session.timeout.ms=6000"]
 
+TABLE = """-- source: shelf.events
+-- setup
+CREATE TABLE shelves (id text PRIMARY KEY, value bigint NOT NULL, events bigint NOT NULL);
+CREATE TABLE sick (is_sick integer NOT NULL);
+INSERT INTO sick VALUES (1);
+{trigger}
+-- on poison.Put
+INSERT INTO seen VALUES (:sick);
+INSERT INTO shelves AS s VALUES (:id, :number % 1000000007, 1)
+ON CONFLICT (id) DO UPDATE SET value = (s.value * 31 + excluded.value) % 1000000007, events = s.events + 1;
+"""
+
+TRIGGERS = {
+    "sqlite": """CREATE TABLE seen (sick text);
+CREATE TRIGGER refuse BEFORE INSERT ON seen
+WHEN NEW.sick = 'FOR_EVER' OR (NEW.sick = 'FOR_A_WHILE' AND EXISTS (SELECT 1 FROM sick WHERE is_sick = 1))
+BEGIN SELECT RAISE(ABORT, 'it is sick'); END;""",
+    "postgres": """CREATE TABLE seen (sick text);
+CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+IF NEW.sick = 'FOR_EVER' OR (NEW.sick = 'FOR_A_WHILE' AND EXISTS (SELECT 1 FROM sick WHERE is_sick = 1)) THEN
+RAISE EXCEPTION 'it is sick'; END IF; RETURN NULL; END $$;
+CREATE TRIGGER refuse BEFORE INSERT ON seen FOR EACH ROW EXECUTE FUNCTION refuse();"""}
+
 
 def parse_arguments():
     arguments = argparse.ArgumentParser()
     arguments.add_argument("program")
+    arguments.add_argument("--store", choices=["sqlite", "postgres"])
+    arguments.add_argument("--sql", action="store_true")
     arguments.add_argument("--events", type=int, default=20000)
     arguments.add_argument("--shelves", type=int, default=400)
     arguments.add_argument("--partitions", type=int, default=6)
@@ -103,18 +133,64 @@ def clear(shop, events):
         shop.call("dlq", "redrive", "shelves", "--all", "--timeout", "5", check=False)
 
 
-def check(shop, events):
-    states = {row["id"]: dict(row["state"], version=row["version"]) for row in shop.lines("state", "shelves", "--all")}
+class Store:
+    """Where the states are: snapshots, or a database."""
+
+    def __init__(self, arguments, shop):
+        self.kind = arguments.store
+        self.sql = arguments.sql
+        self.postgres = harness.Postgres("poison") if self.kind == "postgres" else None
+        self.file = os.path.join(shop.folder, "shelves.db")
+        url = f"sqlite:{self.file}" if self.kind == "sqlite" else f"postgres:{self.postgres.conninfo}" if self.kind else None
+        if url:
+            shop.overrides += ["-o", f"projection.shelves.store={url}"]
+        if self.sql:
+            path = os.path.join(shop.folder, "shelves.sql")
+            with open(path, "w") as file:
+                file.write(TABLE.format(trigger=TRIGGERS[self.kind]))
+            shop.overrides += ["-o", f"projection.shelves.sql={path}"]
+
+    def ask(self, query):
+        if self.postgres:
+            return self.postgres.ask(query)
+        connection = sqlite3.connect(self.file, timeout=60)
+        with connection:
+            return connection.execute(query).fetchall()
+
+    def heal(self):
+        if self.sql:
+            self.ask("UPDATE sick SET is_sick = 0")
+
+    def states(self, shop):
+        if not self.kind:
+            return {row["id"]: dict(row["state"], version=row["version"]) for row in shop.lines("state", "shelves", "--all")}
+        if self.sql:
+            rows = self.ask("SELECT id, value, events, NULL FROM shelves")
+        else:
+            rows = self.ask("SELECT stele_id, value, events, stele_version FROM shelves")
+        return {key: {"value": int(value), "events": int(count), "version": int(version) if version else None}
+                for key, value, count, version in rows}
+
+    def close(self):
+        if self.postgres:
+            self.postgres.stop()
+
+
+def check(shop, store, events):
+    states = store.states(shop)
     should = wanted(events)
+    if store.sql:
+        should = {key: dict(one, version=None) for key, one in should.items() if one["events"] > 0}
     wrong = [(key, states.get(key), should[key]) for key in should if states.get(key) != should[key]]
     assert not wrong and states.keys() == should.keys(), f"{len(wrong)} are wrong: {wrong[:3]}"
     sick = sum(event["sick"] == "FOR_EVER" for event in events)
     kept = shop.call("dlq", "list", "shelves", "--code", "discarded").stdout.splitlines()
     assert len(kept) == sick, f"{len(kept)} are discarded, {sick} are sick for ever"
-    harness.check_snapshots_of(shop, len(events), "shelves")
+    if not store.kind:
+        harness.check_snapshots_of(shop, len(events), "shelves")
 
 
-def play(arguments, chance, shop):
+def play(arguments, chance, shop, store):
     sick = os.path.join(shop.folder, "sick")
     open(sick, "w").close()
     shop.env["STELE_TEST_SICK"] = sick
@@ -133,9 +209,10 @@ def play(arguments, chance, shop):
     until("the workers have caught up", 240, lambda: shop.caught_up(arguments.partitions, "shelves"))
     say(f"{len(letters(shop))} of {len(events)} events are set aside; {workers.counts}")
     os.remove(sick)
+    store.heal()
     clear(shop, events)
     workers.end()
-    check(shop, events)
+    check(shop, store, events)
     say(f"{len(events)} events are in their states, in order, or were discarded")
 
 
@@ -144,8 +221,9 @@ def main():
     chance = harness.seeded()
     broker = harness.Broker("poison")
     shop = harness.Shop(arguments.program, broker.address, SETTINGS)
-    with harness.played_on(broker, shop):
-        play(arguments, chance, shop)
+    store = Store(arguments, shop)
+    with harness.played_on(broker, shop), contextlib.closing(store):
+        play(arguments, chance, shop, store)
 
 
 if __name__ == "__main__":

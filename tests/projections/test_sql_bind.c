@@ -147,7 +147,11 @@ static const char *bind(scene *own, const char *block, const char *json)
         fail_msg("%s", err.text);
     stele_record record = {.offset = 42, .timestamp_ms = 1714555800123, .key = stele_text("k-1")};
     stele_batch batch = {.partition = {"shop.events", 3}, .records = &record, .count = 1};
-    stele_sql_event event = {own->type, own->value, &batch, &record};
+    stele_sql_event event = {.type = own->type,
+                             .data = own->value,
+                             .record = &record,
+                             .source = batch.partition,
+                             .batch = &batch};
     stele_arena *arena = stele_arena_new();
     stele_buffer_reset(&own->printed);
     if (stele_sql_bind_event(bound, &event, arena, print_row, &own->printed, &err) < 0)

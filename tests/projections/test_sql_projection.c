@@ -5,6 +5,7 @@
 
 #include <inttypes.h>
 
+#include "projections/orders.h"
 #include "projections/sql_projection.h"
 #include "registry/wire.h"
 #include "stores/memory_sql.h"
@@ -627,6 +628,195 @@ static void a_statement_that_the_database_refuses_is_found_at_load(void **state)
 }
 #endif
 
+#ifdef STELE_SQLITE
+/* ---- what is set aside ---- */
+
+static const char least_sql[] =
+    "-- projection: balances\n"
+    "-- source: account.events\n"
+    "-- setup\n"
+    "CREATE TABLE moves (place TEXT PRIMARY KEY, id, amount, event_id);\n"
+    "CREATE TABLE least (amount);\n"
+    "INSERT INTO least VALUES (0);\n"
+    "CREATE TRIGGER too_small BEFORE INSERT ON moves WHEN NEW.amount < (SELECT amount FROM least)\n"
+    "BEGIN SELECT RAISE(ABORT, 'it is too small'); END;\n"
+    "-- on test.Deposited\n"
+    "INSERT INTO moves VALUES (:$position, :$key, :amount, :$id);\n"
+    "-- on test.Named\n"
+    "-- on test.Closed\n"
+    "-- on test.Noted\n";
+
+static rig *least_rig(void)
+{
+    rig *own = rig_new(1);
+    own->store = temporary_folder();
+    return own;
+}
+
+static void least_free(rig *own)
+{
+    STELE_AUTO(char) path = stele_strdup_format("%s/t.db", own->store.path);
+    unlink(path);
+    rmdir(own->store.path);
+    rig_free(own);
+}
+
+static void keep_text(void *context, const stele_sql_value *values, size_t count)
+{
+    (void)count;
+    if (values[0].kind == STELE_SQL_TEXT) stele_buffer_append(context, values[0].as.bytes);
+}
+
+static void assert_found(rig *own, const char *text, const char *expected)
+{
+    stele_error err;
+    size_t statement, at = 0;
+    STELE_AUTO_VALUE(stele_buffer) found = {0};
+    STELE_AUTO(stele_sql_store) store = connect_store(own);
+    stele_sql_query query = {.text = text};
+    if (stele_sql_store_open(store, &err) < 0 ||
+        stele_sql_store_prepare(store, &query, &statement, &at, &err) < 0 ||
+        stele_sql_store_read(store, statement, NULL, 0, keep_text, &found, &err) < 0)
+        fail_msg("%s", err.text);
+    assert_string_equal(stele_buffer_text(&found), expected);
+}
+
+/* What was too small is not any more: by the setup of another projection. */
+static void mend(rig *own)
+{
+    stele_error err;
+    size_t at = 0;
+    STELE_AUTO(stele_sql_store) store = connect_store(own);
+    stele_sql_setup setup = {"mender", 1, "UPDATE least SET amount = -10;"};
+    if (stele_sql_store_open(store, &err) < 0 ||
+        stele_sql_store_setup(store, &setup, &at, &err) < 0)
+        fail_msg("%s", err.text);
+}
+
+static void assert_rows(rig *own, const char *expected)
+{
+    assert_found(own,
+                 "SELECT group_concat(id || amount, ' ')"
+                 " FROM (SELECT * FROM moves ORDER BY rowid)",
+                 expected);
+}
+
+static void assert_letters(rig *own, const char *expected)
+{
+    assert_found(own,
+                 "SELECT group_concat(event_offset || ' ' || aggregate_id || ' ' || code, ', ')"
+                 " FROM (SELECT * FROM stele_letters ORDER BY event_offset)",
+                 expected);
+}
+
+static void order(rig *own, int64_t offset, stele_order_kind kind)
+{
+    stele_log_topic_options topic = {.name = "balances.v1.control", .partitions = 1};
+    stele_status status = stele_log_topic_create(own->bank->log, &topic, ASK_MS, NULL);
+    assert_true(status == STELE_OK || status == STELE_E_EXISTS);
+    char key[64];
+    snprintf(key, sizeof key, BANK_EVENTS "/0/%" PRId64, offset);
+    stele_header why = {STELE_ORDER_REASON, stele_text("because")};
+    bank_append(own->bank, "balances.v1.control", 0, stele_text(key),
+                stele_text(stele_order_kind_name(kind)), &why, 1);
+}
+
+static void run_parking(rig *own, bool parks)
+{
+    load(own, least_sql, false);
+    own->sql = stele_sql_projection_open(
+        &(stele_sql_projection_options){.program = own->program, .parks = parks});
+    own->worker =
+        teller_open(own->bank, (teller_options){.ops = &stele_sql_tasks, .self = own->sql});
+    teller_catch_up(&own->worker);
+    for (int i = 0; i < 300; i++)
+        teller_turn(&own->worker);
+    rig_unload(own);
+}
+
+static void add_some(rig *own)
+{
+    bank_deposit(own->bank, 0, "a", 1, "");
+    bank_deposit(own->bank, 0, "a", -2, "");
+    bank_deposit(own->bank, 0, "b", 5, "");
+    bank_deposit(own->bank, 0, "a", 4, "");
+    bank_deposit(own->bank, 0, "b", 6, "");
+}
+
+static void a_row_that_is_refused_is_set_aside_with_all_behind_it(void **state)
+{
+    (void)state;
+    rig *own = least_rig();
+    add_some(own);
+
+    run_parking(own, true);
+
+    assert_rows(own, "a1 b5 b6");
+    assert_letters(own, "1 a refused, 3 a behind");
+    bank_deposit(own->bank, 0, "a", 7, "");
+    bank_deposit(own->bank, 0, "b", 8, "");
+    run_parking(own, true);
+    assert_rows(own, "a1 b5 b6 b8");
+    assert_letters(own, "1 a refused, 3 a behind, 5 a behind");
+    least_free(own);
+}
+
+static void a_redrive_stores_them_in_order(void **state)
+{
+    (void)state;
+    rig *own = least_rig();
+    add_some(own);
+    run_parking(own, true);
+    order(own, 1, STELE_ORDER_REDRIVE);
+    run_parking(own, true);
+    assert_letters(own, "1 a refused, 3 a behind"); /* it is refused again */
+
+    mend(own);
+    order(own, 1, STELE_ORDER_REDRIVE);
+    run_parking(own, true);
+
+    assert_rows(own, "a1 b5 b6 a-2 a4");
+    assert_letters(own, "");
+    least_free(own);
+}
+
+static void what_is_discarded_has_no_row(void **state)
+{
+    (void)state;
+    rig *own = least_rig();
+    add_some(own);
+    run_parking(own, true);
+
+    order(own, 1, STELE_ORDER_DISCARD);
+    run_parking(own, true);
+
+    assert_rows(own, "a1 b5 b6 a4");
+    assert_letters(own, "1 a discarded");
+    least_free(own);
+}
+
+/* Also where nothing is set aside by itself; and an event that is none. */
+static void an_event_is_set_aside_by_order(void **state)
+{
+    (void)state;
+    rig *own = least_rig();
+    add_some(own);
+    char *reason = run_to_stop(own, least_sql, false, 0);
+    assert_non_null(strstr(reason, "it is too small"));
+    assert_non_null(strstr(reason, "`dlq park`"));
+    free(reason);
+    bank_append(own->bank, BANK_EVENTS, 0, stele_text("c"), stele_text("no event"), NULL, 0);
+
+    order(own, 1, STELE_ORDER_PARK);
+    order(own, 5, STELE_ORDER_DISCARD);
+    run_parking(own, false);
+
+    assert_rows(own, "a1 b5 b6");
+    assert_letters(own, "1 a refused, 3 a behind, 5 c discarded");
+    least_free(own);
+}
+#endif
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -654,6 +844,10 @@ int main(void)
 #ifdef STELE_SQLITE
         cmocka_unit_test(a_row_that_is_refused_stops_with_file_line_and_position),
         cmocka_unit_test(a_statement_that_the_database_refuses_is_found_at_load),
+        cmocka_unit_test(a_row_that_is_refused_is_set_aside_with_all_behind_it),
+        cmocka_unit_test(a_redrive_stores_them_in_order),
+        cmocka_unit_test(what_is_discarded_has_no_row),
+        cmocka_unit_test(an_event_is_set_aside_by_order),
 #endif
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
