@@ -12,9 +12,12 @@
 #include <string.h>
 
 #include "cli/changes.h"
+#include "cli/dlq_office.h"
+#include "cli/sql.h"
 #include "cli/stored_states.h"
 #include "core/alloc.h"
 #include "core/date.h"
+#include "core/names.h"
 #include "core/text.h"
 #include "projections/query.h"
 #include "registry/client.h"
@@ -315,6 +318,43 @@ static stele_exit print_states(stele_cli *cli, const stele_arguments *arguments,
     return p.left_out > 0 ? STELE_EXIT_FOUND : STELE_EXIT_DONE;
 }
 
+/* The letters of a projection whose states are a table. A database that no worker has made has
+ * none.
+ */
+typedef struct table_letters {
+    stele_office office;
+    stele_parked **by_partition; /* the office's */
+} table_letters;
+
+static void table_letters_clear(table_letters *t)
+{
+    free(t->by_partition);
+    stele_office_clear(&t->office);
+}
+STELE_VALUE_SCOPE(table_letters, table_letters_clear);
+
+static stele_status find_letters(table_letters *t, const stele_projection *projection,
+                                 stele_query_options *options, stele_error *err)
+{
+    stele_office *o = &t->office;
+    const stele_config *config = stele_client_config(o->cli->client);
+    if (projection == NULL || !stele_sql_names_store(config, projection->name)) return STELE_OK;
+    o->name = projection->name;
+    STELE_AUTO(char) events = stele_events_topic(projection->source->name);
+    stele_log_topic topic;
+    stele_status status =
+        stele_log_topic_describe(options->log, events, o->cli->timeout_ms, &topic, err);
+    if (status == STELE_OK) status = stele_office_open(o, err);
+    if (status == STELE_E_NOT_FOUND) return STELE_OK;
+    if (status < 0) return status;
+    t->by_partition = stele_alloc_array((size_t)topic.partitions, sizeof(stele_parked *));
+    for (size_t i = 0; i < o->count; i++)
+        if (o->parts[i].source.index < topic.partitions)
+            t->by_partition[o->parts[i].source.index] = o->parts[i].letters;
+    options->letters = t->by_partition;
+    return STELE_OK;
+}
+
 stele_exit stele_cmd_state(stele_cli *cli, const stele_arguments *arguments)
 {
     request asked;
@@ -340,6 +380,9 @@ stele_exit stele_cmd_state(stele_cli *cli, const stele_arguments *arguments)
     options.parks = fold.projection != NULL && fold.writers == NULL &&
                     stele_config_is(stele_client_config(client), "projection",
                                     fold.projection->name, "on_failure", "park");
+    STELE_AUTO_VALUE(table_letters) letters = {.office = {.cli = cli}};
+    if (find_letters(&letters, fold.projection, &options, &err) < 0)
+        return stele_cli_fail_error(cli, &err);
     return asked.diff ? run_diff(cli, fold.projection, options, asked.sides)
                       : print_states(cli, arguments, &asked, fold.projection, &options);
 }

@@ -218,12 +218,30 @@ static stele_status new_states(query *q, stele_error *err)
                             &q->states, err);
 }
 
+/* What is set aside, and what was discarded, is known to a database, not to the snapshots. */
+static stele_status add_letters(query *q, stele_error *err)
+{
+    const stele_parked *there =
+        q->options->letters == NULL ? NULL : q->options->letters[q->source.index];
+    stele_status status = STELE_OK;
+    for (size_t i = 0; there != NULL && i < there->changed_count && status == STELE_OK; i++) {
+        STELE_AUTO_VALUE(stele_buffer) bytes = {0};
+        stele_dead_event *letter = NULL;
+        stele_dead_event_write(there->changed[i], 0, &bytes);
+        status = stele_dead_event_read(there->changed[i]->offset, stele_buffer_view(&bytes),
+                                       &letter, err);
+        if (status == STELE_OK) stele_parked_restore(q->parked, letter->offset, letter);
+    }
+    return status;
+}
+
 static stele_status open_past(query *q, int64_t *from, stele_error *err)
 {
     stele_status status = new_states(q, err);
     if (status == STELE_OK) status = find_limit(q, err);
     if (status == STELE_OK)
         status = stele_past_read(q->past, q->source.index, restore_one, q, &q->here, err);
+    if (status == STELE_OK) status = add_letters(q, err);
     if (status < 0) return status;
     stele_parked_restored(q->parked);
     stele_states_settle(q->states, q->here.resume.position);

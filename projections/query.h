@@ -17,6 +17,7 @@
 #include "kafka/log.h"
 #include "registry/registry.h"
 #include "snapshots/past.h"
+#include "projections/parked.h"
 
 /** One state. Valid for the call. */
 typedef struct stele_query_state {
@@ -35,9 +36,11 @@ typedef struct stele_query_options {
     const stele_projection *projection;
     stele_log *log;
     stele_registry *registry;
-    bool parks;         /* its workers set aside what is refused: so does the query */
-    stele_bytes id;     /* one aggregate; null: all */
-    int64_t at_version; /* with an id: after so many events; 0: all of them */
+    bool parks;                   /* its workers set aside what is refused: so does the query */
+    stele_parked *const *letters; /* by partition, as they were restored; of a projection that has
+                                     no snapshots, and keeps them elsewhere; NULL: none */
+    stele_bytes id;               /* one aggregate; null: all */
+    int64_t at_version;           /* with an id: after so many events; 0: all of them */
     int64_t
         at_time_ms; /* with an id and no version: before its first event that is later; 0: all */
     stele_deadline deadline; /* for all of it */

@@ -201,9 +201,19 @@ def letters_of_a_table_are_in_its_database():
         worker = probe.worker("-o", parking(probe), *store)
         letters(probe, 0, *store)
         probe.call("dlq", "park", probe.name, "0:1", "--reason", "x", *store).exits(1).prints("applied")
+        worker.ends(signal.SIGTERM).exits(0)
+        refusing(probe)
+        probe.publish(BAD, LATER)
+        worker = probe.worker("-o", parking(probe), *store)
+        letters(probe, 2, *store)
+        probe.call("dlq", "discard", probe.name, "0:4", "--reason", "x", *store).exits(0).prints("discarded")
+        letters(probe, 0, *store)
+        refusing(probe, False)
+        shown = probe.call("state", probe.name, "a", "-o", parking(probe), *store).exits(0).rows()
+        assert (shown[0]["state"]["total"], shown[0]["version"]) == (9, 5), shown
         rows = list(sqlite3.connect(f"{folder}/states.db").execute(
             f'SELECT stele_id, stele_version, total FROM "{probe.name}" ORDER BY 1'))
-        assert rows == [("a", 3, 5), ("b", 1, 8)], rows
+        assert rows == [("a", 5, 9), ("b", 1, 8)], rows
         worker.ends(signal.SIGTERM).exits(0)
 
 
