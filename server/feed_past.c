@@ -87,6 +87,12 @@ static stele_status open_reader(feeder *f, stele_error *err)
     return status;
 }
 
+static bool is_late(const stele_feed *feed, stele_feed_stream *stream)
+{
+    return feed->is_following && !stream->is_taken && !stream->is_live && !stream->is_over &&
+           stele_http_stream_has_room(stream->stream);
+}
+
 /* Is all that comes next kept? */
 static bool has_come(const feeder *f)
 {
@@ -112,6 +118,19 @@ static stele_status step(feeder *f, bool *goes_on, stele_error *err)
     return STELE_OK;
 }
 
+/* Is its turn over? Not while no other one waits. */
+static bool is_turn_over(feeder *f)
+{
+    if (!stele_deadline_passed(f->turn)) return false;
+    bool is_over = false;
+    stele_monitor_lock(&f->feed->monitor);
+    for (stele_feed_stream *at = f->feed->streams; at != NULL && !is_over; at = at->next)
+        is_over = is_late(f->feed, at);
+    stele_monitor_unlock(&f->feed->monitor);
+    f->turn = stele_deadline_after(stele_log_clock(f->feed->options->log), TURN_MS);
+    return is_over;
+}
+
 /* One stream for a while. */
 static void feed_one(feeder *f)
 {
@@ -119,8 +138,7 @@ static void feed_one(feeder *f)
     stele_status status = open_reader(f, &err);
     bool goes_on = true;
     f->turn = stele_deadline_after(stele_log_clock(f->feed->options->log), TURN_MS);
-    while (status == STELE_OK && goes_on && !is_over(f) && !has_come(f) &&
-           !stele_deadline_passed(f->turn))
+    while (status == STELE_OK && goes_on && !is_over(f) && !has_come(f) && !is_turn_over(f))
         status = step(f, &goes_on, &err);
     stele_log_reader_close(f->reader);
     f->reader = NULL;
@@ -131,12 +149,6 @@ static void feed_one(feeder *f)
 }
 
 /* ---- whose turn it is ---- */
-
-static bool is_late(const stele_feed *feed, stele_feed_stream *stream)
-{
-    return feed->is_following && !stream->is_taken && !stream->is_live && !stream->is_over &&
-           stele_http_stream_has_room(stream->stream);
-}
 
 /* The first one that is late; it becomes the last one of all. @return NULL: there is none */
 static stele_feed_stream *find_late(stele_feed *feed)

@@ -84,6 +84,8 @@ def what_was_written_is_read():
         for each in both:
             status, state, _ = each.ask(f"/projections/{probe.name}/{urllib.parse.quote(ids[3], safe='')}?wait={place}")
             assert (status, state["total"]) == (200, 15)
+            states = [state for page in each.pages(probe, limit=1000, wait=place) for state in page]
+            assert {state["id"]: state["data"]["total"] for state in states} == {id: 15 for id in ids}, states
 
 
 @case
