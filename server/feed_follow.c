@@ -7,6 +7,7 @@
 enum {
     ASK_MS = 2000,   /* one question to the broker */
     AGAIN_MS = 1000, /* where it did not work */
+    LOOK_MS = 10000, /* between two looks whether there is more than what comes */
     TOGETHER_MS = 500,
     PAUSE_MS = 200 /* before the registry is asked again */
 };
@@ -15,6 +16,9 @@ typedef struct follower {
     stele_feed *feed;
     stele_log_reader *reader; /* NULL: it reads nothing */
     stele_feed_teller teller;
+    stele_deadline look;                         /* when to look again … */
+    int64_t behind[STELE_CURSOR_PARTITIONS_MAX]; /* … and where it was behind the last time; -1:
+                                                    it was not */
 } follower;
 
 /* ---- with the lock ---- */
@@ -104,6 +108,9 @@ static stele_status begin(follower *f, stele_error *err)
     stele_monitor_unlock(&feed->monitor);
     f->reader = reader;
     reader = NULL;
+    f->look = stele_deadline_after(stele_log_clock(feed->options->log), LOOK_MS);
+    for (int32_t i = 0; i < feed->partitions; i++)
+        f->behind[i] = -1;
     stele_feed_wakes(&feed->bell, f->reader);
     return STELE_OK;
 }
@@ -151,17 +158,45 @@ static bool take(follower *f, const stele_batch *batch)
     return true;
 }
 
+/* Is there more in a partition than what the reader gives, and was it so at the last look? It
+ * happens to clients whose broker has begun again. Only this thread moves `live`. */
+static bool is_stuck(follower *f)
+{
+    const stele_feed *feed = f->feed;
+    bool is_so = false;
+    if (!stele_deadline_passed(f->look)) return false;
+    f->look = stele_deadline_after(stele_log_clock(feed->options->log), LOOK_MS);
+    for (int32_t i = 0; i < feed->partitions && !atomic_load(&feed->stops); i++) {
+        int64_t first, end;
+        stele_error err;
+        const stele_partition source = {feed->subject.topic, i};
+        if (stele_log_bounds(feed->options->log, source, STELE_READ_COMMITTED, ASK_MS, &first, &end,
+                             &err) < 0)
+            return false; /* it is away, which is another matter */
+        bool is_behind = end > feed->live[i];
+        is_so = is_so || (is_behind && f->behind[i] == feed->live[i]);
+        f->behind[i] = is_behind ? feed->live[i] : -1;
+    }
+    return is_so;
+}
+
 static stele_status step(follower *f, stele_error *err)
 {
     STELE_AUTO_VALUE(stele_batch) batch = {0};
-    stele_status status = stele_log_reader_next(f->reader, pause_ms(f->feed), &batch, err);
-    if (status == STELE_E_TIMED_OUT) return STELE_OK;
+    int most_ms = stele_deadline_remaining_ms(f->look, pause_ms(f->feed));
+    stele_status status = stele_log_reader_next(f->reader, most_ms, &batch, err);
+    if (status == STELE_E_TIMED_OUT) {
+        if (is_stuck(f)) let_go(f);
+        return STELE_OK;
+    }
     if (status < 0) return status;
     if (batch.status < 0) {
         *err = batch.error;
         return batch.status;
     }
-    if (!take(f, &batch)) let_go(f); /* what was read and not kept is read again */
+    bool is_kept = take(f, &batch);
+    stele_log_batch_release(&batch);
+    if (!is_kept || is_stuck(f)) let_go(f); /* what was read and not kept is read again */
     return STELE_OK;
 }
 

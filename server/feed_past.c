@@ -21,6 +21,7 @@ typedef struct feeder {
     stele_log_reader *reader;
     stele_feed_teller teller;
     stele_deadline turn;
+    bool has_moved; /* in this turn something was read */
 } feeder;
 
 static bool is_over(const feeder *f)
@@ -114,15 +115,17 @@ static stele_status step(feeder *f, bool *goes_on, stele_error *err)
         *err = batch.error;
         return batch.status;
     }
+    f->has_moved = true;
     *goes_on = take(f, &batch);
     return STELE_OK;
 }
 
-/* Is its turn over? Not while no other one waits. */
+/* Is its turn over? Not while something comes and no other one waits. */
 static bool is_turn_over(feeder *f)
 {
     if (!stele_deadline_passed(f->turn)) return false;
-    bool is_over = false;
+    bool is_over = !f->has_moved;
+    f->has_moved = false;
     stele_monitor_lock(&f->feed->monitor);
     for (stele_feed_stream *at = f->feed->streams; at != NULL && !is_over; at = at->next)
         is_over = is_late(f->feed, at);
@@ -137,6 +140,7 @@ static void feed_one(feeder *f)
     stele_error err = {0};
     stele_status status = open_reader(f, &err);
     bool goes_on = true;
+    f->has_moved = false;
     f->turn = stele_deadline_after(stele_log_clock(f->feed->options->log), TURN_MS);
     while (status == STELE_OK && goes_on && !is_over(f) && !has_come(f) && !is_turn_over(f))
         status = step(f, &goes_on, &err);

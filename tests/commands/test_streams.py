@@ -117,7 +117,11 @@ def check_events(client, last):
     """Each event once, in order within its id."""
     def has_all():
         return all(len(client.of(id)) >= last for id in IDS)
-    until(f"all events: {len(client.events)}, refused {client.refusals[-3:]}", 60, has_all)
+    try:
+        until("all events", 60, has_all)
+    except AssertionError as failure:
+        raise AssertionError(f"{failure}: {len(client.events)} events, {client.connections} connections, last id {client.last_id}, "
+                             f"comments {client.comments[-5:]}, refusals {client.refusals[-3:]}, {client.events[-1:]}") from None
     for id in IDS:
         assert [event["data"]["number"] for event in client.of(id)] == list(range(1, last + 1)), (id, client.of(id))
     assert len(client.events) == len(IDS) * last
@@ -184,7 +188,10 @@ def a_broker_that_begins_again_is_waited_for():
             broker.kill()
             broker.start()
             publish_some(probe, 3, 5)
-            check_events(client, 5)
+            try:
+                check_events(client, 5)
+            except AssertionError as failure:
+                raise AssertionError(f"{failure}\n{probe.messages()}") from None
             client.close()
     finally:
         broker.stop()
