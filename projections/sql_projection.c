@@ -20,16 +20,8 @@ enum {
     PARK_ATTEMPTS = 3,
     PARKED_MAX = 1000,
     PARKED_SIZE_MAX = 64 << 20,
-    ASK_MS = 1000,
-    PATIENCE_MS = 5000, /* a request that takes longer is a reason to wait */
-    FOOTING_MS = 10000, /* how often a partition looks whether its last event is still there; */
-    SURE_MS = 500,      /* and before it stores something, unless it was there so long ago */
-    FOLLOW_MS = 200,    /* how often the group's offset follows at most, */
-    REPEAT_MS = 10000,  /* and at least: whether it was taken is not told */
-    PAUSE_MIN_MS = 50,  /* between two attempts of what failed and may pass */
-    PAUSE_MAX_MS = 2000
+    ASK_MS = 1000
 };
-#define PARCEL_SIZE_MAX ((size_t)16 << 20)
 
 /* ---- the projection ---- */
 
@@ -71,60 +63,6 @@ const char *stele_sql_projection_topic(const stele_sql_projection *self)
     return self->source->topic;
 }
 
-static stele_sql_desk *desk_of(const sql_task *task)
-{
-    return stele_sql_program_options_of(task->self->options.program)->desk;
-}
-
-/* ---- requests ---- */
-
-/* @locality the desk's thread; not after the request was forgotten */
-static void wake(void *worker)
-{
-    stele_worker_wake(worker);
-}
-
-static stele_sql_caller caller_of(const sql_task *task)
-{
-    return (stele_sql_caller){stele_sql_program_guest(task->self->options.program), task->source,
-                              wake, task->worker};
-}
-
-/* What failed and may pass is tried again after a time that doubles. */
-static stele_status pause_after(sql_task *task, const stele_error *why, stele_error *err)
-{
-    if (why->next == STELE_NEXT_RETRY) {
-        task->waits = *why;
-        task->pause_ms = task->pause_ms == 0 ? PAUSE_MIN_MS : 2 * task->pause_ms;
-        if (task->pause_ms > PAUSE_MAX_MS) task->pause_ms = PAUSE_MAX_MS;
-        task->retry_ns = sql_task_now(task) + (int64_t)task->pause_ms * 1000000;
-    }
-    if (err != NULL) *err = *why;
-    return why->status;
-}
-
-static void go_on(sql_task *task)
-{
-    task->waits = (stele_error){0};
-    task->pause_ms = 0;
-}
-
-static bool may_send(const sql_task *task)
-{
-    return task->waits.status == STELE_OK || sql_task_now(task) >= task->retry_ns;
-}
-
-static stele_status still_waits(const sql_task *task, stele_error *err)
-{
-    int64_t waited_ms = (sql_task_now(task) - task->sent_ns) / 1000000;
-    if (task->request != NULL && waited_ms >= PATIENCE_MS)
-        return stele_fail(err, STELE_E_UNAVAILABLE, STELE_NEXT_RETRY,
-                          "the database has not answered for %" PRId64 " s", waited_ms / 1000);
-    const stele_error *why = task->waits.status < 0 ? &task->waits : &task->unsure;
-    if (why->status < 0 && err != NULL) *err = *why;
-    return why->status;
-}
-
 /* ---- taking a partition ---- */
 
 static stele_status open_task(void *self, stele_worker *worker, stele_partition source,
@@ -148,20 +86,20 @@ static stele_status claim(sql_task *task, stele_error *err)
 {
     stele_sql_answer answer;
     if (task->request == NULL) {
-        if (!may_send(task)) return still_waits(task, err);
+        if (!sql_task_may_send(task)) return sql_task_still_waits(task, err);
         const stele_sql_program *program = task->self->options.program;
-        stele_sql_caller caller = caller_of(task);
-        task->request =
-            stele_sql_desk_claim(desk_of(task), &caller, stele_worker_partition_count(task->worker),
-                                 stele_sql_program_genesis(program));
+        stele_sql_caller caller = sql_task_caller(task);
+        task->request = stele_sql_desk_claim(sql_task_desk(task), &caller,
+                                             stele_worker_partition_count(task->worker),
+                                             stele_sql_program_genesis(program));
         task->sent_ns = sql_task_now(task);
     }
     if (!stele_sql_request_take(&task->request, &answer, NULL)) {
-        stele_status status = still_waits(task, err);
+        stele_status status = sql_task_still_waits(task, err);
         return status < 0 ? status : stele_task_not_yet(err);
     }
-    if (answer.error.status < 0) return pause_after(task, &answer.error, err);
-    go_on(task);
+    if (answer.error.status < 0) return sql_task_pause(task, &answer.error, err);
+    sql_task_go_on(task);
     task->claim = answer.claim;
     task->is_claimed = true;
     return STELE_OK;
@@ -172,20 +110,20 @@ static stele_status restore_letters(sql_task *task, stele_error *err)
     stele_sql_answer answer;
     stele_sql_parcel *found = NULL;
     if (task->request == NULL) {
-        if (!may_send(task)) return still_waits(task, err);
-        stele_sql_caller caller = caller_of(task);
-        task->request = stele_sql_desk_letters(desk_of(task), &caller);
+        if (!sql_task_may_send(task)) return sql_task_still_waits(task, err);
+        stele_sql_caller caller = sql_task_caller(task);
+        task->request = stele_sql_desk_letters(sql_task_desk(task), &caller);
         task->sent_ns = sql_task_now(task);
     }
     if (!stele_sql_request_take(&task->request, &answer, &found)) {
-        stele_status status = still_waits(task, err);
+        stele_status status = sql_task_still_waits(task, err);
         return status < 0 ? status : stele_task_not_yet(err);
     }
-    stele_status status = answer.error.status < 0 ? pause_after(task, &answer.error, err)
+    stele_status status = answer.error.status < 0 ? sql_task_pause(task, &answer.error, err)
                                                   : sql_park_restore(task, found, err);
     stele_sql_parcel_free(found);
     if (status < 0) return status;
-    go_on(task);
+    sql_task_go_on(task);
     task->is_restored = true;
     return STELE_OK;
 }
@@ -214,14 +152,15 @@ static stele_status find_bounds(sql_task *task, stele_error *err)
         task->bounds->group = stele_sql_projection_group(task->self);
     }
     stele_question_state state = stele_asker_state(asker, &task->bounds->base);
-    if (state == STELE_QUESTION_IDLE && may_send(task)) stele_asker_ask(asker, &task->bounds->base);
+    if (state == STELE_QUESTION_IDLE && sql_task_may_send(task))
+        stele_asker_ask(asker, &task->bounds->base);
     if (state != STELE_QUESTION_ANSWERED) {
-        stele_status status = still_waits(task, err);
+        stele_status status = sql_task_still_waits(task, err);
         return status < 0 ? status : stele_task_not_yet(err);
     }
     task->bounds->base.state = STELE_QUESTION_IDLE;
-    if (task->bounds->error.status < 0) return pause_after(task, &task->bounds->error, err);
-    go_on(task);
+    if (task->bounds->error.status < 0) return sql_task_pause(task, &task->bounds->error, err);
+    sql_task_go_on(task);
     return STELE_OK;
 }
 
@@ -408,248 +347,6 @@ static stele_status take_records(sql_task *task, const stele_batch *batch, stele
     return STELE_OK;
 }
 
-/* ---- rows to the database ---- */
-
-static bool is_full(const sql_task *task)
-{
-    const stele_sql_parcel *parcel = task->filling;
-    size_t max = task->self->options.commit_rows;
-    return parcel->row_count >= max || parcel->step_count >= max ||
-           stele_arena_used(parcel->arena) >= PARCEL_SIZE_MAX;
-}
-
-/* At the end of the log no more events are to be waited for. */
-static bool is_due(const sql_task *task, bool urgent)
-{
-    if (task->filling->step_count == 0) return false;
-    int64_t waited_ns = sql_task_now(task) - task->since_ns;
-    return urgent || task->at_end || is_full(task) ||
-           waited_ns >= (int64_t)task->self->options.commit_interval_ms * 1000000;
-}
-
-/* Is it known that the log and the registry are those that the rows come from? The topic may have
- * been deleted and made again while it was read, with other events at the same offsets. */
-static bool is_sure(const sql_task *task)
-{
-    if (STELE_BUG("topic made anew is not noticed")) return true;
-    return task->is_sure && sql_task_now(task) - task->looked_ns < (int64_t)SURE_MS * 1000000;
-}
-
-/* Ask before something is stored, and from time to time where there is nothing. */
-static void ask_footing(sql_task *task)
-{
-    int64_t elapsed_ms = (sql_task_now(task) - task->looked_ns) / 1000000;
-    bool wants = task->filling->step_count > 0 || task->unsent != NULL || task->pressing != NULL ||
-                 stele_parked_is_dirty(task->parked) || task->parked->due_count > 0;
-    int64_t pause_ms = !wants ? FOOTING_MS : task->is_sure ? SURE_MS : PAUSE_MIN_MS;
-    if (elapsed_ms < pause_ms) return;
-    const stele_sql_program *program = task->self->options.program;
-    if (task->footing == NULL)
-        task->footing = stele_footing_new(
-            &(stele_footing_options){.registry = stele_sql_program_options_of(program)->registry,
-                                     .source = task->source,
-                                     .group = stele_sql_program_group(program)});
-    if (!stele_footing_ask(task->footing, stele_worker_asker(task->worker), &task->stored, 0))
-        return;
-    task->is_sure = false;
-    task->looked_ns = sql_task_now(task);
-}
-
-static stele_status check_footing(sql_task *task, stele_error *err)
-{
-    stele_error answer;
-    if (STELE_BUG("topic made anew is not noticed")) return STELE_OK;
-    ask_footing(task);
-    if (task->footing == NULL ||
-        !stele_footing_take(task->footing, stele_worker_asker(task->worker), &answer))
-        return STELE_OK;
-    task->is_sure = answer.status == STELE_OK;
-    task->unsure = answer;
-    if (task->is_sure || answer.next == STELE_NEXT_RETRY) return STELE_OK;
-    *err = answer;
-    return answer.status;
-}
-
-/* After one has failed few go together, so that the next one that fails takes few with it. */
-static void limit(sql_task *task, stele_sql_parcel *parcel)
-{
-    size_t left = parcel->step_count - parcel->first;
-    if (parcel->end == 0 && task->burst > 0 && task->burst < left)
-        parcel->end = parcel->first + task->burst;
-}
-
-static void submit(sql_task *task, stele_sql_parcel *parcel)
-{
-    stele_sql_caller caller = caller_of(task);
-    task->request = stele_sql_desk_store(desk_of(task), &caller, task->claim.term,
-                                         task->stored.position, parcel);
-    task->sent_ns = sql_task_now(task);
-}
-
-static void send(sql_task *task, bool urgent)
-{
-    if (task->request != NULL || !may_send(task) || !is_sure(task)) return;
-    /* Before events that may wait for room among the letters. */
-    stele_sql_parcel *parcel = sql_park_press(task);
-    task->is_pressing = parcel != NULL;
-    if (parcel == NULL && !urgent) parcel = sql_park_redrive(task);
-    if (parcel != NULL) {
-        submit(task, parcel);
-        return;
-    }
-    parcel = task->unsent;
-    if (parcel == NULL) {
-        if (!is_due(task, urgent)) return;
-        parcel = task->filling;
-        task->filling = stele_sql_parcel_new();
-    }
-    task->unsent = NULL;
-    limit(task, parcel);
-    submit(task, parcel);
-}
-
-static bool is_stored(const sql_task *task)
-{
-    return task->request == NULL && task->unsent == NULL && task->filling->step_count == 0 &&
-           task->pressing == NULL && !stele_parked_is_dirty(task->parked);
-}
-
-/* The memory of a parcel serves the next one. */
-static void give_back(sql_task *task, stele_sql_parcel *parcel)
-{
-    stele_sql_parcel_reset(parcel);
-    if (task->filling->step_count == 0) {
-        stele_sql_parcel_free(task->filling);
-        task->filling = parcel;
-    } else {
-        stele_sql_parcel_free(parcel);
-    }
-}
-
-/* What was sent of it is stored; the rest follows. */
-static void go_on_with(sql_task *task, stele_sql_parcel *parcel)
-{
-    task->attempts = 0;
-    if (task->burst > 0) task->burst *= 2;
-    if (task->burst >= task->self->options.commit_rows) task->burst = 0;
-    if (parcel->end == 0 || parcel->end == parcel->step_count) {
-        give_back(task, parcel);
-        return;
-    }
-    parcel->first = parcel->end;
-    parcel->end = 0;
-    task->unsent = parcel;
-}
-
-static void note_stored(sql_task *task, const stele_sql_parcel *parcel, size_t steps)
-{
-    if (steps == 0) return;
-    task->stored = parcel->steps[parcel->first + steps - 1].mark;
-    task->applied += (int64_t)steps;
-    if (task->stored.position > task->done) task->done = task->stored.position;
-}
-
-/* A redrive has an answer: also that of the first letter that is refused again. */
-static stele_status take_redriven(sql_task *task, stele_sql_parcel *parcel,
-                                  const stele_sql_answer *answer, stele_error *err)
-{
-    bool is_answer = answer->error.status == STELE_OK || answer->is_about_step;
-    task->applied += (int64_t)answer->steps;
-    if (is_answer) sql_park_redriven(task, answer);
-    task->redriven = NULL;
-    stele_sql_parcel_free(parcel); /* what failed for a while is made again */
-    if (!is_answer) return pause_after(task, &answer->error, err);
-    go_on(task);
-    return STELE_OK;
-}
-
-static stele_status take_pressed(sql_task *task, stele_sql_parcel *parcel,
-                                 const stele_sql_answer *answer, stele_error *err)
-{
-    task->is_pressing = false;
-    if (answer->error.status == STELE_OK) {
-        stele_sql_parcel_free(parcel);
-        go_on(task);
-        return STELE_OK;
-    }
-    if (answer->error.next == STELE_NEXT_RETRY)
-        sql_park_press_again(task, parcel);
-    else
-        stele_sql_parcel_free(parcel);
-    return pause_after(task, &answer->error, err);
-}
-
-static stele_status take_failure(sql_task *task, stele_sql_parcel *parcel,
-                                 const stele_sql_answer *answer, stele_error *err)
-{
-    stele_error failure = answer->error;
-    if (answer->is_about_step) {
-        parcel->first += answer->steps;
-        parcel->end = 0;
-        if (answer->steps > 0) task->attempts = 0;
-        task->burst = answer->steps < 8 ? 8 : answer->steps;
-        if (sql_park_failed(task, parcel, answer, &failure) == STELE_OK) {
-            task->unsent = parcel;
-            go_on(task);
-            return STELE_OK;
-        }
-    }
-    if (failure.next == STELE_NEXT_RETRY)
-        task->unsent = parcel;
-    else
-        stele_sql_parcel_free(parcel);
-    return pause_after(task, &failure, err);
-}
-
-static stele_status take_answer(sql_task *task, stele_error *err)
-{
-    stele_sql_answer answer;
-    stele_sql_parcel *parcel = NULL;
-    if (task->request == NULL || !stele_sql_request_take(&task->request, &answer, &parcel))
-        return STELE_OK;
-    if (task->redriven != NULL) return take_redriven(task, parcel, &answer, err);
-    if (task->is_pressing) return take_pressed(task, parcel, &answer, err);
-    note_stored(task, parcel, answer.steps);
-    if (answer.error.status < 0) return take_failure(task, parcel, &answer, err);
-    go_on(task);
-    go_on_with(task, parcel);
-    return STELE_OK;
-}
-
-/* What was not taken whole comes again by itself, and its partition is held until then. */
-static void hold(sql_task *task)
-{
-    stele_log_reader *reader = stele_worker_reader(task->worker);
-    bool wanted = is_full(task) && !is_stored(task) &&
-                  (task->request != NULL || !may_send(task) || !is_sure(task));
-    if (reader == NULL || task->owes_batch || wanted == task->held) return;
-    stele_log_reader_hold(reader, task->source, wanted);
-    task->held = wanted;
-}
-
-/* For Kafka's own tools: whether it is taken does not matter. */
-static void follow(sql_task *task, bool urgent)
-{
-    stele_log_member *member = stele_worker_member(task->worker);
-    int64_t waited_ms = (sql_task_now(task) - task->followed_ns) / 1000000;
-    bool is_new = task->done != task->followed;
-    if (member == NULL || waited_ms < (is_new && !urgent ? FOLLOW_MS : is_new ? 0 : REPEAT_MS))
-        return;
-    if (stele_log_member_commit(member, task->source, task->done, NULL) < 0) return;
-    task->followed = task->done;
-    task->followed_ns = sql_task_now(task);
-}
-
-static stele_status move_on(sql_task *task, bool urgent, stele_error *err)
-{
-    stele_status status = take_answer(task, err);
-    if (status < 0 && err->next != STELE_NEXT_RETRY) return status;
-    if ((status = check_footing(task, err)) < 0) return status;
-    send(task, urgent);
-    if (is_stored(task) && task->at.position > task->done) task->done = task->at.position;
-    return still_waits(task, err);
-}
-
 /* ---- the worker's calls ---- */
 
 static stele_status verify_last(sql_task *task, const stele_batch *batch, stele_error *err)
@@ -682,8 +379,8 @@ static stele_status take(stele_task *base, const stele_batch *batch, stele_error
     if (status == STELE_OK) status = take_records(task, batch, err);
     task->at_end = batch->at_end;
     task->owes_batch = status < 0;
-    if (status == STELE_OK && task->waits.status == STELE_OK) send(task, false);
-    hold(task);
+    if (status == STELE_OK && task->waits.status == STELE_OK) sql_send(task, false);
+    sql_send_hold(task);
     return status;
 }
 
@@ -694,9 +391,9 @@ static stele_status tick(stele_task *base, stele_error *err)
     if (task->unverified) return STELE_OK;
     if (err == NULL) err = &own;
     sql_park_turn(task);
-    stele_status status = move_on(task, false, err);
-    hold(task);
-    follow(task, false);
+    stele_status status = sql_send_move_on(task, false, err);
+    sql_send_hold(task);
+    sql_send_follow(task, false);
     return status;
 }
 
@@ -706,10 +403,10 @@ static stele_status drain(stele_task *base, stele_error *err)
     sql_task *task = (sql_task *)base;
     stele_error own;
     if (task->unverified) return STELE_OK;
-    stele_status status = move_on(task, true, err == NULL ? &own : err);
+    stele_status status = sql_send_move_on(task, true, err == NULL ? &own : err);
     if (status < 0) return status;
-    if (!is_stored(task)) return stele_task_not_yet(err);
-    if (atomic_load(stele_worker_stop(task->worker))) follow(task, true);
+    if (!sql_send_is_done(task)) return stele_task_not_yet(err);
+    if (atomic_load(stele_worker_stop(task->worker))) sql_send_follow(task, true);
     return STELE_OK;
 }
 

@@ -88,6 +88,25 @@ static inline int64_t sql_task_now(const sql_task *task)
 stele_status sql_task_bind(sql_task *task, stele_sql_event *event, stele_sql_parcel *into,
                            stele_error *err);
 
+/* ---- sql_send.c ---- */
+stele_sql_desk *sql_task_desk(const sql_task *task);
+stele_sql_caller sql_task_caller(const sql_task *task);
+/* A request failed, or did not. @return the failure: what may pass is tried again after a while */
+stele_status sql_task_pause(sql_task *task, const stele_error *why, stele_error *err);
+void sql_task_go_on(sql_task *task);
+bool sql_task_may_send(const sql_task *task);
+/* @return why nothing comes of it for so long */
+stele_status sql_task_still_waits(const sql_task *task, stele_error *err);
+/* Send what is due; `urgent`: whatever there is. */
+void sql_send(sql_task *task, bool urgent);
+bool sql_send_is_done(const sql_task *task);
+/* The next step of what is under way. */
+stele_status sql_send_move_on(sql_task *task, bool urgent, stele_error *err);
+/* Read no more events while there are enough. */
+void sql_send_hold(sql_task *task);
+/* The group's offset, for Kafka's own tools: whether it is taken does not matter. */
+void sql_send_follow(sql_task *task, bool urgent);
+
 /* ---- sql_park.c ---- */
 void sql_park_open(sql_task *task);
 /* What came with the answer to stele_sql_desk_letters. */
