@@ -167,4 +167,7 @@ bool stele_log_memory_is_queued(const stele_log_producer *producer);
 void stele_log_memory_ends(stele_log *log, stele_partition partition, int64_t *stable,
                            int64_t *end);
 
+/** Does a reader of what is committed get a record at that offset? */
+bool stele_log_memory_is_visible(stele_log *log, stele_partition partition, int64_t offset);
+
 #endif

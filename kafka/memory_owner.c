@@ -96,3 +96,12 @@ void stele_log_memory_ends(stele_log *base, stele_partition partition, int64_t *
     *stable = at == NULL ? 0 : stele_memory_end(at, STELE_READ_COMMITTED);
     *end = at == NULL ? 0 : stele_memory_end(at, STELE_READ_UNCOMMITTED);
 }
+
+bool stele_log_memory_is_visible(stele_log *base, stele_partition partition, int64_t offset)
+{
+    const memory_partition *at = stele_memory_find_partition((const memory_log *)base, partition);
+    if (at == NULL || offset >= stele_memory_end(at, STELE_READ_COMMITTED)) return false;
+    size_t index = stele_memory_find_record(at, offset);
+    return index < at->count && at->records[index].offset == offset &&
+           stele_memory_is_visible(&at->records[index], STELE_READ_COMMITTED);
+}

@@ -67,10 +67,12 @@ static uint64_t questions; /* in all lives: no answer comes to another one's */
 static void check_visible(const serving *of, const sim_reply *reply)
 {
     if (bank.answers_committed || reply->status < 0 || reply->result.event_count == 0) return;
-    if (reply->result.offset < 0 || reply->result.offset >= reply->stable)
+    stele_partition at = {SIM_BANK_EVENTS, reply->result.partition};
+    if (!stele_log_memory_is_visible(world.log, at, reply->result.offset))
         sim_fail("aborted-read",
-                 "call %d is acknowledged at %d/%d, and readers see events up to %d only",
-                 (int)of->letter.number, (int)reply->result.partition, (int)reply->result.offset,
+                 "call %d is acknowledged at %d/%d, and readers, who see events up to %d, do not "
+                 "see that one",
+                 (int)of->letter.number, (int)at.index, (int)reply->result.offset,
                  (int)reply->stable);
 }
 
