@@ -285,6 +285,11 @@ static stele_status fail_asking(const owner_task *self, stele_error *err)
                       self->source.topic, (int)self->source.index);
 }
 
+bool owner_is_sure_of(const batch *of)
+{
+    return of->last_offset < 0 || of->is_somewhere || of->is_seen;
+}
+
 /* A process that was frozen for longer than its session does not know of it for a moment. No append
  * of its gets past the fence, but a state, or a no that is said because of one, is not appended. */
 stele_status owner_prove(owner_task *self, stele_error *err)

@@ -64,6 +64,15 @@ static bool may_go_on(const owner_task *self)
     return true;
 }
 
+/* Are readers past all that is before it? */
+static bool are_passed(const owner_task *self, const batch *last)
+{
+    bool found = true;
+    for (const batch *before = self->first; before != last; before = before->next)
+        found = found && (before->is_passed || owner_is_sure_of(before));
+    return found;
+}
+
 stele_status owner_submit(owner_task *self, stele_error *err)
 {
     batch *built = self->last;
@@ -76,6 +85,7 @@ stele_status owner_submit(owner_task *self, stele_error *err)
     built->state = BATCH_SUBMITTED;
     built->submitted_ns = stele_clock_monotonic_ns(clock_of(self));
     built->submitted_at = stele_fold_position(self->fold);
+    built->is_behind_passed = are_passed(self, built);
     owner_say(self, "submits");
     if (STELE_BUG("answered before the commit")) tell_committed(self, built);
     for (unit *each = built->first; each != NULL; each = each->next)
@@ -113,6 +123,14 @@ static stele_status check_positions(const owner_task *self, const batch *done, s
     return STELE_OK;
 }
 
+/* Whoever sees its end sees that of those before it; and whoever can commit it was the owner when
+ * it was submitted. */
+static void make_sure(const owner_task *self, const batch *done)
+{
+    for (batch *before = self->first; before != done; before = before->next)
+        before->is_seen = before->is_seen || done->is_seen || done->is_behind_passed;
+}
+
 static stele_status commit(owner_task *self, batch *done, const stele_transaction *transaction,
                            stele_error *err)
 {
@@ -123,6 +141,8 @@ static stele_status commit(owner_task *self, batch *done, const stele_transactio
     self->aborted = (stele_error){0};
     owner_say(self, "commits");
     take_positions(done, transaction);
+    done->is_seen = done->last_offset >= 0 && self->seen_end == done->last_offset + 1;
+    make_sure(self, done);
     stele_status status = check_positions(self, done, err);
     if (status < 0) return status;
     if (done->is_sealed) owner_inbox_commit(self, done, transaction);

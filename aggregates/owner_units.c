@@ -140,7 +140,8 @@ static void end_unit(owner_task *self, unit *of)
 /* Has the fold applied all of it? */
 static bool is_visible(const owner_task *self, const batch *of, int64_t position)
 {
-    if (of->state != BATCH_COMMITTED || of->last_offset >= position) return false;
+    if (of->state != BATCH_COMMITTED || of->last_offset >= position || !owner_is_sure_of(of))
+        return false;
     for (const unit *each = of->first; each != NULL && of->is_somewhere; each = each->next) {
         const stele_entry *entry = owner_find_entry(self, each->ticket->aggregate_id);
         if (each->as.count > 0 && (entry == NULL || entry->version < each->as.version))

@@ -133,13 +133,13 @@ static void copy_text(char to[STELE_OWNER_TEXT_MAX + 1], const char *from)
     to[size] = '\0';
 }
 
-/* The owner's first transaction says who it is; so does the first one after an abort. */
+/* The owner's first transaction says who it is; so does the first one after an abort, and
+ * one that has nothing else to say. */
 static void say_so(owner_task *self)
 {
     batch *to = owner_building(self);
     if (to->count > 0) return; /* in the next one */
-    stele_owner owner = {.term = self->term,
-                         .time_ms = stele_clock_now_ms(stele_worker_clock(self->worker))};
+    stele_owner owner = {.term = self->term, .time_ms = self->began_ms};
     copy_text(owner.instance, self->of->options.instance);
     copy_text(owner.address, self->of->options.address);
     STELE_AUTO(char) key = stele_owner_key(self->source.topic, self->source.index);
@@ -162,6 +162,7 @@ static stele_status begin_to_serve(owner_task *self, stele_error *err)
     if ((status = owner_inbox_begin(self, err)) < 0) return status;
     owner_timers_begin(self);
     self->serves = true;
+    self->began_ms = stele_clock_now_ms(stele_worker_clock(self->worker));
     owner_say(self, "serves");
     stele_desk_set_state(self->desk, STELE_DESK_SERVING);
     return STELE_OK;
@@ -174,6 +175,28 @@ static void look_at_position(owner_task *self)
     if (self->first != NULL) owner_settle(self, stele_fold_position(self->fold));
 }
 
+static bool has_last_of(const stele_batch *records, const batch *of)
+{
+    size_t i = records->count;
+    while (i > 0 && records->records[i - 1].offset > of->last_offset)
+        i--;
+    return i > 0 && records->records[i - 1].offset == of->last_offset;
+}
+
+/* Which of its transactions are ended by a commit: those of which the last event is read here, and
+ * those before them, which hung where that one was until its end came. */
+static void see_events(owner_task *self, const stele_batch *records)
+{
+    if (!self->serves || records->count == 0) return;
+    int64_t end = records->records[records->count - 1].offset + 1;
+    if (end > self->seen_end) self->seen_end = end;
+    const batch *last = NULL;
+    for (const batch *of = self->first; of != NULL && of->state == BATCH_COMMITTED; of = of->next)
+        if (has_last_of(records, of)) last = of;
+    for (batch *of = self->first; last != NULL && of != last->next; of = of->next)
+        of->is_seen = true;
+}
+
 static stele_status take_batch(stele_task *base, const stele_batch *records, stele_error *err)
 {
     owner_task *self = (owner_task *)base;
@@ -183,6 +206,7 @@ static stele_status take_batch(stele_task *base, const stele_batch *records, ste
     int64_t from = stele_fold_position(self->fold);
     stele_status status = self->fold->ops->take(self->fold, records, err);
     if (strcmp(records->partition.topic, self->source.topic) == 0) {
+        see_events(self, records);
         owner_timers_see(self, records, from);
         look_at_position(self);
     }
@@ -194,11 +218,26 @@ static bool is_wait(stele_status status, const stele_error *err)
     return status == STELE_OK || err->next == STELE_NEXT_RETRY;
 }
 
+/* An owner that slept for longer than its session, and was replaced, may not hear of it for a
+ * while. A transaction of it that was committed, and whose end the broker has lost, was aborted
+ * then by whoever has replaced it: all that comes behind it is read, and it is not. */
+static stele_status check_replaced(const owner_task *self, stele_error *err)
+{
+    const batch *of = self->first;
+    if (of == NULL || of->state != BATCH_COMMITTED || owner_is_sure_of(of) ||
+        stele_fold_position(self->fold) <= of->last_offset)
+        return STELE_OK;
+    return stele_fail(err, STELE_E_FENCED, STELE_NEXT_STOP,
+                      "%s/%d: another instance owns it by now", self->source.topic,
+                      (int)self->source.index);
+}
+
 static stele_status work(owner_task *self, stele_error *err)
 {
     stele_status status = owner_collect(self, err);
     if (status < 0) return status;
     look_at_position(self); /* what came before its commit was answered */
+    if ((status = check_replaced(self, err)) < 0) return status;
     owner_expire(self);
     if (!self->serves && (status = begin_to_serve(self, err)) < 0) return status;
     if (!self->serves) return STELE_OK;
@@ -232,6 +271,15 @@ static stele_status tick_task(stele_task *base, stele_error *err)
 
 /* ---- the end ---- */
 
+/* Whoever commits one more transaction was the owner when readers were past the one before. */
+static void make_sure_of(owner_task *self, int64_t position)
+{
+    batch *of = self->first;
+    if (of == NULL || of->state != BATCH_COMMITTED || of->last_offset >= position) return;
+    of->is_passed = true;
+    if (of == self->last) say_so(self);
+}
+
 /* Nothing is read any more, so the broker is asked what is visible. */
 static stele_status finish_units(owner_task *self, stele_error *err)
 {
@@ -242,6 +290,7 @@ static stele_status finish_units(owner_task *self, stele_error *err)
         int64_t position;
         if ((status = owner_ask_visible(self, &position, err)) < 0) return status;
         owner_settle(self, position);
+        make_sure_of(self, position);
     }
     owner_inbox_stop(self); /* what waits is the next owner's */
     if ((status = owner_submit(self, err)) < 0) return status;

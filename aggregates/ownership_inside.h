@@ -172,6 +172,9 @@ typedef struct batch {
     int64_t submitted_at;   /* the fold's position then: what is appended comes behind it */
     int64_t last_offset;    /* in the events, once it is committed; -1: it has none there */
     bool is_somewhere;      /* the broker has not said where all of it is */
+    bool is_seen;           /* its last event was read, or that of a later one, or … */
+    bool is_behind_passed;  /* … one is committed that was submitted when readers were past it */
+    bool is_passed;         /* readers are past its last event, whoever has ended it */
     stele_deadline goes_on; /* once it is committed: the next one waits no longer */
 } batch;
 
@@ -187,6 +190,7 @@ typedef struct owner_task {
     uint64_t asked; /* number of the question for terms after the fence; 0: not asked yet */
     bool serves;    /* all that was there at the fence is applied, and the term is known */
     int64_t term;
+    int64_t began_ms; /* Unix: when it began to serve */
     bool has_said_so; /* its record is in a transaction that was not given up */
 
     stele_overlay *overlay;
@@ -200,6 +204,7 @@ typedef struct owner_task {
     int64_t earliest_ns; /* no unit in flight has a deadline before it */
     visibility *visible; /* owned; NULL: not asked yet */
     int64_t proven_ns;   /* then no one else had appended anything that is not applied here */
+    int64_t seen_end;    /* of the events that were read since it serves */
     proof *proof;        /* owned; NULL: not asked yet */
     owner_inbox inbox;
 
@@ -376,6 +381,9 @@ stele_status owner_ask_visible(owner_task *self, int64_t *position, stele_error 
  * @return STELE_OK  what is applied is all that anyone was told of; RETRY: not known yet, and why
  */
 stele_status owner_prove(owner_task *self, stele_error *err);
+/* Is it known that the transaction, which is committed, was not ended otherwise by someone who has
+ * replaced this owner? A reader passes by what was aborted, too. */
+bool owner_is_sure_of(const batch *of);
 /* The same of the dead letters, and of the snapshots. */
 stele_status owner_ask_dead_visible(owner_task *self, int64_t *position, stele_error *err);
 stele_status owner_ask_record_visible(owner_task *self, int64_t *position, stele_error *err);

@@ -443,11 +443,17 @@ static void verify(void)
 
 /* ---- the owners ---- */
 
-/* Each is the successor of the one before: its term is a higher one. */
+/* What the owner of each partition has said last. */
+typedef struct said {
+    int64_t term;
+    int64_t time_ms;
+} said;
+
+/* Each is the successor of the one before: its term is a higher one; or says the same again. */
 static stele_status take_owners(void *context, const stele_batch *batch, stele_error *err)
 {
     (void)err;
-    int64_t *terms = context;
+    said *last = context;
     for (size_t i = 0; i < batch->count; i++) {
         const stele_record *record = &batch->records[i];
         stele_bytes topic;
@@ -459,10 +465,12 @@ static stele_status take_owners(void *context, const stele_batch *batch, stele_e
             partition >= SIM_PARTITIONS || !stele_owner_read(record->value, &owner))
             sim_fail("wrong-state", "the record of an owner cannot be read");
         if (!stele_bytes_equal(topic, stele_text(SIM_BANK_EVENTS))) continue; /* of the jars */
-        if (owner.term <= terms[partition])
+        if (owner.term == last[partition].term && owner.time_ms == last[partition].time_ms)
+            continue;
+        if (owner.term <= last[partition].term)
             sim_fail("nonmonotonic", "an owner of %d says term %d, and one before it said %d",
-                     (int)partition, (int)owner.term, (int)terms[partition]);
-        terms[partition] = owner.term;
+                     (int)partition, (int)owner.term, (int)last[partition].term);
+        last[partition] = (said){owner.term, owner.time_ms};
     }
     return STELE_OK;
 }
@@ -470,7 +478,7 @@ static stele_status take_owners(void *context, const stele_batch *batch, stele_e
 static void check_terms(void)
 {
     stele_error err;
-    int64_t terms[SIM_PARTITIONS] = {0};
+    said last[SIM_PARTITIONS] = {{0}};
     const stele_bounded_read_start start = {{STELE_OWNERS_TOPIC, 0}, STELE_OFFSET_NONE};
     const stele_bounded_read_options options = {.starts = &start,
                                                 .count = 1,
@@ -478,7 +486,7 @@ static void check_terms(void)
                                                 .deadline =
                                                     stele_deadline_after(sim_clock(), READ_MS),
                                                 .take = take_owners,
-                                                .context = terms};
+                                                .context = last};
     if (stele_bounded_read(world.log, &options, &err) < 0) sim_fail("stuck", "%s", err.text);
 }
 

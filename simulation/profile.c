@@ -140,6 +140,7 @@ static void draw_trouble_of_owners(void)
 {
     static const uint32_t mixes[] = {KIND(KILL) | KIND(AMBUSH) | KIND(MARKERS),
                                      KIND(FREEZE) | KIND(AMBUSH),
+                                     KIND(FREEZE) | KIND(MARKERS),
                                      KIND(AWAY) | KIND(MOVE) | KIND(LOSE) | KIND(APPEND) |
                                          KIND(DOUBT) | KIND(CHURN) | KIND(REPEAT),
                                      KIND(CUT) | KIND(KILL),

@@ -475,6 +475,37 @@ static void an_owner_that_wakes_up_late_adds_nothing(void **state)
     office_play(play_late_wakening, 0);
 }
 
+/* The end of its transaction is lost, it sleeps past its session, and its successor aborts that. */
+static void play_late_reading(office *of)
+{
+    stele_result result;
+    stele_error err;
+    instance *first = office_start(of);
+    OFFICE_EQUAL(of, office_book(first, "a", 1, STELE_EXPECT_ANY, NULL, &result, &err), 0);
+    instance *second = office_start(of);
+    office_call late;
+    test_commands_book command = {.cents = 10, .times = 1};
+    stele_call call = office_booking("a", &command);
+    call.timeout_ms = 30000;
+    stele_log_memory_lose_markers(of->log);
+    office_begin(first, &late, &call);
+    office_sleep(of, 1 + (int)(of->seed % 6));
+    office_freeze(first, 20000);
+
+    OFFICE_EQUAL(of, office_book(second, "a", 1, STELE_EXPECT_ANY, NULL, &result, &err), 0);
+
+    office_await(of, &late);
+    OFFICE_CHECK(of, late.status < 0 || office_read(of, "a").cents == 12);
+    office_close(first);
+    office_close(second);
+}
+
+static void an_owner_that_wakes_up_late_answers_for_nothing_that_was_aborted(void **state)
+{
+    (void)state;
+    office_play(play_late_reading, 0);
+}
+
 static void load_if_it_answers(instance *self, int64_t least)
 {
     test_account account = {0};
@@ -728,6 +759,7 @@ int main(void)
         cmocka_unit_test(who_takes_over_knows_what_was_carried_out),
         cmocka_unit_test(each_owner_says_that_it_is_the_next_one),
         cmocka_unit_test(an_owner_that_wakes_up_late_adds_nothing),
+        cmocka_unit_test(an_owner_that_wakes_up_late_answers_for_nothing_that_was_aborted),
         cmocka_unit_test(an_owner_that_wakes_up_late_tells_nothing_old),
         cmocka_unit_test(a_partition_that_is_handed_over_finishes_what_it_has_begun),
         cmocka_unit_test(a_partition_that_is_stopped_answers_at_once_with_its_reason),
