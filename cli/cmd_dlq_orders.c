@@ -8,12 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/control.h"
 #include "cli/dlq_office.h"
 #include "consumer/status.h"
 #include "core/alloc.h"
 #include "core/names.h"
 #include "core/text.h"
-#include "kafka/topic_spec.h"
 #include "projections/orders.h"
 
 enum { LOOK_MS = 300, ASK_MS = 1000 };
@@ -32,7 +32,8 @@ typedef struct errand {
 /* What is known of who has a partition. */
 typedef struct holder {
     bool runs;       /* someone reports on it, */
-    bool is_stopped; /* that it needs a person */
+    bool is_stopped; /* that it needs a person, */
+    bool is_paused;  /* that someone has paused it */
     char *reason;    /* why it does not go on; owned; NULL: nothing to say */
 } holder;
 
@@ -153,6 +154,7 @@ static void take_line(void *context, const stele_status_line *line)
         holder *of = &d->holders[i];
         of->runs = true;
         of->is_stopped = line->state == STELE_STATE_STOPPED;
+        of->is_paused = line->state == STELE_STATE_PAUSED;
         free(of->reason);
         of->reason = line->reason[0] == '\0' ? NULL : stele_strdup(line->reason);
     }
@@ -176,9 +178,10 @@ static const holder *holder_of(const desk *d, const errand *of)
 /* Is anything left that somebody who runs may do? */
 static bool may_come(const desk *d)
 {
-    for (size_t i = 0; i < d->count; i++)
-        if (!d->errands[i].is_done && d->anyone && !holder_of(d, &d->errands[i])->is_stopped)
-            return true;
+    for (size_t i = 0; i < d->count; i++) {
+        const holder *who = holder_of(d, &d->errands[i]);
+        if (!d->errands[i].is_done && d->anyone && !who->is_stopped && !who->is_paused) return true;
+    }
     return false;
 }
 
@@ -195,6 +198,8 @@ static void print_rest(desk *d)
             why = stele_strdup_format("its partition is stopped: start the worker again, which "
                                       "does it: %s",
                                       who->reason == NULL ? "" : who->reason);
+        else if (who->is_paused)
+            why = stele_strdup_format("%s is paused: it is done after `resume`", d->office.group);
         else
             why = stele_strdup_format("not done yet, a worker does it that has the partition, or "
                                       "takes it%s%s",
@@ -260,23 +265,10 @@ static stele_status find_model(const stele_office *o, stele_log_topic *out, stel
 
 static stele_status ensure_control(const stele_office *o, const char *topic, stele_error *err)
 {
-    static const stele_topic_setting settings[] = {
-        {.name = "cleanup.policy",
-         .value = "compact",
-         .danger = "orders that no worker has read would be deleted"}};
-    stele_log_topic like, found;
+    stele_log_topic like;
     stele_status status = find_model(o, &like, err);
     if (status < 0) return status;
-    stele_topic_spec spec = {.name = topic,
-                             .partitions = like.partitions,
-                             .replication = like.replication,
-                             .settings = settings,
-                             .setting_count = 1};
-    stele_deadline until = stele_deadline_after(stele_clock_system(), o->cli->timeout_ms);
-    do {
-        status = stele_topic_ensure(o->log, &spec, o->cli->timeout_ms, &found, err);
-    } while (status < 0 && stele_bounded_read_wait_to_retry(until, o->cli->stop, err));
-    return status;
+    return stele_control_ensure(o->cli, topic, like.partitions, like.replication, err);
 }
 
 static stele_status put(const desk *d, stele_log_producer *producer, const char *topic,

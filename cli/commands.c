@@ -201,6 +201,12 @@ static const stele_option dlq_redrive_options[] = {
      .help = "of a projection: those of this aggregate"},
     {0}};
 
+static const stele_option pause_options[] = {{.name = "reason",
+                                              .kind = STELE_OPTION_TEXT,
+                                              .value = "TEXT",
+                                              .help = "why; `status` shows it"},
+                                             {0}};
+
 static const stele_option history_options[] = {
     {.name = "one-partition",
      .kind = STELE_OPTION_FLAG,
@@ -423,6 +429,26 @@ const stele_cli_command stele_commands[] = {
      .example = "stele execute account ada DepositMoney '{\"amount_cents\": 500}' --expect 1",
      .options = execute_options,
      .run = stele_cmd_execute},
+    {.name = "pause",
+     .operands = "PROJECTION",
+     .operand_min = 1,
+     .operand_max = 1,
+     .summary = "let a projection's workers apply no events for now",
+     .details = "The order is kept: whoever runs follows it, and whoever starts or takes a "
+                "partition over. Queries are\n"
+                "answered with the states as they are. Waits until all workers that run say so; "
+                "PROJECTION is\n"
+                "NAME.vN where two versions run.",
+     .example = "shop pause customers --reason \"the address service is being moved\"",
+     .options = pause_options,
+     .run = stele_cmd_pause},
+    {.name = "resume",
+     .operands = "PROJECTION",
+     .operand_min = 1,
+     .operand_max = 1,
+     .summary = "let a paused projection go on",
+     .example = "shop resume customers",
+     .run = stele_cmd_resume},
     {.name = "dlq list",
      .operands = "PROJECTION|AGGREGATE",
      .operand_min = 1,

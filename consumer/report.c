@@ -66,6 +66,8 @@ void report_slot(report *self, const slot_host *host, const slot *of)
     line->progress = of->progress;
     stele_status_board_parked(host->board, of->index, of->progress.parked_keys,
                               of->progress.parked_events);
+    const stele_pause *pause = slot_pause(of);
+    stele_status_board_paused(host->board, of->index, pause == NULL ? 0 : pause->since_ms);
     stele_status_board_set(host->board, of->index, state, reason, of->progress.position,
                            of->progress.applied);
 }

@@ -289,12 +289,22 @@ static void keep_batch(slot_host *host, slot *self, const stele_batch *batch)
     stele_log_reader_hold(host->reader, batch->partition, true);
 }
 
+/* Events wait while they are not to be applied. */
+static bool is_paused(const slot_host *host, const slot *self, const stele_batch *batch)
+{
+    return slot_pause(self) != NULL && is_source(host, batch);
+}
+
 void slot_offer(slot_host *host, slot *self, stele_batch *batch)
 {
     bool wanted = self != NULL && self->task != NULL &&
                   (self->phase == SLOT_RUNNING || !is_source(host, batch));
     if (!wanted) {
         stele_log_batch_release(batch);
+        return;
+    }
+    if (batch->status == STELE_OK && is_paused(host, self, batch)) {
+        keep_batch(host, self, batch);
         return;
     }
     stele_error failure = {0};
@@ -316,6 +326,7 @@ void slot_offer(slot_host *host, slot *self, stele_batch *batch)
 void slot_offer_again(slot_host *host, slot *self)
 {
     if (!self->has_batch || !may_call(host, self, SLOT_TAKE)) return;
+    if (is_paused(host, self, &self->batch)) return;
     stele_batch batch = self->batch;
     self->batch = (stele_batch){0};
     self->has_batch = false;
@@ -349,6 +360,13 @@ void slot_drain(slot_host *host, slot *self)
 
 /* ---- what others ask ---- */
 
+const stele_pause *slot_pause(const slot *self)
+{
+    if (self->task == NULL || self->phase != SLOT_RUNNING) return NULL;
+    const stele_task_ops *ops = self->task->ops;
+    return ops->pause == NULL ? NULL : ops->pause(self->task);
+}
+
 stele_progress slot_progress(const slot *self)
 {
     return self->task == NULL ? self->progress : self->task->ops->progress(self->task);
@@ -360,6 +378,7 @@ static const char *reason_to_wait(const slot_host *host, const slot *self)
     int64_t now_ns = slot_now(host);
     for (int i = 0; i < SLOT_CALLS; i++) {
         const slot_wait *wait = &self->waits[i];
+        if (i == SLOT_TAKE && slot_pause(self) != NULL) continue; /* no one tries it */
         if (wait->why.status < 0 && now_ns >= wait->reported_ns) return wait->why.text;
     }
     return NULL;
@@ -384,6 +403,11 @@ stele_partition_state slot_state(const slot_host *host, const slot *self, const 
     if (why != NULL) {
         *reason = why;
         return STELE_STATE_WAITING;
+    }
+    const stele_pause *pause = slot_pause(self);
+    if (pause != NULL && !host->stopping && !slot_progress(self).settles) {
+        *reason = pause->reason;
+        return STELE_STATE_PAUSED;
     }
     *reason = self->stalled.text;
     if (self->stalled.status < 0) return STELE_STATE_STALLED;

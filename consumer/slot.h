@@ -139,6 +139,9 @@ void slot_drain(slot_host *host, slot *self);
  */
 void slots_release(slot_host *host, slot *const *slots, size_t count, bool lost);
 
+/** Why it applies no events, as someone has ordered; NULL: it does. Valid until the next call. */
+const stele_pause *slot_pause(const slot *self);
+
 /** How far it is now. */
 stele_progress slot_progress(const slot *self);
 

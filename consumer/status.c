@@ -29,8 +29,9 @@ enum {
 static const char *const state_names[] = {
     [STELE_STATE_STARTING] = "starting", [STELE_STATE_RESTORING] = "restoring",
     [STELE_STATE_RUNNING] = "running",   [STELE_STATE_WAITING] = "waiting",
-    [STELE_STATE_STALLED] = "stalled",   [STELE_STATE_STOPPED] = "stopped",
-    [STELE_STATE_STOPPING] = "stopping", [STELE_STATE_UNKNOWN] = "unknown",
+    [STELE_STATE_PAUSED] = "paused",     [STELE_STATE_STALLED] = "stalled",
+    [STELE_STATE_STOPPED] = "stopped",   [STELE_STATE_STOPPING] = "stopping",
+    [STELE_STATE_UNKNOWN] = "unknown",
 };
 
 const char *stele_partition_state_name(stele_partition_state state)
@@ -49,6 +50,7 @@ typedef struct entry {
     int64_t applied;
     int64_t parked_aggregates;
     int64_t parked_events;
+    int64_t paused_ms; /* since when it is paused; 0: it is not */
     int64_t since_ms;
     int64_t written_ns;
     stele_partition_state written_state;
@@ -98,7 +100,8 @@ static char *to_json(const stele_status_board *board, const entry *of, stele_par
 {
     char since[STELE_DATE_TEXT_MAX + 1];
     char time[STELE_DATE_TEXT_MAX + 1];
-    stele_format_timestamp(of->since_ms, STELE_TIME_MILLIS, since);
+    bool is_paused = state == STELE_STATE_PAUSED && of->paused_ms > 0;
+    stele_format_timestamp(is_paused ? of->paused_ms : of->since_ms, STELE_TIME_MILLIS, since);
     stele_format_timestamp(now_ms, STELE_TIME_MILLIS, time);
     json_t *line =
         json_pack("{s:s, s:s, s:s, s:I, s:f, s:s, s:s}", "instance", board->instance, "state",
@@ -383,6 +386,14 @@ void stele_status_board_parked(stele_status_board *board, int32_t partition, int
     entry *of = entry_of(board, partition);
     of->parked_aggregates = aggregates;
     of->parked_events = events;
+    stele_monitor_unlock(&board->monitor);
+}
+
+void stele_status_board_paused(stele_status_board *board, int32_t partition, int64_t since_ms)
+{
+    if (board == NULL) return;
+    stele_monitor_lock(&board->monitor);
+    entry_of(board, partition)->paused_ms = since_ms;
     stele_monitor_unlock(&board->monitor);
 }
 

@@ -23,6 +23,7 @@ typedef enum stele_partition_state {
     STELE_STATE_RESTORING,
     STELE_STATE_RUNNING, /* makes progress, or there is nothing to do */
     STELE_STATE_WAITING, /* for something that may come back; the reason says what */
+    STELE_STATE_PAUSED,  /* someone has ordered it; the reason says why */
     STELE_STATE_STALLED, /* behind, and no progress for stall_timeout_ms */
     STELE_STATE_STOPPED, /* it needs a person; the reason says what to do */
     STELE_STATE_STOPPING,
@@ -45,9 +46,9 @@ typedef struct stele_status_line {
     double rate;               /* events per second, lately */
     int64_t parked_aggregates; /* of which events are set aside … */
     int64_t parked_events;     /* … and how many */
-    int64_t since_ms;          /* Unix time at which it came into this state */
-    int64_t time_ms;           /* Unix time at which it was written */
-    bool is_over; /* no one reports on it: too old, or the last word of a worker that ended */
+    int64_t since_ms; /* Unix time at which it came into this state; paused: of the order */
+    int64_t time_ms;  /* Unix time at which it was written */
+    bool is_over;     /* no one reports on it: too old, or the last word of a worker that ended */
 } stele_status_line;
 
 /* ---- writing: the board of one worker ---- */
@@ -77,6 +78,9 @@ void stele_status_board_set(stele_status_board *board, int32_t partition,
 /** What of it is set aside, from the next _set on. */
 void stele_status_board_parked(stele_status_board *board, int32_t partition, int64_t aggregates,
                                int64_t events);
+
+/** Since when it is paused, by the order; 0: it is not. From the next _set on. */
+void stele_status_board_paused(stele_status_board *board, int32_t partition, int64_t since_ms);
 
 /**
  * A partition that is not ours, because this worker is not let into the group: `reason` says why.

@@ -17,7 +17,14 @@ typedef struct stele_progress {
     int64_t late;          /* events of what had ended, passed over since then */
     int64_t parked_keys;   /* aggregates with events that are set aside … */
     int64_t parked_events; /* … and how many those are */
+    bool settles;          /* what it has taken is on its way to where it is stored */
 } stele_progress;
+
+/** Someone has ordered that no event is applied for now. */
+typedef struct stele_pause {
+    int64_t since_ms; /* Unix time of the order */
+    char reason[240]; /* "": none was given */
+} stele_pause;
 
 /**
  * What a partition's task does. All calls come from the worker's thread, and none asks a broker or
@@ -57,6 +64,9 @@ typedef struct stele_task_ops {
     /** Wait until what `end` began is done, or left behind when `by` has passed; release. */
     void (*close)(stele_task *task, stele_deadline by);
     stele_progress (*progress)(const stele_task *task);
+    /** Why no events are to be applied now: none are offered meanwhile, all other calls are made.
+     * Valid until the next call. NULL: they are; or, of the operation, it is never so. */
+    const stele_pause *(*pause)(const stele_task *task);
     /** In each turn of the loop, before the ticks, also while no partition is ours: for what the
      * worker's self has to do besides. NULL: nothing. */
     void (*turn)(void *self, stele_worker *worker);

@@ -131,7 +131,7 @@ bool watch_slot(const slot_host *host, slot *self)
 {
     int64_t now_ns = slot_now(host);
     bool watched = self->phase == SLOT_RUNNING || self->phase == SLOT_PREPARING;
-    if (!watched || has_moved(self)) {
+    if (!watched || has_moved(self) || slot_pause(self) != NULL) {
         self->stalled = self->held_back = (stele_error){0};
         self->progress_ns = self->looked_ns = now_ns;
         return false;

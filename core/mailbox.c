@@ -80,15 +80,14 @@ void stele_mailbox_close(stele_mailbox *box)
     free(box);
 }
 
-stele_letter *stele_mailbox_take(stele_mailbox *box, int64_t position)
+static stele_letter *take(stele_mailbox *box, int64_t position, bool stands)
 {
-    if (atomic_load(&box->wanted) > position) return NULL;
     stele_letter *taken = NULL;
     stele_monitor_lock(&box->post->monitor);
     stele_letter **at = &box->letters;
     while (*at != NULL) {
         stele_letter *each = *at;
-        if (each->position > position) {
+        if (each->position > position && !(stands && each->takes_older)) {
             at = &each->next;
             continue;
         }
@@ -100,6 +99,16 @@ stele_letter *stele_mailbox_take(stele_mailbox *box, int64_t position)
     set_wanted(box);
     stele_monitor_unlock(&box->post->monitor);
     return taken;
+}
+
+stele_letter *stele_mailbox_take(stele_mailbox *box, int64_t position)
+{
+    return atomic_load(&box->wanted) > position ? NULL : take(box, position, false);
+}
+
+stele_letter *stele_mailbox_take_standing(stele_mailbox *box, int64_t position)
+{
+    return atomic_load(&box->wanted) == INT64_MAX ? NULL : take(box, position, true);
 }
 
 void stele_mailbox_answer(stele_mailbox *box, stele_letter *list)

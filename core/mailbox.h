@@ -22,10 +22,11 @@ typedef enum stele_letter_state {
     STELE_LETTER_LATE /* the keeper has not come so far in time */
 } stele_letter_state;
 
-/** The head of a letter, whose content follows in the sender's struct. All but the position is set
- * by the calls below. */
+/** The head of a letter, whose content follows in the sender's struct. What is below the first two
+ * is set by the calls below. */
 typedef struct stele_letter {
     int64_t position; /* taken by a keeper that is at it or past it */
+    bool takes_older; /* or by one that stands still, wherever it is */
     stele_letter_state state;
     struct stele_letter *next;
 } stele_letter;
@@ -60,6 +61,8 @@ void stele_mailbox_close(stele_mailbox *box);
  * @return the first of a list; NULL: none, known without a lock
  */
 stele_letter *stele_mailbox_take(stele_mailbox *box, int64_t position);
+/** Likewise of a keeper that stands still: also those that take what is older. */
+stele_letter *stele_mailbox_take_standing(stele_mailbox *box, int64_t position);
 /** All of a list that was taken are answered. */
 void stele_mailbox_answer(stele_mailbox *box, stele_letter *list);
 

@@ -253,6 +253,11 @@ char *stele_dead_key(const char *topic, int32_t partition, int64_t offset)
     return stele_strdup_format(DEAD_PREFIX "%s/%d/%" PRId64, topic, (int)partition, offset);
 }
 
+bool stele_pause_key_is(stele_bytes key)
+{
+    return key.data != NULL && stele_bytes_equal(key, stele_text(STELE_PAUSE_KEY));
+}
+
 bool stele_dead_key_is(stele_bytes key)
 {
     return begins_with(key, DEAD_PREFIX);

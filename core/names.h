@@ -18,7 +18,8 @@
  *   stele:checkpoint:<topic>/<partition>   key        in a snapshots topic
  *   stele:commands:<topic>/<partition>     key        likewise: how far its commands are read
  *   stele:dead:<topic>/<partition>/<offset> key       likewise: an event that was set aside
- *   <projection>.v<n>.control              topic      orders to its workers about such events
+ *   <projection>.v<n>.control              topic      orders to its workers
+ *   stele:pause                            key        in it: that no event is applied
  *
  * Every function that makes a name returns text that the caller frees. */
 #ifndef STELE_CORE_NAMES_H
@@ -32,6 +33,8 @@
 #define STELE_REGISTRY_TOPIC "_stele.schemas"
 #define STELE_STATUS_TOPIC   "_stele.status"
 #define STELE_OWNERS_TOPIC   "_stele.owners"
+
+#define STELE_PAUSE_KEY "stele:pause"
 
 #define STELE_RESERVED_PREFIX "stele:" /* aggregate ids must not begin so */
 
@@ -144,6 +147,9 @@ bool stele_dead_key_is(stele_bytes key);
 
 /** @param topic  view into `key` @return false: it is no such key */
 bool stele_dead_key_parse(stele_bytes key, stele_bytes *topic, int32_t *partition, int64_t *offset);
+
+/** Is it that of the order that no event is applied? */
+bool stele_pause_key_is(stele_bytes key);
 
 /** May this be a part of the names above: letters, digits and those of `others`, `max` at most, the
  * first neither `_` nor `.`? NULL may not. */

@@ -209,7 +209,8 @@ static stele_status open_task(void *self, stele_worker *worker, stele_partition 
         free(task);
         return status;
     }
-    if (task->parked != NULL) task->orders = stele_orders_new(fold->group, task->source);
+    if (fold->options.owner == NULL)
+        task->orders = stele_orders_new(fold->group, task->source, &fold->lookout);
     fold_taking *taking = &task->taking;
     taking->log = stele_worker_log(worker);
     taking->partitions = stele_worker_partition_count(worker);
@@ -253,6 +254,13 @@ static stele_status take_some(fold_task *task, const stele_batch *batch, stele_e
     return status;
 }
 
+/* Until what it is to go on with was compared with the log, events are taken for that. */
+const stele_pause *fold_pause_of(const stele_task *base)
+{
+    const fold_task *task = (const fold_task *)base;
+    return task->unverified ? NULL : stele_orders_pause(task->orders);
+}
+
 static stele_status take_events(fold_task *task, const stele_batch *batch, stele_error *err)
 {
     stele_status status;
@@ -262,6 +270,7 @@ static stele_status take_events(fold_task *task, const stele_batch *batch, stele
     if (task->unverified) {
         if ((status = verify_last(task, batch, err)) < 0) return status;
         if (task->unverified) return STELE_OK;
+        if (fold_pause_of(&task->base) != NULL) return stele_task_not_yet(err);
     }
     if (batch->count > 0) fold_footing_see(task, &batch->records[0]);
     task->log_end = batch->log_end;
@@ -291,6 +300,7 @@ static stele_status tick_task(stele_task *base, stele_error *err)
 {
     fold_task *task = (fold_task *)base;
     fold_answer(task);
+    if (task->orders != NULL) stele_orders_follow(task->orders, task->worker);
     if (task->unverified)
         return STELE_OK; /* nothing was applied, and nothing is to be said of it */
     stele_status status = fold_write(task, false, err);
@@ -364,4 +374,5 @@ const stele_task_ops stele_fold_tasks = {
     .end = end_task,
     .close = close_task,
     .progress = progress_of,
+    .pause = fold_pause_of,
 };

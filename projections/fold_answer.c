@@ -44,7 +44,9 @@ void fold_answer(fold_task *task)
 {
     /* Not yet compared with the log that it is read from: nothing was applied. */
     if (task->box == NULL || task->unverified) return;
-    stele_letter *list = stele_mailbox_take(task->box, task->at.position);
+    stele_letter *list = fold_pause_of(&task->base) == NULL
+                             ? stele_mailbox_take(task->box, task->at.position)
+                             : stele_mailbox_take_standing(task->box, task->at.position);
     if (list == NULL) return;
     for (stele_letter *each = list; each != NULL; each = each->next)
         answer(task, (stele_state_letter *)each);

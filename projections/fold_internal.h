@@ -60,7 +60,8 @@ struct stele_fold {
     int generation;    /* of its snapshots topic */
     bool warned_of_unknown;
     stele_sql_guest *guest; /* of the table's desk, once it is admitted */
-    int cycles;             /* of its tasks that are under way: they share the time for writing */
+    stele_orders_lookout lookout;
+    int cycles; /* of its tasks that are under way: they share the time for writing */
 };
 
 /**
@@ -150,8 +151,8 @@ typedef struct fold_task {
     stele_partition snapshots;
     stele_fenced *fenced;
     stele_states *states;
-    stele_parked *parked; /* NULL, and no orders: an owner leaves out none of its own events */
-    stele_orders *orders;
+    stele_parked *parked; /* NULL: an owner, and a table, leave out none of their events */
+    stele_orders *orders; /* NULL: an owner takes none */
     fold_refused refused;
     struct fold_fetch *fetch; /* of a value from the log; NULL: none is asked for */
     bool owes_letters;        /* an order was carried out: it is stored at once */
@@ -179,6 +180,8 @@ typedef struct fold_task {
 } fold_task;
 
 /* ---- fold.c ---- */
+/* Why no events are applied; NULL: they are. */
+const stele_pause *fold_pause_of(const stele_task *task);
 void fold_free_task(fold_task *task, int timeout_ms);
 
 /* ---- fold_take.c: the partition's thread ---- */

@@ -150,8 +150,8 @@ static stele_status redrive(fold_task *task, stele_error *err)
 stele_status fold_park_turn(fold_task *task, stele_error *err)
 {
     if (task->parked == NULL) return STELE_OK;
-    stele_orders_follow(task->orders, task->worker, stele_parked_keys(task->parked) > 0);
-    if (task->writing.active || task->parked->watched == 0) return STELE_OK;
+    if (task->writing.active || task->parked->watched == 0 || fold_pause_of(&task->base) != NULL)
+        return STELE_OK;
     if (stele_parked_carry_out(task->parked, task->at.position, unix_ms(task)))
         task->owes_letters = true;
     return redrive(task, err);

@@ -5,7 +5,10 @@
 #include <string.h>
 
 #include "core/alloc.h"
+#include "core/bug.h"
+#include "core/message.h"
 #include "core/names.h"
+#include "core/text.h"
 
 enum { ASK_MS = 1000, LOOK_MS = 5000, NAME_MAX_SIZE = 256 };
 
@@ -21,11 +24,15 @@ struct stele_orders {
     stele_partition source;
     char *topic;
     control_question *question; /* NULL: not asked yet */
-    bool is_known;              /* whether there is a topic */
+    stele_orders_lookout *lookout;
+    bool is_known;   /* whether there is a topic */
+    bool is_looking; /* it was asked for again, and there is no answer yet */
     bool reading;
     int64_t next;  /* offset of the next order */
     int64_t until; /* so far it has to be read before the first event */
     int64_t again_ns;
+    bool is_paused;
+    stele_pause pause;
 };
 
 static const char *const names[] = {"redrive", "discard", "park"};
@@ -35,11 +42,13 @@ const char *stele_order_kind_name(stele_order_kind kind)
     return names[kind];
 }
 
-stele_orders *stele_orders_new(const char *group, stele_partition source)
+stele_orders *stele_orders_new(const char *group, stele_partition source,
+                               stele_orders_lookout *lookout)
 {
     stele_orders *orders = stele_alloc(sizeof *orders);
     orders->topic = stele_control_topic(group);
     orders->source = source;
+    orders->lookout = lookout;
     return orders;
 }
 
@@ -104,7 +113,7 @@ static stele_status find(stele_orders *orders, stele_worker *worker, stele_error
     status = stele_log_reader_start(stele_worker_reader(worker), control_of(orders),
                                     orders->question->start, err);
     if (status < 0) return status;
-    orders->reading = true;
+    orders->reading = orders->lookout->is_found = true;
     orders->next = orders->question->start;
     orders->until = orders->question->end;
     return STELE_OK;
@@ -112,6 +121,7 @@ static stele_status find(stele_orders *orders, stele_worker *worker, stele_error
 
 stele_status stele_orders_prepare(stele_orders *orders, stele_worker *worker, stele_error *err)
 {
+    if (STELE_BUG("orders are not read before the first event")) return STELE_OK;
     if (!orders->is_known) {
         stele_status status = find(orders, worker, err);
         if (status < 0) return status;
@@ -120,13 +130,27 @@ stele_status stele_orders_prepare(stele_orders *orders, stele_worker *worker, st
     return STELE_OK;
 }
 
-void stele_orders_follow(stele_orders *orders, stele_worker *worker, bool is_likely)
+/* One partition looks for all, and when the topic is there all of them begin to read. */
+static void look(stele_orders *orders, stele_worker *worker, int64_t now_ns)
+{
+    stele_orders_lookout *lookout = orders->lookout;
+    if (!orders->is_looking && !lookout->is_found && now_ns < lookout->again_ns) return;
+    stele_error not_yet;
+    lookout->again_ns = now_ns + (int64_t)LOOK_MS * 1000000;
+    orders->is_looking = find(orders, worker, &not_yet) < 0;
+    if (!orders->is_looking && !orders->reading) lookout->is_found = false;
+}
+
+void stele_orders_follow(stele_orders *orders, stele_worker *worker)
 {
     int64_t now_ns = stele_clock_monotonic_ns(stele_worker_clock(worker));
+    if (!orders->reading && !orders->lookout->is_found) {
+        look(orders, worker, now_ns);
+        return;
+    }
     if (now_ns < orders->again_ns) return;
     if (!orders->reading) {
-        stele_error not_yet;
-        if (is_likely) find(orders, worker, &not_yet);
+        look(orders, worker, now_ns);
         return;
     }
     /* The worker's reader may be another one by now, which knows of nothing but the events. */
@@ -139,6 +163,26 @@ void stele_orders_follow(stele_orders *orders, stele_worker *worker, bool is_lik
 bool stele_orders_are(const stele_orders *orders, const stele_batch *batch)
 {
     return strcmp(batch->partition.topic, orders->topic) == 0;
+}
+
+static int64_t since_of(const stele_batch *batch, const stele_record *record)
+{
+    stele_bytes text = {0};
+    int64_t since_ms = record->timestamp_ms;
+    stele_log_batch_header(batch, record, STELE_ORDER_SINCE, &text);
+    if (text.data != NULL) stele_parse_int64(text, 0, INT64_MAX, &since_ms, NULL);
+    return since_ms;
+}
+
+static void take_pause(stele_orders *orders, const stele_batch *batch, const stele_record *record)
+{
+    stele_bytes reason = {0};
+    orders->is_paused = stele_bytes_equal(record->value, stele_text(STELE_ORDER_PAUSE));
+    if (!orders->is_paused) return;
+    stele_log_batch_header(batch, record, STELE_ORDER_REASON, &reason);
+    orders->pause.since_ms = since_of(batch, record);
+    stele_message_format(orders->pause.reason, sizeof orders->pause.reason, "%.*s",
+                         reason.data == NULL ? 0 : (int)reason.size, (const char *)reason.data);
 }
 
 static void take_one(const stele_orders *orders, const stele_batch *batch,
@@ -167,7 +211,16 @@ void stele_orders_take(stele_orders *orders, const stele_batch *batch, stele_par
         orders->reading = false;
         return;
     }
-    for (size_t i = 0; i < batch->count; i++)
-        take_one(orders, batch, &batch->records[i], parked);
+    for (size_t i = 0; i < batch->count; i++) {
+        if (stele_pause_key_is(batch->records[i].key))
+            take_pause(orders, batch, &batch->records[i]);
+        else if (parked != NULL)
+            take_one(orders, batch, &batch->records[i], parked);
+    }
     orders->next = batch->next_offset;
+}
+
+const stele_pause *stele_orders_pause(const stele_orders *orders)
+{
+    return orders != NULL && orders->is_paused ? &orders->pause : NULL;
 }

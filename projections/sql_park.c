@@ -36,7 +36,8 @@ void sql_park_open(sql_task *task)
                                                            .key_max = options->parked_max,
                                                            .size_max = options->parked_size_max},
                                     seed);
-    task->orders = stele_orders_new(stele_sql_projection_group(task->self), task->source);
+    task->orders = stele_orders_new(stele_sql_projection_group(task->self), task->source,
+                                    &task->self->lookout);
 }
 
 /* ---- restoring ---- */
@@ -322,8 +323,8 @@ stele_status sql_park_failed(sql_task *task, stele_sql_parcel *parcel,
 
 void sql_park_turn(sql_task *task)
 {
-    stele_orders_follow(task->orders, task->worker, stele_parked_keys(task->parked) > 0);
-    if (task->parked->watched == 0 || task->redriven != NULL) return;
+    bool is_paused = stele_orders_pause(task->orders) != NULL;
+    if (task->parked->watched == 0 || task->redriven != NULL || is_paused) return;
     stele_parked_carry_out(task->parked, task->at.position, unix_ms(task));
     hand_over(task, &task->at);
 }

@@ -361,6 +361,13 @@ static stele_status verify_last(sql_task *task, const stele_batch *batch, stele_
     return status;
 }
 
+/* Until the last event was compared with the log, events are taken for that. */
+static const stele_pause *pause_of(const stele_task *base)
+{
+    const sql_task *task = (const sql_task *)base;
+    return task->unverified ? NULL : stele_orders_pause(task->orders);
+}
+
 static stele_status take(stele_task *base, const stele_batch *batch, stele_error *err)
 {
     sql_task *task = (sql_task *)base;
@@ -375,6 +382,7 @@ static stele_status take(stele_task *base, const stele_batch *batch, stele_error
     if (status == STELE_OK && task->unverified) {
         status = verify_last(task, batch, err);
         if (status == STELE_OK && task->unverified) return STELE_OK;
+        if (status == STELE_OK && pause_of(base) != NULL) status = stele_task_not_yet(err);
     }
     if (status == STELE_OK) status = take_records(task, batch, err);
     task->at_end = batch->at_end;
@@ -388,6 +396,7 @@ static stele_status tick(stele_task *base, stele_error *err)
 {
     sql_task *task = (sql_task *)base;
     stele_error own;
+    stele_orders_follow(task->orders, task->worker);
     if (task->unverified) return STELE_OK;
     if (err == NULL) err = &own;
     sql_park_turn(task);
@@ -443,7 +452,8 @@ static stele_progress progress(const stele_task *base)
     return (stele_progress){.position = task->unverified ? task->verify_from : task->done,
                             .applied = task->applied,
                             .parked_keys = (int64_t)stele_parked_keys(task->parked),
-                            .parked_events = (int64_t)task->parked->letter_count};
+                            .parked_events = (int64_t)task->parked->letter_count,
+                            .settles = !sql_send_is_done(task)};
 }
 
 const stele_task_ops stele_sql_tasks = {.open = open_task,
@@ -453,4 +463,5 @@ const stele_task_ops stele_sql_tasks = {.open = open_task,
                                         .drain = drain,
                                         .end = end,
                                         .close = close_task,
-                                        .progress = progress};
+                                        .progress = progress,
+                                        .pause = pause_of};

@@ -156,7 +156,8 @@ void sql_send(sql_task *task, bool urgent)
     /* Before events that may wait for room among the letters. */
     stele_sql_parcel *parcel = sql_park_press(task);
     task->is_pressing = parcel != NULL;
-    if (parcel == NULL && !urgent) parcel = sql_park_redrive(task);
+    bool is_paused = stele_orders_pause(task->orders) != NULL;
+    if (parcel == NULL && !urgent && !is_paused) parcel = sql_park_redrive(task);
     if (parcel != NULL) {
         submit(task, parcel);
         return;
@@ -284,6 +285,8 @@ static stele_status take_answer(sql_task *task, stele_error *err)
 void sql_send_hold(sql_task *task)
 {
     stele_log_reader *reader = stele_worker_reader(task->worker);
+    bool is_paused = !task->unverified && stele_orders_pause(task->orders) != NULL;
+    if (is_paused) return; /* it is held, as long as that lasts */
     bool wanted = is_full(task) && !sql_send_is_done(task) &&
                   (task->request != NULL || !sql_task_may_send(task) || !is_sure(task));
     if (reader == NULL || task->owes_batch || wanted == task->held) return;

@@ -14,6 +14,7 @@ struct stele_sql_projection {
     const stele_sql_source *source;
     stele_decoder *decoder;
     stele_value_reader *others; /* for events of types that no block names */
+    stele_orders_lookout lookout;
 };
 
 /* Where the log begins and ends; asked once the partition is claimed. */

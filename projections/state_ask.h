@@ -14,7 +14,8 @@
 typedef struct stele_state_place {
     int32_t partition;
     int64_t position; /* all events before this offset are applied; STELE_OFFSET_NONE: all that the
-                         log has when the call begins, for which the broker is asked */
+                         log has when the call begins, for which the broker is asked; or, while the
+                         projection is paused, what it has */
     const atomic_bool *stop; /* ends that question early; NULL: nothing does */
 } stele_state_place;
 

@@ -144,6 +144,7 @@ static stele_status ask_worker(const asking *self, const stele_state_place *plac
     *is_here = stele_post_has(post, self->group, kind, self->partition);
     if (!*is_here) return STELE_OK;
     letter->letter.position = place->position;
+    letter->letter.takes_older = place->position == STELE_OFFSET_NONE;
     if (place->position == STELE_OFFSET_NONE) {
         stele_status status = find_end(self, place, &letter->letter.position, err);
         if (status < 0) return status;

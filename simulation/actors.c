@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * The processes of the simulation: publishers of facts, and workers that fold them. */
+#include "simulation/control.h"
 #include "simulation/poison.h"
 #include "simulation/tables.h"
 
@@ -24,7 +25,7 @@ static void fold_number(sim_account *account, int64_t number)
 static stele_status apply_moved(void *state, const void *data, const stele_event *event,
                                 stele_error *err)
 {
-    (void)event;
+    sim_see_applied(event->partition);
     if (sim_refuses(((const sim_moved *)data)->number, err)) return err->status;
     fold_number(state, ((const sim_moved *)data)->number);
     return STELE_OK;
@@ -33,7 +34,7 @@ static stele_status apply_moved(void *state, const void *data, const stele_event
 static stele_status apply_closed(void *state, const void *data, const stele_event *event,
                                  stele_error *err)
 {
-    (void)event;
+    sim_see_applied(event->partition);
     if (sim_refuses(((const sim_closed *)data)->number, err)) return err->status;
     fold_number(state, ((const sim_closed *)data)->number);
     return STELE_FINISHED;
@@ -198,14 +199,16 @@ void sim_publish_others(int count)
 /* ---- workers ---- */
 
 /* A partition that stops says that it needs a person: here no one has made a hole, so none does. */
-static void look_at_partitions(sim_worker *self, const stele_worker *worker)
+static void look_at_partitions(sim_worker *self, const stele_worker *worker, int64_t before_ns)
 {
     for (int32_t i = 0; i <= SIM_PARTITIONS; i++) {
         stele_partition_state state;
         const char *reason;
         self->owned[i] = stele_worker_state(worker, i, &state, &reason);
         self->stopped[i] = self->owned[i] && state == STELE_STATE_STOPPED;
+        sim_see_partition(self, i, self->owned[i], before_ns);
         if (!self->owned[i]) continue;
+        if (state == STELE_STATE_PAUSED) sim_see_paused(self, i, reason);
         snprintf(self->reason, sizeof self->reason, "%d is %s: %s", (int)i,
                  stele_partition_state_name(state), reason);
         if (self->stopped[i] && !world.hole)
@@ -217,11 +220,12 @@ void sim_run_worker(sim_worker *self, stele_worker *worker)
 {
     stele_error err;
     while (!atomic_load(&self->stop)) {
+        int64_t before_ns = stele_fibers_now_ns(world.fibers);
         if (stele_worker_step(worker, 100, &err) < 0) {
             if (world.hole) break;
             sim_fail("stopped", "a worker: %s", err.text);
         }
-        look_at_partitions(self, worker);
+        look_at_partitions(self, worker, before_ns);
     }
 }
 

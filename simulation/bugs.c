@@ -57,6 +57,7 @@ const sim_bug sim_bugs[] = {
      "the second event that was set aside is applied in place of the first"},
     {"letters are not stored with their position", "a database has the position, and not them"},
     {"the parked set is written after the position", "with the next snapshots"},
+    {"orders are not read before the first event", "a paused partition that is taken goes on"},
     {NULL, NULL},
 };
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * How a seed goes: everything starts, there is trouble, everything comes to rest, and is checked.
  */
+#include "simulation/control.h"
 #include "simulation/poison.h"
 #include "simulation/tables.h"
 
@@ -58,6 +59,7 @@ static void begin_rest(void)
     sim_end_trouble();
     for (int i = 0; i < SIM_WORKERS; i++)
         if (!stele_fibers_is_running(world.fibers, SIM_FIRST_WORKER + i)) sim_start_worker(i);
+    if (world.has_control) sim_control_rests();
     sim_say("rest");
 }
 
@@ -118,6 +120,7 @@ void sim_play_folds(void)
         sim_sleep_ms(1 + stele_stream_below(&world.faults, 2 * world.calm_ms));
         sim_make_trouble();
         if (world.has_poison) sim_give_order();
+        if (world.has_control) sim_control_now_and_then();
         start_what_died();
     }
     begin_rest();

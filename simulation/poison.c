@@ -4,6 +4,8 @@
  * what is well. In the end each event is in its state, in order, or was discarded by order. */
 #include "simulation/poison.h"
 
+#include "simulation/control.h"
+
 #include <inttypes.h>
 #include <string.h>
 
@@ -17,7 +19,7 @@
 #include "simulation/tables.h"
 #include "snapshots/dead_letter.h"
 
-enum { READ_MS = 30000, ASK_MS = 1000, TRIES = 20, SICK_MAX_MS = 6000 };
+enum { READ_MS = 30000, TRIES = 20, SICK_MAX_MS = 6000 };
 
 typedef enum health { WELL = 0, SICK_FOR_A_WHILE, SICK_FOR_EVER } health;
 
@@ -30,7 +32,6 @@ static struct {
     uint8_t letters[SIM_PARTITIONS][SIM_EVENTS_MAX]; /* 1 + their state; 0: none */
     int64_t numbers[SIM_PARTITIONS][SIM_EVENTS_MAX]; /* of those events */
     bool discarded[SIM_PARTITIONS][SIM_EVENTS_MAX];
-    bool has_control; /* the topic is there */
 } poison;
 
 void sim_draw_poison(void)
@@ -74,31 +75,12 @@ bool sim_refuses(int64_t number, stele_error *err)
 
 /* ---- orders ---- */
 
-static void make_control(void)
-{
-    if (poison.has_control) return;
-
-    stele_log_topic_options topic = {.name = SIM_CONTROL, .partitions = SIM_PARTITIONS};
-    stele_status status = stele_log_topic_create(world.log, &topic, ASK_MS, NULL);
-    poison.has_control = status == STELE_OK || status == STELE_E_EXISTS;
-}
-
 /* It may be lost: then another one follows. */
 static void order(int32_t partition, int64_t offset, stele_order_kind kind)
 {
-    make_control();
-    stele_log_producer *producer;
-    const stele_log_producer_options options = {0};
-    if (stele_log_producer_open(world.log, &options, &producer, NULL) < 0) return;
     char key[64];
     snprintf(key, sizeof key, SIM_EVENTS "/%d/%" PRId64, (int)partition, offset);
-    const stele_log_entry entry = {.partition = {SIM_CONTROL, partition},
-                                   .key = stele_text(key),
-                                   .value = stele_text(stele_order_kind_name(kind))};
-    sim_say("ordered: %s %s", stele_order_kind_name(kind), key);
-    if (stele_log_producer_put(producer, &entry, NULL) == STELE_OK)
-        stele_log_producer_flush(producer, ASK_MS, NULL);
-    stele_log_producer_close(producer);
+    sim_put_order(partition, key, stele_order_kind_name(kind), NULL);
 }
 
 static void order_discard(int64_t number, int32_t partition, int64_t offset)

@@ -2,6 +2,7 @@
  * What a seed is like. Each is about something: seeds that do a little of everything find little.
  */
 #include "simulation/bank.h"
+#include "simulation/control.h"
 #include "simulation/poison.h"
 #include "simulation/tables.h"
 
@@ -135,6 +136,26 @@ static void draw_poison(void)
     sim_draw_poison();
 }
 
+/* What makes partitions change hands. */
+static void draw_control(void)
+{
+    static const uint32_t mixes[] = {KIND(KILL) | KIND(AMBUSH),
+                                     KIND(KILL) | KIND(AMBUSH) | KIND(MARKERS) | KIND(CHURN),
+                                     KIND(FREEZE) | KIND(CHURN),
+                                     KIND(CUT) | KIND(KILL),
+                                     KIND(AWAY) | KIND(MOVE) | KIND(LOSE) | KIND(CHURN) |
+                                         KIND(REPEAT) | KIND(APPEND),
+                                     KIND(ANEW) | KIND(KILL)};
+    world.kinds = mixes[stele_stream_below(&world.swarm, sizeof mixes / sizeof mixes[0])];
+    world.calm_ms = 200U << stele_stream_below(&world.swarm, 5);
+    draw_busy();
+    sim_draw_control();
+    uint32_t what = stele_stream_below(&world.swarm, 4);
+    if (what == 0) sim_draw_poison();
+    bool keeps_snapshots = (world.kinds & KIND(ANEW)) != 0;
+    if (what == 1 && !keeps_snapshots) sim_draw_tables(true);
+}
+
 /* What befalls owners: the kinds of the other profiles, a few of them at a time. */
 static void draw_trouble_of_owners(void)
 {
@@ -209,6 +230,7 @@ static const profile profiles[SIM_PROFILES] = {
     [SIM_REGISTRY] = {"registry", 1, NULL, sim_play_registry},
     [SIM_AGGREGATES] = {"aggregates", 6, draw_aggregates, sim_play_bank},
     [SIM_TABLES] = {"tables", 2, draw_tables, sim_play_folds},
+    [SIM_CONTROLS] = {"control", 2, draw_control, sim_play_folds},
     [SIM_POISON] = {"poison", 2, draw_poison, sim_play_folds},
 };
 

@@ -4,6 +4,8 @@
  * row, once, in the order of its partition. */
 #include "simulation/tables.h"
 
+#include "simulation/control.h"
+
 #include <inttypes.h>
 #include <string.h>
 
@@ -119,6 +121,7 @@ static stele_status claim(stele_sql_store *self, const stele_sql_place *place, i
 static stele_status begin(stele_sql_store *self, const stele_sql_place *place, int64_t term,
                           int64_t from, const stele_mark *to, stele_error *err)
 {
+    if (!world.has_state_table) sim_see_applied(place->source.index);
     AROUND("sql begin", stele_sql_store_begin(INNER(self), place, term, from, to, err));
 }
 

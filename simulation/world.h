@@ -53,6 +53,7 @@ typedef enum sim_profile {
     SIM_REGISTRY,    /* schemas registered by several at once */
     SIM_AGGREGATES,  /* aggregates that decide, their owners and their callers */
     SIM_TABLES,      /* SQL projections, and a database that fails */
+    SIM_CONTROLS,    /* a projection that is paused and goes on */
     SIM_POISON,      /* events that are refused, set aside, tried again and discarded */
     SIM_PROFILES
 } sim_profile;
@@ -73,6 +74,8 @@ typedef struct sim_worker {
     atomic_bool stop;
     bool stopped[SIM_PARTITIONS + 1]; /* partitions that need a person */
     bool owned[SIM_PARTITIONS + 1];
+    int64_t taken_ns[SIM_PARTITIONS + 1];   /* since then at the latest; 0: it is not owned */
+    int64_t said_pause[SIM_PARTITIONS + 1]; /* the number of the one that it follows; 0: none */
     char reason[240];
     stele_stream random;
 } sim_worker;
@@ -115,6 +118,7 @@ typedef struct sim_world {
     bool publishers_die;
     bool has_outbox;
     bool restarts_at_rest;
+    bool has_control;  /* someone pauses the projection, and lets it go on */
     bool has_poison;   /* some events are refused, and set aside */
     size_t parked_max; /* of so many aggregates at most; 0: as many as there are */
     bool has_tables; /* workers keep tables in a database, in place of snapshots: of events, … */

@@ -26,7 +26,8 @@ typedef struct stele_state_info {
  * thread has the partition does not matter. Else, and when the worker stops or loses the partition
  * meanwhile, the state comes from the topics: the snapshot and the events after it, as `stele
  * state` reads it. That takes milliseconds where snapshots are recent, and as long as a replay
- * where there are none. Both give the same state.
+ * where there are none. Both give the same state. A worker of a projection that is paused gives the
+ * one that it has.
  *
  * May be called by several threads, but not by an apply function.
  *

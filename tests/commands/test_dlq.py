@@ -101,6 +101,19 @@ def an_order_waits_for_a_worker():
 
 
 @case
+def an_order_to_what_is_paused_waits():
+    """While the projection is paused, an order is taken and not carried out; then it is."""
+    with Probe() as probe:
+        worker, _ = with_letters(probe)
+        probe.call("pause", probe.name, "--timeout", "60").exits(0)
+        probe.call("dlq", "discard", probe.name, "0:1", "--reason", "sent twice").exits(0).prints("after `resume`")
+        letters(probe, 2)
+        probe.call("resume", probe.name, "--timeout", "60").exits(0)
+        letters(probe, 0)
+        worker.ends(signal.SIGTERM).exits(0)
+
+
+@case
 def what_is_discarded_is_left_out():
     """A discarded event counts and changes nothing; its reason is kept; those behind it are applied."""
     with Probe() as probe:

@@ -1,0 +1,145 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""`pause` and `resume`: what a projection's workers are ordered, and what they say of it."""
+
+import json
+import os
+import signal
+import sqlite3
+import urllib.request
+
+from commands import Probe, stele
+from programs import case, run_cases, until
+
+TABLE = """-- source: {topic}
+-- setup
+CREATE TABLE numbers (id TEXT, number INTEGER);
+-- on probe.Probed
+INSERT INTO numbers VALUES (:id, :number);
+"""
+
+
+def paused(probe, reason=""):
+    """Until both partitions are paused; their rows."""
+    def ask():
+        rows = probe.status()
+        return rows if rows and all(row["state"] == "paused" and row["reason"] == reason for row in rows) else None
+    return until("all partitions are paused", 60, ask)
+
+
+def total(probe, id):
+    return probe.call("state", probe.name, id).exits(0).rows()[0]["state"]["total"]
+
+
+@case
+def a_pause_outlives_workers_and_takeovers():
+    """Two workers pause; one that starts, and one that takes over from a killed one, are paused; then all go on."""
+    with Probe(partitions=2) as probe:
+        ids = [f"a{number}" for number in range(12)]
+        probe.publish(*({"id": id, "number": 1} for id in ids))
+        first, second = probe.worker(), probe.worker()
+        probe.awaits_end(0)
+        probe.awaits_end(1)
+        probe.call("pause", probe.name, "--reason", "moving house", "--timeout", "60").exits(0).prints("2 partitions")
+        rows = paused(probe, "moving house")
+        since = [row["state_age_ms"] for row in rows]
+        probe.publish(*({"id": id, "number": 10} for id in ids))
+        first.ends(signal.SIGKILL)
+        second.ends(signal.SIGTERM).exits(0)
+        third = probe.worker()
+        rows = paused(probe, "moving house")
+        assert all(row["state_age_ms"] > age for row, age in zip(rows, since)), (rows, since)
+        assert sum(row["lag"] for row in rows) == 12 and "paused" in probe.call("status", probe.name).exits(0).out
+        probe.call("status", probe.name, "--check").exits(0)
+        probe.call("resume", probe.name, "--timeout", "60").exits(0).prints("is resumed: 2 partitions")
+        until("both partitions are at their ends", 60, lambda: all(
+            row["state"] == "running" and row["lag"] == 0 for row in probe.status()))
+        assert [total(probe, id) for id in ids] == [11] * 12
+        third.ends(signal.SIGTERM).exits(0)
+
+
+@case
+def what_is_paused_answers_with_what_it_has():
+    """Over HTTP a paused projection is answered at once, with its state as it is; `wait` is not."""
+    with Probe() as probe:
+        probe.publish({"id": "a", "number": 1})
+        worker = probe.worker("-o", "http.listen=127.0.0.1:0")
+        probe.awaits_end()
+        address = until("it listens", 30, lambda: next(
+            (word for word in worker.err.replace("=", " ").split() if word.startswith("127.0.0.1:")), None))
+        probe.call("pause", probe.name, "--timeout", "60").exits(0)
+        probe.publish({"id": "a", "number": 10})
+
+        def get(path):
+            with urllib.request.urlopen(f"http://{address}/projections/{probe.name}{path}", timeout=20) as reply:
+                return json.load(reply)
+        assert get("/a")["total"] == 1
+        probe.call("wait", probe.name, f"{probe.topic}/0/1", "--timeout", "2").exits(1).says("paused")
+        probe.call("resume", probe.name, "--timeout", "60").exits(0)
+        assert get(f"/a?wait={probe.topic}/0/1")["total"] == 11
+        worker.ends(signal.SIGTERM).exits(0)
+
+
+@case
+def an_order_before_the_first_worker_stands():
+    """Without a worker the order waits for one; a name that no one has is refused."""
+    with Probe() as probe:
+        probe.publish({"id": "a", "number": 1})
+        probe.call("pause", probe.name, "--json").exits(0).prints('"state":"paused","partitions":0')
+        probe.call("pause", probe.name).exits(0).prints("no worker of it runs")
+        worker = probe.worker()
+        assert probe.awaits_state("paused", "")["position"] == 0
+        probe.call("resume", probe.name, "--timeout", "60").exits(0)
+        probe.awaits_end()
+        probe.call("resume", probe.name).exits(0)
+        stele().call("pause", "nobody-knows-it").exits(1).says("there is no projection")
+        probe.call("pause", probe.name, "--reason", "x" * 300).exits(2).says("at most 200")
+        worker.ends(signal.SIGTERM).exits(0)
+
+
+@case
+def a_worker_that_does_not_answer_is_named():
+    """A worker that is frozen has not said that it is paused, and the command says which one."""
+    with Probe() as probe:
+        probe.publish({"id": "a", "number": 1})
+        worker = probe.worker()
+        probe.awaits_end()
+        worker.signal(signal.SIGSTOP)
+        probe.call("pause", probe.name, "--timeout", "2").exits(1).says(
+            "1 of 1 partitions", f"{probe.topic}/0", "the order stands")
+        worker.signal(signal.SIGCONT)
+        probe.awaits_state("paused", "")
+        worker.ends(signal.SIGTERM).exits(0)
+
+
+@case
+def tables_are_paused_too():
+    """A SQL projection stores nothing while it is paused, and everything after it."""
+    with Probe() as probe:
+        name, store = f"{probe.name}-sql", os.path.join(probe.folder, "t.db")
+        words = ["-o", f"projection.{name}.sql={probe.file('t.sql', TABLE.format(topic=probe.topic))}",
+                 "-o", f"projection.{name}.store=sqlite:{store}"]
+
+        def count():
+            connection = sqlite3.connect(store, timeout=20)
+            rows = connection.execute("SELECT count(*) FROM numbers").fetchone()[0]
+            connection.close()
+            return rows
+        with stele() as plain:
+            worker = plain.start("run", *words)
+            probe.publish({"id": "a", "number": 1})
+            plain.call("wait", name, f"{probe.topic}/0/0", "--timeout", "60").exits(0)
+            plain.call("pause", name, *words, "--timeout", "60").exits(0).prints("1 partition")
+            probe.publish({"id": "a", "number": 2})
+            worker.ends(signal.SIGTERM).exits(0)
+            plain.start("run", *words)
+            until("the next worker is paused", 60, lambda: [row["state"] for row in plain.call(
+                "status", name, "--json").exits(0).rows()] == ["paused"])
+            assert count() == 1
+            plain.call("resume", name, *words, "--timeout", "60").exits(0)
+            plain.call("wait", name, f"{probe.topic}/0/1", "--timeout", "60").exits(0)
+            assert count() == 2
+
+
+if __name__ == "__main__":
+    run_cases(globals())
