@@ -27,31 +27,6 @@ static bool is_resumed(const void *context, const stele_status_line *line)
     return line->state != STELE_STATE_PAUSED;
 }
 
-static stele_exit say(const stele_control *of, stele_control_heard *heard, const char *done)
-{
-    stele_cli *cli = of->cli;
-    if (heard->left > 0)
-        return stele_cli_fail(cli, STELE_EXIT_FAILED,
-                              "%s: %zu of %zu partitions have not said yet that they are %s: %s; "
-                              "the order stands, and is followed as soon as a worker hears of it",
-                              of->group, heard->left, heard->partitions, done,
-                              stele_buffer_text(&heard->behind));
-    if (cli->json) {
-        STELE_AUTO_VALUE(stele_buffer) line = {0};
-        stele_buffer_append(&line, stele_text("{\"projection\":"));
-        stele_show_json(&line, stele_text(of->group));
-        stele_buffer_format(&line, ",\"state\":\"%s\",\"partitions\":%zu}", done,
-                            heard->partitions);
-        stele_cli_print_json(cli->out, stele_buffer_view(&line));
-    } else if (heard->partitions == 0) {
-        stele_cli_print(cli->out, "%s is %s; no worker of it runs", of->group, done);
-    } else {
-        stele_cli_print(cli->out, "%s is %s: %zu partition%s", of->group, done, heard->partitions,
-                        heard->partitions == 1 ? "" : "s");
-    }
-    return STELE_EXIT_DONE;
-}
-
 static stele_exit order(stele_cli *cli, const char *name, const stele_control_order *what,
                         stele_control_is_done *is_done, const char *done)
 {
@@ -61,7 +36,7 @@ static stele_exit order(stele_cli *cli, const char *name, const stele_control_or
     if (stele_control_find(cli, name, &of, &err) < 0 || stele_control_give(&of, what, &err) < 0 ||
         stele_control_await(&of, is_done, &what->since_ms, &heard, &err) < 0)
         return stele_cli_fail_error(cli, &err);
-    return say(&of, &heard, done);
+    return stele_control_say(&of, &heard, done);
 }
 
 stele_exit stele_cmd_pause(stele_cli *cli, const stele_arguments *arguments)

@@ -207,6 +207,15 @@ static const stele_option pause_options[] = {{.name = "reason",
                                               .help = "why; `status` shows it"},
                                              {0}};
 
+static const stele_option reset_options[] = {
+    {.name = "to",
+     .kind = STELE_OPTION_TEXT,
+     .value = "beginning|OFFSET|TIME",
+     .required = true,
+     .help = "where it begins again; a time like 2026-01-31T12:00:00Z"},
+    {.name = "yes", .kind = STELE_OPTION_FLAG, .help = "really"},
+    {0}};
+
 static const stele_option history_options[] = {
     {.name = "one-partition",
      .kind = STELE_OPTION_FLAG,
@@ -449,6 +458,19 @@ const stele_cli_command stele_commands[] = {
      .summary = "let a paused projection go on",
      .example = "shop resume customers",
      .run = stele_cmd_resume},
+    {.name = "reset",
+     .operands = "PROJECTION",
+     .operand_min = 1,
+     .operand_max = 1,
+     .summary = "let a projection begin again, with nothing counted twice",
+     .details = "To the beginning: its states or tables are dropped, and made again from the first "
+                "event. To an offset or\n"
+                "a time: rows of a SQL projection stay, whose file says `-- repeatable: yes`. Its "
+                "workers may run: they let\n"
+                "go and begin again; it waits until all of them have.",
+     .example = "shop reset customers --to beginning --yes",
+     .options = reset_options,
+     .run = stele_cmd_reset},
     {.name = "dlq list",
      .operands = "PROJECTION|AGGREGATE",
      .operand_min = 1,

@@ -283,3 +283,28 @@ stele_status stele_control_await(const stele_control *of, stele_control_is_done 
         stele_sleep_ms(stele_log_runtime(of->log), LOOK_MS);
     }
 }
+
+stele_exit stele_control_say(const stele_control *of, stele_control_heard *heard, const char *done)
+{
+    stele_cli *cli = of->cli;
+    if (heard->left > 0)
+        return stele_cli_fail(cli, STELE_EXIT_FAILED,
+                              "%s: %zu of %zu partitions have not said yet that they are %s: %s; "
+                              "the order stands, and is followed as soon as a worker hears of it",
+                              of->group, heard->left, heard->partitions, done,
+                              stele_buffer_text(&heard->behind));
+    if (cli->json) {
+        STELE_AUTO_VALUE(stele_buffer) line = {0};
+        stele_buffer_append(&line, stele_text("{\"projection\":"));
+        stele_show_json(&line, stele_text(of->group));
+        stele_buffer_format(&line, ",\"state\":\"%s\",\"partitions\":%zu}", done,
+                            heard->partitions);
+        stele_cli_print_json(cli->out, stele_buffer_view(&line));
+    } else if (heard->partitions == 0) {
+        stele_cli_print(cli->out, "%s is %s; no worker of it runs", of->group, done);
+    } else {
+        stele_cli_print(cli->out, "%s is %s: %zu partition%s", of->group, done, heard->partitions,
+                        heard->partitions == 1 ? "" : "s");
+    }
+    return STELE_EXIT_DONE;
+}

@@ -70,4 +70,7 @@ STELE_VALUE_SCOPE(stele_control_heard, stele_control_heard_clear);
 stele_status stele_control_await(const stele_control *of, stele_control_is_done *is_done,
                                  const void *context, stele_control_heard *out, stele_error *err);
 
+/** Say what has come of it. @param done  "paused" @return what the command exits with */
+stele_exit stele_control_say(const stele_control *of, stele_control_heard *heard, const char *done);
+
 #endif

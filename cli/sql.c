@@ -365,6 +365,30 @@ stele_status stele_sql_store_of(stele_client *client, const char *projection, st
     return stele_sql_store_new(stele_log_runtime(stele_client_log(client)), url, out, err);
 }
 
+stele_status stele_sql_begin_again(stele_client *client, const char *name, bool rows_stay,
+                                   const stele_sql_return *returns, size_t count, stele_error *err)
+{
+    STELE_AUTO(stele_sql_crew) crew = stele_alloc(sizeof *crew);
+    crew->client = client;
+    stele_status status = add_program(crew, name, err);
+    if (status < 0) return status;
+    const stele_sql_program *program = crew->members[0]->program;
+    return stele_sql_desk_reset(stele_sql_program_options_of(program)->desk,
+                                stele_sql_program_file(program), rows_stay, returns, count, err);
+}
+
+stele_status stele_sql_begin_table_again(stele_client *client, const stele_projection *projection,
+                                         stele_error *err)
+{
+    STELE_AUTO(stele_sql_crew) crew = stele_alloc(sizeof *crew);
+    const stele_fold_table *place;
+    crew->client = client;
+    stele_status status = stele_sql_crew_table(crew, projection, &place, err);
+    if (status < 0 || place == NULL) return status;
+    return stele_sql_desk_reset(place->desk, stele_state_table_file(place->table), false, NULL, 0,
+                                err);
+}
+
 stele_status stele_sql_dismiss(stele_client *client, const char *name, stele_error *err)
 {
     STELE_AUTO(stele_sql_crew) crew = stele_alloc(sizeof *crew);

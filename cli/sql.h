@@ -88,6 +88,12 @@ bool stele_sql_has_store(const stele_config *config, const char *name);
 stele_status stele_sql_store_of(stele_client *client, const char *projection, stele_sql_store **out,
                                 stele_error *err);
 
+/** Let a projection in SQL, or a fold's table, begin again: stele_sql_desk_reset. */
+stele_status stele_sql_begin_again(stele_client *client, const char *name, bool rows_stay,
+                                   const stele_sql_return *returns, size_t count, stele_error *err);
+stele_status stele_sql_begin_table_again(stele_client *client, const stele_projection *projection,
+                                         stele_error *err);
+
 /** Take a projection out of its database: its teardown, and its positions. */
 stele_status stele_sql_dismiss(stele_client *client, const char *name, stele_error *err);
 

@@ -51,6 +51,7 @@ typedef struct entry {
     int64_t parked_aggregates;
     int64_t parked_events;
     int64_t paused_ms; /* since when it is paused; 0: it is not */
+    int64_t reset_ms;
     int64_t since_ms;
     int64_t written_ns;
     stele_partition_state written_state;
@@ -115,6 +116,7 @@ static char *to_json(const stele_status_board *board, const entry *of, stele_par
         json_object_set_new(line, "parked",
                             json_pack("{s:I, s:I}", "aggregates", (json_int_t)of->parked_aggregates,
                                       "events", (json_int_t)of->parked_events));
+    if (of->reset_ms != 0) json_object_set_new(line, "reset", json_integer(of->reset_ms));
     if (board->closing) json_object_set_new(line, "ended", json_true());
     char *text = json_dumps(line, JSON_COMPACT | JSON_REAL_PRECISION(6));
     json_decref(line);
@@ -389,11 +391,15 @@ void stele_status_board_parked(stele_status_board *board, int32_t partition, int
     stele_monitor_unlock(&board->monitor);
 }
 
-void stele_status_board_paused(stele_status_board *board, int32_t partition, int64_t since_ms)
+void stele_status_board_ordered(stele_status_board *board, int32_t partition, int64_t paused_ms,
+                                int64_t reset_ms)
 {
     if (board == NULL) return;
     stele_monitor_lock(&board->monitor);
-    entry_of(board, partition)->paused_ms = since_ms;
+    entry *of = entry_of(board, partition);
+    of->changed = of->changed || of->reset_ms != reset_ms;
+    of->paused_ms = paused_ms;
+    of->reset_ms = reset_ms;
     stele_monitor_unlock(&board->monitor);
 }
 

@@ -5,8 +5,9 @@
  *
  * Key: "<projection>.v<n>/<topic>/<partition>". Value: JSON with instance, state, reason, position,
  * rate, since and time, `"address"` where the instance has HTTP, `"parked": {"aggregates",
- * "events"}` where events are set aside; `"ended": true` in the last word of a worker that ends.
- * Written on change and every 5 s; what is older than 15 s says nothing about the present. */
+ * "events"}` where events are set aside; `"reset"`, a time in milliseconds; `"ended": true` in the
+ * last word of a worker that ends. Written on change and every 5 s; what is older than 15 s says
+ * nothing about the present. */
 #ifndef STELE_CONSUMER_STATUS_H
 #define STELE_CONSUMER_STATUS_H
 
@@ -46,6 +47,7 @@ typedef struct stele_status_line {
     double rate;               /* events per second, lately */
     int64_t parked_aggregates; /* of which events are set aside … */
     int64_t parked_events;     /* … and how many */
+    int64_t reset_ms;          /* it has begun after the reset of that time; 0: there was none */
     int64_t since_ms; /* Unix time at which it came into this state; paused: of the order */
     int64_t time_ms;  /* Unix time at which it was written */
     bool is_over;     /* no one reports on it: too old, or the last word of a worker that ended */
@@ -79,8 +81,10 @@ void stele_status_board_set(stele_status_board *board, int32_t partition,
 void stele_status_board_parked(stele_status_board *board, int32_t partition, int64_t aggregates,
                                int64_t events);
 
-/** Since when it is paused, by the order; 0: it is not. From the next _set on. */
-void stele_status_board_paused(stele_status_board *board, int32_t partition, int64_t since_ms);
+/** What it was ordered: since when it is paused, and after which reset it has begun, by the times
+ * of the orders; 0: it was not. From the next _set on. */
+void stele_status_board_ordered(stele_status_board *board, int32_t partition, int64_t paused_ms,
+                                int64_t reset_ms);
 
 /**
  * A partition that is not ours, because this worker is not let into the group: `reason` says why.

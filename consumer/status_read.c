@@ -118,6 +118,7 @@ static bool parse_line(json_t *json, stele_status_line *line)
     line->parked_events = json_integer_value(json_object_get(parked, "events"));
     const char *address = json_string_value(json_object_get(json, "address"));
     line->address = address == NULL ? "" : address;
+    line->reset_ms = json_integer_value(json_object_get(json, "reset"));
     return isfinite(line->rate) && line->rate < 1e12 && parse_state(state, &line->state) &&
            stele_parse_timestamp(stele_text(since), STELE_TIME_MILLIS, &line->since_ms, NULL) ==
                STELE_OK &&

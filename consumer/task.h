@@ -17,6 +17,7 @@ typedef struct stele_progress {
     int64_t late;          /* events of what had ended, passed over since then */
     int64_t parked_keys;   /* aggregates with events that are set aside … */
     int64_t parked_events; /* … and how many those are */
+    int64_t reset_ms;      /* it has begun after the reset of that time; 0: there was none */
     bool settles;          /* what it has taken is on its way to where it is stored */
 } stele_progress;
 

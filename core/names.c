@@ -258,6 +258,11 @@ bool stele_pause_key_is(stele_bytes key)
     return key.data != NULL && stele_bytes_equal(key, stele_text(STELE_PAUSE_KEY));
 }
 
+bool stele_reset_key_is(stele_bytes key)
+{
+    return key.data != NULL && stele_bytes_equal(key, stele_text(STELE_RESET_KEY));
+}
+
 bool stele_dead_key_is(stele_bytes key)
 {
     return begins_with(key, DEAD_PREFIX);

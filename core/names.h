@@ -20,6 +20,7 @@
  *   stele:dead:<topic>/<partition>/<offset> key       likewise: an event that was set aside
  *   <projection>.v<n>.control              topic      orders to its workers
  *   stele:pause                            key        in it: that no event is applied
+ *   stele:reset                            key        in it: that it has begun again
  *
  * Every function that makes a name returns text that the caller frees. */
 #ifndef STELE_CORE_NAMES_H
@@ -35,6 +36,7 @@
 #define STELE_OWNERS_TOPIC   "_stele.owners"
 
 #define STELE_PAUSE_KEY "stele:pause"
+#define STELE_RESET_KEY "stele:reset"
 
 #define STELE_RESERVED_PREFIX "stele:" /* aggregate ids must not begin so */
 
@@ -150,6 +152,9 @@ bool stele_dead_key_parse(stele_bytes key, stele_bytes *topic, int32_t *partitio
 
 /** Is it that of the order that no event is applied? */
 bool stele_pause_key_is(stele_bytes key);
+
+/** Is it that of the record that says that a projection begins again? */
+bool stele_reset_key_is(stele_bytes key);
 
 /** May this be a part of the names above: letters, digits and those of `others`, `max` at most, the
  * first neither `_` nor `.`? NULL may not. */

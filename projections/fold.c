@@ -301,9 +301,11 @@ static stele_status tick_task(stele_task *base, stele_error *err)
     fold_task *task = (fold_task *)base;
     fold_answer(task);
     if (task->orders != NULL) stele_orders_follow(task->orders, task->worker);
+    stele_status status = stele_orders_check(task->orders, err);
+    if (status < 0) return status;
     if (task->unverified)
         return STELE_OK; /* nothing was applied, and nothing is to be said of it */
-    stele_status status = fold_write(task, false, err);
+    status = fold_write(task, false, err);
     fold_table_follow(task);
     return status < 0 ? status : fold_park_turn(task, err);
 }
@@ -329,6 +331,7 @@ static stele_progress progress_of(const stele_task *base)
     int64_t position = task->unverified ? task->verify_from : task->at.position;
     return (stele_progress){
         .position = position,
+        .reset_ms = stele_orders_reset_ms(task->orders),
         .applied = task->restored + stele_states_applied(task->states),
         .late = stele_states_late(task->states),
         .parked_keys = task->parked == NULL ? 0 : (int64_t)stele_parked_keys(task->parked),

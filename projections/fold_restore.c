@@ -129,6 +129,9 @@ stele_status fold_prepare(fold_task *task, int64_t *start, stele_error *err)
     fold_taking *self = &task->taking;
     stele_status status;
     if (!task->is_ours) {
+        if (!self->started && task->orders != NULL &&
+            (status = stele_orders_prepare(task->orders, task->worker, err)) < 0)
+            return status;
         if (!self->started && (status = fold_take_start(task, err)) < 0) return status;
         stele_monitor_lock(&self->monitor);
         bool ended = self->ended;
@@ -142,9 +145,6 @@ stele_status fold_prepare(fold_task *task, int64_t *start, stele_error *err)
         if (!ended) return waits.status < 0 ? waits.status : stele_task_not_yet(err);
         if ((status = finish(task, err)) < 0) return status;
     }
-    if (task->orders != NULL &&
-        (status = stele_orders_prepare(task->orders, task->worker, err)) < 0)
-        return status;
     *start = task->verify_from;
-    return STELE_OK;
+    return stele_orders_check(task->orders, err);
 }

@@ -33,6 +33,9 @@ struct stele_orders {
     int64_t again_ns;
     bool is_paused;
     stele_pause pause;
+    int64_t reset_ms; /* the last one that was read */
+    bool has_begun;
+    int64_t begun_ms; /* the one that was read when all before the first event was */
 };
 
 static const char *const names[] = {"redrive", "discard", "park"};
@@ -127,6 +130,8 @@ stele_status stele_orders_prepare(stele_orders *orders, stele_worker *worker, st
         if (status < 0) return status;
     }
     if (orders->reading && orders->next < orders->until) return stele_task_not_yet(err);
+    if (!orders->has_begun) orders->begun_ms = orders->reset_ms;
+    orders->has_begun = true;
     return STELE_OK;
 }
 
@@ -214,10 +219,25 @@ void stele_orders_take(stele_orders *orders, const stele_batch *batch, stele_par
     for (size_t i = 0; i < batch->count; i++) {
         if (stele_pause_key_is(batch->records[i].key))
             take_pause(orders, batch, &batch->records[i]);
+        else if (stele_reset_key_is(batch->records[i].key))
+            orders->reset_ms = since_of(batch, &batch->records[i]);
         else if (parked != NULL)
             take_one(orders, batch, &batch->records[i], parked);
     }
     orders->next = batch->next_offset;
+}
+
+stele_status stele_orders_check(const stele_orders *orders, stele_error *err)
+{
+    if (orders == NULL || !orders->has_begun || orders->reset_ms == orders->begun_ms)
+        return STELE_OK;
+    return stele_fail(err, STELE_E_CONFLICT, STELE_NEXT_ABORT,
+                      "it was reset: what it has is dropped, and it begins again");
+}
+
+int64_t stele_orders_reset_ms(const stele_orders *orders)
+{
+    return orders == NULL ? 0 : orders->begun_ms;
 }
 
 const stele_pause *stele_orders_pause(const stele_orders *orders)

@@ -13,7 +13,11 @@
  *   key    stele:pause
  *   value  pause: no event is applied, and none of those that are set aside is tried again, until
  *          the record is replaced by a tombstone
- *   header stele_dead_reason: why; stele_since: when it was ordered, Unix time in milliseconds */
+ *   header stele_dead_reason: why; stele_since: when it was ordered, Unix time in milliseconds
+ *   key    stele:reset
+ *   value  reset: what is stored was made to begin again, so whoever had read it before lets go,
+ * and restores anew. Who has read this first and then what is stored has done so header
+ * stele_since: of that reset, by which it is known */
 #ifndef STELE_PROJECTIONS_ORDERS_H
 #define STELE_PROJECTIONS_ORDERS_H
 
@@ -22,6 +26,7 @@
 
 #define STELE_ORDER_REASON "stele_dead_reason"
 #define STELE_ORDER_SINCE  "stele_since"
+#define STELE_ORDER_RESET  "reset"
 #define STELE_ORDER_PAUSE  "pause"
 
 typedef struct stele_orders stele_orders;
@@ -44,7 +49,8 @@ stele_orders *stele_orders_new(const char *group, stele_partition source,
 /** Stop reading, forget what was asked, release. NULL is fine. */
 void stele_orders_end(stele_orders *orders, stele_worker *worker);
 
-/** Read all that was there. @return next = RETRY, also with an empty text: not yet */
+/** Read all that was there, before what is stored of the partition. @return next = RETRY, also with
+ * an empty text: not yet */
 stele_status stele_orders_prepare(stele_orders *orders, stele_worker *worker, stele_error *err);
 
 /** Is the batch one of orders? */
@@ -56,6 +62,12 @@ void stele_orders_take(stele_orders *orders, const stele_batch *batch, stele_par
 
 /** In each turn: go on reading, or look from time to time whether the topic is there by now. */
 void stele_orders_follow(stele_orders *orders, stele_worker *worker);
+
+/** Has what is stored begun again since the orders were prepared? @return next = ABORT: it has */
+stele_status stele_orders_check(const stele_orders *orders, stele_error *err);
+
+/** The last reset that was known when they were prepared, by its time; 0: there was none. */
+int64_t stele_orders_reset_ms(const stele_orders *orders);
 
 /** The order not to apply events; NULL: there is none. Valid until the next call. */
 const stele_pause *stele_orders_pause(const stele_orders *orders);

@@ -27,6 +27,7 @@ struct stele_sql_guest {
 typedef enum request_kind {
     REQUEST_ADMIT = 0,
     REQUEST_DISMISS,
+    REQUEST_RESET,
     REQUEST_CLAIM,
     REQUEST_READ,
     REQUEST_LETTERS,
@@ -40,8 +41,11 @@ struct stele_sql_request {
     bool is_answered;
     bool is_forgotten;
 
-    const stele_sql_file *file; /* ADMIT, DISMISS */
-    stele_sql_guest *guest;     /* the others; of ADMIT the answer */
+    const stele_sql_file *file;      /* ADMIT, DISMISS, RESET */
+    const stele_sql_return *returns; /* RESET; borrowed until the answer */
+    size_t return_count;
+    bool rows_stay;
+    stele_sql_guest *guest; /* the others; of ADMIT the answer */
     stele_partition source;
     void (*wake)(void *context);
     void *context;
@@ -400,6 +404,27 @@ static void admit(stele_sql_desk *desk, stele_sql_request *request)
     *end = request->guest = guest;
 }
 
+static void reset(stele_sql_desk *desk, stele_sql_request *request)
+{
+    const stele_sql_file *file = request->file;
+    bool rows_stay = request->rows_stay || STELE_BUG("a reset that counts twice");
+    STELE_AUTO(char) group = stele_projection_group(file->name, file->version);
+    const stele_sql_reset of = {.setup = script_of(file, &file->setup),
+                                .group = group,
+                                .teardown = rows_stay ? NULL : file->teardown.text,
+                                .returns = request->returns,
+                                .return_count = request->return_count};
+    size_t at = NOWHERE;
+    stele_error why;
+    if (stele_sql_store_reset(desk->store, &of, &at, &why) == STELE_OK) {
+        request->answer.error = (stele_error){0};
+        return;
+    }
+    const stele_sql_script *script = &file->teardown;
+    fail_at(file, at == NOWHERE ? 0 : stele_sql_line_of(script->text, script->line, at), &why,
+            &request->answer.error);
+}
+
 static void claim(stele_sql_desk *desk, stele_sql_request *request)
 {
     stele_sql_place place = {request->guest->group, request->source};
@@ -420,6 +445,9 @@ static void carry_out(stele_sql_desk *desk, stele_sql_request *request)
     case REQUEST_DISMISS:
         if (run_script(desk, request->file, false, failure) == STELE_OK)
             *failure = (stele_error){0};
+        break;
+    case REQUEST_RESET:
+        reset(desk, request);
         break;
     case REQUEST_CLAIM:
         claim(desk, request);
@@ -535,13 +563,12 @@ static void submit(stele_sql_desk *desk, stele_sql_request *request)
     stele_monitor_unlock(&desk->monitor);
 }
 
-static stele_status call(stele_sql_desk *desk, request_kind kind, const stele_sql_file *file,
+static stele_status call(stele_sql_desk *desk, const stele_sql_request *what,
                          stele_sql_guest **guest, stele_error *err)
 {
     stele_sql_request *request = stele_alloc(sizeof *request);
     stele_deadline never = stele_deadline_after(stele_runtime_clock(desk->runtime), -1);
-    request->kind = kind;
-    request->file = file;
+    *request = *what;
     submit(desk, request);
     stele_monitor_lock(&desk->monitor);
     while (!request->is_answered)
@@ -557,13 +584,24 @@ static stele_status call(stele_sql_desk *desk, request_kind kind, const stele_sq
 stele_status stele_sql_desk_admit(stele_sql_desk *desk, const stele_sql_file *file,
                                   stele_sql_guest **out, stele_error *err)
 {
-    return call(desk, REQUEST_ADMIT, file, out, err);
+    return call(desk, &(stele_sql_request){.kind = REQUEST_ADMIT, .file = file}, out, err);
 }
 
 stele_status stele_sql_desk_dismiss(stele_sql_desk *desk, const stele_sql_file *file,
                                     stele_error *err)
 {
-    return call(desk, REQUEST_DISMISS, file, NULL, err);
+    return call(desk, &(stele_sql_request){.kind = REQUEST_DISMISS, .file = file}, NULL, err);
+}
+
+stele_status stele_sql_desk_reset(stele_sql_desk *desk, const stele_sql_file *file, bool rows_stay,
+                                  const stele_sql_return *returns, size_t count, stele_error *err)
+{
+    const stele_sql_request what = {.kind = REQUEST_RESET,
+                                    .file = file,
+                                    .returns = returns,
+                                    .return_count = count,
+                                    .rows_stay = rows_stay};
+    return call(desk, &what, NULL, err);
 }
 
 /* ---- for tasks ---- */

@@ -43,6 +43,16 @@ stele_status stele_sql_desk_admit(stele_sql_desk *desk, const stele_sql_file *fi
 stele_status stele_sql_desk_dismiss(stele_sql_desk *desk, const stele_sql_file *file,
                                     stele_error *err);
 
+/**
+ * Let a projection begin again, as stele_sql_store_reset does. Likewise.
+ *
+ * @param returns    where its partitions go back to
+ * @param rows_stay  its rows are kept, and only these partitions go back; else all of them begin
+ * with the first event, with tables that are made again
+ */
+stele_status stele_sql_desk_reset(stele_sql_desk *desk, const stele_sql_file *file, bool rows_stay,
+                                  const stele_sql_return *returns, size_t count, stele_error *err);
+
 /* ---- requests of a partition's task ---- */
 
 /** What a request is answered with. */

@@ -297,6 +297,15 @@ static stele_status take_version(parser *p, stele_bytes text)
     return STELE_OK;
 }
 
+static stele_status take_repeatable(parser *p, stele_bytes text)
+{
+    p->file->is_repeatable = is_word(text, "yes");
+    if (p->file->is_repeatable || is_word(text, "no")) return STELE_OK;
+    return fail_line(p, p->line,
+                     "`-- repeatable: yes` says that statements may be executed again for the same "
+                     "events, and leave the rows as they were");
+}
+
 static stele_status take_name(parser *p, stele_bytes text)
 {
     if (p->file->name != NULL || text.size == 0)
@@ -327,7 +336,7 @@ static stele_status fail_comment(const parser *p, stele_bytes word, const char *
 /* A comment that may have been meant as a directive: what is nearly one, and has its form. */
 static stele_status check_comment(const parser *p, stele_bytes word, stele_bytes rest)
 {
-    static const char *const heads[] = {"projection:", "version:", "source:"};
+    static const char *const heads[] = {"projection:", "version:", "source:", "repeatable:"};
     static const char *const scripts[] = {"setup", "teardown"};
     STELE_AUTO(char) lower = copy(word);
     for (char *c = lower; *c != '\0'; c++)
@@ -356,6 +365,7 @@ static stele_status take_comment(parser *p, stele_bytes text, bool *is_directive
     if (is_word(word, "projection:")) return take_name(p, rest);
     if (is_word(word, "version:")) return take_version(p, rest);
     if (is_word(word, "source:")) return add_topics(p, rest);
+    if (is_word(word, "repeatable:")) return take_repeatable(p, rest);
     if (is_word(word, "setup")) return begin_script(p, IN_SETUP, &p->has_setup, rest);
     if (is_word(word, "teardown")) return begin_script(p, IN_TEARDOWN, &p->has_teardown, rest);
     if (is_word(word, "on")) return begin_block(p, rest);

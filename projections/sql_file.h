@@ -6,6 +6,7 @@
  *   -- projection: order_summary
  *   -- version: 1
  *   -- source: order.events, refund.events
+ *   -- repeatable: yes
  *   -- setup
  *   CREATE TABLE …;
  *   -- on shop.OrderPlaced
@@ -62,6 +63,7 @@ typedef struct stele_sql_file {
     int version;   /* 1 if the file does not say */
     char **topics; /* of the sources; NULL-terminated, at least one */
     int topics_line;
+    bool is_repeatable; /* its statements may be executed again for the same events */
     stele_sql_script setup;
     stele_sql_script teardown;
     stele_sql_block *blocks;

@@ -185,7 +185,8 @@ static stele_status validate(sql_task *task, stele_resume *out, stele_error *err
  * own. */
 static void warn_of_another_database(const sql_task *task)
 {
-    if (task->claim.mark.position >= 0 || task->bounds->followed <= 0) return;
+    bool was_reset = stele_orders_reset_ms(task->orders) > 0;
+    if (task->claim.mark.position >= 0 || task->bounds->followed <= 0 || was_reset) return;
     stele_worker_warn(task->worker, task->source.index, 0, "the database has nothing of it",
                       "the group has been further: if the database was removed it is made again; "
                       "if other workers have a file of their own, each has a part of the rows: let "
@@ -200,6 +201,9 @@ static stele_status prepare(stele_task *base, int64_t *start, stele_error *err)
     stele_status status = STELE_OK;
     if (err == NULL) err = &own;
     if (!task->is_ready) {
+        if (!task->is_claimed &&
+            (status = stele_orders_prepare(task->orders, task->worker, err)) < 0)
+            return status;
         if (!task->is_claimed && (status = claim(task, err)) < 0) return status;
         if (!task->is_restored && (status = restore_letters(task, err)) < 0) return status;
         if ((status = find_bounds(task, err)) < 0) return status;
@@ -213,9 +217,8 @@ static stele_status prepare(stele_task *base, int64_t *start, stele_error *err)
             resume.read_from < resume.position && !STELE_BUG("topic made anew is not noticed");
         task->is_ready = true;
     }
-    if ((status = stele_orders_prepare(task->orders, task->worker, err)) < 0) return status;
     *start = task->unverified ? task->verify_from : task->done;
-    return STELE_OK;
+    return stele_orders_check(task->orders, err);
 }
 
 /* ---- events to rows ---- */
@@ -397,10 +400,11 @@ static stele_status tick(stele_task *base, stele_error *err)
     sql_task *task = (sql_task *)base;
     stele_error own;
     stele_orders_follow(task->orders, task->worker);
-    if (task->unverified) return STELE_OK;
     if (err == NULL) err = &own;
+    stele_status status = stele_orders_check(task->orders, err);
+    if (status < 0 || task->unverified) return status;
     sql_park_turn(task);
-    stele_status status = sql_send_move_on(task, false, err);
+    status = sql_send_move_on(task, false, err);
     sql_send_hold(task);
     sql_send_follow(task, false);
     return status;
@@ -453,6 +457,7 @@ static stele_progress progress(const stele_task *base)
                             .applied = task->applied,
                             .parked_keys = (int64_t)stele_parked_keys(task->parked),
                             .parked_events = (int64_t)task->parked->letter_count,
+                            .reset_ms = stele_orders_reset_ms(task->orders),
                             .settles = !sql_send_is_done(task)};
 }
 

@@ -58,6 +58,7 @@ const sim_bug sim_bugs[] = {
     {"letters are not stored with their position", "a database has the position, and not them"},
     {"the parked set is written after the position", "with the next snapshots"},
     {"orders are not read before the first event", "a paused partition that is taken goes on"},
+    {"a reset that counts twice", "positions go back, and rows stay"},
     {NULL, NULL},
 };
 

@@ -6,10 +6,15 @@
 #include "core/names.h"
 #include "projections/orders.h"
 #include "simulation/poison.h"
+#include "simulation/tables.h"
 
-enum { ASK_MS = 1000 };
+#include <string.h>
+
+enum { ASK_MS = 1000, LATE_MS = 200 };
 
 static struct {
+    uint32_t reset_one_in; /* of what it does; 0: none */
+    int64_t resets;
     uint32_t one_in; /* of the moments at which it may do something */
     bool has_topic;
     bool wants_pause;
@@ -22,6 +27,11 @@ void sim_draw_control(void)
 {
     world.has_control = true;
     control.one_in = 1 + stele_stream_below(&world.swarm, 4);
+}
+
+void sim_draw_resets(void)
+{
+    control.reset_one_in = 2 + stele_stream_below(&world.swarm, 4);
 }
 
 /* ---- orders ---- */
@@ -48,12 +58,13 @@ bool sim_put_order(int32_t partition, const char *key, const char *value, const 
     stele_log_producer *producer;
     const stele_log_producer_options options = {.delivered = on_delivered, .context = &is_there};
     if (stele_log_producer_open(world.log, &options, &producer, NULL) < 0) return false;
-    const stele_header header = {STELE_ORDER_REASON, stele_text(reason == NULL ? "" : reason)};
+    const stele_header headers[] = {{STELE_ORDER_REASON, stele_text(reason == NULL ? "" : reason)},
+                                    {STELE_ORDER_SINCE, stele_text(reason == NULL ? "" : reason)}};
     const stele_log_entry entry = {.partition = {SIM_CONTROL, partition},
                                    .key = stele_text(key),
                                    .value = value == NULL ? (stele_bytes){0} : stele_text(value),
-                                   .headers = &header,
-                                   .header_count = 1};
+                                   .headers = headers,
+                                   .header_count = 2};
     sim_say("ordered: %s %s", value == NULL ? "no more" : value, key);
     if (stele_log_producer_put(producer, &entry, NULL) == STELE_OK)
         stele_log_producer_flush(producer, ASK_MS, NULL);
@@ -74,14 +85,46 @@ static bool pause_all(bool pauses)
             sim_put_order(i, STELE_PAUSE_KEY, pauses ? STELE_ORDER_PAUSE : NULL, reason);
         if (pauses && is_there && control.paused_ns[i] == 0)
             control.paused_ns[i] = stele_fibers_now_ns(world.fibers);
+        /* One that was lost may come yet, and is not to come behind the next one. */
+        if (!is_there) sim_sleep_ms(LATE_MS);
         all = all && is_there;
     }
     return all;
 }
 
+/* Whoever has something of what was stored lets go. @return is it there in all partitions? */
+static bool order_reset(void)
+{
+    bool all = true;
+    char since[24];
+    snprintf(since, sizeof since, "%d", (int)++control.resets);
+    for (int32_t i = 0; i < SIM_PARTITIONS; i++)
+        all = sim_put_order(i, STELE_RESET_KEY, STELE_ORDER_RESET, since) && all;
+    return all;
+}
+
+/* As the command does it: what is stored first, then the order. It may be interrupted between, and
+ * is given again, sometime. */
+static void reset(void)
+{
+    if (world.has_tables) {
+        if (!sim_reset_tables()) return;
+    } else {
+        if (stele_log_topic_delete(world.log, SIM_SNAPSHOTS, ASK_MS, NULL) < 0) return;
+        memset(world.compacted, 0, sizeof world.compacted);
+    }
+    world.made_anew = true;
+    sim_say("the projection is reset");
+    if (stele_stream_below(&world.faults, 8) != 0) order_reset();
+}
+
 void sim_control_now_and_then(void)
 {
-    if (stele_stream_once_in(&world.faults, control.one_in)) pause_all(!control.wants_pause);
+    if (!stele_stream_once_in(&world.faults, control.one_in)) return;
+    if (stele_stream_once_in(&world.faults, control.reset_one_in))
+        reset();
+    else
+        pause_all(!control.wants_pause);
 }
 
 /* Once what is on its way from a producer that has died is there. */
@@ -89,6 +132,8 @@ void sim_control_rests(void)
 {
     sim_sleep_ms(ASK_MS);
     while (!pause_all(false))
+        sim_sleep_ms(ASK_MS);
+    while (world.made_anew && control.reset_one_in > 0 && !order_reset())
         sim_sleep_ms(ASK_MS);
 }
 

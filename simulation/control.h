@@ -13,6 +13,9 @@ void sim_draw_control(void);
  * @param reason  NULL: none @return is it there? It may be lost, and then another one follows */
 bool sim_put_order(int32_t partition, const char *key, const char *value, const char *reason);
 
+/** Resets, too: of a fold's snapshots, or of tables. */
+void sim_draw_resets(void);
+
 /** One order, or none. */
 void sim_control_now_and_then(void);
 

@@ -151,9 +151,10 @@ static void draw_control(void)
     draw_busy();
     sim_draw_control();
     uint32_t what = stele_stream_below(&world.swarm, 4);
-    if (what == 0) sim_draw_poison();
+    if (what == 2) sim_draw_poison();
     bool keeps_snapshots = (world.kinds & KIND(ANEW)) != 0;
-    if (what == 1 && !keeps_snapshots) sim_draw_tables(true);
+    if (what <= 1 && !keeps_snapshots) sim_draw_tables(true);
+    if (world.has_tables || keeps_snapshots) sim_draw_resets();
 }
 
 /* What befalls owners: the kinds of the other profiles, a few of them at a time. */

@@ -106,6 +106,12 @@ static stele_status tear_down(stele_sql_store *self, const stele_sql_setup *tear
     AROUND("sql teardown", stele_sql_store_teardown(INNER(self), teardown, at, err));
 }
 
+static stele_status reset(stele_sql_store *self, const stele_sql_reset *of, size_t *at,
+                          stele_error *err)
+{
+    AROUND("sql reset", stele_sql_store_reset(INNER(self), of, at, err));
+}
+
 static stele_status prepare(stele_sql_store *self, const stele_sql_query *query, size_t *statement,
                             size_t *at, stele_error *err)
 {
@@ -196,6 +202,7 @@ static stele_sql_store *connect_store(void)
     static const stele_sql_store_ops ops = {.open = open_store,
                                             .setup = set_up,
                                             .teardown = tear_down,
+                                            .reset = reset,
                                             .prepare = prepare,
                                             .claim = claim,
                                             .begin = begin,
@@ -272,6 +279,42 @@ void sim_each_table_letter(sim_table_letter *each)
             sim_fail("harness", "letters cannot be read: %s", err.text);
     }
     stele_sql_store_free(store);
+}
+
+/* ---- a reset ---- */
+
+static bool reset_file(const stele_sql_file *file)
+{
+    stele_sql_return returns[SIM_PARTITIONS];
+    for (int32_t i = 0; i < SIM_PARTITIONS; i++)
+        returns[i] = (stele_sql_return){{SIM_EVENTS, i}, 0};
+    stele_sql_desk *desk =
+        stele_sql_desk_open(world.runtime, stele_memory_sql_new(tables.database));
+    bool is_done =
+        stele_sql_desk_reset(desk, file, false, returns, SIM_PARTITIONS, NULL) == STELE_OK;
+    stele_sql_desk_close(desk);
+    return is_done;
+}
+
+bool sim_reset_tables(void)
+{
+    stele_error err;
+    stele_state_table *table;
+    stele_sql_file *journal;
+    if (world.has_state_table) {
+        if (stele_state_table_new(&sim_accounts, NULL, STELE_SQL_SQLITE, &table, &err) < 0)
+            sim_fail("harness", "%s", err.text);
+        bool is_done = reset_file(stele_state_table_file(table));
+        stele_state_table_free(table);
+        return is_done;
+    }
+    STELE_AUTO(char) text = stele_sql_journal(SIM_EVENTS, STELE_SQL_SQLITE);
+    if (stele_sql_file_parse("journal", stele_text(text), STELE_SQL_SQLITE, &journal, &err) < 0)
+        sim_fail("harness", "%s", err.text);
+    if (journal->name == NULL) journal->name = stele_strdup("accounts");
+    bool is_done = reset_file(journal);
+    stele_sql_file_free(journal);
+    return is_done;
 }
 
 /* ---- a worker of a table of events ---- */

@@ -20,6 +20,9 @@ bool sim_table_state(size_t index, int32_t *partition, stele_snapshot *out);
 /** A worker's process. @param context  sim_worker */
 void sim_table_worker_main(void *context);
 
+/** Let the projection begin again, as `reset` does. @return was it? */
+bool sim_reset_tables(void);
+
 /** Are there as many rows as events? */
 bool sim_tables_caught_up(void);
 

@@ -334,6 +334,52 @@ static stele_status tear_down(stele_sql_store *base, const stele_sql_setup *tear
     return leave(self, fault, status, err);
 }
 
+static void drop_rows(stele_memory_database *database)
+{
+    for (size_t i = 0; i < database->row_count; i++)
+        clear_row(&database->rows[i]);
+    database->row_count = 0;
+}
+
+static void go_back(place_row *row, int64_t position)
+{
+    row->claim.term++;
+    row->claim.mark = (stele_mark){.position = position, .last_offset = -1};
+}
+
+/* It knows no script: a teardown takes all rows away. */
+static stele_status reset(stele_sql_store *base, const stele_sql_reset *of, size_t *at,
+                          stele_error *err)
+{
+    (void)at;
+    memory_sql *self = (memory_sql *)base;
+    stele_memory_database *database = self->database;
+    int fault;
+    stele_status status = enter(self, &fault, err);
+    project *there = status < 0 ? NULL : find_project(database, of->setup.projection);
+    if (there == NULL) return leave(self, fault, status, err);
+    int64_t hash = stele_sql_script_hash(stele_text(of->setup.script), STELE_SQL_SQLITE);
+    if (there->version != of->setup.version || (of->teardown == NULL && there->setup != hash)) {
+        status = stele_sql_fail_setup(err, "the database", &of->setup, there->version);
+        return leave(self, fault, status, err);
+    }
+    there->setup = hash;
+    if (of->teardown != NULL) drop_rows(database);
+    for (size_t i = 0; of->teardown != NULL && i < database->place_count; i++)
+        if (strcmp(database->places[i].group, of->group) == 0) move_letters(database, i, SIZE_MAX);
+    for (size_t i = 0; i < database->place_count; i++) {
+        place_row *row = &database->places[i];
+        if (strcmp(row->group, of->group) != 0) continue;
+        if (of->teardown != NULL) go_back(row, -1);
+        for (size_t k = 0; of->teardown == NULL && k < of->return_count; k++)
+            if (of->returns[k].source.index == row->index &&
+                strcmp(of->returns[k].source.topic, row->topic) == 0 &&
+                of->returns[k].position < row->claim.mark.position)
+                go_back(row, of->returns[k].position);
+    }
+    return leave(self, fault, status, err);
+}
+
 static stele_status prepare(stele_sql_store *base, const stele_sql_query *query, size_t *statement,
                             size_t *at, stele_error *err)
 {
@@ -640,6 +686,7 @@ static void roll_back(stele_sql_store *base)
 static const stele_sql_store_ops memory_ops = {.open = open_store,
                                                .setup = set_up,
                                                .teardown = tear_down,
+                                               .reset = reset,
                                                .prepare = prepare,
                                                .claim = claim,
                                                .begin = begin,

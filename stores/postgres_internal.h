@@ -24,6 +24,8 @@ typedef enum postgres_own {
     POSTGRES_REMOVE,
     POSTGRES_LETTERS,
     POSTGRES_PLACES,
+    POSTGRES_BEGIN_AGAIN,
+    POSTGRES_GO_BACK,
     POSTGRES_STATEMENTS
 } postgres_own;
 
@@ -103,6 +105,8 @@ stele_status postgres_places(stele_sql_store *base, stele_sql_each_place *each, 
 /* ---- postgres_script.c: likewise ---- */
 stele_status postgres_set_up(stele_sql_store *base, const stele_sql_setup *setup, size_t *at,
                              stele_error *err);
+stele_status postgres_reset(stele_sql_store *base, const stele_sql_reset *reset, size_t *at,
+                            stele_error *err);
 stele_status postgres_tear_down(stele_sql_store *base, const stele_sql_setup *teardown, size_t *at,
                                 stele_error *err);
 stele_status postgres_prepare(stele_sql_store *base, const stele_sql_query *query,

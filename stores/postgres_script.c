@@ -172,6 +172,53 @@ stele_status postgres_tear_down(stele_sql_store *base, const stele_sql_setup *te
     return status < 0 ? postgres_undo(self, status) : postgres_commit_own(self, err);
 }
 
+/* Positions first, as workers do: two who wait for each other would be a deadlock. */
+static stele_status begin_again(postgres_store *self, const stele_sql_reset *reset, int64_t hash,
+                                size_t *at, stele_error *err)
+{
+    size_t ignored = 0;
+    stele_status status = postgres_send_own(self, POSTGRES_BEGIN_AGAIN, 1, &reset->group, err);
+    if (status == STELE_OK)
+        status = postgres_send_own(self, POSTGRES_FORGET_LETTERS, 1, &reset->group, err);
+    if (status == STELE_OK) status = run_script(self, reset->teardown, at, err);
+    if (status == STELE_OK)
+        status = postgres_send_own(self, POSTGRES_FORGET, 1, &reset->setup.projection, err);
+    if (status == STELE_OK) status = run_script(self, reset->setup.script, &ignored, err);
+    return status < 0 ? status : remember(self, &reset->setup, hash, err);
+}
+
+static stele_status go_back(postgres_store *self, const stele_sql_reset *reset, size_t index,
+                            stele_error *err)
+{
+    const stele_sql_return *to = &reset->returns[index];
+    char part[16], position[24];
+    snprintf(part, sizeof part, "%d", (int)to->source.index);
+    snprintf(position, sizeof position, "%" PRId64, to->position);
+    const char *const values[] = {reset->group, to->source.topic, part, position};
+    return postgres_send_own(self, POSTGRES_GO_BACK, 4, values, err);
+}
+
+stele_status postgres_reset(stele_sql_store *base, const stele_sql_reset *reset, size_t *at,
+                            stele_error *err)
+{
+    postgres_store *self = (postgres_store *)base;
+    const stele_sql_setup *setup = &reset->setup;
+    int64_t there, hash = stele_sql_script_hash(stele_text(setup->script), STELE_SQL_POSTGRES);
+    int version;
+    stele_status status = begin_with(self, setup->projection, &version, &there, err);
+    if (status < 0) return status;
+    if (version == 0) return postgres_undo(self, STELE_OK);
+    if (version != setup->version || (reset->teardown == NULL && there != hash)) {
+        postgres_roll_back(base);
+        return stele_sql_fail_setup(err, self->label, setup, version);
+    }
+    if (reset->teardown != NULL) status = begin_again(self, reset, hash, at, err);
+    for (size_t i = 0; reset->teardown == NULL && status == STELE_OK && i < reset->return_count;
+         i++)
+        status = go_back(self, reset, i, err);
+    return status < 0 ? postgres_undo(self, status) : postgres_commit_own(self, err);
+}
+
 static stele_status send_prepare(postgres_store *self, const char *name,
                                  const stele_sql_query *query, stele_error *err)
 {

@@ -172,6 +172,7 @@ static stele_status open_store(stele_sql_store *base, stele_error *err)
 static const stele_sql_store_ops postgres_ops = {.open = open_store,
                                                  .setup = postgres_set_up,
                                                  .teardown = postgres_tear_down,
+                                                 .reset = postgres_reset,
                                                  .prepare = postgres_prepare,
                                                  .claim = postgres_claim,
                                                  .begin = postgres_begin,

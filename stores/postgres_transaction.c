@@ -56,6 +56,12 @@ static const struct {
                                      " FROM stele_letters WHERE" PLACE " ORDER BY event_offset"},
     [POSTGRES_PLACES] = {"places", "SELECT projection, topic, part, next FROM stele_positions"
                                    " ORDER BY projection, topic, part"},
+    [POSTGRES_BEGIN_AGAIN] = {"begin_again", "UPDATE stele_positions SET term = term + 1,"
+                                             " next = -1, last_offset = -1, last_hash = 0"
+                                             " WHERE projection = $1"},
+    [POSTGRES_GO_BACK] = {"go_back", "UPDATE stele_positions SET term = term + 1,"
+                                     " next = $4, last_offset = -1, last_hash = 0"
+                                     " WHERE" PLACE " AND next > $4"},
 };
 
 /* ---- asking and answers ---- */

@@ -96,6 +96,21 @@ typedef struct stele_sql_setup {
     const char *script; /* statements as the file has them; "" for none */
 } stele_sql_setup;
 
+/** Where a partition of a projection goes back to. */
+typedef struct stele_sql_return {
+    stele_partition source;
+    int64_t position;
+} stele_sql_return;
+
+/** A projection that begins again. Borrowed for the call. */
+typedef struct stele_sql_reset {
+    stele_sql_setup setup;
+    const char *group;    /* "<projection>.v<n>" */
+    const char *teardown; /* what takes away what setup has made; NULL: rows stay, and … */
+    const stele_sql_return *returns; /* … these partitions go back */
+    size_t return_count;
+} stele_sql_reset;
+
 /** Where a partition stands, and the term of whoever has claimed it. */
 typedef struct stele_sql_claim {
     int64_t term;
@@ -122,6 +137,8 @@ typedef struct stele_sql_store_ops {
                           stele_error *err);
     stele_status (*teardown)(stele_sql_store *store, const stele_sql_setup *teardown, size_t *at,
                              stele_error *err);
+    stele_status (*reset)(stele_sql_store *store, const stele_sql_reset *reset, size_t *at,
+                          stele_error *err);
     stele_status (*prepare)(stele_sql_store *store, const stele_sql_query *query, size_t *statement,
                             size_t *at, stele_error *err);
     stele_status (*claim)(stele_sql_store *store, const stele_sql_place *place, int32_t partitions,
@@ -206,6 +223,25 @@ static inline stele_status stele_sql_store_teardown(stele_sql_store *store,
                                                     stele_error *err)
 {
     return store->ops->teardown(store, teardown, at, err);
+}
+
+/**
+ * Let a projection begin again, in one transaction. Terms are raised, so that whoever has one of
+ * its partitions commits nothing more before it has claimed it again.
+ *
+ * With a teardown all that setup has made is made again, by the setup as it is now, and each
+ * partition is before its first event, with no letters. Without one, rows stay as they are, and
+ * those partitions that have come further than where they are to go back to are there then.
+ *
+ * @param at  where in the teardown a statement is wrong; untouched where it is not that
+ * @return STELE_OK  also where the projection is not there: it has not begun
+ *         STELE_E_CONFLICT, STELE_E_INVALID  as stele_sql_store_setup
+ */
+static inline stele_status stele_sql_store_reset(stele_sql_store *store,
+                                                 const stele_sql_reset *reset, size_t *at,
+                                                 stele_error *err)
+{
+    return store->ops->reset(store, reset, at, err);
 }
 
 /**

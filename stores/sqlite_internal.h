@@ -61,6 +61,8 @@ stele_status sqlite_places(stele_sql_store *base, stele_sql_each_place *each, vo
 /* ---- sqlite_script.c: what the port has ---- */
 stele_status sqlite_set_up(stele_sql_store *base, const stele_sql_setup *setup, size_t *at,
                            stele_error *err);
+stele_status sqlite_reset(stele_sql_store *base, const stele_sql_reset *reset, size_t *at,
+                          stele_error *err);
 stele_status sqlite_tear_down(stele_sql_store *base, const stele_sql_setup *teardown, size_t *at,
                               stele_error *err);
 stele_status sqlite_prepare(stele_sql_store *base, const stele_sql_query *query, size_t *statement,

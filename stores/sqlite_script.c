@@ -146,6 +146,72 @@ stele_status sqlite_tear_down(stele_sql_store *base, const stele_sql_setup *tear
     return status < 0 ? sqlite_undo(self, status) : sqlite_commit(base, err);
 }
 
+/* Terms first: they are what others wait for. */
+static stele_status begin_again(sqlite_store *self, const stele_sql_reset *reset, size_t *at,
+                                stele_error *err)
+{
+    size_t ignored = 0;
+    stele_status status = run_with(self,
+                                   "UPDATE main.stele_positions SET term = term + 1, next = -1,"
+                                   " last_offset = -1, last_hash = 0"
+                                   " WHERE projection = ?1 || '.v' || ?2",
+                                   &reset->setup, err);
+    if (status == STELE_OK)
+        status =
+            run_with(self, "DELETE FROM main.stele_letters WHERE projection = ?1 || '.v' || ?2",
+                     &reset->setup, err);
+    if (status == STELE_OK) status = run_script(self, reset->teardown, at, err);
+    if (status == STELE_OK)
+        status = run_with(self, "DELETE FROM main.stele_projections WHERE projection = ?1",
+                          &reset->setup, err);
+    if (status == STELE_OK) status = run_script(self, reset->setup.script, &ignored, err);
+    if (status == STELE_OK)
+        status = run_with(self, "INSERT INTO main.stele_projections VALUES (?1, ?2, ?3)",
+                          &reset->setup, err);
+    return status;
+}
+
+static stele_status go_back(sqlite_store *self, const stele_sql_reset *reset, size_t index,
+                            stele_error *err)
+{
+    const stele_sql_return *to = &reset->returns[index];
+    sqlite3_stmt *statement;
+    if (sqlite3_prepare_v2(self->db,
+                           "UPDATE main.stele_positions SET term = term + 1, next = ?4,"
+                           " last_offset = -1, last_hash = 0"
+                           " WHERE projection = ?1 AND topic = ?2 AND part = ?3 AND next > ?4",
+                           -1, &statement, NULL) != SQLITE_OK)
+        return sqlite_fail(self, err);
+    sqlite3_bind_text(statement, 1, reset->group, -1, SQLITE_STATIC);
+    sqlite3_bind_text(statement, 2, to->source.topic, -1, SQLITE_STATIC);
+    sqlite3_bind_int(statement, 3, to->source.index);
+    sqlite3_bind_int64(statement, 4, to->position);
+    stele_status status = sqlite_run(self, statement, err);
+    sqlite3_finalize(statement);
+    return status;
+}
+
+stele_status sqlite_reset(stele_sql_store *base, const stele_sql_reset *reset, size_t *at,
+                          stele_error *err)
+{
+    sqlite_store *self = (sqlite_store *)base;
+    int version;
+    int64_t hash;
+    stele_status status = begin_with(self, reset->setup.projection, &version, &hash, err);
+    if (status < 0) return status;
+    if (version == 0) return sqlite_undo(self, STELE_OK);
+    if (version != reset->setup.version ||
+        (reset->teardown == NULL && hash != hash_of(&reset->setup))) {
+        sqlite_roll_back(base);
+        return stele_sql_fail_setup(err, self->path, &reset->setup, version);
+    }
+    if (reset->teardown != NULL) status = begin_again(self, reset, at, err);
+    for (size_t i = 0; reset->teardown == NULL && status == STELE_OK && i < reset->return_count;
+         i++)
+        status = go_back(self, reset, i, err);
+    return status < 0 ? sqlite_undo(self, status) : sqlite_commit(base, err);
+}
+
 static bool is_blank(const char *text)
 {
     return text[strspn(text, " \t\r\n;")] == '\0';

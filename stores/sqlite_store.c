@@ -474,6 +474,7 @@ static stele_status read_rows(stele_sql_store *base, size_t which, const stele_s
 static const stele_sql_store_ops sqlite_ops = {.open = open_store,
                                                .setup = sqlite_set_up,
                                                .teardown = sqlite_tear_down,
+                                               .reset = sqlite_reset,
                                                .prepare = sqlite_prepare,
                                                .claim = claim,
                                                .begin = begin,

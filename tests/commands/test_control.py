@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""`pause` and `resume`: what a projection's workers are ordered, and what they say of it."""
+"""`pause`, `resume` and `reset`: what a projection's workers are ordered, and what they say of it."""
 
 import json
 import os
@@ -139,6 +139,130 @@ def tables_are_paused_too():
             plain.call("resume", name, *words, "--timeout", "60").exits(0)
             plain.call("wait", name, f"{probe.topic}/0/1", "--timeout", "60").exits(0)
             assert count() == 2
+
+
+
+class Table:
+    """A SQL projection over a probe's events, in a file of SQLite."""
+
+    def __init__(self, probe, head=""):
+        self.probe, self.name = probe, f"{probe.name}-sql"
+        self.store = os.path.join(probe.folder, "t.db")
+        self.words = ["-o", f"projection.{self.name}.store=sqlite:{self.store}"]
+        self.write(head)
+
+    def write(self, head, script=TABLE):
+        path = self.probe.file("t.sql", head + script.format(topic=self.probe.topic) + "-- teardown\nDROP TABLE numbers;\n")
+        self.words[2:] = ["-o", f"projection.{self.name}.sql={path}"]
+
+    def ask(self, query="SELECT count(*), sum(number) FROM numbers"):
+        connection = sqlite3.connect(self.store, timeout=20)
+        row = connection.execute(query).fetchone()
+        connection.close()
+        return row
+
+    def awaits(self, row):
+        until(f"the table has {row}", 60, lambda: self.ask() == row)
+
+
+@case
+def states_are_made_again():
+    """A reset drops the states and makes them again, while workers run and when none does; nothing counts twice."""
+    with Probe(partitions=2) as probe:
+        ids = [f"a{number}" for number in range(12)]
+        probe.publish(*({"id": id, "number": 1} for id in ids))
+        first, second = probe.worker(), probe.worker()
+        probe.awaits_end(0)
+        probe.awaits_end(1)
+        probe.call("reset", probe.name, "--to", "beginning").exits(2).says("--yes")
+        probe.call("reset", probe.name, "--to", "7", "--yes").exits(1).says("count twice", "--to beginning")
+        probe.call("reset", probe.name, "--to", "soon", "--yes").exits(2).says("expected beginning")
+        done = probe.call("reset", probe.name, "--to", "beginning", "--yes", "--timeout", "60").exits(0)
+        done.prints("is reset: 2 partitions")
+        probe.publish(*({"id": id, "number": 10} for id in ids))
+
+        def are_made():
+            rows = probe.status()
+            return rows and all(row["state"] == "running" and row["lag"] == 0 for row in rows)
+        until("all is applied again", 60, are_made)
+        assert [total(probe, id) for id in ids] == [11] * 12
+        first.ends(signal.SIGTERM).exits(0)
+        second.ends(signal.SIGTERM).exits(0)
+        verified = probe.call("snapshots", "verify", probe.name).exits(0)
+        verified.says(" 0 differences")
+        probe.call("reset", probe.name, "--to", "beginning", "--yes").exits(0).prints("no worker of it runs")
+        third = probe.worker()
+        until("the next worker makes them", 60, are_made)
+        third.ends(signal.SIGTERM).exits(0)
+        assert [total(probe, id) for id in ids] == [11] * 12
+
+
+@case
+def tables_are_made_again():
+    """A reset takes a projection's tables away and makes them again; with another setup, too."""
+    with Probe() as probe, stele() as plain:
+        table = Table(probe)
+        probe.publish({"id": "a", "number": 1}, {"id": "b", "number": 2})
+        worker = plain.start("run", *table.words)
+        plain.call("wait", table.name, f"{probe.topic}/0/1", "--timeout", "60").exits(0)
+        table.awaits((2, 3))
+        refused = plain.call("reset", table.name, *table.words, "--to", "1", "--yes").exits(1)
+        refused.says("count twice", "-- repeatable: yes")
+        plain.call("reset", table.name, *table.words, "--to", "beginning", "--yes", "--timeout", "60").exits(0)
+        table.awaits((2, 3))
+        probe.publish({"id": "c", "number": 4})
+        table.awaits((3, 7))
+        worker.ends(signal.SIGTERM).exits(0)
+        table.write("", TABLE.replace("number INTEGER)", "number INTEGER, note TEXT DEFAULT 'new')").replace(
+            "INTO numbers", "INTO numbers (id, number)"))
+        plain.call("run", *table.words).exits(1).says("raise the projection's version")
+        plain.call("reset", table.name, *table.words, "--to", "beginning", "--yes").exits(0)
+        plain.start("run", *table.words)
+        until("the new tables are made", 60, lambda: table.ask(
+            "SELECT count(*) FROM sqlite_master WHERE sql LIKE '%note%'") == (1,))
+        table.awaits((3, 7))
+
+
+@case
+def rows_that_may_come_again_stay():
+    """A table whose statements may be executed again goes back to an offset, or a time, and keeps its rows."""
+    with Probe() as probe, stele() as plain:
+        table = Table(probe)
+        table.write("-- repeatable: yes\n", TABLE.replace("id TEXT,", "id TEXT PRIMARY KEY,").replace(
+            "INSERT", "INSERT OR REPLACE"))
+        probe.publish(*({"id": f"a{number}", "number": number} for number in range(5)))
+        plain.start("run", *table.words)
+        plain.call("wait", table.name, f"{probe.topic}/0/4", "--timeout", "60").exits(0)
+        connection = sqlite3.connect(table.store, timeout=20)
+        connection.execute("DELETE FROM numbers WHERE id IN ('a1', 'a3', 'a4')")
+        connection.commit()
+        connection.close()
+        plain.call("reset", table.name, *table.words, "--to", "3", "--yes", "--timeout", "60").exits(0)
+        table.awaits((4, 9))
+        plain.call("reset", table.name, *table.words, "--to", "2020-01-01T00:00:00Z", "--yes", "--timeout", "60").exits(0)
+        table.awaits((5, 10))
+
+
+@case
+def a_folds_table_is_made_again():
+    """States that are rows of a table are made again in it."""
+    with Probe() as probe:
+        store = ["-o", f"projection.{probe.name}.store=sqlite:{os.path.join(probe.folder, 's.db')}"]
+        probe.publish({"id": "a", "number": 1}, {"id": "a", "number": 2})
+        worker = probe.worker(*store)
+        probe.awaits_end()
+
+        def totals():
+            connection = sqlite3.connect(os.path.join(probe.folder, "s.db"), timeout=20)
+            rows = connection.execute(f'SELECT total FROM "{probe.name}"').fetchall()
+            connection.close()
+            return rows
+        until("it has the state", 60, lambda: totals() == [(3,)])
+        probe.call("reset", probe.name, *store, "--to", "beginning", "--yes", "--timeout", "60").exits(0)
+        until("it has the state again", 60, lambda: totals() == [(3,)])
+        probe.publish({"id": "a", "number": 4})
+        until("and goes on", 60, lambda: totals() == [(7,)])
+        worker.ends(signal.SIGTERM).exits(0)
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ static void a_file_is_taken_apart(void **state)
                  "-- projection: order_summary\n"
                  "--version: 3\n"
                  "-- source: order.events, refund.events\n"
-                 "\n"
+                 "-- repeatable: yes\n"
                  "-- setup\n"
                  "CREATE TABLE a (x);\n"
                  "CREATE TABLE b (y);\n"
@@ -44,6 +44,7 @@ static void a_file_is_taken_apart(void **state)
     assert_string_equal(file->topics[0], "order.events");
     assert_string_equal(file->topics[1], "refund.events");
     assert_null(file->topics[2]);
+    assert_true(file->is_repeatable);
     assert_string_equal(file->setup.text, "CREATE TABLE a (x);\nCREATE TABLE b (y);\n");
     assert_int_equal(file->setup.line, 7);
     assert_string_equal(file->teardown.text, "DROP TABLE a; DROP TABLE b;\n");
@@ -147,6 +148,7 @@ static void what_is_wrong_is_named_with_its_line(void **state)
         {HEAD "-- version: 0\n", "t.sql:2: a projection has one version"},
         {HEAD "-- version: 1\n-- version: 2\n", "t.sql:3: a projection has one version"},
         {"-- projection:\n", "t.sql:1: a projection has one name"},
+        {HEAD "-- repeatable: maybe\n", "t.sql:2: `-- repeatable: yes` says that statements may"},
         {HEAD "\n-- on a.B eahc items\n", "t.sql:3: this is neither `-- on TYPE`"},
         {HEAD "-- on each day the rows go\n", "t.sql:2: this is neither `-- on TYPE`"},
         {HEAD "-- on\n", "t.sql:2: this is neither `-- on TYPE`"},

@@ -384,6 +384,80 @@ static void it_says_how_far_its_partitions_are(void **state)
     stele_buffer_clear(&found);
 }
 
+static void a_reset_makes_all_again_and_fences_who_was_there(void **state)
+{
+    scene *own = *state;
+    size_t at = 0;
+    stele_error err;
+    const stele_sql_reset reset = {.setup = setup, .group = "sums.v1", .teardown = "DROP TABLE r;"};
+    stele_sql_claim found = claim_place(own->store);
+    store_row(own, found.term, -1, 5);
+    assert_int_equal(begin_at(own->store, found.term, 5, 5), STELE_OK);
+    keep_letter(own, 3, "three");
+    assert_int_equal(stele_sql_store_commit(own->store, NULL), STELE_OK);
+
+    if (stele_sql_store_reset(own->store, &reset, &at, &err) < 0) fail_msg("%s", err.text);
+
+    assert_int_equal(count(own), 0);
+    check_letters(own, &place, "");
+    assert_int_equal(begin_at(own->store, found.term, 5, 6), STELE_E_FENCED);
+    assert_int_equal(begin_at(own->store, found.term, -1, 6), STELE_E_FENCED);
+    stele_sql_claim again = claim_place(own->store);
+    assert_int_equal(again.mark.position, -1);
+    assert_true(again.term > found.term + 1);
+    store_row(own, again.term, -1, 5);
+    assert_int_equal(count(own), 1);
+}
+
+static void a_reset_takes_a_setup_that_was_changed(void **state)
+{
+    scene *own = *state;
+    size_t at = 0;
+    stele_error err;
+    stele_sql_reset reset = {.setup = setup, .group = "sums.v1", .teardown = "DROP TABLE r;"};
+    reset.setup.script = "CREATE TABLE r (a INTEGER, b TEXT, c TEXT);";
+
+    if (stele_sql_store_reset(own->store, &reset, &at, &err) < 0) fail_msg("%s", err.text);
+
+    assert_int_equal(stele_sql_store_setup(own->store, &reset.setup, &at, NULL), STELE_OK);
+    assert_int_equal(stele_sql_store_setup(own->store, &setup, &at, NULL), STELE_E_CONFLICT);
+    reset.setup.version = 2;
+    assert_int_equal(stele_sql_store_reset(own->store, &reset, &at, NULL), STELE_E_CONFLICT);
+}
+
+static void rows_that_stay_are_gone_back_behind(void **state)
+{
+    scene *own = *state;
+    size_t at = 0;
+    stele_error err;
+    const stele_sql_return returns[] = {{place.source, 3}, {{"account.events", 2}, 3}};
+    stele_sql_reset reset = {
+        .setup = setup, .group = "sums.v1", .returns = returns, .return_count = 2};
+    stele_sql_claim found = claim_place(own->store);
+    store_row(own, found.term, -1, 5);
+
+    if (stele_sql_store_reset(own->store, &reset, &at, &err) < 0) fail_msg("%s", err.text);
+
+    assert_int_equal(begin_at(own->store, found.term, 5, 6), STELE_E_FENCED);
+    found = claim_place(own->store);
+    assert_int_equal(found.mark.position, 3);
+    assert_int_equal(found.mark.last_offset, -1);
+    assert_int_equal(count(own), 1);
+    assert_int_equal(stele_sql_store_reset(own->store, &reset, &at, NULL), STELE_OK);
+    store_row(own, found.term, 3, 4); /* it was there already, so that no one was fenced */
+    assert_int_equal(count(own), 2);
+}
+
+static void a_projection_that_has_not_begun_is_reset(void **state)
+{
+    scene *own = *state;
+    size_t at = 0;
+    const stele_sql_reset reset = {
+        .setup = {"others", 1, ""}, .group = "others.v1", .teardown = "DROP TABLE nothing;"};
+
+    assert_int_equal(stele_sql_store_reset(own->store, &reset, &at, NULL), STELE_OK);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, begin_scene, end_scene)
 
 int sql_cases_run(sql_stage (*begin)(void), void (*end)(void *self))
@@ -407,6 +481,10 @@ int sql_cases_run(sql_stage (*begin)(void), void (*end)(void *self))
         CASE(a_setup_is_run_once),
         CASE(another_setup_is_refused),
         CASE(a_teardown_forgets_the_projection),
+        CASE(a_reset_makes_all_again_and_fences_who_was_there),
+        CASE(a_reset_takes_a_setup_that_was_changed),
+        CASE(rows_that_stay_are_gone_back_behind),
+        CASE(a_projection_that_has_not_begun_is_reset),
     };
     return cmocka_run_group_tests_name("SQL contract", tests, NULL, NULL);
 }
