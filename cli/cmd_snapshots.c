@@ -13,6 +13,7 @@
 #include "kafka/bounded_read.h"
 #include "core/alloc.h"
 #include "core/names.h"
+#include "projections/configured.h"
 #include "projections/verify.h"
 #include "registry/client.h"
 
@@ -263,8 +264,8 @@ stele_exit stele_cmd_snapshots_verify(stele_cli *cli, const stele_arguments *arg
         .projection = &configured,
         .log = stele_client_log(client),
         .registry = stele_client_registry(client),
-        .parks = fold.writers == NULL && stele_config_is(stele_client_config(client), "projection",
-                                                         projection->name, "on_failure", "park"),
+        .parks =
+            fold.writers == NULL && stele_projection_parks(projection, stele_client_config(client)),
         .companion = fold.writers == NULL ? NULL : &fold.companion,
         .deadline = stele_deadline_after(stele_clock_system(), -1), /* as long as the log is */
         .patience_ms = cli->timeout_ms,

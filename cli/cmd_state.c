@@ -19,6 +19,7 @@
 #include "core/date.h"
 #include "core/names.h"
 #include "core/text.h"
+#include "projections/configured.h"
 #include "projections/query.h"
 #include "registry/client.h"
 #include "schemas/json_diff.h"
@@ -378,8 +379,7 @@ stele_exit stele_cmd_state(stele_cli *cli, const stele_arguments *arguments)
     STELE_AUTO_VALUE(stele_cli_fold) fold = {0};
     stele_cli_find_fold(cli, asked.name, &fold);
     options.parks = fold.projection != NULL && fold.writers == NULL &&
-                    stele_config_is(stele_client_config(client), "projection",
-                                    fold.projection->name, "on_failure", "park");
+                    stele_projection_parks(fold.projection, stele_client_config(client));
     STELE_AUTO_VALUE(table_letters) letters = {.office = {.cli = cli}};
     if (find_letters(&letters, fold.projection, &options, &err) < 0)
         return stele_cli_fail_error(cli, &err);

@@ -86,7 +86,7 @@ static stele_status open_fold(const runner *r, const stele_config *config, stele
         .snapshot_events = stele_config_int(config, "projection", name, "snapshot_events"),
         .snapshot_interval_ms = config_int(config, "projection", name, "snapshot_interval_ms"),
         .transaction_timeout_ms = config_int(config, "projection", name, "transaction_timeout_ms"),
-        .parks = stele_config_is(config, "projection", name, "on_failure", "park"),
+        .parks = stele_projection_parks(&r->projection, config),
         .park_attempts = config_int(config, "projection", name, "park_attempts"),
         .parked_max = (size_t)stele_config_int(config, "projection", name, "parked_max"),
         .parked_size_max = (size_t)stele_config_int(config, "projection", name, "parked_max_mb")

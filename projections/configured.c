@@ -13,3 +13,8 @@ stele_projection stele_projection_configured(const stele_projection *projection,
         configured.on_finished = STELE_ON_FINISHED_IGNORE;
     return configured;
 }
+
+bool stele_projection_parks(const stele_projection *projection, const stele_config *config)
+{
+    return stele_config_is(config, "projection", projection->name, "on_failure", "park");
+}

@@ -11,4 +11,7 @@
 stele_projection stele_projection_configured(const stele_projection *projection,
                                              const stele_config *config);
 
+/** Does it set aside what it refuses (on_failure = park)? */
+bool stele_projection_parks(const stele_projection *projection, const stele_config *config);
+
 #endif

@@ -79,8 +79,13 @@ static stele_status restore_letter(void *context, int64_t offset, stele_bytes st
     stele_dead_event *letter = NULL;
     stele_status status =
         stored.data == NULL ? STELE_OK : stele_dead_event_read(offset, stored, &letter, err);
-    if (status == STELE_OK) stele_parked_restore(q->parked, offset, letter);
-    return status;
+    if (status < 0) return status;
+    stele_bytes id = q->options->id;
+    if (letter != NULL && id.data != NULL && !stele_bytes_equal(letter->key, id))
+        stele_dead_event_free(letter); /* of another aggregate, which is not asked for */
+    else
+        stele_parked_restore(q->parked, offset, letter);
+    return STELE_OK;
 }
 
 /* Is this event still asked for? Events come in order, so the first that is not ends them. */
@@ -244,7 +249,8 @@ static stele_status open_past(query *q, int64_t *from, stele_error *err)
     if (status == STELE_OK) status = add_letters(q, err);
     if (status < 0) return status;
     stele_parked_restored(q->parked);
-    stele_states_settle(q->states, q->here.resume.position);
+    /* What was discarded is passed over here if it is not to come any more; of old, it comes. */
+    stele_states_settle(q->states, is_of_old(q) ? 0 : q->here.resume.position);
     *from = q->here.resume.position;
     if (is_of_old(q)) status = find_moment(q, from, err);
     q->position = *from;

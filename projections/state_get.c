@@ -62,6 +62,7 @@ static stele_status query_at(stele_client *client, const stele_projection *proje
         .id = id,
         .at_version = moment.version,
         .at_time_ms = moment.time_ms,
+        .parks = stele_projection_parks(projection, stele_client_config(client)),
         .deadline = until,
         .each = take,
         .context = &to,

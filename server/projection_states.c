@@ -11,6 +11,7 @@
 #include "core/text.h"
 #include "http/url.h"
 #include "kafka/partitioner.h"
+#include "projections/configured.h"
 #include "projections/query.h"
 #include "registry/client.h"
 #include "server/http_problem.h"
@@ -85,14 +86,18 @@ static stele_status take_state(void *context, const stele_query_state *state, st
 static void ask_topics(one *self)
 {
     const stele_api_question *question = self->question;
-    const stele_query_options options = {.projection = &question->of->projection,
-                                         .log = stele_client_log(question->api->client),
-                                         .registry = stele_client_registry(question->api->client),
-                                         .id = self->id,
-                                         .deadline = question->until,
-                                         .stop = &question->api->stops,
-                                         .each = take_state,
-                                         .context = self};
+    stele_client *client = question->api->client;
+    const stele_projection *projection = &question->of->projection;
+    const stele_query_options options = {
+        .projection = projection,
+        .log = stele_client_log(client),
+        .registry = stele_client_registry(client),
+        .parks = stele_projection_parks(projection, stele_client_config(client)),
+        .id = self->id,
+        .deadline = question->until,
+        .stop = &question->api->stops,
+        .each = take_state,
+        .context = self};
     stele_error err = {0};
     if (stele_query(&options, &err) < 0) stele_api_failure(self->reply, &err);
 }

@@ -13,6 +13,7 @@
 #include "kafka/bounded_read.h"
 #include "kafka/topic_spec.h"
 #include "projections/orders.h"
+#include "projections/query.h"
 #include "projections/verify.h"
 
 enum { WAIT_MS = 20000, ASK_MS = 10000 };
@@ -233,6 +234,58 @@ static void what_is_discarded_counts_and_changes_nothing(void **state)
     bank_run(of, parking);
     assert_int_equal(balance_of(of, "a"), 13);
     assert_int_equal(verify(of), 0);
+    bank_free(of);
+}
+
+static stele_status add_line(void *context, const stele_query_state *found, stele_error *err)
+{
+    (void)err;
+    const test_account *account = found->state;
+    stele_buffer_format(context, "%.*s v%" PRId64 " %" PRId64 "\n", (int)found->id.size,
+                        (const char *)found->id.data, found->version, account->balance);
+    return STELE_OK;
+}
+
+/* @return its state in that version, 0: in the last one; "": it has none */
+static const char *ask(bank *of, const char *id, int64_t version, stele_buffer *out)
+{
+    stele_error err;
+    stele_query_options options = {.projection = &balances,
+                                   .log = of->log,
+                                   .registry = of->registry,
+                                   .id = stele_text(id),
+                                   .at_version = version,
+                                   .parks = true,
+                                   .deadline = stele_deadline_after(stele_clock_system(), WAIT_MS),
+                                   .each = add_line,
+                                   .context = out};
+    stele_buffer_reset(out);
+    stele_status status = stele_query(&options, &err);
+    if (status < 0 && status != STELE_E_NOT_FOUND) fail_msg("%s", err.text);
+    return stele_buffer_text(out);
+}
+
+static void a_query_leaves_out_what_was_discarded_and_tells_of_no_other_aggregate(void **state)
+{
+    (void)state;
+    refuses = true;
+    STELE_AUTO_VALUE(stele_buffer) found = {0};
+    bank *of = bank_new(1);
+    bank_deposit(of, 0, "a", 1, "x");
+    bank_deposit(of, 0, "a", 2, "bad");
+    bank_deposit(of, 0, "a", 4, "x");
+    bank_deposit(of, 0, "b", 8, "x");
+    bank_run(of, parking);
+    order(of, 1, 1, STELE_ORDER_DISCARD);
+    bank_run(of, parking);
+
+    assert_string_equal(ask(of, "a", 0, &found), "a v3 5\n");
+    assert_string_equal(ask(of, "a", 1, &found), "a v1 1\n");
+    assert_string_equal(ask(of, "a", 2, &found), "a v2 1\n");
+    assert_string_equal(ask(of, "a", 3, &found), "a v3 5\n");
+    assert_string_equal(ask(of, "b", 0, &found), "b v1 8\n");
+    assert_string_equal(ask(of, "b", 1, &found), "b v1 8\n");
+    assert_string_equal(ask(of, "c", 0, &found), "");
     bank_free(of);
 }
 
@@ -643,6 +696,7 @@ int main(void)
         cmocka_unit_test(an_order_is_carried_out_while_the_worker_runs),
         cmocka_unit_test(a_redrive_ends_at_the_first_that_is_refused_again),
         cmocka_unit_test(what_is_discarded_counts_and_changes_nothing),
+        cmocka_unit_test(a_query_leaves_out_what_was_discarded_and_tells_of_no_other_aggregate),
         cmocka_unit_test(an_event_that_stops_its_partition_is_set_aside_by_order),
         cmocka_unit_test(a_redrive_that_is_refused_changes_nothing),
         cmocka_unit_test(an_event_may_be_discarded_before_it_comes),
