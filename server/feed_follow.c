@@ -210,10 +210,10 @@ void stele_feed_follow(void *context)
     follower f = {.feed = context};
     stele_feed *feed = f.feed;
     f.teller = (stele_feed_teller){.subject = &feed->subject, .registry = feed->options->registry};
+    uint64_t heard = stele_feed_rings(&feed->bell); /* before the look at what it rings for */
     while (goes_on(&f)) {
         stele_error err = {0};
         stele_status status = STELE_OK;
-        uint64_t heard = stele_feed_rings(&feed->bell);
         if (!has_streams(feed)) {
             let_go(&f);
             stele_feed_await(&feed->bell, heard, -1);
@@ -229,6 +229,7 @@ void stele_feed_follow(void *context)
             stele_feed_await(&feed->bell, heard, AGAIN_MS);
         }
         tend(feed);
+        heard = stele_feed_rings(&feed->bell);
     }
     let_go(&f);
     stele_feed_teller_clear(&f.teller);

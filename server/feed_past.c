@@ -187,8 +187,8 @@ void stele_feed_catch_up(void *context)
     feeder f = {.feed = context};
     stele_feed *feed = f.feed;
     f.teller = (stele_feed_teller){.subject = &feed->subject, .registry = feed->options->registry};
+    uint64_t heard = stele_feed_rings(&feed->late); /* before the look at what it rings for */
     while (!atomic_load(&feed->stops)) {
-        uint64_t heard = stele_feed_rings(&feed->late);
         f.stream = find_late(feed);
         if (f.stream == NULL) {
             stele_feed_await(&feed->late, heard, -1);
@@ -196,6 +196,7 @@ void stele_feed_catch_up(void *context)
             feed_one(&f);
             give_back(feed, f.stream);
         }
+        heard = stele_feed_rings(&feed->late);
     }
     stele_feed_teller_clear(&f.teller);
 }

@@ -21,6 +21,7 @@ static inline stele_random stele_random_from_environment(void)
     uint64_t seed = text != NULL ? strtoull(text, NULL, 10)
                                  : (uint64_t)now.tv_sec * 1000000007 + (uint64_t)now.tv_nsec;
     printf("STELE_SEED=%llu\n", (unsigned long long)seed);
+    fflush(stdout); /* whoever does not end is killed, and is to be played again */
     return (stele_random){seed};
 }
 
