@@ -117,7 +117,7 @@ stele_status fold_park_refused(fold_task *task, const stele_batch *batch, stele_
 /* @return next = RETRY: not yet; whatever else has come of it is told in its letter */
 static stele_status redrive_first(fold_task *task, stele_parked_key *of, stele_error *err)
 {
-    if (of->first->left_out > 0) {
+    if (of->first->left_out > 0 && of->first->state != STELE_DEAD_STATE_DISCARDED) {
         stele_status found = fold_fetch_value(task, of->first, err);
         if (found < 0 && err->next != STELE_NEXT_RETRY)
             stele_parked_refused_again(task->parked, of, err->text, unix_ms(task));
@@ -159,12 +159,14 @@ stele_status fold_park_turn(fold_task *task, stele_error *err)
 
 /* ---- storing ---- */
 
-/* What a record of the snapshots may have as its value; a table takes whatever comes. */
+/* What a record of the snapshots may have as its value; a table takes whatever comes. A topic may
+ * take more than librdkafka sends (message.max.bytes). */
 static size_t letter_max(const fold_task *task)
 {
     enum { RECORD_MAX = 1000000, BESIDE = 1024 /* key, and what a batch has besides */ };
-    size_t batch_max = task->fold->batch_max == 0 ? RECORD_MAX : task->fold->batch_max;
+    size_t batch_max = task->fold->batch_max;
     if (task->fold->options.table != NULL) return 0;
+    if (batch_max == 0 || batch_max > RECORD_MAX) batch_max = RECORD_MAX;
     return batch_max > 2 * (size_t)BESIDE ? batch_max - BESIDE : BESIDE;
 }
 

@@ -294,9 +294,11 @@ bool stele_parked_park(stele_parked *parked, const stele_order *order, int64_t n
 {
     stele_parked_key *of;
     stele_dead_event *letter = find_letter(parked, order->offset, &of);
-    if (letter != NULL && letter->state == STELE_DEAD_STATE_BEHIND)
+    if (letter == NULL) return false;
+    if (letter->state == STELE_DEAD_STATE_BEHIND)
         say(parked, letter, STELE_DEAD_STATE_REFUSED, order->reason, now_ms);
-    return letter != NULL;
+    if (letter == of->first) stele_parked_set_due(parked, of, false); /* it waits from now on */
+    return true;
 }
 
 void stele_parked_refused_again(stele_parked *parked, stele_parked_key *of, const char *reason,
