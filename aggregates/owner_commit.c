@@ -49,6 +49,15 @@ static void tell_committed(const owner_task *self, const batch *done)
 
 /* ---- submitting ---- */
 
+/* Are readers past all that is before it? */
+static bool are_passed(const owner_task *self, const batch *last)
+{
+    bool found = true;
+    for (const batch *before = self->first; before != last; before = before->next)
+        found = found && (before->is_passed || owner_is_sure_of(before));
+    return found;
+}
+
 /* What was committed last has its own time; if its markers are lost the next commit ends it, as
  * committed. */
 static bool may_go_on(const owner_task *self)
@@ -59,18 +68,10 @@ static bool may_go_on(const owner_task *self)
         bool waits = of->next == self->last && !stele_deadline_passed(of->goes_on);
         if (waits && owner_has_room(self)) return false;
         /* It may rest on what is before it, which its own commit does not end. */
-        if (self->last->steps > 0 && !self->last->has_events) return false;
+        if (self->last->steps > 0 && !self->last->has_events && !are_passed(self, self->last))
+            return false;
     }
     return true;
-}
-
-/* Are readers past all that is before it? */
-static bool are_passed(const owner_task *self, const batch *last)
-{
-    bool found = true;
-    for (const batch *before = self->first; before != last; before = before->next)
-        found = found && (before->is_passed || owner_is_sure_of(before));
-    return found;
 }
 
 stele_status owner_submit(owner_task *self, stele_error *err)

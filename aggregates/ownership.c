@@ -277,7 +277,7 @@ static void make_sure_of(owner_task *self, int64_t position)
     batch *of = self->first;
     if (of == NULL || of->state != BATCH_COMMITTED || of->last_offset >= position) return;
     of->is_passed = true;
-    if (of == self->last) say_so(self);
+    if (self->last->state == BATCH_COMMITTED) say_so(self); /* else what is last does so */
 }
 
 /* Nothing is read any more, so the broker is asked what is visible. */
