@@ -140,16 +140,28 @@ static stele_status fail_full(const stele_parked *parked, const char *what, stel
                       parked->limits.projection);
 }
 
+/* Can an order make room while the next event is that one? Only about a letter below it: of a set
+ * that was stored ahead of the position, and is there again after a crash, none may be. */
+static bool can_make_room(const stele_parked *parked, int64_t offset)
+{
+    stele_table_cursor cursor = {0};
+    const stele_parked_key *of;
+    while ((of = stele_table_next(parked->keys, &cursor)) != NULL)
+        if (of->first->offset < offset) return true;
+    return false;
+}
+
 /* One letter is taken however large it is: else nothing would ever come of it. */
 stele_status stele_parked_add(stele_parked *parked, stele_dead_event *letter, stele_error *err)
 {
     const stele_parked_limits *limits = &parked->limits;
     stele_parked_key *of = stele_parked_find(parked, letter->key);
     size_t size = parked->letter_size + stele_dead_event_size(letter);
-    if (of == NULL && limits->key_max > 0 && stele_parked_keys(parked) >= limits->key_max)
-        return fail_full(parked, "parked_max", err);
-    if (limits->size_max > 0 && size > limits->size_max && parked->letter_count > 0)
-        return fail_full(parked, "parked_max_mb", err);
+    bool has_keys =
+        of == NULL && limits->key_max > 0 && stele_parked_keys(parked) >= limits->key_max;
+    bool is_large = limits->size_max > 0 && size > limits->size_max && parked->letter_count > 0;
+    if ((has_keys || is_large) && can_make_room(parked, letter->offset))
+        return fail_full(parked, has_keys ? "parked_max" : "parked_max_mb", err);
     if (of == NULL) of = stele_table_insert(parked->keys, stele_parked_id(letter->key), NULL);
     insert(parked, of, letter);
     touch(parked, letter);

@@ -97,7 +97,8 @@ stele_bytes stele_parked_id(stele_bytes key);
 stele_parked_key *stele_parked_find(const stele_parked *parked, stele_bytes key);
 
 /**
- * Add a letter, behind those of its aggregate, to be stored.
+ * Add a letter, behind those of its aggregate, to be stored. The limits hold where an order can
+ * make room: while there is a letter below its offset.
  *
  * @param letter  taken over on success only
  * @return STELE_E_LIMIT  it would be one aggregate too many, or the letters too large (next =

@@ -688,6 +688,27 @@ static void what_was_left_out_is_read_from_the_log_before_it_is_tried(void **sta
     bank_free(of);
 }
 
+static stele_status add_letter(stele_parked *parked, const char *key, int64_t offset)
+{
+    stele_dead_event letter = {.offset = offset, .key = stele_text(key), .reason = "why"};
+    stele_dead_event *copy = stele_dead_event_copy(&letter);
+    stele_status status = stele_parked_add(parked, copy, NULL);
+    if (status < 0) stele_dead_event_free(copy);
+    return status;
+}
+
+/* As after a crash between the letters and the position: an event below all of them comes again. */
+static void a_full_set_of_letters_that_no_order_can_reach_makes_no_one_wait(void **state)
+{
+    (void)state;
+    STELE_AUTO(stele_parked)
+    parked = stele_parked_new(&(stele_parked_limits){.projection = "p", .key_max = 1}, 1);
+    assert_int_equal(add_letter(parked, "later", 9), STELE_OK);
+
+    assert_int_equal(add_letter(parked, "a", 3), STELE_OK);
+    assert_int_equal(add_letter(parked, "b", 5), STELE_E_LIMIT); /* the one at 3 can be redriven */
+}
+
 static void its_fingerprint_is_that_of_the_schema(void **state)
 {
     (void)state;
@@ -733,6 +754,7 @@ int main(void)
         cmocka_unit_test(a_letter_that_is_too_large_is_stored_without_its_value),
         cmocka_unit_test(what_was_left_out_and_is_nowhere_can_be_discarded),
         cmocka_unit_test(what_was_left_out_is_read_from_the_log_before_it_is_tried),
+        cmocka_unit_test(a_full_set_of_letters_that_no_order_can_reach_makes_no_one_wait),
         cmocka_unit_test(its_fingerprint_is_that_of_the_schema),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
