@@ -68,12 +68,21 @@ static stele_status write_data(stele_feed_teller *teller, const stele_batch *bat
     return stele_event_lines_write(teller->lines, batch, record, 0, json, err);
 }
 
+/* Does it say nothing of the record? Whoever asks may have lost a right, or the registry be another
+ * one than before: then an event that is passed as undecodable would be lost to the client. */
+static bool is_of_registry(const stele_error *err)
+{
+    return err->status == STELE_E_FORBIDDEN || err->status == STELE_E_UNAVAILABLE ||
+           err->status == STELE_E_TIMED_OUT || err->status == STELE_E_INTERRUPTED;
+}
+
 /* Is the registry to be asked again? A schema that it does not know is waited for once. */
 static bool is_passing(stele_feed_teller *teller, const stele_record *record,
                        const stele_error *err)
 {
     int32_t schema = 0;
     stele_bytes payload;
+    if (is_of_registry(err)) return true;
     if (err->next != STELE_NEXT_RETRY) return false;
     if (err->status != STELE_E_NOT_FOUND || !stele_wire_split(record->value, &schema, &payload))
         return true;
@@ -107,9 +116,9 @@ stele_status stele_feed_tell(stele_feed_teller *teller, const stele_batch *batch
         return STELE_OK; /* checkpoints, and what was set aside */
     STELE_AUTO_VALUE(stele_buffer) json = {0};
     stele_error why = {0};
-    stele_status status = stele_registry_check(teller->registry, &why);
-    if (status == STELE_OK) status = write_data(teller, batch, record, &json, &why);
-    if (status < 0) {
+    stele_status status = stele_registry_check(teller->registry, err);
+    if (status < 0) return status;
+    if (write_data(teller, batch, record, &json, &why) < 0) {
         if (is_passing(teller, record, &why)) {
             *err = why;
             return why.status;

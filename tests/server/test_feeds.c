@@ -220,6 +220,24 @@ static void a_registry_that_is_away_is_waited_for(void **state)
     assert_null(strstr(stele_buffer_text(&c.heard), "undecodable"));
 }
 
+static void a_registry_that_refuses_to_answer_makes_no_event_undecodable(void **state)
+{
+    (void)state;
+    STELE_AUTO_VALUE(stage) s = {0};
+    STELE_AUTO_VALUE(client) c = {0};
+    stage_open(&s, (stele_feeds_options){.beat_ms = 50});
+    book(&s, 1);
+    shelf_set_forbidden(s.registry, true);
+    ask(&s, &c, &events, "/?from=beginning", NULL);
+    hear(&c, ":\n");
+    shelf_set_forbidden(s.registry, false);
+
+    hear_all(&c, 1);
+
+    expect_cents(&c, 1, 1);
+    assert_null(strstr(stele_buffer_text(&c.heard), "undecodable"));
+}
+
 /* ---- states ---- */
 
 static void states_are_shown_as_they_are_written(void **state)
@@ -384,6 +402,7 @@ int main(void)
         cmocka_unit_test(what_is_not_committed_is_not_shown),
         cmocka_unit_test(what_cannot_be_decoded_is_said_and_the_rest_goes_on),
         cmocka_unit_test(a_registry_that_is_away_is_waited_for),
+        cmocka_unit_test(a_registry_that_refuses_to_answer_makes_no_event_undecodable),
         cmocka_unit_test(states_are_shown_as_they_are_written),
         cmocka_unit_test(a_slow_client_gets_the_last_state_of_each),
         cmocka_unit_test(what_is_wrong_is_said_before_it_begins),

@@ -17,10 +17,14 @@ typedef struct shelf {
     char *subjects[PLACES];       /* under which each was registered first */
     int32_t count;
     bool away;
+    bool forbidden;
 } shelf;
 
-static stele_status fail_away(stele_error *err)
+static stele_status fail_away(const shelf *self, stele_error *err)
 {
+    if (self->forbidden)
+        return stele_fail(err, STELE_E_FORBIDDEN, STELE_NEXT_STOP,
+                          "registry http://registry:8081: 403 Forbidden");
     return stele_fail(err, STELE_E_UNAVAILABLE, STELE_NEXT_RETRY,
                       "registry http://registry:8081 is away: connection refused");
 }
@@ -40,7 +44,7 @@ static stele_status find_schema(stele_registry *base, int32_t id, int timeout_ms
 {
     (void)timeout_ms;
     const shelf *self = (const shelf *)base;
-    if (self->away) return fail_away(err);
+    if (self->away) return fail_away(self, err);
     if (id < 1 || id > self->count || self->places[id - 1] == NULL)
         return stele_fail(err, STELE_E_NOT_FOUND, STELE_NEXT_RETRY, "no schema id %d", (int)id);
     *out = stele_schema_retain(self->places[id - 1]);
@@ -53,7 +57,7 @@ static stele_status register_schema(stele_registry *base, const char *subject, s
 {
     (void)references, (void)count, (void)timeout_ms;
     shelf *self = (shelf *)base;
-    if (self->away) return fail_away(err);
+    if (self->away) return fail_away(self, err);
     stele_schema *schema;
     stele_status status = stele_schema_parse(text, NULL, &schema, err);
     if (status < 0) return status;
@@ -75,7 +79,7 @@ static stele_status say_genesis(stele_registry *base, int timeout_ms, char out[3
 {
     (void)timeout_ms;
     const shelf *self = (const shelf *)base;
-    if (self->away) return fail_away(err);
+    if (self->away) return fail_away(self, err);
     snprintf(out, 37, "%s", self->genesis);
     return STELE_OK;
 }
@@ -85,7 +89,7 @@ static stele_status list_subjects(stele_registry *base, int timeout_ms, char ***
 {
     (void)timeout_ms;
     const shelf *self = (const shelf *)base;
-    if (self->away) return fail_away(err);
+    if (self->away) return fail_away(self, err);
     size_t count = 0;
     char **names = stele_alloc_array((size_t)self->count + 1, sizeof *names); /* views */
     for (int32_t i = 0; i < self->count; i++)
@@ -104,7 +108,7 @@ static stele_status list_versions(stele_registry *base, const char *subject, int
 {
     (void)timeout_ms;
     const shelf *self = (const shelf *)base;
-    if (self->away) return fail_away(err);
+    if (self->away) return fail_away(self, err);
     int32_t *versions = stele_alloc_array((size_t)self->count + 1, sizeof *versions);
     *count = 0;
     for (int32_t i = 0; i < self->count; i++) {
@@ -121,7 +125,7 @@ static stele_status find_version(stele_registry *base, const char *subject, int3
 {
     (void)timeout_ms;
     const shelf *self = (const shelf *)base;
-    if (self->away) return fail_away(err);
+    if (self->away) return fail_away(self, err);
     int32_t seen = 0, id = 0;
     for (int32_t i = 0; i < self->count && (version == 0 || seen < version); i++) {
         if (!is_under(self, i, subject)) continue;
@@ -157,6 +161,11 @@ void shelf_skip(stele_registry *registry, int32_t count)
     shelf *self = (shelf *)registry;
     if (self->count + count > PLACES) abort();
     self->count += count;
+}
+
+void shelf_set_forbidden(stele_registry *registry, bool forbidden)
+{
+    ((shelf *)registry)->away = ((shelf *)registry)->forbidden = forbidden;
 }
 
 void shelf_set_away(stele_registry *registry, bool away)

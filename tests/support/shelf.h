@@ -14,4 +14,7 @@ void shelf_skip(stele_registry *registry, int32_t count);
 /** Take it away, or bring it back: while it is away, every call says STELE_E_UNAVAILABLE. */
 void shelf_set_away(stele_registry *registry, bool away);
 
+/** Each question fails for good: whoever asks has no right to (or has it again). */
+void shelf_set_forbidden(stele_registry *registry, bool forbidden);
+
 #endif
