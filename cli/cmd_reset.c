@@ -130,12 +130,11 @@ static stele_status reset_fold(const reset *r, stele_error *err)
         return stele_sql_begin_table_again(cli->client, r->fold, err);
     STELE_AUTO(char) topic = stele_strdup_format("%s.snapshots", r->of.group);
     stele_status status = stele_log_topic_delete(r->of.log, topic, cli->timeout_ms, err);
-    if (status != STELE_E_NOT_FOUND || r->fold != NULL)
-        return status == STELE_E_NOT_FOUND ? STELE_OK : status;
+    if (status != STELE_E_NOT_FOUND) return status;
     return stele_fail(
         err, status, STELE_NEXT_STOP,
         "there is no topic %s: if a database has what it made, name the configuration "
-        "that says so, with -c",
+        "that says so, with -c; if not, its workers begin at the first event by themselves",
         topic);
 }
 

@@ -46,10 +46,13 @@ void report_slot(report *self, const slot_host *host, const slot *of)
     report_line *line = line_of(self, of->index);
     const char *reason;
     stele_partition_state state = slot_state(host, of, &reason);
+    const stele_pause *pause = slot_pause(of);
+    int64_t paused_ms = pause == NULL ? 0 : pause->since_ms;
     bool is_new = !line->is_known || state != line->state || strcmp(reason, line->reason.text) != 0;
     bool has_progress = of->progress.position != line->progress.position ||
                         of->progress.applied != line->progress.applied ||
                         of->progress.reset_ms != line->progress.reset_ms ||
+                        paused_ms != line->paused_ms ||
                         of->progress.parked_keys != line->progress.parked_keys ||
                         of->progress.parked_events != line->progress.parked_events;
     if (!is_new && !has_progress) return;
@@ -65,11 +68,10 @@ void report_slot(report *self, const slot_host *host, const slot *of)
     line->is_known = true;
     line->state = state;
     line->progress = of->progress;
+    line->paused_ms = paused_ms;
     stele_status_board_parked(host->board, of->index, of->progress.parked_keys,
                               of->progress.parked_events);
-    const stele_pause *pause = slot_pause(of);
-    stele_status_board_ordered(host->board, of->index, pause == NULL ? 0 : pause->since_ms,
-                               of->progress.reset_ms);
+    stele_status_board_ordered(host->board, of->index, paused_ms, of->progress.reset_ms);
     stele_status_board_set(host->board, of->index, state, reason, of->progress.position,
                            of->progress.applied);
 }

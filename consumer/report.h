@@ -11,6 +11,7 @@ typedef struct report_line {
     bool is_known;
     stele_partition_state state;
     stele_progress progress;
+    int64_t paused_ms;  /* of the order; 0: it is not paused */
     stele_error reason; /* its text */
     int64_t logged_ns;
 } report_line;

@@ -397,7 +397,7 @@ void stele_status_board_ordered(stele_status_board *board, int32_t partition, in
     if (board == NULL) return;
     stele_monitor_lock(&board->monitor);
     entry *of = entry_of(board, partition);
-    of->changed = of->changed || of->reset_ms != reset_ms;
+    of->changed = of->changed || of->reset_ms != reset_ms || of->paused_ms != paused_ms;
     of->paused_ms = paused_ms;
     of->reset_ms = reset_ms;
     stele_monitor_unlock(&board->monitor);

@@ -331,6 +331,7 @@ static stele_progress progress_of(const stele_task *base)
     int64_t position = task->unverified ? task->verify_from : task->at.position;
     return (stele_progress){
         .position = position,
+        .settles = task->fold->options.table != NULL && task->is_ours && !fold_is_written(task),
         .reset_ms = stele_orders_reset_ms(task->orders),
         .applied = task->restored + stele_states_applied(task->states),
         .late = stele_states_late(task->states),

@@ -211,6 +211,8 @@ static bool is_due(const fold_task *task)
     int64_t elapsed_ms = (now_of(task) - writing->cycle_ns) / 1000000;
     if (writing->owes_offset || writing->owes_tombstones || task->owes_letters) return true;
     if (elapsed_ms >= options->snapshot_interval_ms) return true;
+    /* Whoever has paused it wants the table to stay as it is. */
+    if (options->table != NULL && fold_pause_of(&task->base) != NULL) return true;
     int64_t events = stele_states_applied(task->states) - writing->cycle_events;
     if (events < options->snapshot_events) return false;
     bool is_behind = task->log_end - task->at.position > options->snapshot_events;

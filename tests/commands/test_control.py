@@ -41,6 +41,7 @@ def a_pause_outlives_workers_and_takeovers():
         probe.awaits_end(0)
         probe.awaits_end(1)
         probe.call("pause", probe.name, "--reason", "moving house", "--timeout", "60").exits(0).prints("2 partitions")
+        probe.call("pause", probe.name, "--reason", "moving house", "--timeout", "30").exits(0).prints("2 partitions")
         rows = paused(probe, "moving house")
         since = [row["state_age_ms"] for row in rows]
         probe.publish(*({"id": id, "number": 10} for id in ids))
@@ -258,10 +259,31 @@ def a_folds_table_is_made_again():
             connection.close()
             return rows
         until("it has the state", 60, lambda: totals() == [(3,)])
+        probe.call("pause", probe.name, "--timeout", "60").exits(0)
+        probe.call("resume", probe.name, "--timeout", "60").exits(0)
+        probe.call("reset", probe.name, "--to", "beginning", "--yes").exits(1).says("if a database has what it made, name")
         probe.call("reset", probe.name, *store, "--to", "beginning", "--yes", "--timeout", "60").exits(0)
         until("it has the state again", 60, lambda: totals() == [(3,)])
         probe.publish({"id": "a", "number": 4})
         until("and goes on", 60, lambda: totals() == [(7,)])
+        worker.ends(signal.SIGTERM).exits(0)
+
+
+@case
+def a_folds_table_stays_as_it_is_once_paused_is_said():
+    """What its worker had read and not written yet is written before `pause` ends."""
+    with Probe() as probe:
+        store = ["-o", f"projection.{probe.name}.store=sqlite:{os.path.join(probe.folder, 's.db')}",
+                 "-o", f"projection.{probe.name}.snapshot_interval_ms=600000"]
+        worker = probe.worker(*store)
+        probe.publish({"id": "a", "number": 1}, {"id": "a", "number": 2})
+        probe.awaits_end()
+
+        probe.call("pause", probe.name, "--timeout", "60").exits(0)
+
+        connection = sqlite3.connect(os.path.join(probe.folder, "s.db"), timeout=20)
+        assert connection.execute(f'SELECT total FROM "{probe.name}"').fetchall() == [(3,)]
+        connection.close()
         worker.ends(signal.SIGTERM).exits(0)
 
 
