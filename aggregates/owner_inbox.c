@@ -351,6 +351,15 @@ static void refuse_again(mail *of)
                "with a broker: send it again if it is still wanted");
 }
 
+/* Also after an abort, which goes back to the first one that it undoes: those behind it that had
+ * been taken before do not come again. */
+static void go_past_taken(owner_inbox *inbox)
+{
+    const mail *next = inbox->waiting.first;
+    if (next != NULL && next->offset < inbox->taken_to) return;
+    if (inbox->at.next < inbox->taken_to) inbox->at.next = inbox->taken_to;
+}
+
 size_t owner_inbox_serve(owner_task *self, size_t count_max)
 {
     owner_inbox *inbox = &self->inbox;
@@ -381,11 +390,13 @@ size_t owner_inbox_serve(owner_task *self, size_t count_max)
         }
         owner_mail_list_take(&inbox->waiting);
         if (was_taken) {
-            inbox->at.next = first->offset + 1;
+            inbox->taken_to = first->offset + 1;
             owner_mail_free(first);
+            go_past_taken(inbox);
         }
         served++;
     }
+    go_past_taken(inbox);
     inbox->waits = (stele_error){0};
     return served;
 }

@@ -117,7 +117,8 @@ typedef struct owner_inbox {
     bool awaits_record;       /* nothing is taken before everyone sees that there is one */
     stele_log_reader *reader; /* that reads them; NULL: none does yet */
     bool is_held;
-    int64_t read_to; /* all before it was read */
+    int64_t read_to;  /* all before it was read */
+    int64_t taken_to; /* behind the last one that had been taken before */
     mail_list waiting;
     stele_error waits; /* why the first one is not decided on; STELE_OK */
 
