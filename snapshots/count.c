@@ -59,9 +59,11 @@ static stele_status look_at(const stele_count_options *options, int32_t index, i
 {
     int64_t start;
     int64_t end;
+    /* A topic that has just been made has no leader for a moment. */
+    stele_deadline until = stele_deadline_after(stele_log_clock(options->log), options->timeout_ms);
     stele_status status =
-        stele_log_bounds(options->log, (stele_partition){options->snapshots, index},
-                         STELE_READ_COMMITTED, options->timeout_ms, &start, &end, err);
+        stele_log_bounds_by(options->log, (stele_partition){options->snapshots, index},
+                            STELE_READ_COMMITTED, until, &start, &end, err);
     for (int64_t back = TAIL_RECORDS; status == STELE_OK && *out == 0 && start < end;
          back *= TAIL_GROWTH) {
         int64_t from = end - start > back ? end - back : start;
