@@ -54,15 +54,22 @@ stele_http_asked *stele_http_mailbox_take(stele_http_mailbox *mailbox)
     return asked;
 }
 
+/* With the lock held. */
+static void unlink_stream(stele_http_mailbox *mailbox, stele_http_stream *stream)
+{
+    stele_http_stream_place *place = stele_http_stream_place_of(stream);
+    stele_http_stream *previous = place->previous;
+    stele_http_stream *next = place->next;
+    *(previous != NULL ? &stele_http_stream_place_of(previous)->next : &mailbox->told) = next;
+    *(next != NULL ? &stele_http_stream_place_of(next)->previous : &mailbox->told_last) = previous;
+    *place = (stele_http_stream_place){0};
+}
+
 stele_http_stream *stele_http_mailbox_take_stream(stele_http_mailbox *mailbox)
 {
     stele_monitor_lock(&mailbox->monitor);
     stele_http_stream *stream = mailbox->told;
-    if (stream != NULL) {
-        stele_http_stream_place *place = stele_http_stream_place_of(stream);
-        mailbox->told = place->next;
-        place->is_taken = false;
-    }
+    if (stream != NULL) unlink_stream(mailbox, stream);
     stele_monitor_unlock(&mailbox->monitor);
     return stream;
 }
@@ -73,9 +80,14 @@ static void tell(void *self, stele_http_stream *stream)
     stele_http_stream_place *place = stele_http_stream_place_of(stream);
     stele_monitor_lock(&mailbox->monitor);
     if (!place->is_taken) {
-        if (mailbox->told == NULL) eventfd_write(mailbox->wake, 1);
-        *place = (stele_http_stream_place){mailbox->told, true};
-        mailbox->told = stream;
+        *place = (stele_http_stream_place){.previous = mailbox->told_last, .is_taken = true};
+        if (mailbox->told == NULL) {
+            eventfd_write(mailbox->wake, 1);
+            mailbox->told = stream;
+        } else {
+            stele_http_stream_place_of(mailbox->told_last)->next = stream;
+        }
+        mailbox->told_last = stream;
     }
     stele_monitor_unlock(&mailbox->monitor);
 }
@@ -83,14 +95,8 @@ static void tell(void *self, stele_http_stream *stream)
 static void forget(void *self, stele_http_stream *stream)
 {
     stele_http_mailbox *mailbox = self;
-    stele_http_stream_place *place = stele_http_stream_place_of(stream);
     stele_monitor_lock(&mailbox->monitor);
-    if (place->is_taken) {
-        stele_http_stream **at = &mailbox->told;
-        while (*at != stream)
-            at = &stele_http_stream_place_of(*at)->next;
-        *at = place->next;
-    }
+    if (stele_http_stream_place_of(stream)->is_taken) unlink_stream(mailbox, stream);
     stele_monitor_unlock(&mailbox->monitor);
 }
 

@@ -26,9 +26,9 @@ typedef struct stele_http_mailbox {
     stele_monitor monitor;
     int wake; /* eventfd: something below the lock has changed */
     struct stele_http_asked *answered;
-    stele_http_stream *told; /* streams that have something */
-    size_t users;            /* the server, and each promise */
-    bool is_closed;          /* the server is gone */
+    stele_http_stream *told, *told_last; /* streams that have something, the first one first */
+    size_t users;                        /* the server, and each promise */
+    bool is_closed;                      /* the server is gone */
 } stele_http_mailbox;
 
 /** A request that is with its handler, or promised, or on its way there or back. */
@@ -103,7 +103,8 @@ void stele_http_mailbox_close(stele_http_mailbox *mailbox);
 /** Take out what has been answered, in any order. */
 stele_http_asked *stele_http_mailbox_take(stele_http_mailbox *mailbox);
 
-/** Take out one stream that has something, or has ended. @return NULL: there is none */
+/** Take out the stream that has had something, or has ended, for longest. @return NULL: there is
+ * none */
 stele_http_stream *stele_http_mailbox_take_stream(stele_http_mailbox *mailbox);
 
 /** How a stream says that it has something. */

@@ -12,7 +12,7 @@
 #include "core/alloc.h"
 #include "server/http_inside.h"
 
-enum { EVENTS_AT_ONCE = 64, LOOK_EVERY_MS = 20, OTHER_FILES = 128 };
+enum { EVENTS_AT_ONCE = 64, STREAMS_AT_ONCE = 64, LOOK_EVERY_MS = 20, OTHER_FILES = 128 };
 enum { REQUEST_TIMEOUT = 408, UNAVAILABLE = 503, GATEWAY_TIMEOUT = 504 };
 
 static int64_t now_ns(void)
@@ -93,11 +93,15 @@ static void take_answered(stele_http_server *server)
     }
 }
 
+/* Makers tell of more meanwhile. Whoever else wants something is looked after in between. */
 static void take_streams(stele_http_server *server)
 {
-    stele_http_stream *stream;
-    while ((stream = stele_http_mailbox_take_stream(server->mailbox)) != NULL)
+    for (int i = 0; i < STREAMS_AT_ONCE; i++) {
+        stele_http_stream *stream = stele_http_mailbox_take_stream(server->mailbox);
+        if (stream == NULL) return;
         stele_http_advance(server, stele_http_stream_client(stream));
+    }
+    eventfd_write(server->mailbox->wake, 1);
 }
 
 static void free_doomed(stele_http_server *server)

@@ -70,7 +70,7 @@ void stele_http_stream_leave(stele_http_stream *stream);
 
 /** A place in the list of a taker, whose lock guards it. */
 typedef struct stele_http_stream_place {
-    stele_http_stream *next;
+    stele_http_stream *previous, *next;
     bool is_taken; /* it is in the list */
 } stele_http_stream_place;
 

@@ -57,7 +57,8 @@ static bool take(stele_http_server *server, stele_http_client *client)
     return !goes_on || pieces.size > 0;
 }
 
-bool stele_http_stream_on(stele_http_server *server, stele_http_client *client)
+/* @return true: all of it is on its way */
+static bool send_out(stele_http_server *server, stele_http_client *client)
 {
     stele_http_connection *connection = &client->connection;
     size_t written = connection->written;
@@ -66,14 +67,20 @@ bool stele_http_stream_on(stele_http_server *server, stele_http_client *client)
         stele_http_drop(server, client);
         return false;
     }
-    if (connection->output.size > 0) {
-        if (!had_some || connection->written > written || connection->until_ns == INT64_MAX)
-            set_end(server, client);
-        return false;
-    }
-    bool has_more = take(server, client);
-    if (!has_more) set_end(server, client);
-    return has_more;
+    bool takes_some = !had_some || connection->written > written;
+    if (connection->output.size == 0 || takes_some || connection->until_ns == INT64_MAX)
+        set_end(server, client);
+    return connection->output.size == 0;
+}
+
+/* One time only what is there: a maker may put more in as fast as it is sent, and the others wait.
+ * What is put in later is told, and taken in its turn. */
+bool stele_http_stream_on(stele_http_server *server, stele_http_client *client)
+{
+    if (!send_out(server, client) || !take(server, client)) return false;
+    bool is_ended = client->stream == NULL; /* and the rest is written as that of any reply */
+    if (!is_ended) send_out(server, client);
+    return is_ended;
 }
 
 void stele_http_stream_stop(stele_http_server *server, stele_http_client *client)

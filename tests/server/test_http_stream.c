@@ -14,6 +14,7 @@
 
 #define HOST   "Host: localhost\r\n"
 #define STREAM "GET /stream HTTP/1.1\r\n" HOST "\r\n"
+#define PAIR   "GET /pair HTTP/1.1\r\n" HOST "\r\n"
 #define QUICK  "GET /quick HTTP/1.1\r\n" HOST "\r\n"
 
 enum { CLOSE_MS = 10000, ROOM = 1000, STREAMS_MAX = 1000, PIECE = 400, FULL_MS = 300 };
@@ -22,8 +23,16 @@ static const stele_deadline never = {.end_ns = INT64_MAX};
 
 /* ---- the API: who asks has a stream ---- */
 
+/* One of two streams that feed each other. */
+typedef struct pair {
+    stele_http_stream *stream;
+    struct pair *other;
+    int fd;
+} pair;
+
 typedef struct maker {
     stele_monitor monitor;
+    pair pairs[2];
     stele_http_stream *streams[STREAMS_MAX];
     size_t count;
     size_t changes;
@@ -56,6 +65,33 @@ static void begin(void *context, const stele_http_request *request, stele_http_r
     stele_monitor_unlock(&m->monitor);
 }
 
+/* What is taken from one of two is put into the other one. In the server's thread, so that no
+ * machine is too fast or too slow for it. */
+static void put_into_the_other(void *context)
+{
+    pair *other = ((pair *)context)->other;
+    while (other->stream != NULL && stele_http_stream_put(other->stream, stele_text("again"))) {
+    }
+}
+
+static void begin_pair(void *context, const stele_http_request *request, stele_http_reply *reply)
+{
+    (void)request;
+    maker *m = context;
+    stele_monitor_lock(&m->monitor);
+    pair *one = &m->pairs[m->count % 2];
+    one->other = &m->pairs[(m->count + 1) % 2];
+    const stele_http_stream_options options = {.content_type = "text/event-stream",
+                                               .room = 1,
+                                               .changed = put_into_the_other,
+                                               .context = one};
+    one->stream = stele_http_stream_new(&options);
+    stele_http_reply_stream(reply, one->stream);
+    stele_http_reply_field(reply, "X-One", "1");
+    m->streams[m->count++] = one->stream;
+    stele_monitor_unlock(&m->monitor);
+}
+
 static void answer_quick(void *context, const stele_http_request *request, stele_http_reply *reply)
 {
     (void)context, (void)request;
@@ -64,6 +100,7 @@ static void answer_quick(void *context, const stele_http_request *request, stele
 
 static const stele_http_route routes[] = {
     {STELE_HTTP_GET, {"stream"}, begin, STELE_HTTP_WAITS},
+    {STELE_HTTP_GET, {"pair"}, begin_pair, STELE_HTTP_WAITS},
     {STELE_HTTP_GET, {"quick"}, answer_quick, STELE_HTTP_COMPUTES},
 };
 
@@ -324,6 +361,44 @@ static void a_thousand_idle_streams_stop_nobody(void **state)
     }
 }
 
+/* ---- a stream that is never done ---- */
+
+static void take_all(void *context)
+{
+    const pair *of = context;
+    char piece[65536];
+    while (recv(of->fd, piece, sizeof piece, 0) > 0) {
+    }
+    close(of->fd);
+}
+
+static void streams_that_are_never_done_hold_up_nobody(void **state)
+{
+    (void)state;
+    STELE_AUTO_VALUE(stage) s = {0};
+    stage_open(&s, (stele_http_server_options){0});
+    pair *pairs = s.maker.pairs;
+    stele_thread clients[2];
+    for (size_t i = 0; i < COUNT_OF(clients); i++) {
+        pairs[i].fd = dial_stream(&s, PAIR);
+        stele_thread_start(stele_runtime_system(), &clients[i], "client", take_all, &pairs[i]);
+    }
+    while (put(&s, 0, "begin")) {
+    }
+
+    for (int i = 0; i < 20; i++) {
+        int fd = http_dial(s.server, 0);
+        http_say_text(fd, QUICK);
+        http_expect(fd, 200);
+        close(fd);
+    }
+    stele_http_server_close(s.server, CLOSE_MS);
+    s.server = NULL;
+
+    for (size_t i = 0; i < COUNT_OF(clients); i++)
+        stele_thread_join(clients[i]);
+}
+
 static void streams_leave_connections_for_the_rest(void **state)
 {
     (void)state;
@@ -379,6 +454,7 @@ int main(void)
         cmocka_unit_test(a_slow_client_is_told_nothing_more_until_it_has_taken_some),
         cmocka_unit_test(one_that_takes_nothing_for_long_is_let_go),
         cmocka_unit_test(a_thousand_idle_streams_stop_nobody),
+        cmocka_unit_test(streams_that_are_never_done_hold_up_nobody),
         cmocka_unit_test(streams_leave_connections_for_the_rest),
         cmocka_unit_test(a_server_that_ends_says_farewell),
     };
