@@ -76,19 +76,32 @@ static int64_t positions(void)
     return sum;
 }
 
-/* Whoever goes on is not stuck: with few letters at a time, it takes a while. */
+/* With few letters in a transaction it takes a while until there are none. */
+typedef struct rest {
+    stele_deadline until;
+    int64_t position;
+    int letters; /* fewer than ever at that position */
+} rest;
+
+/* Whoever goes on is not stuck. */
+static bool is_stuck(rest *of, int64_t position, int letters)
+{
+    bool goes_on = position > of->position || (position == of->position && letters < of->letters);
+    if (goes_on) *of = (rest){stele_deadline_after(sim_clock(), REST_MS), position, letters};
+    return stele_deadline_passed(of->until);
+}
+
 static void await_rest(void)
 {
     if (world.made_anew) sim_sleep_ms(NOTICED_MS);
-    stele_deadline until = stele_deadline_after(sim_clock(), REST_MS);
-    int64_t furthest = 0;
+    rest of = {stele_deadline_after(sim_clock(), REST_MS), 0, SIM_LETTERS_UNKNOWN};
+    int letters = SIM_LETTERS_UNKNOWN;
     for (int looks = 1; !sim_caught_up(); looks++) {
-        int64_t at = positions();
-        if (at > furthest) until = stele_deadline_after(sim_clock(), REST_MS);
-        if (at > furthest) furthest = at;
-        /* A partition with as many letters as it may have waits for room. */
-        if (world.parked_max > 0 && looks % (ORDER_MS / LOOK_MS) == 0) sim_clear_letters();
-        if (stele_deadline_passed(until))
+        /* A partition with as many letters as it may have waits for room, and what has ended is not
+         * removed before its letters. */
+        if (world.parked_max > 0 && looks % (ORDER_MS / LOOK_MS) == 0)
+            letters = sim_clear_letters();
+        if (is_stuck(&of, positions(), letters))
             sim_fail("stuck", "not caught up after %d s of rest: %s; %s; %s", REST_MS / 1000,
                      world.workers[0].reason, world.workers[1].reason, world.workers[2].reason);
         sim_sleep_ms(LOOK_MS);
@@ -98,11 +111,12 @@ static void await_rest(void)
 /* What is sick for a while is well by now. */
 static void clear_letters(void)
 {
-    stele_deadline until = stele_deadline_after(sim_clock(), 2 * REST_MS);
-    while (!sim_clear_letters()) {
-        if (stele_deadline_passed(until))
-            sim_fail("stuck", "events are set aside still after %d s of orders: %s; %s; %s",
-                     2 * REST_MS / 1000, world.workers[0].reason, world.workers[1].reason,
+    rest of = {stele_deadline_after(sim_clock(), REST_MS), 0, SIM_LETTERS_UNKNOWN};
+    int letters;
+    while ((letters = sim_clear_letters()) > 0) {
+        if (is_stuck(&of, 0, letters))
+            sim_fail("stuck", "%d events are set aside still after %d s of orders: %s; %s; %s",
+                     letters, REST_MS / 1000, world.workers[0].reason, world.workers[1].reason,
                      world.workers[2].reason);
         sim_sleep_ms(ORDER_MS);
     }

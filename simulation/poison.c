@@ -186,15 +186,15 @@ static bool read_letters(void)
     return stele_bounded_read(world.log, &options, NULL) == STELE_OK;
 }
 
-bool sim_clear_letters(void)
+int sim_clear_letters(void)
 {
-    bool any = false;
-    if (!read_letters()) return false;
+    int left = 0;
+    if (!read_letters()) return SIM_LETTERS_UNKNOWN;
     for (int32_t p = 0; p < SIM_PARTITIONS; p++) {
         for (int64_t at = 0; at < SIM_EVENTS_MAX; at++) {
             uint8_t there = poison.letters[p][at];
             if (there == 0 || there == 1 + STELE_DEAD_STATE_DISCARDED) continue;
-            any = true;
+            left++;
             if (there == 1 + STELE_DEAD_STATE_BEHIND) continue;
             int64_t number = poison.numbers[p][at];
             if (health_of(number) == SICK_FOR_EVER)
@@ -203,7 +203,7 @@ bool sim_clear_letters(void)
                 order(p, at, STELE_ORDER_REDRIVE);
         }
     }
-    return !any;
+    return left;
 }
 
 void sim_read_discarded(void)

@@ -17,8 +17,10 @@ bool sim_refuses(int64_t number, stele_error *err);
 /** One order, or none. */
 void sim_give_order(void);
 
-/** At rest: an order about each letter that is there. @return is there none left? */
-bool sim_clear_letters(void);
+enum { SIM_LETTERS_UNKNOWN = INT32_MAX };
+
+/** At rest: an order about each letter that is there. @return so many are left */
+int sim_clear_letters(void);
 
 /* ---- what the checker sees in the snapshots ---- */
 
