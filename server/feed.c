@@ -8,6 +8,8 @@
 #include "core/text.h"
 #include "server/event_stream.h"
 
+enum { FETCH_MIN = 64 << 10, FETCH_MAX = 1 << 20 };
+
 /* ---- waking ---- */
 
 void stele_feed_ring(stele_feed_bell *bell)
@@ -201,6 +203,14 @@ bool stele_feed_has(const stele_feed *feed, const stele_feed_stream *stream)
         if (stele_feed_stream_reads(stream, i) && stream->cursor.offsets[i] < feed->begins[i])
             return false;
     return feed->is_following;
+}
+
+stele_log_reader_options stele_feed_reading(size_t bytes, int32_t partitions)
+{
+    size_t each = bytes / (size_t)partitions;
+    if (each < FETCH_MIN) each = FETCH_MIN;
+    return (stele_log_reader_options){.queue_max = each,
+                                      .fetch_max = each < FETCH_MAX ? each : FETCH_MAX};
 }
 
 /* ---- all streams ---- */

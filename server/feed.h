@@ -14,7 +14,8 @@
 
 enum {
     STELE_FEED_KEPT_MAX = 16384, /* records that are kept */
-    STELE_FEED_PASTS = 3         /* threads that read what is not kept any more */
+    STELE_FEED_PASTS = 3,        /* threads that read what is not kept any more */
+    STELE_FEED_MISSING_MAX = 32  /* schemas that a thread remembers as unknown */
 };
 
 /* ---- waking ---- */
@@ -38,14 +39,22 @@ void stele_feed_wakes(stele_feed_bell *bell, stele_log_reader *reader);
 
 /* ---- text ---- */
 
+/** A schema that the registry does not know. */
+typedef struct stele_feed_missing {
+    int32_t schema;
+    bool is_given_up;     /* it was waited for in vain, or others were just now … */
+    stele_deadline until; /* … and until then it is not asked for; or until then it is waited for */
+} stele_feed_missing;
+
 /** Makes text of records. Used by one thread. All zero but the first two is ready. */
 typedef struct stele_feed_teller {
     const stele_feed_subject *subject;
     stele_registry *registry;
     stele_event_lines *lines;
     stele_value_reader *values;
-    int32_t missing;           /* the schema that the registry does not know; 0: none */
-    stele_deadline missing_by; /* until when it is waited for */
+    stele_feed_missing missing[STELE_FEED_MISSING_MAX]; /* the last ones, in a circle */
+    size_t missing_next;          /* so many were remembered, forgotten ones too */
+    stele_deadline patience_from; /* no schema is waited for before then */
 } stele_feed_teller;
 
 void stele_feed_teller_clear(stele_feed_teller *teller);
@@ -120,6 +129,7 @@ typedef struct stele_feed {
     stele_thread threads[1 + STELE_FEED_PASTS];
     size_t thread_count;
     atomic_bool stops;
+    atomic_bool is_doubted; /* a new stream has found another number of partitions */
 
     stele_monitor monitor; /* for the rest */
     int32_t partitions;
@@ -138,6 +148,10 @@ stele_status stele_feed_new(const stele_feeds_options *options, atomic_size_t *s
                             const stele_feed_subject *subject, int32_t partitions, stele_feed **out,
                             stele_error *err);
 void stele_feed_free(stele_feed *feed);
+
+/** How the partitions of a topic are read where so much is fetched ahead, of all of them together
+ * (64 KiB of each at least). */
+stele_log_reader_options stele_feed_reading(size_t bytes, int32_t partitions);
 
 /** The thread that reads the end. @param feed  a stele_feed */
 void stele_feed_follow(void *feed);

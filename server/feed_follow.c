@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * The thread that reads the end of a topic for all its streams. Without a stream it reads nothing.
  */
+#include <inttypes.h>
+
 #include "core/alloc.h"
 #include "server/feed.h"
 
@@ -98,7 +100,9 @@ static stele_status begin(follower *f, stele_error *err)
     stele_feed *feed = f->feed;
     int64_t ends[STELE_CURSOR_PARTITIONS_MAX];
     STELE_AUTO(stele_log_reader) reader = NULL;
-    stele_status status = stele_log_reader_open(feed->options->log, NULL, &reader, err);
+    stele_log_reader_options options =
+        stele_feed_reading(feed->options->kept_max, feed->partitions);
+    stele_status status = stele_log_reader_open(feed->options->log, &options, &reader, err);
     if (status == STELE_OK) status = start(feed, reader, ends, err);
     if (status < 0) return status;
     stele_monitor_lock(&feed->monitor);
@@ -158,14 +162,25 @@ static bool take(follower *f, const stele_batch *batch)
     return true;
 }
 
+/* Keys move with more partitions, so each stream begins anew. @return false: it has others now */
+static bool look_at_count(const stele_feed *feed, stele_error *err)
+{
+    stele_log_topic topic;
+    if (stele_log_topic_describe(feed->options->log, feed->subject.topic, ASK_MS, &topic, NULL) < 0)
+        return true; /* it is away, or gone, which the reader tells */
+    if (topic.partitions == feed->partitions) return true;
+    stele_fail(err, STELE_E_CONFLICT, STELE_NEXT_STOP,
+               "%s has %" PRId32 " partitions now, and had %" PRId32 ": begin the stream again",
+               feed->subject.topic, topic.partitions, feed->partitions);
+    return false;
+}
+
 /* Is there more in a partition than what the reader gives, and was it so at the last look? It
  * happens to clients whose broker has begun again. Only this thread moves `live`. */
 static bool is_stuck(follower *f)
 {
     const stele_feed *feed = f->feed;
     bool is_so = false;
-    if (!stele_deadline_passed(f->look)) return false;
-    f->look = stele_deadline_after(stele_log_clock(feed->options->log), LOOK_MS);
     for (int32_t i = 0; i < feed->partitions && !atomic_load(&feed->stops); i++) {
         int64_t first, end;
         stele_error err;
@@ -180,15 +195,24 @@ static bool is_stuck(follower *f)
     return is_so;
 }
 
+/* What a reader does not tell, now and then, and where a new stream has found another count. */
+static stele_status look(follower *f, stele_error *err)
+{
+    stele_feed *feed = f->feed;
+    bool is_asked = atomic_exchange(&feed->is_doubted, false);
+    if (!is_asked && !stele_deadline_passed(f->look)) return STELE_OK;
+    f->look = stele_deadline_after(stele_log_clock(feed->options->log), LOOK_MS);
+    if (!look_at_count(feed, err)) return err->status;
+    if (is_stuck(f)) let_go(f);
+    return STELE_OK;
+}
+
 static stele_status step(follower *f, stele_error *err)
 {
     STELE_AUTO_VALUE(stele_batch) batch = {0};
     int most_ms = stele_deadline_remaining_ms(f->look, pause_ms(f->feed));
     stele_status status = stele_log_reader_next(f->reader, most_ms, &batch, err);
-    if (status == STELE_E_TIMED_OUT) {
-        if (is_stuck(f)) let_go(f);
-        return STELE_OK;
-    }
+    if (status == STELE_E_TIMED_OUT) return look(f, err);
     if (status < 0) return status;
     if (batch.status < 0) {
         *err = batch.error;
@@ -196,8 +220,8 @@ static stele_status step(follower *f, stele_error *err)
     }
     bool is_kept = take(f, &batch);
     stele_log_batch_release(&batch);
-    if (!is_kept || is_stuck(f)) let_go(f); /* what was read and not kept is read again */
-    return STELE_OK;
+    if (!is_kept) let_go(f); /* what was read and not kept is read again */
+    return is_kept ? look(f, err) : STELE_OK;
 }
 
 static bool goes_on(const follower *f)

@@ -9,10 +9,11 @@
 enum {
     LOOK_MS = 100,        /* a read looks that often at what else there is */
     TURN_MS = 2000,       /* then another stream has its turn */
+    BEGIN_MS = 30000,     /* a connection may take as long, before anything has come */
     ROOM_MS = 500,        /* for the client to take something */
     AGAIN_MS = 1000,      /* where the broker does not answer */
     PAUSE_MS = 200,       /* before the registry is asked again */
-    QUEUE_BYTES = 4 << 20 /* fetched ahead, per partition */
+    QUEUE_BYTES = 4 << 20 /* fetched ahead */
 };
 
 typedef struct feeder {
@@ -21,7 +22,8 @@ typedef struct feeder {
     stele_log_reader *reader;
     stele_feed_teller teller;
     stele_deadline turn;
-    bool has_moved; /* in this turn something was read */
+    bool has_begun; /* something was read … */
+    bool has_moved; /* … and in this turn, too */
 } feeder;
 
 static bool is_over(const feeder *f)
@@ -29,6 +31,36 @@ static bool is_over(const feeder *f)
     return atomic_load(&f->feed->stops) || f->stream->is_over ||
            !stele_http_stream_is_open(f->stream->stream);
 }
+
+/* ---- turns ---- */
+
+/* With the lock. */
+static bool is_late(const stele_feed *feed, stele_feed_stream *stream)
+{
+    return feed->is_following && !stream->is_taken && !stream->is_over &&
+           !stele_feed_has(feed, stream) && stele_http_stream_has_room(stream->stream);
+}
+
+static void begin_turn(feeder *f, int ms)
+{
+    f->turn = stele_deadline_after(stele_log_clock(f->feed->options->log), ms);
+}
+
+/* Is its turn over? Not while something comes and no other one waits. */
+static bool is_turn_over(feeder *f)
+{
+    if (!stele_deadline_passed(f->turn)) return false;
+    bool is_over = !f->has_moved;
+    f->has_moved = false;
+    stele_monitor_lock(&f->feed->monitor);
+    for (stele_feed_stream *at = f->feed->streams; at != NULL && !is_over; at = at->next)
+        is_over = is_late(f->feed, at);
+    stele_monitor_unlock(&f->feed->monitor);
+    begin_turn(f, TURN_MS);
+    return is_over;
+}
+
+/* ---- one stream ---- */
 
 /* @return false: the client has taken nothing for a while */
 static bool await_room(const feeder *f)
@@ -54,7 +86,7 @@ static bool tell(feeder *f, const stele_batch *batch, const stele_record *record
         stele_buffer_reset(&text);
         stele_feed_stream_beat(f->stream, beat_ms);
         stele_feed_await(&f->feed->late, stele_feed_rings(&f->feed->late), PAUSE_MS);
-        if (is_over(f)) return false;
+        if (is_over(f) || is_turn_over(f)) return false;
     }
     while (!stele_feed_stream_give(f->stream, batch->partition.index, record->offset,
                                    stele_buffer_view(&text), beat_ms))
@@ -78,7 +110,8 @@ static stele_status open_reader(feeder *f, stele_error *err)
 {
     const stele_feed_stream *stream = f->stream;
     const stele_feed *feed = f->feed;
-    stele_log_reader_options options = {.haste = STELE_READER_HASTY, .queue_max = QUEUE_BYTES};
+    stele_log_reader_options options = stele_feed_reading(QUEUE_BYTES, stream->partitions);
+    options.haste = STELE_READER_HASTY;
     stele_status status = stele_log_reader_open(feed->options->log, &options, &f->reader, err);
     for (int32_t i = 0; i < stream->partitions && status == STELE_OK; i++) {
         if (stele_feed_stream_reads(stream, i))
@@ -86,12 +119,6 @@ static stele_status open_reader(feeder *f, stele_error *err)
                                             stream->cursor.offsets[i], err);
     }
     return status;
-}
-
-static bool is_late(const stele_feed *feed, stele_feed_stream *stream)
-{
-    return feed->is_following && !stream->is_taken && !stream->is_live && !stream->is_over &&
-           stele_http_stream_has_room(stream->stream);
 }
 
 /* Is all that comes next kept? */
@@ -115,23 +142,10 @@ static stele_status step(feeder *f, bool *goes_on, stele_error *err)
         *err = batch.error;
         return batch.status;
     }
-    f->has_moved = true;
+    if (!f->has_begun) begin_turn(f, TURN_MS);
+    f->has_begun = f->has_moved = true;
     *goes_on = take(f, &batch);
     return STELE_OK;
-}
-
-/* Is its turn over? Not while something comes and no other one waits. */
-static bool is_turn_over(feeder *f)
-{
-    if (!stele_deadline_passed(f->turn)) return false;
-    bool is_over = !f->has_moved;
-    f->has_moved = false;
-    stele_monitor_lock(&f->feed->monitor);
-    for (stele_feed_stream *at = f->feed->streams; at != NULL && !is_over; at = at->next)
-        is_over = is_late(f->feed, at);
-    stele_monitor_unlock(&f->feed->monitor);
-    f->turn = stele_deadline_after(stele_log_clock(f->feed->options->log), TURN_MS);
-    return is_over;
 }
 
 /* One stream for a while. */
@@ -140,8 +154,8 @@ static void feed_one(feeder *f)
     stele_error err = {0};
     stele_status status = open_reader(f, &err);
     bool goes_on = true;
-    f->has_moved = false;
-    f->turn = stele_deadline_after(stele_log_clock(f->feed->options->log), TURN_MS);
+    f->has_begun = f->has_moved = false;
+    begin_turn(f, BEGIN_MS);
     while (status == STELE_OK && goes_on && !is_over(f) && !has_come(f) && !is_turn_over(f))
         status = step(f, &goes_on, &err);
     stele_log_reader_close(f->reader);
@@ -169,6 +183,7 @@ static stele_feed_stream *find_late(stele_feed *feed)
         *at = found;
         found->next = NULL;
         found->is_taken = true;
+        found->is_live = false;
     }
     stele_monitor_unlock(&feed->monitor);
     return found;

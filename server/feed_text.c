@@ -13,8 +13,10 @@
 #include "snapshots/format.h"
 
 enum {
-    ASK_MS = 200,     /* one question to the registry: others wait meanwhile */
-    MISSING_MS = 5000 /* a schema that the registry does not know may be on its way */
+    ASK_MS = 200,        /* one question to the registry: others wait meanwhile */
+    MISSING_MS = 5000,   /* a schema that the registry does not know may be on its way */
+    GIVEN_UP_MS = 60000, /* then it is not asked for */
+    PATIENCE_MS = 30000  /* where one was waited for in vain, no other one is */
 };
 
 void stele_feed_teller_clear(stele_feed_teller *teller)
@@ -76,22 +78,75 @@ static bool is_of_registry(const stele_error *err)
            err->status == STELE_E_TIMED_OUT || err->status == STELE_E_INTERRUPTED;
 }
 
-/* Is the registry to be asked again? A schema that it does not know is waited for once. */
+/* ---- schemas that the registry does not know ---- */
+
+static stele_deadline in_ms(const stele_feed_teller *teller, int ms)
+{
+    return stele_deadline_after(stele_registry_clock(teller->registry), ms);
+}
+
+/* @return NULL: it is not known to be missing */
+static stele_feed_missing *find_missing(stele_feed_teller *teller, int32_t schema)
+{
+    for (size_t i = 0; i < STELE_FEED_MISSING_MAX && i < teller->missing_next; i++)
+        if (teller->missing[i].schema == schema) return &teller->missing[i];
+    return NULL;
+}
+
+static void give_up(const stele_feed_teller *teller, stele_feed_missing *missing)
+{
+    missing->is_given_up = true;
+    missing->until = in_ms(teller, GIVEN_UP_MS);
+}
+
+/* A topic may be full of what only looks like events: of 1,000 schemas that no one has registered,
+ * one is waited for in a while. */
+static stele_feed_missing *add_missing(stele_feed_teller *teller, int32_t schema)
+{
+    stele_feed_missing *missing = &teller->missing[teller->missing_next++ % STELE_FEED_MISSING_MAX];
+    *missing = (stele_feed_missing){.schema = schema, .until = in_ms(teller, MISSING_MS)};
+    bool is_patient =
+        teller->patience_from.end_ns == 0 || stele_deadline_passed(teller->patience_from);
+    if (!is_patient) give_up(teller, missing);
+    return missing;
+}
+
+/* @return true: it may be on its way */
+static bool is_waited_for(stele_feed_teller *teller, int32_t schema)
+{
+    stele_feed_missing *missing = find_missing(teller, schema);
+    if (missing == NULL) missing = add_missing(teller, schema);
+    if (!stele_deadline_passed(missing->until)) return !missing->is_given_up;
+    if (!missing->is_given_up) teller->patience_from = in_ms(teller, PATIENCE_MS);
+    give_up(teller, missing);
+    return false;
+}
+
+/* Was it waited for in vain, a moment ago? Each question may take its time. */
+static bool is_given_up(stele_feed_teller *teller, const stele_record *record, stele_error *why)
+{
+    int32_t schema;
+    stele_bytes payload;
+    if (!stele_wire_split(record->value, &schema, &payload)) return false;
+    const stele_feed_missing *missing = find_missing(teller, schema);
+    if (missing == NULL || !missing->is_given_up || stele_deadline_passed(missing->until))
+        return false;
+    stele_fail(why, STELE_E_NOT_FOUND, STELE_NEXT_REJECT,
+               "the registry has no schema with the id %" PRId32, schema);
+    return true;
+}
+
+/* Is the registry to be asked again? */
 static bool is_passing(stele_feed_teller *teller, const stele_record *record,
                        const stele_error *err)
 {
-    int32_t schema = 0;
+    int32_t schema;
     stele_bytes payload;
     if (is_of_registry(err)) return true;
     if (err->next != STELE_NEXT_RETRY) return false;
     if (err->status != STELE_E_NOT_FOUND || !stele_wire_split(record->value, &schema, &payload))
         return true;
-    if (schema != teller->missing) {
-        teller->missing = schema;
-        teller->missing_by =
-            stele_deadline_after(stele_registry_clock(teller->registry), MISSING_MS);
-    }
-    return !stele_deadline_passed(teller->missing_by);
+    return is_waited_for(teller, schema);
 }
 
 static void write_undecodable(const stele_batch *batch, const stele_record *record,
@@ -118,7 +173,7 @@ stele_status stele_feed_tell(stele_feed_teller *teller, const stele_batch *batch
     stele_error why = {0};
     stele_status status = stele_registry_check(teller->registry, err);
     if (status < 0) return status;
-    if (write_data(teller, batch, record, &json, &why) < 0) {
+    if (is_given_up(teller, record, &why) || write_data(teller, batch, record, &json, &why) < 0) {
         if (is_passing(teller, record, &why)) {
             *err = why;
             return why.status;

@@ -236,6 +236,7 @@ static bool add(stele_feed *feed, stele_feed_stream *stream)
         stream->next = feed->streams;
         feed->streams = stream;
     }
+    if (!fits) atomic_store(&feed->is_doubted, true);
     stele_monitor_unlock(&feed->monitor);
     stele_feed_ring(&feed->bell);
     return fits;
@@ -267,10 +268,12 @@ static bool begin_stream(opening *o, stele_feed *feed)
     stele_http_stream_leave(body);
     free(stream->id);
     free(stream);
-    stele_http_problem(o->reply, 503, "unavailable",
-                       "%s has another number of partitions now, and streams of before are open: "
-                       "begin the program again",
-                       o->subject->topic);
+    stele_http_problem(
+        o->reply, 503, "unavailable",
+        "%s has another number of partitions now: streams of before are being ended, "
+        "ask again",
+        o->subject->topic);
+    o->reply->retry_after_s = 1;
     return false;
 }
 

@@ -332,6 +332,39 @@ static void what_is_wrong_is_said_before_it_begins(void **state)
     }
 }
 
+static bool is_refused(stage *s)
+{
+    STELE_AUTO_VALUE(client) c = {0};
+    ask(s, &c, &events, "/?from=end", NULL);
+    return c.reply.code == 503;
+}
+
+static void streams_of_fewer_partitions_are_ended(void **state)
+{
+    (void)state;
+    STELE_AUTO_VALUE(stage) s = {0};
+    STELE_AUTO_VALUE(client) before = {0};
+    STELE_AUTO_VALUE(client) refused = {0};
+    STELE_AUTO_VALUE(client) after = {0};
+    stele_error err = {0};
+    stage_open(&s, (stele_feeds_options){0});
+    book(&s, 1);
+    ask(&s, &before, &events, "/?from=beginning", NULL);
+    hear_all(&before, 1);
+    must(stele_log_memory_partitions_raise(s.log, EVENTS, PARTITIONS + 1, &err), &err);
+
+    ask(&s, &refused, &events, "/?from=beginning", NULL);
+
+    assert_int_equal(refused.reply.code, 503);
+    assert_int_equal(refused.reply.retry_after_s, 1);
+    hear(&before, "event: end\ndata: {\"reason\":\"" EVENTS
+                  " has 4 partitions now, and had 3: begin the stream again\"}\n\n");
+    while (is_refused(&s)) {
+    }
+    ask(&s, &after, &events, "/?from=beginning", NULL);
+    hear_all(&after, 1);
+}
+
 static void what_is_not_kept_any_more_is_gone(void **state)
 {
     (void)state;
@@ -406,6 +439,7 @@ int main(void)
         cmocka_unit_test(states_are_shown_as_they_are_written),
         cmocka_unit_test(a_slow_client_gets_the_last_state_of_each),
         cmocka_unit_test(what_is_wrong_is_said_before_it_begins),
+        cmocka_unit_test(streams_of_fewer_partitions_are_ended),
         cmocka_unit_test(what_is_not_kept_any_more_is_gone),
         cmocka_unit_test(there_are_no_more_streams_than_the_limit),
         cmocka_unit_test(the_end_of_the_feeds_ends_every_stream),
