@@ -31,8 +31,12 @@ stele_status fold_park_restore(void *context, int64_t offset, stele_bytes stored
     if (task->parked == NULL) return STELE_OK;
     stele_status status =
         stored.data == NULL ? STELE_OK : stele_dead_event_read(offset, stored, &letter, err);
-    if (status == STELE_OK) stele_parked_restore(task->parked, offset, letter);
-    return status;
+    if (status < 0) return status;
+    /* There may be many of them, for they stay for ever. */
+    if (letter != NULL && letter->state == STELE_DEAD_STATE_DISCARDED)
+        stele_dead_event_drop_value(letter);
+    stele_parked_restore(task->parked, offset, letter);
+    return STELE_OK;
 }
 
 void fold_park_begin(fold_task *task)
@@ -126,23 +130,27 @@ static stele_status redrive_first(fold_task *task, stele_parked_key *of, stele_e
     return stele_states_redrive(task->states, task->source, of, err);
 }
 
+/* @return why one waits, if any does */
 static stele_status redrive(fold_task *task, stele_error *err)
 {
     int64_t end_ns = now_of(task) + PIECE_NS;
     stele_parked_key *of;
+    stele_status waits = STELE_OK;
     while ((of = stele_parked_next_due(task->parked, task->at.position)) != NULL) {
         task->owes_letters = true;
         stele_error failure;
         stele_status status = redrive_first(task, of, &failure);
         if (status < 0 && failure.next == STELE_NEXT_RETRY) {
-            if (err != NULL) *err = failure;
-            return status;
+            stele_parked_set_waiting(task->parked, of);
+            if (err != NULL && waits == STELE_OK) *err = failure;
+            waits = status;
         }
         if (now_of(task) < end_ns) continue;
         stele_worker_call_again(task->worker);
         break;
     }
-    return STELE_OK;
+    stele_parked_end_turn(task->parked);
+    return waits;
 }
 
 /* While a cycle is under way nothing is taken out of the set: a state that is written then may be

@@ -251,8 +251,24 @@ stele_parked_key *stele_parked_next_due(const stele_parked *parked, int64_t posi
     stele_parked_key *of;
     if (parked->due_count == 0) return NULL;
     while ((of = stele_table_next(parked->keys, &cursor)) != NULL)
-        if (of->is_due && of->first->offset < position) return of;
+        if (of->is_due && !of->waits && of->first->offset < position) return of;
     return NULL;
+}
+
+void stele_parked_set_waiting(stele_parked *parked, stele_parked_key *of)
+{
+    of->waits = true;
+    parked->waiting_count++;
+}
+
+void stele_parked_end_turn(stele_parked *parked)
+{
+    stele_table_cursor cursor = {0};
+    stele_parked_key *of;
+    while (parked->waiting_count > 0 && (of = stele_table_next(parked->keys, &cursor)) != NULL) {
+        parked->waiting_count -= of->waits;
+        of->waits = false;
+    }
 }
 
 stele_parked_key *stele_parked_find_first(const stele_parked *parked, int64_t offset)

@@ -26,7 +26,8 @@ typedef struct stele_parked stele_parked;
 typedef struct stele_parked_key {
     stele_dead_event *first, *last;
     size_t count;
-    bool is_due; /* its first letter is to be tried again */
+    bool is_due; /* its first letter is to be tried again … */
+    bool waits;  /* … and was, in this turn, and waits for something */
 } stele_parked_key;
 
 /** What someone has ordered about an event. */
@@ -55,6 +56,7 @@ struct stele_parked {
     stele_table *keys;
     stele_parked_limits limits;
     size_t due_count;
+    size_t waiting_count;
     size_t letter_count;
     size_t letter_size;         /* of all of them, in bytes */
     stele_dead_event **changed; /* to be stored */
@@ -122,9 +124,14 @@ void stele_parked_settle_first(stele_parked *parked, stele_parked_key *of);
 /** An aggregate is to be tried again, or not. */
 void stele_parked_set_due(stele_parked *parked, stele_parked_key *of, bool is_due);
 
+/** The first letter of an aggregate that is due can not be tried yet: the others are, meanwhile. */
+void stele_parked_set_waiting(stele_parked *parked, stele_parked_key *of);
+/** It is tried in the next turn again; so are all others. */
+void stele_parked_end_turn(stele_parked *parked);
+
 /**
- * The next aggregate to be tried again; NULL: none. Only where all events before its first letter
- * have come (again): a letter may be stored before the position is there.
+ * The next aggregate to be tried again that does not wait; NULL: none. Only where all events before
+ * its first letter have come (again): a letter may be stored before the position is there.
  *
  * @param position  of the next event
  */

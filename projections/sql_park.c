@@ -166,13 +166,16 @@ static stele_status set_aside(sql_task *task, const stele_batch *batch, const st
     stele_dead_event_say(letter, state, reason);
     letter->attempts = attempts;
     letter->first_failed_ms = letter->last_failed_ms = unix_ms(task);
-    stele_status status = stele_parked_add(task->parked, letter, err);
-    if (status < 0) {
-        stele_dead_event_free(letter);
-        return status;
-    }
-    if (state == STELE_DEAD_STATE_DISCARDED)
+    if (state == STELE_DEAD_STATE_DISCARDED) { /* it takes no room, for it has its turn at once */
+        stele_parked_add_always(task->parked, letter);
         stele_parked_settle_first(task->parked, stele_parked_find(task->parked, record->key));
+    } else {
+        stele_status status = stele_parked_add(task->parked, letter, err);
+        if (status < 0) {
+            stele_dead_event_free(letter);
+            return status;
+        }
+    }
     stele_mark after = {record->offset + 1, record->offset, stele_event_hash(record)};
     hand_over(task, &after);
     return STELE_OK;
@@ -387,18 +390,20 @@ static stele_sql_parcel *make_redrive(sql_task *task, const stele_parked_key *of
 stele_sql_parcel *sql_park_redrive(sql_task *task)
 {
     stele_parked *parked = task->parked;
+    stele_sql_parcel *made = NULL;
     stele_parked_key *of;
-    while ((of = stele_parked_next_due(parked, task->stored.position)) != NULL) {
+    while (made == NULL && (of = stele_parked_next_due(parked, task->stored.position)) != NULL) {
         stele_error failure = {0};
-        stele_sql_parcel *made = make_redrive(task, of, &failure);
-        if (made != NULL) {
+        made = make_redrive(task, of, &failure);
+        if (made != NULL)
             task->redriven = of;
-            return made;
-        }
-        if (failure.next == STELE_NEXT_RETRY) return NULL; /* a schema is on its way */
-        stele_parked_refused_again(parked, of, failure.text, unix_ms(task));
+        else if (failure.next == STELE_NEXT_RETRY) /* a schema is on its way */
+            stele_parked_set_waiting(parked, of);
+        else
+            stele_parked_refused_again(parked, of, failure.text, unix_ms(task));
     }
-    return NULL;
+    stele_parked_end_turn(parked);
+    return made;
 }
 
 /* The transaction has removed their letters, up to the first that the database refuses again. */

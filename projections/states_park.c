@@ -17,32 +17,37 @@ static void pass_over(stele_states *states, stele_bytes id, int64_t offset, uint
     if ((entry->flags & STELE_ENTRY_DIRTY) == 0) stele_states_add_dirty(states, entry);
 }
 
-stele_status states_set_aside(stele_states *states, const delivery *of, stele_dead_state state,
-                              const char *reason, stele_error *err)
+static stele_dead_event *write_letter(const stele_states *states, const delivery *of,
+                                      stele_dead_state state, const char *reason)
 {
     stele_dead_event *letter = stele_dead_event_new(of->source.batch, of->source.record);
     stele_dead_event_say(letter, state, reason);
     letter->first_failed_ms = letter->last_failed_ms = stele_clock_now_ms(states->clock);
+    return letter;
+}
+
+stele_status states_set_aside(stele_states *states, const delivery *of, stele_dead_state state,
+                              const char *reason, stele_error *err)
+{
+    stele_dead_event *letter = write_letter(states, of, state, reason);
     stele_status status = stele_parked_add(states->parked, letter, err);
     if (status < 0) stele_dead_event_free(letter);
     return status;
 }
 
-/* Its letter may be in the store already, or is one from now on. */
-static stele_status discard(stele_states *states, const delivery *of, uint32_t hash,
-                            stele_error *err)
+/* Its letter may be in the store already, or is one from now on. It takes no room, for it has its
+ * turn at once: where the set is full, this is a way out for the event that waits. */
+static void discard(stele_states *states, const delivery *of, uint32_t hash)
 {
     const stele_record *record = of->source.record;
     const stele_order *order = stele_parked_order(states->parked, record->offset);
     stele_parked_key *key = stele_parked_find(states->parked, record->key);
     bool is_there = key != NULL && key->first->offset == record->offset;
-    stele_status status =
-        is_there ? STELE_OK
-                 : states_set_aside(states, of, STELE_DEAD_STATE_DISCARDED, order->reason, err);
-    if (status < 0) return status;
+    if (!is_there)
+        stele_parked_add_always(
+            states->parked, write_letter(states, of, STELE_DEAD_STATE_DISCARDED, order->reason));
     stele_parked_settle_first(states->parked, stele_parked_find(states->parked, record->key));
     if (record->key.data != NULL) pass_over(states, record->key, record->offset, hash);
-    return STELE_OK;
 }
 
 stele_status states_consult(stele_states *states, const delivery *of, uint32_t hash, bool *applies,
@@ -65,7 +70,8 @@ stele_status states_consult(stele_states *states, const delivery *of, uint32_t h
     case STELE_PARKED_DISCARDED:
         break;
     }
-    return discard(states, of, hash, err);
+    discard(states, of, hash);
+    return STELE_OK;
 }
 
 /* ---- letters ---- */

@@ -159,6 +159,12 @@ void stele_dead_event_fill(stele_dead_event *letter, stele_bytes value)
     letter->left_out = 0;
 }
 
+void stele_dead_event_drop_value(stele_dead_event *letter)
+{
+    free((void *)(uintptr_t)letter->value.data);
+    letter->value = (stele_bytes){0};
+}
+
 /* What the last header says of a letter without its value. */
 static void take_left_out(stele_dead_event *letter)
 {

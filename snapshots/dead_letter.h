@@ -63,6 +63,9 @@ void stele_dead_event_write(const stele_dead_event *letter, size_t size_max, ste
 /** The value that was left out, as the log has it; copied. */
 void stele_dead_event_fill(stele_dead_event *letter, stele_bytes value);
 
+/** No one applies it, nor writes it again: its value is released. */
+void stele_dead_event_drop_value(stele_dead_event *letter);
+
 /**
  * @param out  caller owns
  * @return STELE_E_INVALID  it is damaged, or a newer version of Stele has written it (next = STOP)

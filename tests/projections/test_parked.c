@@ -388,6 +388,28 @@ static void a_full_set_holds_the_partition_until_there_is_room(void **state)
     bank_free(of);
 }
 
+static void the_event_that_waits_for_room_can_be_discarded(void **state)
+{
+    (void)state;
+    refuses = true;
+    bank *of = bank_new(1);
+    teller_options options = parking;
+    options.parked_max = 1;
+    bank_deposit(of, 0, "a", 2, "bad");
+    bank_deposit(of, 0, "b", 3, "bad");
+    bank_deposit(of, 0, "b", 4, "x");
+    teller worker = teller_open(of, options);
+    turn_for_a_while(&worker);
+    assert_int_equal(teller_state(&worker, 0), STELE_STATE_WAITING);
+
+    order(of, 1, 1, STELE_ORDER_DISCARD);
+    teller_catch_up(&worker);
+
+    teller_close(&worker);
+    assert_int_equal(balance_of(of, "b"), 4);
+    bank_free(of);
+}
+
 /* The next event is refused at once, and what makes room for it was ordered before. */
 static void a_full_set_is_emptied_by_whoever_takes_the_partition(void **state)
 {
@@ -709,6 +731,29 @@ static void a_full_set_of_letters_that_no_order_can_reach_makes_no_one_wait(void
     assert_int_equal(add_letter(parked, "b", 5), STELE_E_LIMIT); /* the one at 3 can be redriven */
 }
 
+static void one_that_waits_holds_up_no_other(void **state)
+{
+    (void)state;
+    STELE_AUTO(stele_parked) parked = stele_parked_new(NULL, 1);
+    static const char *const ids[] = {"a", "b", "c"};
+    for (int64_t i = 0; i < 3; i++) {
+        add_letter(parked, ids[i], i);
+        stele_parked_set_due(parked, stele_parked_find(parked, stele_text(ids[i])), true);
+    }
+    stele_parked_key *first = stele_parked_next_due(parked, 9);
+    stele_parked_set_waiting(parked, first);
+    stele_parked_key *second = stele_parked_next_due(parked, 9);
+    assert_ptr_not_equal(second, first);
+    stele_parked_set_waiting(parked, second);
+    stele_parked_drop_first(parked, stele_parked_next_due(parked, 9));
+    assert_null(stele_parked_next_due(parked, 9));
+
+    stele_parked_end_turn(parked);
+
+    assert_non_null(stele_parked_next_due(parked, 9));
+    assert_int_equal(parked->waiting_count, 0);
+}
+
 static void its_fingerprint_is_that_of_the_schema(void **state)
 {
     (void)state;
@@ -743,6 +788,7 @@ int main(void)
         cmocka_unit_test(a_redrive_that_is_refused_changes_nothing),
         cmocka_unit_test(an_event_may_be_discarded_before_it_comes),
         cmocka_unit_test(a_full_set_holds_the_partition_until_there_is_room),
+        cmocka_unit_test(the_event_that_waits_for_room_can_be_discarded),
         cmocka_unit_test(a_full_set_is_emptied_by_whoever_takes_the_partition),
         cmocka_unit_test(what_is_set_aside_is_limited_in_bytes),
         cmocka_unit_test(an_event_behind_another_is_set_aside_by_order),
@@ -755,6 +801,7 @@ int main(void)
         cmocka_unit_test(what_was_left_out_and_is_nowhere_can_be_discarded),
         cmocka_unit_test(what_was_left_out_is_read_from_the_log_before_it_is_tried),
         cmocka_unit_test(a_full_set_of_letters_that_no_order_can_reach_makes_no_one_wait),
+        cmocka_unit_test(one_that_waits_holds_up_no_other),
         cmocka_unit_test(its_fingerprint_is_that_of_the_schema),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
