@@ -19,6 +19,7 @@ stele_command_run stele_cmd_history;
 stele_command_run stele_cmd_import;
 stele_command_run stele_cmd_pause;
 stele_command_run stele_cmd_publish;
+stele_command_run stele_cmd_rebuild;
 stele_command_run stele_cmd_reset;
 stele_command_run stele_cmd_resume;
 stele_command_run stele_cmd_run;

@@ -216,6 +216,15 @@ static const stele_option reset_options[] = {
     {.name = "yes", .kind = STELE_OPTION_FLAG, .help = "really"},
     {0}};
 
+static const stele_option rebuild_options[] = {
+    {.name = "version",
+     .kind = STELE_OPTION_INT,
+     .value = "N",
+     .min = 1,
+     .max = INT32_MAX,
+     .help = "which one (default: the newest that a worker runs)"},
+    {0}};
+
 static const stele_option history_options[] = {
     {.name = "one-partition",
      .kind = STELE_OPTION_FLAG,
@@ -471,6 +480,21 @@ const stele_cli_command stele_commands[] = {
      .example = "shop reset customers --to beginning --yes",
      .options = reset_options,
      .run = stele_cmd_reset},
+    {.name = "rebuild",
+     .operands = "PROJECTION",
+     .operand_min = 1,
+     .operand_max = 1,
+     .summary = "watch a new version of a projection until it has all events",
+     .details = "Its workers make it, beside the version that runs; this shows how far they are, "
+                "how fast, and what is\n"
+                "left, and ends when each partition is where the log ended when it was called. If "
+                "it is interrupted they go\n"
+                "on; `pause NAME.vN` holds them. Exits with 1 and says why if one is stopped or "
+                "paused, or comes no further\n"
+                "for --timeout.",
+     .example = "shop rebuild customers --version 2",
+     .options = rebuild_options,
+     .run = stele_cmd_rebuild},
     {.name = "dlq list",
      .operands = "PROJECTION|AGGREGATE",
      .operand_min = 1,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * A program with one projection for the tests of the commands. The environment names aggregate and
  * projection (STELE_TEST_NAME), so that tests share a broker; an event says how its apply function
- * behaves. With STELE_TEST_REFUSES it refuses numbers below 0. */
+ * behaves. With STELE_TEST_REFUSES it refuses numbers below 0. STELE_TEST_VERSION is the
+ * projection's; above 1 it counts numbers double. */
 #include <stele/stele.h>
 
 #include <stdio.h>
@@ -43,7 +44,8 @@ static stele_status apply_probed(void *state, const void *data, const stele_even
         return stele_fail(err, STELE_E_INVALID, STELE_NEXT_REJECT, "less than nothing");
     if (probed->pause_ms > 0) pause_ms(probed->pause_ms);
     if (probed->grow > 0) grow(&sum->ballast, probed->grow);
-    sum->total += probed->number;
+    const char *version = getenv("STELE_TEST_VERSION");
+    sum->total += version == NULL ? probed->number : 2 * probed->number;
     return STELE_OK;
 }
 
@@ -68,9 +70,10 @@ int main(int argc, char **argv)
         .state = &probe_sum_type,
         .handlers = handlers,
     };
+    const char *version = getenv("STELE_TEST_VERSION");
     const stele_projection projection = {
         .name = name,
-        .version = 1,
+        .version = version == NULL ? 1 : (int)strtol(version, NULL, 10),
         .source = &aggregate,
         .state = &probe_sum_type,
         .handlers = handlers,
