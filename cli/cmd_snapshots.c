@@ -8,6 +8,7 @@
 
 #include "core/text.h"
 #include "cli/changes.h"
+#include "cli/sql.h"
 #include "cli/stored_states.h"
 #include "consumer/value_reader.h"
 #include "kafka/bounded_read.h"
@@ -74,6 +75,20 @@ static int print_batch(void *context, const stele_batch *batch, stele_error *err
     return STELE_OK;
 }
 
+/* Where there are no snapshots, but a store is configured, the states are there. */
+static stele_exit fail_missing(stele_cli *cli, const char *projection, const stele_error *err)
+{
+    const stele_config *config = stele_client_config(cli->client);
+    STELE_AUTO(char) name = stele_sql_section_of(projection);
+    if (err->status != STELE_E_NOT_FOUND || !stele_sql_names_store(config, name))
+        return stele_cli_fail_error(cli, err);
+    STELE_AUTO(char) store = stele_sql_store_shown(config, name);
+    return stele_cli_fail(cli, STELE_EXIT_FAILED,
+                          "%s has no snapshots: what it makes of its events is in %s (store). "
+                          "reset %s --to beginning makes it again from the events",
+                          name, store, name);
+}
+
 static stele_exit list_records(listing *l, const char *projection)
 {
     stele_cli *cli = l->cli;
@@ -81,7 +96,7 @@ static stele_exit list_records(listing *l, const char *projection)
     stele_log_topic topic;
     if (stele_stored_topic(l->log, projection, cli->timeout_ms, &l->stored.topic, &err) < 0 ||
         stele_log_topic_describe(l->log, l->stored.topic, cli->timeout_ms, &topic, &err) < 0)
-        return stele_cli_fail_error(cli, &err);
+        return fail_missing(cli, projection, &err);
     for (int32_t i = 0; i < topic.partitions; i++) {
         stele_bounded_read_start start = {{l->stored.topic, i}, STELE_OFFSET_NONE};
         stele_bounded_read_options options = {
@@ -175,7 +190,7 @@ static stele_exit list_partitions(listing *l, const char *projection)
                               .stop = cli->stop};
     stele_error err;
     if (stele_stored_past_open(&how, projection, &l->stored, &err) < 0)
-        return stele_cli_fail_error(cli, &err);
+        return fail_missing(cli, projection, &err);
     if (!cli->json) {
         stele_cli_print(cli->out, "%s of %s", l->stored.topic,
                         l->stored.source != NULL ? l->stored.source : "(no checkpoint yet)");
@@ -277,7 +292,7 @@ stele_exit stele_cmd_snapshots_verify(stele_cli *cli, const stele_arguments *arg
     };
     stele_verify_counts counts;
     stele_error err = {0};
-    if (stele_verify(&options, &counts, &err) < 0) return stele_cli_fail_error(cli, &err);
+    if (stele_verify(&options, &counts, &err) < 0) return fail_missing(cli, name, &err);
     fprintf(cli->err,
             "%" PRId64 " snapshots compared with a replay of %" PRId64 " events: %" PRId64
             " differences\n",

@@ -341,6 +341,12 @@ char *stele_sql_section_of(const char *projection)
     return stele_strndup((const char *)parsed.projection.data, parsed.projection.size);
 }
 
+char *stele_sql_store_shown(const stele_config *config, const char *name)
+{
+    STELE_AUTO(char) url = url_of(config, name);
+    return stele_sql_url_shown(url);
+}
+
 bool stele_sql_names_store(const stele_config *config, const char *name)
 {
     return text_of(config, name, "store") != NULL || stele_sql_is_configured(config, name);
@@ -348,9 +354,12 @@ bool stele_sql_names_store(const stele_config *config, const char *name)
 
 bool stele_sql_has_store(const stele_config *config, const char *name)
 {
-    static const char file[] = "sqlite:";
+    static const char *const files[] = {"sqlite:", "lmdb:"};
     STELE_AUTO(char) url = url_of(config, name);
-    return strncmp(url, file, sizeof file - 1) != 0 || access(url + sizeof file - 1, F_OK) == 0;
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
+        if (strncmp(url, files[i], strlen(files[i])) == 0)
+            return access(url + strlen(files[i]), F_OK) == 0;
+    return true;
 }
 
 stele_status stele_sql_store_of(stele_client *client, const char *projection, stele_sql_store **out,

@@ -74,6 +74,9 @@ stele_status stele_sql_read(const stele_config *config, const char *name, stele_
 /** The section of "carts.v2" is that of "carts". Caller frees. */
 char *stele_sql_section_of(const char *projection);
 
+/** The store that is configured for it, for people: without what is secret in it. Caller frees. */
+char *stele_sql_store_shown(const stele_config *config, const char *name);
+
 /** Is a store named for it, or its file of SQL? */
 bool stele_sql_names_store(const stele_config *config, const char *name);
 /** Is its database there? A file that is not there is not made. */

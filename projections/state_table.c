@@ -26,6 +26,7 @@ struct stele_state_table {
     const stele_projection *projection;
     const stele_companion *companion; /* NULL: none */
     size_t own;                       /* columns in front of the fields */
+    size_t fields;                    /* that have columns: none where there is no SQL */
     stele_sql_file file;
     stele_sql_block block;
     stele_sql_statement statements[2];
@@ -81,7 +82,7 @@ static const stele_layout *layout_of(const stele_state_table *table)
 
 static size_t count_columns(const stele_state_table *table)
 {
-    return table->own + layout_of(table)->count;
+    return table->own + table->fields;
 }
 
 static const char *column_name(const stele_state_table *table, size_t index)
@@ -103,6 +104,10 @@ static char *write_setup(const stele_state_table *table, stele_sql_dialect diale
 {
     STELE_AUTO_VALUE(stele_buffer) text = {0};
     const char *name = table->projection->name;
+    /* What is there may be of another schema: a state is read as that with which it was written. */
+    if (dialect == STELE_SQL_NONE)
+        return stele_strdup_format("states of %s%s", table->topics[0],
+                                   table->companion == NULL ? "" : ", with what is beside them");
     stele_buffer_format(&text, "CREATE TABLE \"%s\" (", name);
     /* The order of bytes: that of the database may change with its operating system, and the states
      * are read back in order. SQLite has no other. */
@@ -128,6 +133,7 @@ static char *write_upsert(const stele_state_table *table, stele_sql_dialect dial
     STELE_AUTO_VALUE(stele_buffer) text = {0};
     size_t count = count_columns(table);
     bool is_bulk = dialect == STELE_SQL_POSTGRES;
+    if (dialect == STELE_SQL_NONE) return stele_strdup_format("PUT %s", table->projection->name);
     stele_buffer_format(&text, "INSERT INTO \"%s\" (", table->projection->name);
     for (size_t i = 0; i < count; i++)
         stele_buffer_format(&text, "%s\"%s\"", i == 0 ? "" : ", ", column_name(table, i));
@@ -141,9 +147,10 @@ static char *write_upsert(const stele_state_table *table, stele_sql_dialect dial
     return stele_strdup(stele_buffer_text(&text));
 }
 
-static char *write_query(const stele_state_table *table)
+static char *write_query(const stele_state_table *table, stele_sql_dialect dialect)
 {
     enum { AT_ONCE = 1000 };
+    if (dialect == STELE_SQL_NONE) return stele_strdup_format("SCAN %s", table->projection->name);
     return stele_strdup_format("SELECT stele_id, stele_version, stele_offset, stele_finished,"
                                " stele_state%s FROM \"%s\" WHERE stele_partition = $1"
                                " AND ($2 IS NULL OR stele_id > $2) ORDER BY stele_id LIMIT %d",
@@ -157,6 +164,12 @@ static void set_parameters(stele_sql_statement *statement, size_t count)
     statement->parameter_count = count;
 }
 
+static char *write_teardown(const stele_state_table *table, stele_sql_dialect dialect)
+{
+    if (dialect == STELE_SQL_NONE) return stele_strdup("");
+    return stele_strdup_format("DROP TABLE \"%s\"", table->projection->name);
+}
+
 static void write_statements(stele_state_table *table, stele_sql_dialect dialect)
 {
     stele_sql_statement *write = &table->statements[STELE_STATE_TABLE_WRITE];
@@ -166,7 +179,7 @@ static void write_statements(stele_state_table *table, stele_sql_dialect dialect
     set_parameters(write, count_columns(table));
     for (size_t i = 0; i < write->parameter_count; i++)
         write->parameters[i].type = column_type(table, i);
-    read->text = write_query(table);
+    read->text = write_query(table, dialect);
     set_parameters(read, 2);
     read->parameters[0].type = STELE_SQL_TYPE_INT;
     read->parameters[1].type = STELE_SQL_TYPE_TEXT;
@@ -191,24 +204,25 @@ stele_status stele_state_table_new(const stele_projection *projection,
                                    const stele_companion *companion, stele_sql_dialect dialect,
                                    stele_state_table **out, stele_error *err)
 {
-    stele_status status = check_fields(projection, err);
+    bool has_fields = dialect != STELE_SQL_NONE;
+    stele_status status = has_fields ? check_fields(projection, err) : STELE_OK;
     if (status < 0) return status;
     stele_state_table *table = stele_alloc(sizeof *table);
     table->projection = projection;
     table->companion = companion;
     table->own = companion == NULL ? BESIDE : BESIDE + 1;
+    table->fields = has_fields ? layout_of(table)->count : 0;
     table->topics[0] = stele_events_topic(projection->source->name);
     write_statements(table, dialect);
     table->block = (stele_sql_block){.statements = table->statements, .statement_count = 2};
-    table->file = (stele_sql_file){
-        .path = stele_strdup_format("the table %s", projection->name),
-        .name = stele_strdup(projection->name),
-        .version = projection->version,
-        .topics = table->topics,
-        .setup = {.text = write_setup(table, dialect)},
-        .teardown = {.text = stele_strdup_format("DROP TABLE \"%s\"", projection->name)},
-        .blocks = &table->block,
-        .block_count = 1};
+    table->file = (stele_sql_file){.path = stele_strdup_format("the table %s", projection->name),
+                                   .name = stele_strdup(projection->name),
+                                   .version = projection->version,
+                                   .topics = table->topics,
+                                   .setup = {.text = write_setup(table, dialect)},
+                                   .teardown = {.text = write_teardown(table, dialect)},
+                                   .blocks = &table->block,
+                                   .block_count = 1};
     *out = table;
     return STELE_OK;
 }
@@ -244,14 +258,13 @@ static stele_status make_state(const stele_state_table *table, const stele_sink_
                                int32_t schema, stele_arena *arena, stele_buffer *room,
                                stele_sql_value *values, stele_error *err)
 {
-    const stele_layout *layout = layout_of(table);
     stele_buffer_reset(room);
     stele_wire_begin(room, schema);
     stele_status status = stele_encode(table->projection->state, entry->state, room, err);
     if (status < 0) return status;
     values[STATE] = stele_sql_value_keep(arena, STELE_SQL_BYTES, stele_buffer_view(room));
-    for (uint32_t i = 0; i < layout->count && status == STELE_OK; i++) {
-        const stele_member *member = &layout->members[i];
+    for (size_t i = 0; i < table->fields && status == STELE_OK; i++) {
+        const stele_member *member = &layout_of(table)->members[i];
         status = stele_sql_value_make(member->layout, stele_sql_load(member, entry->state), arena,
                                       room, &values[table->own + i], err);
     }

@@ -9,7 +9,9 @@
  *   stele_finished   it is finished; once that is closed, its fields and its state are null
  *   stele_state      the state in wire format
  *   stele_topic      of the events
- *   …                the fields */
+ *   …                the fields
+ *
+ * Where the database has no SQL (stores/lmdb_store.h) there are no fields, only Stele's own. */
 #ifndef STELE_PROJECTIONS_STATE_TABLE_H
 #define STELE_PROJECTIONS_STATE_TABLE_H
 

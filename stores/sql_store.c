@@ -7,6 +7,9 @@
 #ifdef STELE_SQLITE
 #include "stores/sqlite_store.h"
 #endif
+#ifdef STELE_LMDB
+#include "stores/lmdb_store.h"
+#endif
 #ifdef STELE_POSTGRES
 #include "stores/postgres_store.h"
 #endif
@@ -30,6 +33,7 @@ static const char *conninfo_of(const char *url)
 
 stele_sql_dialect stele_sql_dialect_of(const char *url)
 {
+    if (behind(url, "lmdb") != NULL) return STELE_SQL_NONE;
     return conninfo_of(url) != NULL ? STELE_SQL_POSTGRES : STELE_SQL_SQLITE;
 }
 
@@ -45,8 +49,9 @@ char *stele_sql_url_shown(const char *url)
 static stele_status fail_url(stele_error *err)
 {
     return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
-                      "it names no database: write sqlite:PATH, the file that holds it, or "
-                      "postgres:CONNINFO, how PostgreSQL is reached");
+                      "it names no database: write sqlite:PATH, the file that holds it, "
+                      "postgres:CONNINFO, how PostgreSQL is reached, or, for states of a fold, "
+                      "lmdb:PATH");
 }
 
 stele_status stele_sql_store_new(stele_runtime runtime, const char *url, stele_sql_store **out,
@@ -54,7 +59,16 @@ stele_status stele_sql_store_new(stele_runtime runtime, const char *url, stele_s
 {
     const char *path = behind(url, "sqlite");
     const char *conninfo = conninfo_of(url);
+    const char *lmdb = behind(url, "lmdb");
     (void)runtime, (void)out;
+    if (lmdb != NULL && *lmdb != '\0') {
+#ifdef STELE_LMDB
+        *out = stele_lmdb_store_new(runtime, lmdb);
+        return STELE_OK;
+#else
+        return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP, WITHOUT, "LMDB", "LMDB");
+#endif
+    }
     if (conninfo != NULL) {
 #ifdef STELE_POSTGRES
         return stele_postgres_store_new(runtime, conninfo, out, err);

@@ -9,7 +9,11 @@
 #include <stele/bytes.h>
 
 /** What texts in quotes, comments and foreign parameters look like. */
-typedef enum stele_sql_dialect { STELE_SQL_SQLITE = 0, STELE_SQL_POSTGRES } stele_sql_dialect;
+typedef enum stele_sql_dialect {
+    STELE_SQL_SQLITE = 0,
+    STELE_SQL_POSTGRES,
+    STELE_SQL_NONE /* states of folds only: stores/lmdb_store.h */
+} stele_sql_dialect;
 
 typedef enum stele_sql_token {
     STELE_SQL_TOKEN_END = 0,

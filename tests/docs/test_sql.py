@@ -6,8 +6,10 @@ the mistakes that it shows are made."""
 import json
 import os
 import re
+import socket
 import sqlite3
 import sys
+import urllib.request
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
 from programs import ROOT, Broker, Postgres, Program, say, until  # noqa: E402
@@ -127,6 +129,33 @@ def check_fold(address, page):
         say("ok     the fold's states are a table")
 
 
+def served(port, path):
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
+            return json.loads(answer.read())
+    except OSError:  # not yet
+        return None
+
+
+def check_lmdb(address, page):
+    config = next(block for block in blocks(page, "ini") if "lmdb:" in block)
+    command = next(block for block in blocks(page, "sh") if "lmdb.ini" in block)
+    path = re.search(r"curl http://127.0.0.1:8080(\S+)", command).group(1)
+    with Program(os.environ["STELE_SHOP"], address) as program, socket.socket() as probe:
+        os.chdir(program.folder)
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+        probe.close()
+        words = ["run", "-c", program.file("lmdb.ini", config), "-o", f"http.listen=127.0.0.1:{port}"]
+        for _ in range(2):  # the second one reads the file
+            worker = program.start(*words)
+            until("the state is served", 60, lambda: served(port, path) == json.loads(blocks(page, "json")[-1]))
+            worker.ends(15).exits(0)
+        program.call("snapshots", "verify", "customers", "-c", "lmdb.ini").exits(1).says("is in lmdb:customers.lmdb (store)")
+        program.call("snapshots", "list", "customers", "-c", "lmdb.ini").exits(1).says("is in lmdb:customers.lmdb (store)")
+        say("ok     the fold's states are in LMDB")
+
+
 def check_postgres(program, page, server):
     text = next(block for block in blocks(page, "sql") if "customers AS c" in block)
     config = next(block for block in blocks(page, "ini") if "postgres:" in block)
@@ -173,12 +202,14 @@ def main():
             if server:
                 check_postgres(program, page, server)
             check_fold(broker.address, page)
+            if "--lmdb" in sys.argv:
+                check_lmdb(broker.address, page)
             os.chdir(ROOT)
     finally:
         broker.stop()
         if server:
             server.stop()
-    print(f"{6 if server else 5} passed, 0 failed")
+    print(f"{5 + bool(server) + ('--lmdb' in sys.argv)} passed, 0 failed")
 
 
 if __name__ == "__main__":

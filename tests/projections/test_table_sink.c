@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The state sink's contract in tables: of SQLite, of a PostgreSQL of the test's own, and of the
- * database in memory; and what those who read the table see. */
+ * The state sink's contract in tables: of SQLite, of LMDB, of a PostgreSQL of the test's own, and
+ * of the database in memory; and what those who read the table see. */
 #include "tests/stores/sink_cases.h"
 
 #include <unistd.h>
@@ -67,6 +67,10 @@ static rig *rig_new(void)
     if (strcmp(kind, "sqlite") == 0) {
         of->folder = temporary_folder();
         snprintf(of->url, sizeof of->url, "sqlite:%s/t.db", of->folder.path);
+    }
+    if (strcmp(kind, "lmdb") == 0) {
+        of->folder = temporary_folder();
+        snprintf(of->url, sizeof of->url, "lmdb:%s/t.db", of->folder.path);
     }
 #ifdef STELE_POSTGRES
     if (strcmp(kind, "postgres") == 0) {
@@ -310,6 +314,9 @@ int main(void)
     int failed = run_in("memory");
 #ifdef STELE_SQLITE
     failed += run_in("sqlite");
+#endif
+#ifdef STELE_LMDB
+    failed += run_in("lmdb");
 #endif
 #ifdef STELE_POSTGRES
     postgres_start();

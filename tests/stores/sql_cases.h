@@ -13,6 +13,7 @@ typedef struct sql_stage {
     stele_sql_store *(*connect)(void *self);
     /** Rows of the table `r`. */
     int (*count)(void *self);
+    bool has_no_sql; /* it takes states of folds only: stores/lmdb_store.h */
 } sql_stage;
 
 /** Each case begins with an empty database: made by `begin`, released by `end`. */
