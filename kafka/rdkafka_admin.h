@@ -6,17 +6,12 @@
 
 #include "kafka/rdkafka_log.h"
 
+/** Close the log's own clients, and what is on its way over them. */
+void stele_rdkafka_admin_close(rdkafka_log *log);
+
 /** The log's own client for questions at this isolation. */
 stele_status stele_rdkafka_admin(rdkafka_log *log, stele_isolation isolation, rd_kafka_t **out,
                                  stele_error *err);
-
-/**
- * The log's own client for offsets of groups, made when first asked for.
- *
- * @param group  one whose offsets may be read; the client is called by it, if it is made now
- */
-stele_status stele_rdkafka_group_admin(rdkafka_log *log, const char *group, rd_kafka_t **out,
-                                       stele_error *err);
 
 /** What librdkafka takes: 0 means forever in some of its calls, and more than an hour is refused.
  */
@@ -24,10 +19,12 @@ int stele_rdkafka_bounded(int timeout_ms);
 
 /** A request on its way. Release with stele_rdkafka_request_clear. */
 typedef struct rdkafka_request {
+    rdkafka_log *asks_coordinator; /* the log, if it does */
     rd_kafka_t *rk;
     rd_kafka_queue_t *queue;
     rd_kafka_AdminOptions_t *options;
     rd_kafka_event_t *answer;
+    bool is_asked; /* it was sent */
 } rdkafka_request;
 
 void stele_rdkafka_request_clear(rdkafka_request *request);
@@ -38,11 +35,16 @@ STELE_VALUE_SCOPE(rdkafka_request, stele_rdkafka_request_clear);
 stele_status stele_rdkafka_request_prepare(rdkafka_log *log, rd_kafka_admin_op_t kind,
                                            int timeout_ms, rdkafka_request *out, stele_error *err);
 
-/** Likewise, over a client of the log's that the caller chose. */
-void stele_rdkafka_request_prepare_with(rd_kafka_t *rk, rd_kafka_admin_op_t kind, int timeout_ms,
-                                        rdkafka_request *out);
+/**
+ * Likewise, for a group's coordinator.
+ *
+ * @return STELE_E_UNAVAILABLE  as many questions as may be have no answer yet (next = RETRY)
+ */
+stele_status stele_rdkafka_request_prepare_group(rdkafka_log *log, const char *group,
+                                                 rd_kafka_admin_op_t kind, rdkafka_request *out,
+                                                 stele_error *err);
 
-/** Wait for the answer. @param what  what was asked, for people */
+/** Wait for the answer, for so long. @param what  what was asked, for people */
 stele_status stele_rdkafka_request_await(rdkafka_log *log, rdkafka_request *request, int timeout_ms,
                                          const char *what, stele_error *err);
 

@@ -38,11 +38,9 @@ static stele_status ask_group_offset(rdkafka_log *log, const char *group, stele_
                                      stele_error *err)
 {
     STELE_AUTO_VALUE(rdkafka_request) ask = {0};
-    rd_kafka_t *rk;
-    stele_status status = stele_rdkafka_group_admin(log, group, &rk, err);
+    stele_status status = stele_rdkafka_request_prepare_group(
+        log, group, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS, &ask, err);
     if (status < 0) return status;
-    stele_rdkafka_request_prepare_with(rk, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS, timeout_ms,
-                                       &ask);
     rd_kafka_error_t *error = rd_kafka_AdminOptions_set_require_stable_offsets(ask.options, 1);
     if (error != NULL) return stele_rdkafka_fail_error(err, error, group);
 
@@ -109,8 +107,8 @@ static stele_status group_offset_set(stele_log *base, const char *group, stele_p
     stele_message_format(what, sizeof what, "setting the offset of group %s in %s/%d", group,
                          partition.topic, (int)partition.index);
     STELE_AUTO_VALUE(rdkafka_request) ask = {0};
-    stele_status status = stele_rdkafka_request_prepare(
-        log, RD_KAFKA_ADMIN_OP_ALTERCONSUMERGROUPOFFSETS, timeout_ms, &ask, err);
+    stele_status status = stele_rdkafka_request_prepare_group(
+        log, group, RD_KAFKA_ADMIN_OP_ALTERCONSUMERGROUPOFFSETS, &ask, err);
     if (status < 0) return status;
 
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
@@ -163,8 +161,8 @@ static stele_status group_describe(stele_log *base, const char *group, int timeo
     char what[200];
     snprintf(what, sizeof what, "members of group %s", group);
     STELE_AUTO_VALUE(rdkafka_request) ask = {0};
-    stele_status status = stele_rdkafka_request_prepare(
-        log, RD_KAFKA_ADMIN_OP_DESCRIBECONSUMERGROUPS, timeout_ms, &ask, err);
+    stele_status status = stele_rdkafka_request_prepare_group(
+        log, group, RD_KAFKA_ADMIN_OP_DESCRIBECONSUMERGROUPS, &ask, err);
     if (status < 0) return status;
     rd_kafka_DescribeConsumerGroups(ask.rk, &group, 1, ask.options, ask.queue);
     if ((status = stele_rdkafka_request_await(log, &ask, timeout_ms, what, err)) < 0) return status;

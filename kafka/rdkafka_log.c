@@ -51,9 +51,7 @@ static stele_status last_problem(stele_log *base, stele_error *err)
 static void log_free(stele_log *base)
 {
     rdkafka_log *log = (rdkafka_log *)base;
-    stele_rdkafka_client_close(&log->admin[0]);
-    stele_rdkafka_client_close(&log->admin[1]);
-    stele_rdkafka_client_close(&log->group_admin);
+    stele_rdkafka_admin_close(log);
     stele_rdkafka_log_release(log);
 }
 

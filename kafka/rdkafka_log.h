@@ -32,6 +32,14 @@ typedef struct rdkafka_client {
     bool is_begun;                 /* librdkafka has taken the settings over */
 } rdkafka_client;
 
+enum { STELE_RDKAFKA_LEFT_MAX = 64 };
+
+/** A question to a coordinator that had no answer in time (rdkafka_admin.c says why it is kept). */
+typedef struct rdkafka_left {
+    rd_kafka_queue_t *queue; /* its answer comes here */
+    int64_t since_ns;
+} rdkafka_left;
+
 struct rdkafka_log {
     stele_log base;
     _Atomic uint32_t holders; /* its owner, and each client while its threads may call back */
@@ -50,7 +58,10 @@ struct rdkafka_log {
     /* The log's own clients, one for each isolation, made when first asked for. */
     pthread_mutex_t admin_lock;
     rdkafka_client admin[2];
-    rdkafka_client group_admin; /* for offsets of groups */
+    rdkafka_client group_admin;                /* for what a group's coordinator is asked */
+    size_t group_askers;                       /* that use it */
+    rdkafka_left left[STELE_RDKAFKA_LEFT_MAX]; /* questions over it that no one waits for */
+    size_t left_count;
 };
 
 /* ---- rdkafka_settings.c ---- */

@@ -480,6 +480,29 @@ static void a_wrong_checksum_ends_the_reading_before_its_records(void **state)
     stele_log_reader_close(reader);
 }
 
+/* librdkafka 2.0.2 ends the process for a question that has run out of time before its coordinator
+ * is there again. */
+static void questions_about_a_group_may_run_out_of_time_while_the_broker_is_away(void **state)
+{
+    fixture *self = *state;
+    int64_t offset;
+    stele_partition source = {make_topic(self->log, 1), 0};
+    MUST(stele_log_group_offset(self->log, "left", source, PATIENCE_MS, &offset, &err));
+    broker("kill", NULL);
+    for (int i = 0; i < 100; i++) {
+        assert_true(stele_log_group_offset(self->log, "left", source, 20, &offset, &err) < 0);
+        assert_int_equal(err.next, STELE_NEXT_RETRY);
+    }
+
+    revive_broker();
+
+    while (stele_log_group_offset(self->log, "left", source, SHORT_MS, &offset, &err) < 0)
+        assert_int_equal(err.next, STELE_NEXT_RETRY);
+    assert_int_equal(offset, STELE_OFFSET_NONE);
+    for (int i = 0; i < 20; i++)
+        MUST(stele_log_group_offset(self->log, "left", source, PATIENCE_MS, &offset, &err));
+}
+
 #define FAULT(test) cmocka_unit_test_setup_teardown(test, open_fresh, close_fresh)
 
 int main(void)
@@ -492,6 +515,7 @@ int main(void)
         FAULT(a_flush_that_nobody_answers_can_be_tried_again),
         FAULT(everything_closes_in_time_while_the_broker_is_stopped),
         FAULT(the_log_says_when_the_broker_goes_and_comes),
+        FAULT(questions_about_a_group_may_run_out_of_time_while_the_broker_is_away),
         FAULT(what_is_fetched_ahead_of_a_held_partition_is_bounded),
         FAULT(a_wrong_checksum_ends_the_reading_before_its_records),
     };
