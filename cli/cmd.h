@@ -29,6 +29,7 @@ stele_command_run stele_cmd_snapshots_verify;
 stele_command_run stele_cmd_state;
 stele_command_run stele_cmd_status;
 stele_command_run stele_cmd_status_forget;
+stele_command_run stele_cmd_switch;
 stele_command_run stele_cmd_tail;
 stele_command_run stele_cmd_wait;
 stele_command_run stele_cmd_topics_copy;

@@ -3,6 +3,7 @@
 
 #include "cli/cmd.h"
 #include "cli/status_rows.h"
+#include "consumer/served.h"
 #include "core/alloc.h"
 #include "core/names.h"
 #include "registry/client.h"
@@ -35,13 +36,22 @@ stele_exit stele_cmd_snapshots_delete(stele_cli *cli, const stele_arguments *arg
         return stele_cli_fail(cli, STELE_EXIT_FAILED,
                               "%s: stop its workers first, and wait 15 s if they were killed",
                               rows.living);
-    stele_status status =
-        stele_log_topic_delete(stele_client_log(client), topic, cli->timeout_ms, &err);
+    stele_log *log = stele_client_log(client);
+    stele_served served;
+    stele_status status = stele_served_read(
+        log, projection, stele_deadline_after(stele_log_clock(log), cli->timeout_ms), &served,
+        &err);
+    if (status < 0) return stele_cli_fail_error(cli, &err);
+    if (served.version == name.version)
+        return stele_cli_fail(cli, STELE_EXIT_FAILED,
+                              "readers of %s have version %d: `switch` to another one first",
+                              projection, name.version);
+    status = stele_log_topic_delete(log, topic, cli->timeout_ms, &err);
     if (status < 0 && (status != STELE_E_NOT_FOUND || rows.count == 0))
         return stele_cli_fail_error(cli, &err);
     if (status == STELE_OK) stele_cli_print(cli->err, "deleted %s", topic);
     STELE_AUTO(char) control = stele_control_topic(group);
-    status = stele_log_topic_delete(stele_client_log(client), control, cli->timeout_ms, &err);
+    status = stele_log_topic_delete(log, control, cli->timeout_ms, &err);
     if (status < 0 && status != STELE_E_NOT_FOUND) return stele_cli_fail_error(cli, &err);
     if (status == STELE_OK) stele_cli_print(cli->err, "deleted %s", control);
     return stele_status_rows_drop(cli, &rows);

@@ -11,6 +11,7 @@
 #include "kafka/bounded_read.h"
 #include "cli/sql.h"
 #include "cli/status_print.h"
+#include "consumer/served.h"
 #include "consumer/status.h"
 #include "core/alloc.h"
 #include "core/names.h"
@@ -343,6 +344,39 @@ static void sort_rows(board *b)
     if (b->count > 0) qsort(b->rows, b->count, sizeof *b->rows, compare_rows);
 }
 
+static bool is_version_of(const row *r, const char *projection, int *version)
+{
+    stele_projection_name name;
+    if (!stele_projection_group_parse(stele_text(r->name), &name)) return false;
+    *version = name.version;
+    return stele_bytes_equal(name.projection, stele_text(projection));
+}
+
+/* Which version readers have, of each projection; rows are in order. */
+static stele_status find_served(board *b, stele_error *err)
+{
+    for (size_t i = 0; i < b->count;) {
+        stele_projection_name name;
+        if (!stele_projection_group_parse(stele_text(b->rows[i].name), &name)) {
+            i++;
+            continue;
+        }
+        STELE_AUTO(char)
+        projection = stele_strndup((const char *)name.projection.data, name.projection.size);
+        stele_served served = {0};
+        stele_error why = {0};
+        stele_status status =
+            can_be_topic(projection)
+                ? stele_served_read(b->log, projection, b->deadline, &served, &why)
+                : STELE_OK;
+        if (status < 0 && (status = spoil(b, &b->rows[i], &why, err)) < 0) return status;
+        int version;
+        for (; i < b->count && is_version_of(&b->rows[i], projection, &version); i++)
+            b->rows[i].is_served = served.version == version;
+    }
+    return STELE_OK;
+}
+
 static stele_status fill_board(board *b, stele_error *err)
 {
     stele_status status = stele_status_read(b->log, NULL, b->deadline, take_line, b, err);
@@ -356,6 +390,7 @@ static stele_status fill_board(board *b, stele_error *err)
     if ((status = add_commands(b, err)) < 0) return status;
     if ((status = find_ends(b, err)) < 0) return status;
     sort_rows(b);
+    if ((status = find_served(b, err)) < 0) return status;
     return STELE_OK;
 }
 

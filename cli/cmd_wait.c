@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "consumer/served.h"
 #include "consumer/status.h"
 #include "core/alloc.h"
 #include "core/names.h"
@@ -25,7 +26,7 @@ typedef struct watched {
     const char *projection; /* a name, or one with its version */
     const char *topic;
     int32_t partition;
-    char *group; /* the newest version that someone has reported on; NULL: none */
+    char *group; /* the version that someone has reported on, the newest of more; NULL: none */
     int version;
     char *instance;
     char *reason;
@@ -136,6 +137,16 @@ static stele_status check(stele_cli *cli, stele_partition source, int64_t offset
                       source.topic, (int)source.index, end, offset);
 }
 
+/* Readers have one version of a name, and that is the one to wait for. @return owned */
+static char *find_served(stele_log *log, const char *name, stele_deadline by)
+{
+    stele_projection_name parsed;
+    stele_served served = {0};
+    bool has_version = stele_projection_group_parse(stele_text(name), &parsed);
+    if (!has_version) stele_served_find(log, name, by, &served, NULL);
+    return served.version == 0 ? stele_strdup(name) : stele_projection_group(name, served.version);
+}
+
 stele_exit stele_cmd_wait(stele_cli *cli, const stele_arguments *arguments)
 {
     const char *position = stele_arguments_operand(arguments, 1);
@@ -150,12 +161,10 @@ stele_exit stele_cmd_wait(stele_cli *cli, const stele_arguments *arguments)
     if (stele_cli_client(cli) == NULL) return STELE_EXIT_FAILED;
     stele_log *log = stele_client_log(cli->client);
     stele_deadline by = stele_deadline_after(stele_log_clock(log), cli->timeout_ms);
+    STELE_AUTO(char) projection = find_served(log, stele_arguments_operand(arguments, 0), by);
     STELE_AUTO(char) source = stele_strndup((const char *)topic.data, topic.size);
     STELE_AUTO_VALUE(watched)
-    of = {.projection = stele_arguments_operand(arguments, 0),
-          .topic = source,
-          .partition = partition,
-          .position = -1};
+    of = {.projection = projection, .topic = source, .partition = partition, .position = -1};
     stele_error err = {0};
     if (check(cli, (stele_partition){source, partition}, offset, by, &err) < 0)
         return stele_cli_fail_error(cli, &err);

@@ -495,6 +495,20 @@ const stele_cli_command stele_commands[] = {
      .example = "shop rebuild customers --version 2",
      .options = rebuild_options,
      .run = stele_cmd_rebuild},
+    {.name = "switch",
+     .operands = "PROJECTION VERSION",
+     .operand_min = 2,
+     .operand_max = 2,
+     .summary = "let readers of a projection have another version of it",
+     .details =
+         "Waits until that version has all events that there are, --timeout at most, and ends "
+         "when all instances\n"
+         "answer from it. Both versions go on, so `switch` with the other one goes back. "
+         "Exits with 1, and has\n"
+         "switched nothing, if it is stopped, paused behind the log's end, or not there in "
+         "time.",
+     .example = "shop switch customers 2",
+     .run = stele_cmd_switch},
     {.name = "dlq list",
      .operands = "PROJECTION|AGGREGATE",
      .operand_min = 1,
@@ -676,7 +690,7 @@ const stele_cli_command stele_commands[] = {
                 "command has. An\n"
                 "event that is in tables can be read by SQL then. Of several versions of the "
                 "projection the\n"
-                "newest one that a worker runs counts, or the one that is named: customers.v2. "
+                "one that readers have counts (`switch`), or the one that is named: customers.v2. "
                 "Exits with 1 and\n"
                 "says why if it is stopped, or not there within --timeout.",
      .example = "stele wait carriers account.events/3/120 --timeout 5",

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cli/sql.h"
+#include "consumer/served.h"
 #include "core/alloc.h"
 #include "core/names.h"
 #include "core/text.h"
@@ -39,6 +40,7 @@ typedef struct search {
     char *other;  /* the second one; owned */
     char *known;  /* of this program, or of the configuration; owned */
     char *over;   /* the highest that was reported on once; owned */
+    char *served; /* the version that was chosen for readers; owned */
 } search;
 
 static void search_clear(search *s)
@@ -47,6 +49,7 @@ static void search_clear(search *s)
     free(s->other);
     free(s->known);
     free(s->over);
+    free(s->served);
 }
 STELE_VALUE_SCOPE(search, search_clear);
 
@@ -125,10 +128,13 @@ static stele_status read_status(const stele_cli *cli, const char *group, stele_s
 
 static stele_status choose(const search *s, char **group, stele_error *err)
 {
-    if (s->other != NULL)
+    if (s->other != NULL && s->served == NULL)
         return stele_fail(err, STELE_E_CONFLICT, STELE_NEXT_STOP,
                           "%s and %s are running: name one of them", s->living, s->other);
-    const char *chosen = s->living != NULL ? s->living : s->known != NULL ? s->known : s->over;
+    const char *chosen = s->other != NULL    ? s->served
+                         : s->living != NULL ? s->living
+                         : s->known != NULL  ? s->known
+                                             : s->over;
     if (chosen == NULL)
         return stele_fail(err, STELE_E_NOT_FOUND, STELE_NEXT_STOP,
                           "there is no projection %s: this program has none, no [projection] of "
@@ -142,6 +148,18 @@ static stele_status choose(const search *s, char **group, stele_error *err)
                           chosen);
     *group = stele_strdup(chosen);
     return STELE_OK;
+}
+
+/* Of two versions that run, the one that readers have is meant, if someone has chosen. */
+static stele_status find_served(stele_cli *cli, search *s, stele_error *err)
+{
+    stele_log *log = stele_client_log(cli->client);
+    stele_served served;
+    stele_status status = stele_served_read(
+        log, s->name, stele_deadline_after(stele_log_clock(log), cli->timeout_ms), &served, err);
+    if (status == STELE_OK && served.is_chosen)
+        s->served = stele_projection_group(s->name, served.version);
+    return status;
 }
 
 static stele_status count_partitions(stele_control *of, stele_error *err)
@@ -164,6 +182,7 @@ stele_status stele_control_find(stele_cli *cli, const char *name, stele_control 
     *out = (stele_control){.cli = cli, .log = stele_client_log(cli->client)};
     stele_status status = read_status(cli, NULL, take_line, &s, err);
     if (status < 0) return status;
+    if (s.other != NULL && (status = find_served(cli, &s, err)) < 0) return status;
     look_at_own(cli, &s, NULL);
     if ((status = choose(&s, &out->group, err)) < 0) return status;
     look_at_own(cli, &s, out);

@@ -23,12 +23,13 @@ void stele_control_clear(stele_control *of);
 STELE_VALUE_SCOPE(stele_control, stele_control_clear);
 
 /**
- * Find a projection: what workers report on, what this program has, what the configuration names.
+ * Find a projection: the version that readers have, if one was chosen; else what workers report on,
+ * what this program has, what the configuration names.
  *
- * @param name  "customers", or "customers.v1" where more than one version runs
+ * @param name  "customers", or "customers.v1"
  * @param out   cleared by the caller
  * @return STELE_E_NOT_FOUND  there is no such projection, or its topic of events is not there
- *         STELE_E_CONFLICT   more than one version runs (next = STOP)
+ *         STELE_E_CONFLICT   more than one version runs, and none was chosen (next = STOP)
  *         STELE_E_INVALID    it is no projection
  */
 stele_status stele_control_find(stele_cli *cli, const char *name, stele_control *out,

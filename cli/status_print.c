@@ -55,6 +55,7 @@ void stele_status_print_json(FILE *out, const stele_status_shown *r, int64_t now
     append_number(&line, "state_age_ms", r->since_ms > 0 ? now_ms - r->since_ms : -1);
     stele_buffer_format(&line, ",\"parked\":{\"aggregates\":%" PRId64 ",\"events\":%" PRId64 "}",
                         r->parked_aggregates, r->parked_events);
+    if (r->is_served) stele_buffer_append(&line, stele_text(",\"served\":true"));
     stele_buffer_push(&line, '}');
     stele_cli_print_json(out, stele_buffer_view(&line));
 }
@@ -99,6 +100,7 @@ static void print_row(FILE *out, const stele_status_shown *r, const char *label,
         stele_buffer_format(&line, "  %4" PRId64 " s", (now_ms - r->since_ms) / 1000);
     else
         stele_buffer_format(&line, "  %6s", "-");
+    if (r->is_served) stele_buffer_append(&line, stele_text("  served"));
     if (r->reason != NULL && r->reason[0] != '\0') stele_buffer_format(&line, "  %s", r->reason);
     stele_cli_print(out, "%s", stele_buffer_text(&line));
 }

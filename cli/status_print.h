@@ -21,6 +21,7 @@ typedef struct stele_status_shown {
     int64_t parked_aggregates; /* of which events are set aside … */
     int64_t parked_events;     /* … and how many */
     int64_t since_ms;          /* 0: not known */
+    bool is_served;            /* readers have this version, by choice */
     char *commands_of;         /* the aggregate, of a row of its commands; NULL: it is none */
 } stele_status_shown;
 

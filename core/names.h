@@ -21,6 +21,8 @@
  *   <projection>.v<n>.control              topic      orders to its workers
  *   stele:pause                            key        in it: that no event is applied
  *   stele:reset                            key        in it: that it has begun again
+ *   <projection>.control                   topic      what is said of all its versions
+ *   stele:served                           key        in it: which one readers have
  *
  * Every function that makes a name returns text that the caller frees. */
 #ifndef STELE_CORE_NAMES_H
@@ -37,6 +39,8 @@
 
 #define STELE_PAUSE_KEY "stele:pause"
 #define STELE_RESET_KEY "stele:reset"
+
+#define STELE_SERVED_KEY "stele:served"
 
 #define STELE_RESERVED_PREFIX "stele:" /* aggregate ids must not begin so */
 
@@ -60,7 +64,8 @@ char *stele_commands_dead_topic(const char *aggregate);
 char *stele_projection_group(const char *projection, int version);
 char *stele_snapshots_topic(const char *projection, int version);
 
-/** Orders to the workers of a group. */
+/** Orders to the workers of a group. @param group  or a projection's name without a version, for
+ * what is said of all of them */
 char *stele_control_topic(const char *group);
 
 /** The group of an aggregate's writer, and the name of the projection that it keeps. */

@@ -26,13 +26,29 @@ enum {
 
 /* ---- what is asked ---- */
 
+static const stele_api_projection *find_named(const stele_projection_api *api, const char *name,
+                                              int version)
+{
+    for (size_t i = 0; i < api->count; i++) {
+        const stele_projection *at = &api->projections[i].projection;
+        if (strcmp(at->name, name) == 0 && (version == 0 || version == at->version))
+            return &api->projections[i];
+    }
+    return NULL;
+}
+
 const stele_api_projection *stele_projection_api_find(const stele_projection_api *api,
                                                       const stele_http_request *request,
-                                                      stele_http_reply *reply)
+                                                      int *version, stele_http_reply *reply)
 {
     const char *name = request->segments[STELE_API_PROJECTION_AT];
-    for (size_t i = 0; i < api->count; i++)
-        if (strcmp(api->projections[i].projection.name, name) == 0) return &api->projections[i];
+    const stele_api_projection *any = find_named(api, name, 0);
+    if (any != NULL) {
+        int served = stele_served_versions_find(api->served, name);
+        const stele_api_projection *found = served == 0 ? any : find_named(api, name, served);
+        *version = served == 0 ? any->projection.version : served;
+        return found != NULL ? found : any;
+    }
     STELE_AUTO_VALUE(stele_buffer) names = {0};
     for (size_t i = 0; i < api->count; i++)
         stele_buffer_format(&names, "%s%s", i == 0 ? "" : ", ",
@@ -89,10 +105,13 @@ bool stele_projection_api_read(const stele_projection_api *api, const stele_http
                                stele_http_reply *reply)
 {
     *out = (stele_api_question){.api = api, .request = request};
-    out->of = stele_projection_api_find(api, request, reply);
+    out->of = stele_projection_api_find(api, request, &out->version, reply);
     if (out->of == NULL || !stele_api_parameters(request, names, reply) ||
         !stele_api_way_read(request, api->timeout_ms, &out->way, reply))
         return false;
+    /* Whoever has passed it on has seen which version is wanted, and sees which one has answered.
+     */
+    if (out->way.hops > 0) out->version = out->of->projection.version;
     stele_clock clock = stele_log_clock(stele_client_log(api->client));
     int time_ms = out->way.timeout_ms;
     out->until = stele_deadline_after(clock, time_ms);
@@ -128,9 +147,33 @@ bool stele_projection_api_can_come(const stele_api_question *question, stele_htt
     return false;
 }
 
+/* Of the version that answers. @return owned */
+static char *group_of(const stele_api_question *question)
+{
+    return stele_projection_group(question->of->projection.name, question->version);
+}
+
 void stele_projection_api_sign(const stele_api_question *question, stele_http_reply *reply)
 {
-    stele_http_reply_field(reply, GROUP_FIELD, "%s", question->of->group);
+    STELE_AUTO(char) group = group_of(question);
+    stele_http_reply_field(reply, GROUP_FIELD, "%s", group);
+}
+
+bool stele_projection_api_is_elsewhere(const stele_api_question *question)
+{
+    return question->version != question->of->projection.version;
+}
+
+void stele_projection_api_absent(const stele_api_question *question, int32_t partition,
+                                 stele_http_reply *reply)
+{
+    STELE_AUTO(char) group = group_of(question);
+    bool is_elsewhere = stele_projection_api_is_elsewhere(question);
+    stele_http_problem(reply, 503, "unavailable",
+                       "no instance that can be asked has %s of %s/%d: `status` shows who has it%s",
+                       group, question->of->events, (int)partition,
+                       is_elsewhere ? ", and `switch` lets readers have another version" : "");
+    reply->retry_after_s = 1;
 }
 
 void stele_projection_api_misdirected(const stele_api_question *question, int32_t partition,
@@ -198,8 +241,8 @@ static bool take_answer(const stele_api_question *question, passing *self, stele
     bool is_answer = false;
     for (size_t i = 0; i < sizeof answers / sizeof answers[0]; i++)
         is_answer = is_answer || self->code == answers[i];
-    if (!is_answer || strcmp(stele_buffer_text(&self->group), question->of->group) != 0)
-        return false;
+    STELE_AUTO(char) group = group_of(question);
+    if (!is_answer || strcmp(stele_buffer_text(&self->group), group) != 0) return false;
     if (self->code != 304)
         stele_http_reply_text(reply, stele_buffer_text(&self->body), self->body.size);
     reply->code = (unsigned)self->code;
@@ -214,14 +257,15 @@ bool stele_projection_api_pass(const stele_api_question *question, int32_t parti
 {
     const stele_projection_api *api = question->api;
     const stele_partition source = {question->of->events, partition};
+    STELE_AUTO(char) group = group_of(question);
     stele_place place;
     if (question->way.hops > 0 || atomic_load(&api->stops) ||
-        !stele_places_find(api->places, question->of->group, source, &place) ||
+        !stele_places_find(api->places, group, source, &place) ||
         stele_deadline_passed(question->until))
         return false;
     if (place.is_stopped) {
-        stele_http_problem(reply, 503, STELE_STOPPED_CODE, "%s of %s/%d is stopped: %s",
-                           question->of->group, source.topic, (int)partition, place.reason);
+        stele_http_problem(reply, 503, STELE_STOPPED_CODE, "%s of %s/%d is stopped: %s", group,
+                           source.topic, (int)partition, place.reason);
         return true;
     }
     const char *address = place.address;
@@ -289,6 +333,7 @@ stele_projection_api *stele_projection_api_new(const stele_projection_api_option
     api->address = stele_strdup(options->address);
     api->agent = options->agent;
     api->feeds = options->feeds;
+    api->served = stele_served_versions_new(stele_client_log(options->client));
     api->places = stele_places_new(stele_client_log(options->client));
     api->timeout_ms = options->timeout_ms == 0 ? TIMEOUT_MS : options->timeout_ms;
     return api;
@@ -304,6 +349,7 @@ void stele_projection_api_free(stele_projection_api *api)
     }
     free(api->projections);
     stele_places_free(api->places);
+    stele_served_versions_free(api->served);
     free(api->address);
     free(api);
 }

@@ -10,6 +10,7 @@
 #include "server/api_shared.h"
 #include "server/projection_api.h"
 #include "server/projection_places.h"
+#include "server/projection_served.h"
 
 /** One projection of the API. */
 typedef struct stele_api_projection {
@@ -26,6 +27,7 @@ struct stele_projection_api {
     char *address;
     stele_agent agent;
     stele_places *places;
+    stele_served_versions *served;
     stele_feeds *feeds;
     int timeout_ms;
     atomic_bool stops;
@@ -38,6 +40,7 @@ enum { STELE_API_PROJECTION_AT = 1, STELE_API_PROJECTION_ID_AT = 2 };
 typedef struct stele_api_question {
     const stele_projection_api *api;
     const stele_api_projection *of;
+    int version; /* that answers: the one that readers have, which may be another than `of` */
     const stele_http_request *request;
     stele_api_way way;
     stele_deadline until;
@@ -75,10 +78,22 @@ bool stele_projection_api_pass(const stele_api_question *question, int32_t parti
 void stele_projection_api_misdirected(const stele_api_question *question, int32_t partition,
                                       stele_http_reply *reply);
 
-/** The projection that the path names; replies with 404 if there is none. */
+/**
+ * The projection that the path names; replies with 404 if there is none.
+ *
+ * @param version  the one that readers have; where this program has another one only, that one is
+ *                 returned
+ */
 const stele_api_projection *stele_projection_api_find(const stele_projection_api *api,
                                                       const stele_http_request *request,
-                                                      stele_http_reply *reply);
+                                                      int *version, stele_http_reply *reply);
+
+/** Does another version answer than the one that this program has? */
+bool stele_projection_api_is_elsewhere(const stele_api_question *question);
+
+/** Reply with 503: no instance of the version that readers have can be asked. */
+void stele_projection_api_absent(const stele_api_question *question, int32_t partition,
+                                 stele_http_reply *reply);
 
 stele_http_handler stele_projection_api_state;   /* GET /projections/P/ID */
 stele_http_handler stele_projection_api_states;  /* GET /projections/P */

@@ -116,7 +116,10 @@ static void answer_one(one *self)
 {
     const stele_api_question *question = self->question;
     int32_t partition = stele_log_partition_of(self->id, question->partitions);
-    if (waits_elsewhere(question, partition, self->reply) || ask_here(self, partition)) return;
+    bool is_elsewhere = stele_projection_api_is_elsewhere(question);
+    if (waits_elsewhere(question, partition, self->reply) ||
+        (!is_elsewhere && ask_here(self, partition)))
+        return;
     if (question->way.hops > 0) {
         stele_projection_api_misdirected(question, partition, self->reply);
         return;
@@ -125,8 +128,12 @@ static void answer_one(one *self)
     STELE_AUTO_VALUE(stele_buffer) target = {0};
     stele_buffer_format(&target, "/projections/%s/%s", question->of->projection.name, segment);
     add_wait(question, '?', &target);
-    if (!stele_projection_api_pass(question, partition, stele_buffer_text(&target), self->reply) &&
-        stele_projection_api_can_come(question, self->reply))
+    if (stele_projection_api_pass(question, partition, stele_buffer_text(&target), self->reply) ||
+        !stele_projection_api_can_come(question, self->reply))
+        return;
+    if (is_elsewhere)
+        stele_projection_api_absent(question, partition, self->reply);
+    else
         ask_topics(self);
 }
 
@@ -276,7 +283,8 @@ static void fill(page *of, stele_http_reply *reply)
 {
     int32_t first = of->partition;
     stele_error err = {0};
-    while (!is_over(of) && of->room > 0 && !of->is_full && walk(of, &err)) {
+    bool is_elsewhere = stele_projection_api_is_elsewhere(of->question);
+    while (!is_elsewhere && !is_over(of) && of->room > 0 && !of->is_full && walk(of, &err)) {
         if (err.status < 0) {
             stele_api_failure(reply, &err);
             return;
@@ -292,11 +300,7 @@ static void fill(page *of, stele_http_reply *reply)
     } else {
         STELE_AUTO(char) target = target_of(of);
         if (stele_projection_api_pass(of->question, of->partition, target, reply)) return;
-        stele_http_problem(
-            reply, 503, "unavailable",
-            "no instance that can be asked has %s of %s/%d: `status` shows who has it",
-            of->question->of->group, of->question->of->events, (int)of->partition);
-        reply->retry_after_s = 1;
+        stele_projection_api_absent(of->question, of->partition, reply);
     }
 }
 

@@ -1,12 +1,16 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Two versions of a projection at once: making the second one."""
+"""Two versions of a projection at once: making the second one, and giving it to readers."""
 
+import json
 import os
 import signal
+import threading
+import urllib.error
+import urllib.request
 
 from commands import Probe, broker
-from programs import Program, case, run_cases, until
+from programs import Program, case, run_cases, say, until
 
 
 def second(probe):
@@ -41,6 +45,134 @@ def a_rebuild_ends_when_it_has_what_there_was():
         assert (done["projection"], done["partitions"], done["events"]) == (f"{probe.name}.v2", 2, 12), done
         worker.ends(signal.SIGTERM).exits(0)
         first.ends(signal.SIGTERM).exits(0)
+
+
+def address_of(worker):
+    """Where it serves HTTP."""
+    return until("it listens", 60, lambda: next(
+        (word for word in worker.err.replace("=", " ").split() if word.startswith("127.0.0.1:")), None))
+
+
+def ask(address, path):
+    """A state over HTTP: version of the projection, number of events, total."""
+    with urllib.request.urlopen(f"http://{address}/projections/{path}", timeout=60) as reply:
+        version, events = reply.headers["ETag"].strip('"').lstrip("v").split("-")
+        return int(version), int(events), json.load(reply)["total"]
+
+
+class Reader(threading.Thread):
+    """Asks all instances in turn, all the time: each answer has to come, and none may have fewer events than the one before."""
+
+    def __init__(self, addresses, path):
+        super().__init__()
+        self.addresses, self.path = addresses, path
+        self.is_over, self.failure, self.seen, self.count = False, None, [], 0
+
+    def run(self):
+        try:
+            last = 0
+            while not self.is_over:
+                version, events, total = ask(self.addresses[self.count % len(self.addresses)], self.path)
+                assert events >= last, f"version {version} has {events} events, behind {last}"
+                assert total == events * version, (version, events, total)
+                last = events
+                if not self.seen or self.seen[-1] != version:
+                    self.seen.append(version)
+                self.count += 1
+        except Exception as failure:
+            text = failure.read().decode() if isinstance(failure, urllib.error.HTTPError) else ""
+            self.failure = f"{failure!r} {text}"
+
+    def ends(self):
+        self.is_over = True
+        self.join()
+        assert self.failure is None, f"after {self.count} answers: {self.failure}"
+        return self.seen
+
+
+class Writer(threading.Thread):
+    """Publishes all the time."""
+
+    def __init__(self, probe, ids):
+        super().__init__()
+        self.probe, self.ids, self.is_over, self.count = probe, ids, False, 0
+
+    def run(self):
+        while not self.is_over:
+            self.probe.publish(*({"id": self.ids[number % len(self.ids)], "number": 1} for number in range(5000)))
+            self.count += 5000
+
+
+@case
+def no_reader_sees_a_gap():
+    """Events come all the time; a version is made beside the one that is read, and readers go over to it, and back."""
+    with Probe(partitions=2) as probe, second(probe) as next:
+        ids = [f"a{number}" for number in range(50)]
+        probe.publish(*({"id": id, "number": 1} for id in ids))
+        first = probe.worker("-o", "http.listen=127.0.0.1:0")
+        probe.awaits_end(0)
+        probe.awaits_end(1)
+        writer = Writer(probe, ids)
+        writer.start()
+        reader = None
+        try:
+            worker = run(next, "-o", "http.listen=127.0.0.1:0")
+            reader = Reader([address_of(first), address_of(worker)], f"{probe.name}/a7")
+            next.call("rebuild", probe.name, "--version", "2", "--timeout", "120").exits(0)
+            reader.start()
+            until("it is read", 60, lambda: reader.count > 10 or reader.failure)
+            next.call("switch", probe.name, "2", "--timeout", "120").exits(0).prints("is served by version 2")
+            count = reader.count
+            until("it is read", 60, lambda: reader.count > count + 10 or reader.failure)
+            probe.call("switch", probe.name, "1", "--timeout", "120").exits(0).prints("is served by version 1")
+            count = reader.count
+            until("it is read", 60, lambda: reader.count > count + 10 or reader.failure)
+        finally:
+            writer.is_over = True
+            writer.join()
+            seen = reader.ends() if reader is not None and reader.ident else []
+        say(f"{writer.count} events, {reader.count} answers, by the versions {seen}")
+        assert seen[0] == seen[-1] == 1 and 2 in seen, seen
+        worker.ends(signal.SIGTERM).exits(0)
+        first.ends(signal.SIGTERM).exits(0)
+
+
+@case
+def a_version_that_is_behind_is_not_served():
+    """Switching waits for it, and names it; a name means the version that was chosen, which is not dropped."""
+    with Probe() as probe, second(probe) as next:
+        probe.publish({"id": "a", "number": 1})
+        first = probe.worker("-o", "http.listen=127.0.0.1:0")
+        probe.awaits_end()
+        next.call("switch", probe.name, "2", "--timeout", "1").exits(1).says(
+            "nothing was switched", f"{probe.topic}/0 (no worker reports on it)")
+        next.call("switch", f"{probe.name}.v2", "2").exits(2).says("has a version")
+        next.call("switch", probe.name, "two").exits(2).says("is no version")
+        next.call("pause", f"{probe.name}.v2").exits(0)
+        worker = run(next, "-o", "http.listen=127.0.0.1:0")
+        until("it is paused", 60, lambda: [row["state"] for row in next.call(
+            "status", f"{probe.name}.v2", "--json").exits(0).rows()] == ["paused"])
+        next.call("switch", probe.name, "2", "--timeout", "60").exits(1).says("nothing was switched", "paused")
+        assert ask(address_of(worker), f"{probe.name}/a") == (1, 1, 1), "readers have the version that was there before"
+        probe.call("pause", probe.name).exits(1).says("name one of them")
+        next.call("resume", f"{probe.name}.v2", "--timeout", "60").exits(0)
+        next.call("switch", probe.name, "2", "--timeout", "60", "--json").exits(0).prints('"version":2')
+        next.call("switch", probe.name, "2").exits(0).prints("is already served by version 2")
+        rows = probe.call("status", probe.name, "--json").exits(0).rows()
+        assert {row["projection"]: row.get("served", False) for row in rows} == {
+            f"{probe.name}.v1": False, f"{probe.name}.v2": True}, rows
+        assert ask(address_of(first), f"{probe.name}/a") == (2, 1, 2)
+        probe.call("pause", probe.name, "--timeout", "60").exits(0).prints(f"{probe.name}.v2 is paused")
+        probe.call("resume", probe.name, "--timeout", "60").exits(0)
+        probe.publish({"id": "a", "number": 1})
+        probe.call("wait", probe.name, f"{probe.topic}/0/1", "--timeout", "60").exits(0)
+        assert ask(address_of(first), f"{probe.name}/a?wait={probe.topic}/0/1") == (2, 2, 4)
+        with urllib.request.urlopen(f"http://{address_of(first)}/projections/{probe.name}", timeout=60) as reply:
+            assert [state["data"]["total"] for state in json.load(reply)["states"]] == [4]
+        first.ends(signal.SIGTERM).exits(0)
+        worker.ends(signal.SIGTERM).exits(0)
+        probe.call("snapshots", "delete", f"{probe.name}.v2", "--yes").exits(1).says("`switch` to another one first")
+        probe.call("snapshots", "delete", f"{probe.name}.v1", "--yes").exits(0)
 
 
 if __name__ == "__main__":

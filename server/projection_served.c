@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT
+ * Served versions, kept for a second. */
+#include "server/projection_served.h"
+
+#include "consumer/served.h"
+#include "core/alloc.h"
+#include "core/monitor.h"
+#include "core/table.h"
+
+enum { AGAIN_MS = 1000, READ_MS = 2000 };
+
+typedef struct row {
+    int version;
+    int64_t read_ns; /* when it was read last */
+    bool has_read;
+    bool is_reading;
+} row;
+
+struct stele_served_versions {
+    stele_log *log;
+    stele_monitor monitor;
+    stele_table *rows; /* by the name of the projection */
+};
+
+stele_served_versions *stele_served_versions_new(stele_log *log)
+{
+    stele_served_versions *versions = stele_alloc(sizeof *versions);
+    versions->log = log;
+    versions->rows = stele_table_new(sizeof(row), 0);
+    stele_monitor_init(&versions->monitor, stele_log_runtime(log));
+    return versions;
+}
+
+void stele_served_versions_free(stele_served_versions *versions)
+{
+    if (versions == NULL) return;
+    stele_monitor_clear(&versions->monitor);
+    stele_table_free(versions->rows);
+    free(versions);
+}
+
+/* The monitor is held, and is not while the topic is read. One that fails leaves what is known. */
+static void read_again(stele_served_versions *versions, const char *projection)
+{
+    stele_clock clock = stele_log_clock(versions->log);
+    stele_served served = {0};
+    stele_monitor_unlock(&versions->monitor);
+    stele_status status = stele_served_find(versions->log, projection,
+                                            stele_deadline_after(clock, READ_MS), &served, NULL);
+    stele_monitor_lock(&versions->monitor);
+    row *of = stele_table_insert(versions->rows, stele_text(projection), NULL);
+    if (of == NULL) return;
+    if (status == STELE_OK) of->version = served.version;
+    of->read_ns = stele_clock_monotonic_ns(clock);
+    of->has_read = true;
+    of->is_reading = false;
+    stele_monitor_wake(&versions->monitor);
+}
+
+/* The monitor is held. */
+static bool is_to_be_read(const stele_served_versions *versions, const row *of)
+{
+    int64_t age_ns = stele_clock_monotonic_ns(stele_log_clock(versions->log)) - of->read_ns;
+    return !of->is_reading && (!of->has_read || age_ns >= (int64_t)AGAIN_MS * 1000000);
+}
+
+int stele_served_versions_find(stele_served_versions *versions, const char *projection)
+{
+    stele_bytes key = stele_text(projection);
+    stele_deadline until = stele_deadline_after(stele_log_clock(versions->log), READ_MS);
+    int version = 0;
+    stele_monitor_lock(&versions->monitor);
+    row *of = stele_table_insert(versions->rows, key, NULL);
+    if (of != NULL && is_to_be_read(versions, of)) {
+        of->is_reading = true;
+        read_again(versions, projection);
+    }
+    while ((of = stele_table_find(versions->rows, key)) != NULL && !of->has_read &&
+           stele_monitor_wait(&versions->monitor, until)) {
+    }
+    if (of != NULL) version = of->version;
+    stele_monitor_unlock(&versions->monitor);
+    return version;
+}
