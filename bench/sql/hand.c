@@ -146,8 +146,12 @@ static double run_to_end(hand *self)
 static double run_by_hand(const sql_run *run, bool folds)
 {
     hand self = {0};
-    bool is_postgres = strncmp(run->url, "postgres:", 9) == 0;
-    self.db = is_postgres ? hand_postgres_open(run->url + 9) : hand_sqlite_open(run->url + 7);
+    if (strncmp(run->url, "postgres:", 9) == 0)
+        self.db = hand_postgres_open(run->url + 9);
+    else if (strncmp(run->url, "lmdb:", 5) == 0)
+        self.db = hand_lmdb_open(run->url + 5);
+    else
+        self.db = hand_sqlite_open(run->url + 7);
     if (folds) {
         self.table = calloc(SLOTS, sizeof *self.table);
         self.dirty = calloc(SLOTS, sizeof *self.dirty);

@@ -24,6 +24,8 @@ typedef struct hand_db {
 
 /** Empty tables. */
 hand_db *hand_sqlite_open(const char *path);
+/** For balances only. */
+hand_db *hand_lmdb_open(const char *path);
 hand_db *hand_postgres_open(const char *conninfo);
 
 #endif

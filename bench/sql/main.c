@@ -29,7 +29,8 @@ int main(int argc, char **argv)
     } ways[] = {{"rows-hand", sql_rows_by_hand},
                 {"rows-stele", sql_rows_by_stele},
                 {"fold-hand", sql_fold_by_hand},
-                {"fold-stele", sql_fold_by_stele}};
+                {"fold-stele", sql_fold_by_stele},
+                {"restart-stele", sql_restart_of_stele}};
     if (argc != 5) sql_die("usage", "bench-sql WAY BROKERS TOPIC URL");
     const sql_run run = {argv[2], argv[3], argv[4]};
     for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++) {
@@ -37,5 +38,5 @@ int main(int argc, char **argv)
         printf("%.4f\n", ways[i].run(&run));
         return 0;
     }
-    sql_die(argv[1], "expected rows-hand, rows-stele, fold-hand or fold-stele");
+    sql_die(argv[1], "expected rows-hand, rows-stele, fold-hand, fold-stele or restart-stele");
 }

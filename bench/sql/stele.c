@@ -53,12 +53,13 @@ static bool is_done(stele_worker *worker, const int64_t ends[PARTITIONS], double
 }
 
 /* Closing it stores what is left. */
-static double work(stele_client *client, const char *topic, stele_worker_options options)
+static double work(stele_client *client, const char *topic, stele_worker_options options,
+                   bool restarts)
 {
     int64_t ends[PARTITIONS];
     stele_error err = {0};
     stele_worker *worker;
-    double began = 0;
+    double began = restarts ? sql_now() : 0;
     for (int32_t i = 0; i < PARTITIONS; i++) {
         int64_t start;
         check(stele_log_bounds(stele_client_log(client), (stele_partition){topic, i},
@@ -71,8 +72,9 @@ static double work(stele_client *client, const char *topic, stele_worker_options
     check(stele_worker_open(stele_client_log(client), &options, &worker, &err), &err);
     while (!is_done(worker, ends, &began))
         check(stele_worker_step(worker, 10, &err), &err);
+    double ready = sql_now();
     stele_worker_close(worker);
-    return sql_now() - began;
+    return (restarts ? ready : sql_now()) - began;
 }
 
 /* ---- a row for each event ---- */
@@ -108,7 +110,8 @@ double sql_rows_by_stele(const sql_run *run)
     double seconds =
         work(client, run->topic,
              (stele_worker_options){
-                 .name = stele_sql_projection_group(sql), .ops = &stele_sql_tasks, .self = sql});
+                 .name = stele_sql_projection_group(sql), .ops = &stele_sql_tasks, .self = sql},
+             false);
     stele_sql_projection_close(sql);
     stele_sql_desk_close(desk);
     stele_sql_program_free(program);
@@ -131,11 +134,10 @@ static stele_status apply_movement(void *state, const void *data, const stele_ev
     return STELE_OK;
 }
 
-double sql_fold_by_stele(const sql_run *run)
+static double run_fold(const sql_run *run, const char *name, bool restarts)
 {
     static const stele_handler handlers[] = {{&bench_movement_type, apply_movement}, {NULL, NULL}};
     STELE_AUTO(char) of = stele_strndup(run->topic, strlen(run->topic) - strlen(".events"));
-    STELE_AUTO(char) name = stele_strdup_format("balances-%ld", (long)getpid());
     const stele_aggregate aggregate = {
         .name = of, .events = (const stele_type *const[]){&bench_movement_type, NULL}};
     const stele_projection projection = {.name = name,
@@ -159,10 +161,22 @@ double sql_fold_by_stele(const sql_run *run)
     double seconds =
         work(client, run->topic,
              (stele_worker_options){
-                 .name = stele_fold_group(fold), .ops = &stele_fold_tasks, .self = fold});
+                 .name = stele_fold_group(fold), .ops = &stele_fold_tasks, .self = fold},
+             restarts);
     stele_fold_close(fold);
     stele_sql_desk_close(desk);
     stele_state_table_free(table);
     stele_client_close(client);
     return seconds;
+}
+
+double sql_fold_by_stele(const sql_run *run)
+{
+    STELE_AUTO(char) name = stele_strdup_format("balances-%ld", (long)getpid());
+    return run_fold(run, name, false);
+}
+
+double sql_restart_of_stele(const sql_run *run)
+{
+    return run_fold(run, "balances-again", true);
 }

@@ -9,9 +9,12 @@ import decimal
 import json
 import os
 import random
+import signal
+import socket
 import subprocess
 import sys
 import tempfile
+import urllib.request
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
 from programs import ROOT, Broker, Postgres, end, say, until  # noqa: E402,F401
@@ -168,3 +171,21 @@ def check_snapshots_of(shop, events, projection="customers"):
     for row in rows:
         assert row["checkpoint"] == row["log_end"] == row["group_offset"], row
     return rows
+
+
+def served_states(shop, partitions, projection):
+    """The states that a worker serves which has just started, once it is at the log's end: id -> (state, version)."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    worker = shop.worker("serves", "-o", f"http.listen=127.0.0.1:{port}")
+    until("it has all partitions, with no lag", 60, lambda: shop.caught_up(partitions, projection) and all(
+        row["instance"] == "serves" for row in shop.status(projection)))
+    states, path = {}, f"/projections/{projection}?limit=500"
+    while path:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=30) as answer:
+            page = json.loads(answer.read())
+        states.update((one["id"], (one["data"], one["version"])) for one in page["states"])
+        path = page.get("next")
+    assert end(worker, signal.SIGTERM) == 0, "the worker that serves does not end in order"
+    return states
