@@ -89,30 +89,26 @@ static void end_reading(const slot_host *host, slot *self)
     if (host->reader != NULL) stele_log_reader_stop(host->reader, source_of(host, self));
 }
 
-/* The first step of closing; waits for nothing. */
+/* The first step of closing; waits for nothing. slots_await_closed is the second. */
 static void ask_to_close(const slot_host *host, slot *self, bool lost)
 {
     end_reading(host, self);
     if (self->task == NULL) return;
+    assert(self->closing == NULL);
     self->progress = self->task->ops->progress(self->task);
     self->task->ops->end(self->task, lost);
-}
-
-static void await_close(slot *self, stele_deadline by)
-{
-    if (self->task != NULL) self->task->ops->close(self->task, by);
+    self->closing = self->task;
     self->task = NULL;
 }
 
-static stele_deadline closing_deadline(const slot_host *host)
+void slots_await_closed(const slot_host *host, slot *const *slots, size_t count)
 {
-    return stele_deadline_after(stele_log_clock(host->log), CLOSE_MS);
-}
-
-static void close_task(const slot_host *host, slot *self, bool lost)
-{
-    ask_to_close(host, self, lost);
-    await_close(self, closing_deadline(host));
+    stele_deadline by = stele_deadline_after(stele_log_clock(host->log), CLOSE_MS);
+    for (size_t i = 0; i < count; i++) {
+        stele_task *closing = slots[i]->closing;
+        slots[i]->closing = NULL;
+        if (closing != NULL) closing->ops->close(closing, by);
+    }
 }
 
 static void begin(const slot_host *host, slot *self)
@@ -130,7 +126,7 @@ static void begin(const slot_host *host, slot *self)
 
 void slot_assign(slot_host *host, slot *self)
 {
-    if (self->phase != SLOT_FREE) close_task(host, self, true);
+    if (self->phase != SLOT_FREE) ask_to_close(host, self, true);
     self->fenced_before = false;
     self->is_kept = false;
     self->reopened_ms = 0;
@@ -147,7 +143,7 @@ void slot_confirm(slot *self)
 void slot_stop(slot_host *host, slot *self, const stele_error *why)
 {
     assert(self->phase != SLOT_FREE);
-    close_task(host, self, false);
+    ask_to_close(host, self, false);
     self->phase = SLOT_STOPPED;
     self->draining = false;
     self->ended = *why;
@@ -156,13 +152,13 @@ void slot_stop(slot_host *host, slot *self, const stele_error *why)
 void slot_reopen(slot_host *host, slot *self)
 {
     assert(self->phase != SLOT_FREE && self->phase != SLOT_STOPPED);
-    close_task(host, self, true);
+    ask_to_close(host, self, true);
     begin(host, self);
 }
 
 static void give_way(slot_host *host, slot *self, const stele_error *why)
 {
-    close_task(host, self, true);
+    ask_to_close(host, self, true);
     self->phase = SLOT_FENCED;
     self->draining = false;
     self->fenced_ns = slot_now(host);
@@ -184,9 +180,8 @@ void slots_release(slot_host *host, slot *const *slots, size_t count, bool lost)
         if (lost) warn_of_loss(host, slots[i]);
         ask_to_close(host, slots[i], lost);
     }
-    stele_deadline by = closing_deadline(host);
+    slots_await_closed(host, slots, count);
     for (size_t i = 0; i < count; i++) {
-        await_close(slots[i], by);
         slots[i]->phase = SLOT_FREE;
         slots[i]->draining = slots[i]->is_given = slots[i]->is_kept = false;
     }
@@ -231,7 +226,7 @@ void slot_prepare(slot_host *host, slot *self)
 {
     if (self->phase != SLOT_PREPARING) return;
     if (self->has_batch) slot_offer_again(host, self); /* of what it restores from */
-    if (self->phase != SLOT_PREPARING || self->has_batch) return;
+    if (self->phase != SLOT_PREPARING || self->has_batch || self->closing != NULL) return;
     if (self->task == NULL && !may_call(host, self, SLOT_PREPARE)) return;
 
     stele_error failure = {0};

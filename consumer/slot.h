@@ -44,7 +44,8 @@ typedef struct slot {
     int32_t index;
     slot_phase phase;
     stele_task *task;
-    bool prepared_once; /* `prepare` was called: it restores, before that it starts */
+    stele_task *closing; /* was `task`, and was asked to close; NULL: none */
+    bool prepared_once;  /* `prepare` was called: it restores, before that it starts */
     bool draining;
     bool is_assigned; /* by the group */
     bool is_kept;  /* whatever the group has assigned: it was taken without it, or not given back */
@@ -106,16 +107,21 @@ void slot_warn(const slot_host *host, int32_t partition, int64_t position, const
 /** What follows from a failure. Changes nothing. */
 slot_verdict slot_judge(const stele_error *failure);
 
-/** A new assignment. `task` of an earlier one is closed. */
+/*
+ * Whatever ends a task only asks it to close, so that many end at the same time; whoever has called
+ * for all of them calls slots_await_closed.
+ */
+
+/** A new assignment. `task` of an earlier one is asked to close. */
 void slot_assign(slot_host *host, slot *self);
 
-/** Stop it: it needs a person. The task is closed. */
+/** Stop it: it needs a person. The task is asked to close. */
 void slot_stop(slot_host *host, slot *self, const stele_error *why);
 
 /** The group has assigned what is kept already: the task goes on. */
 void slot_confirm(slot *self);
 
-/** Close the task, to be opened again. */
+/** Ask the task to close; another is opened once it has. */
 void slot_reopen(slot_host *host, slot *self);
 
 /** Forget the batch that was not taken whole. */
@@ -132,6 +138,9 @@ void slot_tick(slot_host *host, slot *self);
 
 /** One bounded piece of the last snapshot; `draining` goes when it is done. */
 void slot_drain(slot_host *host, slot *self);
+
+/** Wait for all that were asked to close, under one deadline. */
+void slots_await_closed(const slot_host *host, slot *const *slots, size_t count);
 
 /**
  * Take partitions away: all tasks are asked to close, then all are waited for under one deadline.

@@ -181,6 +181,12 @@ static void drain(stele_worker *worker, bool lost)
     }
 }
 
+/* Once for all that ended in a part of the turn. */
+static void await_closed(stele_worker *worker)
+{
+    slots_await_closed(&worker->host, worker->slots, (size_t)worker->slot_count);
+}
+
 static void release(stele_worker *worker, slot *const *slots, size_t count, bool lost)
 {
     /* A worker that ends has said so, or why: that line is not to be deleted before the board has
@@ -407,27 +413,31 @@ void stele_worker_give(stele_worker *worker, int32_t partition)
     worker->host.at_once = true;
 }
 
-/* Drained, or not prepared yet: then it is no longer ours. */
-static void give_away(stele_worker *worker, slot *of)
+/* @return it is drained, or was not prepared yet: then it is no longer ours */
+static bool give_away(stele_worker *worker, slot *of)
 {
     bool is_late = now_of(worker) >= after_ms(of->given_ns, GIVE_MS);
     of->draining = of->phase == SLOT_RUNNING && !is_late;
     if (of->draining) slot_drain(&worker->host, of);
-    if (!of->draining) release(worker, &of, 1, false);
+    return !of->draining;
 }
 
 /* What was given away, and is still assigned after a whole session, is asked for again. */
 static void serve_given(stele_worker *worker)
 {
     int64_t again_ms = worker->options.session_timeout_ms;
+    slot **gone = stele_alloc_array((size_t)worker->slot_count + 1, sizeof(slot *));
+    size_t count = 0;
     for (int32_t i = 0; i < worker->slot_count; i++) {
         slot *each = worker->slots[i];
-        if (each->is_given)
-            give_away(worker, each);
-        else if (each->is_assigned && each->phase == SLOT_FREE &&
+        if (each->is_given && give_away(worker, each))
+            gone[count++] = each;
+        else if (!each->is_given && each->is_assigned && each->phase == SLOT_FREE &&
                  now_of(worker) >= after_ms(each->given_ns, again_ms))
             slot_assign(&worker->host, each);
     }
+    if (count > 0) release(worker, gone, count, false);
+    free(gone);
 }
 
 /* ---- the partition count ---- */
@@ -520,6 +530,7 @@ static void replace_reader(stele_worker *worker)
         slot_drop_batch(each);
         if (each->phase == SLOT_PREPARING && each->task != NULL) begin_again(worker, each);
     }
+    await_closed(worker); /* while there is the reader that they know */
     stele_log_reader *replaced = worker->host.reader;
     set_reader(worker, opened);
     if (worker->member != NULL) stele_log_member_wakes(worker->member, opened);
@@ -607,6 +618,7 @@ stele_status stele_worker_step(stele_worker *worker, int timeout_ms, stele_error
     if (worker->member != NULL) check_count(worker);
 
     stop_all(worker);
+    await_closed(worker);
     for (int32_t i = 0; i < worker->slot_count; i++) {
         slot *each = worker->slots[i];
         if (!worker->count_unconfirmed) slot_prepare(host, each);
@@ -616,7 +628,10 @@ stele_status stele_worker_step(stele_worker *worker, int timeout_ms, stele_error
     if (host->at_once) most_ms = 0;
     host->at_once = false;
     host->within_ms = INT_MAX;
-    if ((status = read_batch(worker, most_ms, err)) < 0) return status;
+    if ((status = read_batch(worker, most_ms, err)) < 0) {
+        await_closed(worker);
+        return status;
+    }
     const stele_task_ops *ops = worker->options.ops;
     if (ops->turn != NULL) ops->turn(worker->options.self, worker);
     for (int32_t i = 0; i < worker->slot_count; i++)
@@ -624,6 +639,7 @@ stele_status stele_worker_step(stele_worker *worker, int timeout_ms, stele_error
     serve_given(worker);
     stop_all(worker);
     watch(worker);
+    await_closed(worker);
     tell(worker);
     return STELE_OK;
 }

@@ -35,6 +35,8 @@ typedef struct world {
     int drained[8];
     int ended;
     int ended_before_close; /* how many had been asked to close when the first was waited for */
+    bool closes_late;       /* each close takes all the time that it is given */
+    int64_t closing_ms;     /* all closes together */
     order prepare;
     order take;
     order tick;
@@ -132,7 +134,9 @@ static void end_task(stele_task *base, bool lost)
 static void close_task(stele_task *base, stele_deadline by)
 {
     task *self = (task *)base;
-    (void)by;
+    int late_ms = self->of->closes_late ? stele_deadline_remaining_ms(by, 60000) : 0;
+    stele_manual_clock_advance(&self->of->time, late_ms);
+    self->of->closing_ms += late_ms;
     self->of->closed[self->index]++;
     if (self->of->ended_before_close == 0) self->of->ended_before_close = self->of->ended;
     free(self);
@@ -911,6 +915,56 @@ static void all_are_asked_to_close_before_one_is_waited_for(void **state)
     assert_int_equal(of->ended_before_close, PARTITIONS);
 }
 
+static void assert_closed_together(const world *of)
+{
+    assert_int_equal(of->ended, PARTITIONS);
+    assert_int_equal(of->ended_before_close, PARTITIONS);
+    assert_int_equal(of->closing_ms, 1000);
+    for (int i = 0; i < PARTITIONS; i++)
+        assert_int_equal(of->closed[i], 1);
+}
+
+static void all_that_stop_are_waited_for_together(void **state)
+{
+    world *of = *state;
+    stele_worker *worker = new_worker(of);
+    turn_until_running(worker);
+    of->closes_late = true;
+
+    assert_int_equal(stele_log_memory_partitions_raise(of->log, TOPIC, 4, NULL), STELE_OK);
+    turn_until(worker, 0, STELE_STATE_STOPPED);
+
+    assert_closed_together(of);
+}
+
+static void all_that_are_fenced_are_waited_for_together(void **state)
+{
+    world *of = *state;
+    stele_worker *worker = new_worker(of);
+    turn_until_running(worker);
+    of->closes_late = true;
+
+    of->tick = (order){STELE_E_FENCED, STELE_NEXT_STOP, "another owner has taken over", false};
+    turn(worker);
+
+    assert_closed_together(of);
+}
+
+static void all_that_begin_again_with_another_reader_are_waited_for_together(void **state)
+{
+    world *of = *state;
+    of->prepare = (order){STELE_E_TIMED_OUT, STELE_NEXT_RETRY, "", false};
+    stele_worker *worker = new_worker(of);
+    turn_until(worker, 0, STELE_STATE_RESTORING);
+    turn_until(worker, 1, STELE_STATE_RESTORING);
+    of->closes_late = true;
+
+    for (int i = 0; i < 40 && of->closing_ms == 0; i++)
+        pass(of, worker, 1000);
+
+    assert_closed_together(of);
+}
+
 static void a_stop_drains_and_leaves(void **state)
 {
     world *of = *state;
@@ -1125,6 +1179,9 @@ int main(void)
         CASE(a_worker_that_is_not_let_into_the_group_says_why),
         CASE(what_is_lost_is_not_drained),
         CASE(all_are_asked_to_close_before_one_is_waited_for),
+        CASE(all_that_stop_are_waited_for_together),
+        CASE(all_that_are_fenced_are_waited_for_together),
+        CASE(all_that_begin_again_with_another_reader_are_waited_for_together),
         CASE(a_stop_drains_and_leaves),
         CASE(a_worker_that_is_to_write_no_last_snapshot_drains_nothing),
         CASE(a_drain_that_does_not_end_is_cut_off),
