@@ -143,7 +143,7 @@ static char *find_served(stele_log *log, const char *name, stele_deadline by)
     stele_projection_name parsed;
     stele_served served = {0};
     bool has_version = stele_projection_group_parse(stele_text(name), &parsed);
-    if (!has_version) stele_served_find(log, name, by, &served, NULL);
+    if (!has_version) stele_served_find(log, name, STELE_SERVED_BY_ANY, by, &served, NULL);
     return served.version == 0 ? stele_strdup(name) : stele_projection_group(name, served.version);
 }
 

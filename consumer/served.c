@@ -99,6 +99,7 @@ stele_status stele_served_read(stele_log *log, const char *projection, stele_dea
 
 typedef struct lowest {
     const char *projection;
+    stele_served_by by;
     int version;
 } lowest;
 
@@ -109,17 +110,18 @@ static void take_line(void *context, const stele_status_line *line)
     if (line->is_over || !stele_projection_group_parse(stele_text(line->name), &name) ||
         !stele_bytes_equal(name.projection, stele_text(of->projection)))
         return;
+    if (of->by == STELE_SERVED_BY_HTTP && line->address[0] == '\0') return;
     if (of->version == 0 || name.version < of->version) of->version = name.version;
 }
 
-stele_status stele_served_find(stele_log *log, const char *projection, stele_deadline deadline,
-                               stele_served *out, stele_error *err)
+stele_status stele_served_find(stele_log *log, const char *projection, stele_served_by by,
+                               stele_deadline deadline, stele_served *out, stele_error *err)
 {
     stele_served chosen;
     stele_status status = stele_served_read(log, projection, deadline, &chosen, err);
     if (status < 0) return status;
     if (!chosen.is_chosen) {
-        lowest of = {.projection = projection};
+        lowest of = {.projection = projection, .by = by};
         status = stele_status_read(log, NULL, deadline, take_line, &of, err);
         if (status < 0) return status;
         chosen.version = of.version;

@@ -30,10 +30,16 @@ stele_status stele_served_parse(stele_bytes value, stele_served *out, stele_erro
 stele_status stele_served_read(stele_log *log, const char *projection, stele_deadline deadline,
                                stele_served *out, stele_error *err);
 
+/** Who counts where no one has chosen. */
+typedef enum stele_served_by {
+    STELE_SERVED_BY_ANY = 0,
+    STELE_SERVED_BY_HTTP /* workers that can be asked over HTTP; others had no such readers */
+} stele_served_by;
+
 /** What was chosen, or the lowest version that a living worker reports on: so that one that is
  * started beside it changes nothing for readers. */
-stele_status stele_served_find(stele_log *log, const char *projection, stele_deadline deadline,
-                               stele_served *out, stele_error *err);
+stele_status stele_served_find(stele_log *log, const char *projection, stele_served_by by,
+                               stele_deadline deadline, stele_served *out, stele_error *err);
 
 /** Choose. The topic is there. */
 stele_status stele_served_write(stele_log *log, const char *projection, int version,

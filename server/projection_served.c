@@ -45,7 +45,7 @@ static void read_again(stele_served_versions *versions, const char *projection)
     stele_clock clock = stele_log_clock(versions->log);
     stele_served served = {0};
     stele_monitor_unlock(&versions->monitor);
-    stele_status status = stele_served_find(versions->log, projection,
+    stele_status status = stele_served_find(versions->log, projection, STELE_SERVED_BY_HTTP,
                                             stele_deadline_after(clock, READ_MS), &served, NULL);
     stele_monitor_lock(&versions->monitor);
     row *of = stele_table_insert(versions->rows, stele_text(projection), NULL);

@@ -120,7 +120,9 @@ static void the_last_choice_counts(void **state)
             stele_served_write(of->log, "customers", version, NOW_MS + version, WAIT_MS, NULL),
             STELE_OK);
 
-    assert_int_equal(stele_served_find(of->log, "customers", soon(), &served, NULL), STELE_OK);
+    assert_int_equal(
+        stele_served_find(of->log, "customers", STELE_SERVED_BY_ANY, soon(), &served, NULL),
+        STELE_OK);
 
     assert_int_equal(served.version, 3);
     assert_int_equal(served.since_ms, NOW_MS + 3);
@@ -150,10 +152,13 @@ static void a_choice_that_is_not_understood_is_named_and_one_behind_it_counts(vo
     end_desk(of);
 }
 
-static stele_status_board *report(desk *of, const char *name)
+static stele_status_board *report(desk *of, const char *name, const char *address)
 {
-    const stele_status_board_options options = {
-        .name = name, .topic = "customer.events", .instance = name, .stall_timeout_ms = WAIT_MS};
+    const stele_status_board_options options = {.name = name,
+                                                .topic = "customer.events",
+                                                .instance = name,
+                                                .address = address,
+                                                .stall_timeout_ms = WAIT_MS};
     stele_status_board *board = stele_status_board_open(of->log, &options);
     assert_non_null(board);
     stele_status_board_set(board, 0, STELE_STATE_RUNNING, "", 1, 1);
@@ -163,7 +168,18 @@ static stele_status_board *report(desk *of, const char *name)
 static int found(desk *of)
 {
     stele_served served;
-    assert_int_equal(stele_served_find(of->log, "customers", soon(), &served, NULL), STELE_OK);
+    assert_int_equal(
+        stele_served_find(of->log, "customers", STELE_SERVED_BY_ANY, soon(), &served, NULL),
+        STELE_OK);
+    return served.version;
+}
+
+static int found_over_http(desk *of)
+{
+    stele_served served;
+    assert_int_equal(
+        stele_served_find(of->log, "customers", STELE_SERVED_BY_HTTP, soon(), &served, NULL),
+        STELE_OK);
     return served.version;
 }
 
@@ -172,11 +188,11 @@ static void where_no_one_has_chosen_it_is_the_lowest_version_that_lives(void **s
     (void)state;
     desk *of = new_desk();
     assert_int_equal(found(of), 0);
-    stele_status_board *third = report(of, "customers.v3");
-    stele_status_board *second = report(of, "customers.v2");
-    stele_status_board *other = report(of, "customers-of-old.v1");
+    stele_status_board *third = report(of, "customers.v3", "10.0.0.7:8080");
+    stele_status_board *second = report(of, "customers.v2", NULL);
+    stele_status_board *other = report(of, "customers-of-old.v1", NULL);
     stele_deadline until = soon();
-    while (found(of) != 2)
+    while (found(of) != 2 || found_over_http(of) != 3)
         assert_false(stele_deadline_passed(until));
 
     stele_status_board_close(second);
