@@ -222,6 +222,7 @@ static stele_status open_worker(stele_writer *writer, const stele_config *config
         .stall_timeout_ms = config_int(config, "worker", NULL, "stall_timeout_ms"),
         .drain_timeout_ms = drain_ms > 0 ? drain_ms : -1, /* 0 is the struct's default */
         .memory_max = writer->setting.memory_max > 0 ? writer->setting.memory_max : memory,
+        .registry = writer->registry,
         .ops = &stele_owner_tasks,
         .self = writer->ownership,
         .logger = writer->setting.logger,

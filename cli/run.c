@@ -157,6 +157,7 @@ static stele_status run_worker(const runner *r, const stele_worker_options *of, 
         .stall_timeout_ms = config_int(config, "worker", NULL, "stall_timeout_ms"),
         .drain_timeout_ms = drain_ms > 0 ? drain_ms : -1, /* 0 is the struct's default */
         .memory_max = r->memory_max,
+        .registry = stele_client_registry(r->client),
         .ops = of->ops,
         .self = of->self,
         .logger = r->logger,

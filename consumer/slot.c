@@ -81,6 +81,14 @@ static bool may_call(const slot_host *host, const slot *self, slot_call call)
     return self->waits[call].why.status == STELE_OK || slot_now(host) >= self->waits[call].retry_ns;
 }
 
+void slot_call_now(const slot_host *host, slot *self)
+{
+    for (int i = 0; i < SLOT_CALLS; i++) {
+        slot_wait *wait = &self->waits[i];
+        if (wait->why.next == STELE_NEXT_RETRY) wait->retry_ns = slot_now(host);
+    }
+}
+
 /* ---- beginning and end ---- */
 
 static void end_reading(const slot_host *host, slot *self)

@@ -124,6 +124,9 @@ void slot_confirm(slot *self);
 /** Ask the task to close; another is opened once it has. */
 void slot_reopen(slot_host *host, slot *self);
 
+/** What a call waits for may be there: no back-off holds it up now. */
+void slot_call_now(const slot_host *host, slot *self);
+
 /** Forget the batch that was not taken whole. */
 void slot_drop_batch(slot *self);
 

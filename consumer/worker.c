@@ -33,6 +33,8 @@ struct stele_worker {
     atomic_bool never;            /* the stop flag of a worker that no one runs */
     stele_monitor bell;
     bool rung; /* under the monitor: something came for a task */
+    stele_registry_listener listener;
+    atomic_bool schemas_came; /* that one may wait for */
 
     stele_log_member *member; /* NULL until the topic is there, and after one died */
     bool member_died;         /* what is revoked while it closes is lost */
@@ -65,6 +67,14 @@ static slot *slot_at(const stele_worker *worker, int32_t partition)
 /* @locality any thread */
 static void wake(void *worker)
 {
+    stele_worker_wake(worker);
+}
+
+/* @locality likewise */
+static void hear_of_schemas(void *context)
+{
+    stele_worker *worker = context;
+    atomic_store(&worker->schemas_came, true);
     stele_worker_wake(worker);
 }
 
@@ -112,6 +122,8 @@ stele_status stele_worker_open(stele_log *log, const stele_worker_options *optio
                                           .address = options->address,
                                           .stall_timeout_ms = worker->options.stall_timeout_ms});
     }
+    worker->listener = (stele_registry_listener){.news = hear_of_schemas, .context = worker};
+    if (options->registry != NULL) stele_registry_listen(options->registry, &worker->listener);
     *out = worker;
     return STELE_OK;
 }
@@ -619,8 +631,10 @@ stele_status stele_worker_step(stele_worker *worker, int timeout_ms, stele_error
 
     stop_all(worker);
     await_closed(worker);
+    bool schemas_came = atomic_exchange(&worker->schemas_came, false);
     for (int32_t i = 0; i < worker->slot_count; i++) {
         slot *each = worker->slots[i];
+        if (schemas_came) slot_call_now(host, each);
         if (!worker->count_unconfirmed) slot_prepare(host, each);
         if (each->phase == SLOT_RUNNING) slot_offer_again(host, each);
     }
@@ -704,6 +718,8 @@ stele_status stele_worker_run(stele_worker *worker, const atomic_bool *stop, ste
 void stele_worker_close(stele_worker *worker)
 {
     if (worker == NULL) return;
+    if (worker->options.registry != NULL)
+        stele_registry_unlisten(worker->options.registry, &worker->listener);
     if (worker->member != NULL) shut_down(worker);
     for (int32_t i = 0; i < worker->slot_count; i++) {
         stele_asker_forget(worker->host.asker, worker->slots[i]->question);

@@ -13,6 +13,7 @@
 #include "core/clock.h"
 #include "core/logger.h"
 #include "kafka/log.h"
+#include "registry/registry.h"
 
 typedef struct stele_worker_options {
     const char *name;     /* "<projection>.v<n>": the group, and the key in _stele.status */
@@ -20,13 +21,15 @@ typedef struct stele_worker_options {
     const char *instance; /* shown in status */
     const char *address;  /* of its HTTP, told in status; NULL: it has none */
     bool eager;
-    int session_timeout_ms; /* 0: 6,000 */
-    int stall_timeout_ms;   /* 0: 30,000 */
-    int drain_timeout_ms;   /* 0: 10,000; negative: no last snapshot */
-    size_t memory_max;      /* bytes fetched ahead, if it owned all partitions; 0: 256 MiB */
-    bool no_status;         /* do not write _stele.status */
-    bool keeps_revoked;     /* what the group takes away in order is kept, until it is given away
-                               (stele_worker_give), or fenced by who has it now */
+    int session_timeout_ms;   /* 0: 6,000 */
+    int stall_timeout_ms;     /* 0: 30,000 */
+    int drain_timeout_ms;     /* 0: 10,000; negative: no last snapshot */
+    size_t memory_max;        /* bytes fetched ahead, if it owned all partitions; 0: 256 MiB */
+    bool no_status;           /* do not write _stele.status */
+    bool keeps_revoked;       /* what the group takes away in order is kept, until it is given away
+                                 (stele_worker_give), or fenced by who has it now */
+    stele_registry *registry; /* where its tasks find schemas: whoever waits for one is called when
+                                 one comes; borrowed; NULL: none is waited for */
     const stele_task_ops *ops;
     void *self;                 /* handed to ops->open; borrowed */
     const stele_logger *logger; /* NULL: silent */

@@ -15,23 +15,26 @@
 
 enum {
     CALL_MS = 500,   /* longest call, so longest wait of a free */
-    IDLE_MS = 20,    /* longest wait of a question for the thread to look up */
-    ABSENT_MS = 500, /* between two looks for a topic that does not exist */
+    ABSENT_MS = 500, /* between two looks for a topic that does not exist; doubled … */
     PAUSE_MIN_MS = 50,
     PAUSE_MAX_MS = 2000,
-    LOOK_MS = 500, /* between two looks whether it is still the same topic */
+    LOOK_MS = 500,   /* between two looks whether it is still the same topic, while it is in use */
+    IDLE_MS = 30000, /* … and of both looks, while no one asks or relies on anything */
     QUEUE_MAX = 8 << 20
 };
 
 struct stele_follower {
     stele_log *log;
+    void (*news)(void *context);
+    void *context;
     stele_thread thread;
 
     /* Of the thread. */
-    stele_log_reader *reader; /* NULL: the topic was not seen yet */
+    stele_log_reader *reader; /* NULL: the topic was not seen yet; set under the monitor, too */
+    int absent_ms;            /* the next pause before a topic that does not exist is looked for */
     int64_t target;           /* high watermark that answers `target_question` */
     int64_t target_question;  /* 0: nothing is asked */
-    stele_deadline look;      /* when to look whether it is the same topic */
+    int64_t looked_ns;        /* when it was looked whether it is the same topic */
     int64_t first_ms;         /* time of the first record */
     uint64_t *hashes;         /* of the records that were read, by offset; 0: there was none */
     size_t hash_count;
@@ -51,24 +54,36 @@ struct stele_follower {
     bool dead;
     bool closing;
     atomic_bool doubtful; /* dead, or comparing; written under the monitor */
+    atomic_bool relied;   /* someone has relied on what was read since it was looked at */
 };
 
-stele_follower *stele_follower_new(stele_log *log)
+stele_follower *stele_follower_new(stele_log *log, void (*news)(void *context), void *context)
 {
     stele_follower *follower = stele_alloc(sizeof *follower);
     follower->log = log;
+    follower->news = news;
+    follower->context = context;
     follower->catalog = stele_catalog_new();
-    follower->look = stele_deadline_after(stele_log_clock(log), LOOK_MS);
+    follower->looked_ns = stele_clock_monotonic_ns(stele_log_clock(log));
+    follower->absent_ms = ABSENT_MS;
     atomic_init(&follower->doubtful, false);
+    atomic_init(&follower->relied, false);
     stele_monitor_init(&follower->monitor, stele_log_runtime(log));
     return follower;
+}
+
+/* Whatever the thread waits for, and whoever waits for it; the lock is held. */
+static void wake(stele_follower *follower)
+{
+    stele_monitor_wake(&follower->monitor);
+    if (follower->reader != NULL) stele_log_reader_wake(follower->reader);
 }
 
 void stele_follower_interrupt(stele_follower *follower)
 {
     stele_monitor_lock(&follower->monitor);
     follower->closing = true;
-    stele_monitor_wake(&follower->monitor);
+    wake(follower);
     stele_monitor_unlock(&follower->monitor);
 }
 
@@ -87,6 +102,21 @@ void stele_follower_free(stele_follower *follower)
 /* ---- the thread ---- */
 
 static const stele_partition partition = {STELE_REGISTRY_TOPIC, 0};
+
+static int64_t now_of(const stele_follower *follower)
+{
+    return stele_clock_monotonic_ns(stele_log_clock(follower->log));
+}
+
+/* @return the reader that there was */
+static stele_log_reader *set_reader(stele_follower *follower, stele_log_reader *reader)
+{
+    stele_monitor_lock(&follower->monitor);
+    stele_log_reader *before = follower->reader;
+    follower->reader = reader;
+    stele_monitor_unlock(&follower->monitor);
+    return before;
+}
 
 static int64_t last_question(stele_follower *follower)
 {
@@ -157,8 +187,7 @@ static void set_doubtful(stele_follower *follower, bool doubtful)
 /* What was read has to be compared with what is there before anybody relies on it again. */
 static stele_status doubt(stele_follower *follower, const char *why, stele_error *err)
 {
-    stele_log_reader_close(follower->reader);
-    follower->reader = NULL;
+    stele_log_reader_close(set_reader(follower, NULL));
     follower->target_question = 0;
     follower->comparing = follower->to_compare > 0;
     follower->compared = 0;
@@ -167,11 +196,20 @@ static stele_status doubt(stele_follower *follower, const char *why, stele_error
                       why);
 }
 
+/* Time left until it has to be looked whether it is the same topic. */
+static int until_look_ms(const stele_follower *follower)
+{
+    int64_t apart_ms = atomic_load(&follower->relied) ? LOOK_MS : IDLE_MS;
+    int64_t left_ms = apart_ms - (now_of(follower) - follower->looked_ns) / 1000000;
+    return left_ms < 0 ? 0 : (int)left_ms;
+}
+
 /* A topic that was made again is younger than the first record that was read. One question, which
  * any broker answers from its index. */
 static stele_status look_again(stele_follower *follower, stele_error *err)
 {
-    follower->look = stele_deadline_after(stele_log_clock(follower->log), LOOK_MS);
+    follower->looked_ns = now_of(follower);
+    atomic_store(&follower->relied, false);
     if (follower->to_compare == 0) return STELE_OK;
     int64_t later;
     stele_status status =
@@ -239,8 +277,9 @@ static stele_status start_reading(stele_follower *follower, stele_error *err)
     STELE_AUTO(stele_log_reader) reader = NULL;
     if ((status = stele_log_reader_open(follower->log, &options, &reader, err)) < 0) return status;
     if ((status = stele_log_reader_start(reader, partition, 0, err)) < 0) return status;
-    follower->reader = reader;
+    set_reader(follower, reader);
     reader = NULL;
+    follower->absent_ms = ABSENT_MS;
     return STELE_OK;
 }
 
@@ -256,8 +295,12 @@ static stele_status find_topic(stele_follower *follower, stele_error *err)
         return stele_fail(err, STELE_E_UNAVAILABLE, STELE_NEXT_RETRY,
                           "%s was deleted: bring it back from a backup", STELE_REGISTRY_TOPIC);
     if (status == STELE_E_NOT_FOUND) {
-        if (question != 0) answer(follower, question);
-        rest(follower, asked, ABSENT_MS);
+        if (question != 0) {
+            follower->absent_ms = ABSENT_MS;
+            answer(follower, question);
+        }
+        rest(follower, asked, follower->absent_ms);
+        follower->absent_ms = 2 * follower->absent_ms < IDLE_MS ? 2 * follower->absent_ms : IDLE_MS;
         return STELE_OK;
     }
     if (status < 0) return status;
@@ -270,7 +313,7 @@ static stele_status set_target(stele_follower *follower, stele_error *err)
     int64_t question = open_question(follower);
     bool is_new = question != 0 && question != follower->target_question;
     stele_status status = STELE_OK;
-    if (is_new || stele_deadline_passed(follower->look)) status = look_again(follower, err);
+    if (is_new || until_look_ms(follower) == 0) status = look_again(follower, err);
     if (status < 0 || !is_new) return status;
     int64_t start;
     status = stele_log_bounds(follower->log, partition, STELE_READ_UNCOMMITTED, CALL_MS, &start,
@@ -296,6 +339,7 @@ static stele_status apply(stele_follower *follower, const stele_batch *batch, st
     follower->trouble = (stele_error){0};
     stele_monitor_wake(&follower->monitor);
     stele_monitor_unlock(&follower->monitor);
+    if (status == STELE_OK && batch->count > 0) follower->news(follower->context);
     return status;
 }
 
@@ -303,7 +347,8 @@ static stele_status apply(stele_follower *follower, const stele_batch *batch, st
 static stele_status take_batch(stele_follower *follower, bool *is_gone, stele_error *err)
 {
     STELE_AUTO_VALUE(stele_batch) batch = {0};
-    stele_status status = stele_log_reader_next(follower->reader, IDLE_MS, &batch, err);
+    stele_status status = stele_log_reader_next(
+        follower->reader, follower->comparing ? CALL_MS : until_look_ms(follower), &batch, err);
     if (status == STELE_E_TIMED_OUT) return STELE_OK;
     if (status < 0) return status;
     *is_gone = batch.status == STELE_E_NOT_FOUND || batch.status == STELE_E_HOLE;
@@ -401,8 +446,17 @@ int64_t stele_follower_ask(stele_follower *follower)
                              "no thread for the registry: raise the limit of threads");
         }
     }
-    stele_monitor_wake(&follower->monitor);
+    wake(follower);
     return follower->asked;
+}
+
+void stele_follower_rely(stele_follower *follower)
+{
+    if (atomic_load_explicit(&follower->relied, memory_order_relaxed)) return;
+    atomic_store(&follower->relied, true);
+    stele_monitor_lock(&follower->monitor);
+    wake(follower);
+    stele_monitor_unlock(&follower->monitor);
 }
 
 bool stele_follower_is_doubtful(const stele_follower *follower)

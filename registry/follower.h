@@ -3,9 +3,10 @@
  * into under its lock. It creates nothing: a topic that does not exist is an empty registry.
  *
  * The topic may be deleted and made again while it is followed, and then its ids mean something
- * else. Twice a second, and before a question is answered, it is looked whether its first record is
- * still that one; if not, all that was read is compared with what is there. Until it is known to be
- * the same, no question is answered, and stele_follower_check says why. */
+ * else. Before a question is answered, twice a second while someone relies on what was read, and
+ * otherwise twice a minute, it is looked whether its first record is still that one; if not, all
+ * that was read is compared with what is there. Until it is known to be the same, no question is
+ * answered, and stele_follower_check says why. */
 #ifndef STELE_REGISTRY_FOLLOWER_H
 #define STELE_REGISTRY_FOLLOWER_H
 
@@ -15,9 +16,14 @@
 
 typedef struct stele_follower stele_follower;
 
-/** @param log borrowed. @return owned; release with stele_follower_free. The thread starts with the
- * first question. */
-stele_follower *stele_follower_new(stele_log *log);
+/**
+ * The thread starts with the first question.
+ *
+ * @param log   borrowed
+ * @param news  called when records have been read; in the thread, without the lock
+ * @return owned; release with stele_follower_free
+ */
+stele_follower *stele_follower_new(stele_log *log, void (*news)(void *context), void *context);
 void stele_follower_free(stele_follower *follower);
 
 /** End the thread soon, and all who wait at once. Only looking and freeing is left then. */
@@ -38,6 +44,12 @@ void stele_follower_unlock(stele_follower *follower);
  *         STELE_E_INVALID      it is another registry (next = STOP)
  */
 stele_status stele_follower_check(const stele_follower *follower, stele_error *err);
+
+/**
+ * Someone uses what was read: it is looked soon, and then again, whether it is still what the topic
+ * holds. Without the lock; costs something once for each look.
+ */
+void stele_follower_rely(stele_follower *follower);
 
 /** Is there anything to be checked at all? Without the lock, and at no cost. */
 bool stele_follower_is_doubtful(const stele_follower *follower);

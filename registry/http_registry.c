@@ -146,6 +146,10 @@ static void run_fetcher(void *context)
         fetch(registry, self->http, known->id, &schema, &failure);
         stele_monitor_lock(&registry->monitor);
         settle(registry, known, schema, &failure);
+        if (schema == NULL) continue;
+        stele_monitor_unlock(&registry->monitor);
+        stele_registry_tell(&registry->base);
+        stele_monitor_lock(&registry->monitor);
     }
     stele_monitor_unlock(&registry->monitor);
 }

@@ -244,6 +244,7 @@ stele_status stele_candidate_check(stele_kafka_registry *registry, const stele_c
 static stele_status check_registry(stele_registry *self, stele_error *err)
 {
     stele_kafka_registry *registry = (stele_kafka_registry *)self;
+    stele_follower_rely(registry->follower);
     if (!stele_follower_is_doubtful(registry->follower)) return STELE_OK;
     stele_follower_lock(registry->follower);
     stele_status status = stele_follower_check(registry->follower, err);
@@ -262,6 +263,11 @@ static stele_status confirm_registry(stele_registry *self, int timeout_ms, stele
 }
 
 /* ---- opening and closing ---- */
+
+static void tell(void *registry)
+{
+    stele_registry_tell(registry);
+}
 
 void stele_kafka_registry_interrupt(stele_registry *self)
 {
@@ -311,7 +317,7 @@ stele_status stele_kafka_registry_open(const stele_registry_options *options, st
     registry->base.runtime = stele_registry_options_runtime(options);
     registry->timeout_ms = options->timeout_ms == 0 ? DEFAULT_TIMEOUT_MS : options->timeout_ms;
     registry->log = options->log;
-    registry->follower = stele_follower_new(options->log);
+    registry->follower = stele_follower_new(options->log, tell, registry);
     registry->appender = stele_appender_new(options->log, options->replication);
     stele_monitor_init(&registry->monitor, registry->base.runtime);
     *out = &registry->base;

@@ -3,8 +3,29 @@
 #include "registry/registry.h"
 
 #include "core/alloc.h"
+#include "core/monitor.h"
 #include "core/text.h"
 #include "registry/registry_port.h"
+
+/* Who is told that something came. */
+typedef struct stele_registry_bell {
+    stele_monitor monitor;
+    stele_registry_listener *listeners;
+} bell;
+
+static bell *bell_new(stele_runtime runtime)
+{
+    bell *made = stele_alloc(sizeof *made);
+    stele_monitor_init(&made->monitor, runtime);
+    return made;
+}
+
+static void bell_free(bell *told)
+{
+    if (told == NULL) return;
+    stele_monitor_clear(&told->monitor);
+    free(told);
+}
 
 typedef stele_status open_registry(const stele_registry_options *options, stele_registry **out,
                                    stele_error *err);
@@ -23,8 +44,10 @@ stele_status stele_registry_open(const stele_registry_options *options, stele_re
     stele_registry_options given = *options;
     if (given.url == NULL) given.url = "kafka:";
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
-        if (strncmp(given.url, kinds[i].prefix, strlen(kinds[i].prefix)) == 0)
-            return kinds[i].open(&given, out, err);
+        if (strncmp(given.url, kinds[i].prefix, strlen(kinds[i].prefix)) != 0) continue;
+        stele_status status = kinds[i].open(&given, out, err);
+        if (status == STELE_OK) (*out)->bell = bell_new((*out)->runtime);
+        return status;
     }
     return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
                       "registry %s: there are kafka:, http(s)://HOST and dir:PATH",
@@ -33,8 +56,47 @@ stele_status stele_registry_open(const stele_registry_options *options, stele_re
 
 void stele_registry_close(stele_registry *registry)
 {
-    if (registry != NULL) registry->ops->close(registry);
+    if (registry == NULL) return;
+    bell *told = registry->bell;
+    registry->ops->close(registry); /* its threads may tell until they have ended */
+    bell_free(told);
 }
+
+/* ---- listeners ---- */
+
+void stele_registry_listen(stele_registry *registry, stele_registry_listener *listener)
+{
+    bell *told = registry->bell;
+    if (told == NULL) return;
+    stele_monitor_lock(&told->monitor);
+    listener->next = told->listeners;
+    told->listeners = listener;
+    stele_monitor_unlock(&told->monitor);
+}
+
+void stele_registry_unlisten(stele_registry *registry, stele_registry_listener *listener)
+{
+    bell *told = registry->bell;
+    if (told == NULL) return;
+    stele_monitor_lock(&told->monitor);
+    stele_registry_listener **at = &told->listeners;
+    while (*at != NULL && *at != listener)
+        at = &(*at)->next;
+    if (*at != NULL) *at = listener->next;
+    stele_monitor_unlock(&told->monitor);
+}
+
+void stele_registry_tell(stele_registry *registry)
+{
+    bell *told = registry->bell;
+    if (told == NULL) return;
+    stele_monitor_lock(&told->monitor);
+    for (stele_registry_listener *each = told->listeners; each != NULL; each = each->next)
+        each->news(each->context);
+    stele_monitor_unlock(&told->monitor);
+}
+
+/* ---- forwarded ---- */
 
 stele_runtime stele_registry_runtime(const stele_registry *registry)
 {

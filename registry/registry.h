@@ -71,6 +71,20 @@ STELE_SCOPE(stele_registry, stele_registry_close);
 stele_status stele_registry_schema(stele_registry *registry, int32_t id, int timeout_ms,
                                    stele_schema **out, stele_error *err);
 
+/** Whoever waits for schemas beside a loop of its own. */
+typedef struct stele_registry_listener {
+    /** A schema may be there that was not. From any thread; calls nothing of the registry. */
+    void (*news)(void *context);
+    void *context;
+    struct stele_registry_listener *next; /* the registry's */
+} stele_registry_listener;
+
+/** Be told from now on. @param listener  borrowed, until it is taken away again */
+void stele_registry_listen(stele_registry *registry, stele_registry_listener *listener);
+
+/** No call is under way, and none comes, when it returns. */
+void stele_registry_unlisten(stele_registry *registry, stele_registry_listener *listener);
+
 /**
  * Register a schema under a subject, or find it there.
  *

@@ -35,7 +35,11 @@ typedef struct stele_registry_ops {
 struct stele_registry {
     const stele_registry_ops *ops;
     stele_runtime runtime;
+    struct stele_registry_bell *bell; /* of stele_registry_open; NULL: no one can listen */
 };
+
+/** For an implementation: something came that a caller may wait for. Holding none of its locks. */
+void stele_registry_tell(stele_registry *registry);
 
 /** The runtime for a registry of these options. */
 static inline stele_runtime stele_registry_options_runtime(const stele_registry_options *options)

@@ -256,6 +256,7 @@ static void worker_main(void *context)
                                  .instance = instance,
                                  .eager = world.seed % 2 == 0,
                                  .session_timeout_ms = world.session_ms,
+                                 .registry = registry,
                                  .ops = &stele_fold_tasks,
                                  .self = fold};
     if (stele_worker_open(world.log, &work, &worker, &err) < 0) sim_fail("stopped", "%s", err.text);

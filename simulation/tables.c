@@ -349,6 +349,7 @@ static void work(sim_worker *self, stele_sql_program *program)
                                     .instance = instance,
                                     .eager = world.seed % 2 == 0,
                                     .session_timeout_ms = world.session_ms,
+                                    .registry = stele_sql_program_options_of(program)->registry,
                                     .ops = &stele_sql_tasks,
                                     .self = sql};
     if (stele_worker_open(world.log, &options, &worker, &err) < 0)

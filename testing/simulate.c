@@ -89,6 +89,7 @@ static void work(process *self)
                                     .topic = stele_fold_topic(fold),
                                     .session_timeout_ms = SESSION_MS,
                                     .no_status = true,
+                                    .registry = registry,
                                     .ops = &stele_fold_tasks,
                                     .self = fold};
     if (stele_worker_open(of->log, &working, &worker, &err) < 0)

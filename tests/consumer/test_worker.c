@@ -9,6 +9,7 @@
 #include "consumer/status.h"
 #include "core/alloc.h"
 #include "kafka/memory_log.h"
+#include "registry/registry_port.h"
 #include "tests/support/test.h"
 
 #define TOPIC "account.events"
@@ -504,6 +505,30 @@ static void a_broker_that_is_away_is_waited_for(void **state)
     turn_until_running(worker);
     turns(worker, 20);
     assert_int_equal(of->taken[0], 1);
+}
+
+static void a_worker_that_waits_for_a_schema_is_called_when_one_comes(void **state)
+{
+    world *of = *state;
+    append(of, 0, 5);
+    stele_registry *registry;
+    stele_registry_options where = {.log = of->log};
+    assert_int_equal(stele_registry_open(&where, &registry, NULL), STELE_OK);
+    of->take = (order){STELE_E_NOT_FOUND, STELE_NEXT_RETRY,
+                       "the registry does not know schema id 7 yet", false};
+    stele_worker *worker = new_worker_with(of, (stele_worker_options){.registry = registry});
+    turn_until(worker, 0, STELE_STATE_WAITING);
+    turn(worker);
+    assert_int_equal(of->taken[0], 0);
+
+    of->take = (order){0};
+    stele_registry_tell(registry);
+    turn(worker);
+
+    assert_int_equal(of->taken[0], 5);
+    of->worker_count = 0;
+    stele_worker_close(worker);
+    stele_registry_close(registry);
 }
 
 static void a_restore_that_waits_says_for_what(void **state)
@@ -1159,6 +1184,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_worker_waits_for_a_topic_that_is_not_there,
                                         begin_without_topic, end),
         CASE(a_broker_that_is_away_is_waited_for),
+        CASE(a_worker_that_waits_for_a_schema_is_called_when_one_comes),
         CASE(a_restore_that_waits_says_for_what),
         CASE(an_answer_on_its_way_is_said_when_it_takes_long),
         CASE(what_failed_is_said_at_once_also_after_an_answer_on_its_way),

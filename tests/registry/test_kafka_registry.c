@@ -563,6 +563,33 @@ static void copy_topic(stele_log *log, stele_record *out, stele_batch *batch)
     stele_log_reader_close(reader);
 }
 
+static void note_news(void *context)
+{
+    atomic_fetch_add((atomic_int *)context, 1);
+}
+
+static void whoever_listens_is_told_of_what_another_registers(void **state)
+{
+    (void)state;
+    STELE_AUTO(stele_log) log = new_log();
+    STELE_AUTO(stele_registry) reading = open_on(log);
+    STELE_AUTO(stele_registry) writing = open_on(log);
+    registry_registered(writing, "s", RECORD(FIELD("a")));
+    assert_int_equal(stele_registry_confirm(reading, WAIT_MS, NULL), STELE_OK);
+    atomic_int told = 0;
+    stele_registry_listener listener = {.news = note_news, .context = &told};
+    stele_registry_listen(reading, &listener);
+
+    registry_registered(writing, "s", RECORD(FIELD("b")));
+
+    stele_deadline until = stele_deadline_after(stele_clock_system(), WAIT_MS);
+    while (atomic_load(&told) == 0) {
+        assert_false(stele_deadline_passed(until));
+        stele_sleep_ms(stele_runtime_system(), 1);
+    }
+    stele_registry_unlisten(reading, &listener);
+}
+
 static void one_that_is_made_again_is_noticed_by_whoever_holds_ids(void **state)
 {
     (void)state;
@@ -762,6 +789,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_registered_already_writes_nothing),
+        cmocka_unit_test(whoever_listens_is_told_of_what_another_registers),
         cmocka_unit_test(one_that_is_made_again_is_noticed_by_whoever_holds_ids),
         cmocka_unit_test(one_that_is_brought_back_is_the_same),
         cmocka_unit_test(none_is_begun_where_ids_of_another_are),
