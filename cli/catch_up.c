@@ -60,6 +60,8 @@ static void take_line(void *context, const stele_status_line *line)
         stele_catch_up_part *part = &on->parts[i];
         if (part->partition != line->partition || strcmp(part->topic, line->topic) != 0) continue;
         part->is_alive = true;
+        part->said_ms = line->time_ms;
+        if (part->first_ms == 0) part->first_ms = line->time_ms;
         part->position = line->position;
         part->state = line->state;
         part->instance = stele_strdup(line->instance);
@@ -77,9 +79,16 @@ stele_status stele_catch_up_look(stele_catch_up *on, stele_error *err)
                              take_line, on, err);
 }
 
-/* A partition without an event needs no worker's word that there is none. */
-static bool is_there(const stele_catch_up_part *part)
+/* Whoever was killed has left its last word. Whoever is paused falls behind from now on. */
+static bool is_fit(const stele_catch_up_part *part)
 {
+    return part->is_alive && part->said_ms != part->first_ms && part->state != STELE_STATE_PAUSED;
+}
+
+/* A partition without an event needs no worker's word that there is none, but one to serve it. */
+static bool is_there(const stele_catch_up *on, const stele_catch_up_part *part)
+{
+    if (on->is_to_serve && !is_fit(part)) return false;
     return part->is_alive ? part->position >= part->end && part->state != STELE_STATE_STOPPED
                           : part->end == part->begins;
 }
@@ -94,7 +103,7 @@ stele_catch_up_sum stele_catch_up_sum_of(const stele_catch_up *on)
                                                    : part->position;
         sum.applied += at - part->begins;
         sum.total += part->end - part->begins;
-        sum.done += is_there(part);
+        sum.done += is_there(on, part);
         sum.alive += part->is_alive;
         sum.known += part->is_alive && part->position >= 0;
     }
@@ -106,7 +115,7 @@ const stele_catch_up_part *stele_catch_up_held(const stele_catch_up *on)
     for (size_t i = 0; i < on->count; i++) {
         const stele_catch_up_part *part = &on->parts[i];
         bool is_held = part->state == STELE_STATE_STOPPED || part->state == STELE_STATE_PAUSED;
-        if (part->is_alive && is_held && !is_there(part)) return part;
+        if (part->is_alive && is_held && !is_there(on, part)) return part;
     }
     return NULL;
 }
@@ -115,11 +124,13 @@ void stele_catch_up_missing(const stele_catch_up *on, stele_buffer *out)
 {
     for (size_t i = 0; i < on->count; i++) {
         const stele_catch_up_part *part = &on->parts[i];
-        if (is_there(part)) continue;
+        if (is_there(on, part)) continue;
         stele_buffer_format(out, "%s%s/%d (", out->size == 0 ? "" : ", ", part->topic,
                             (int)part->partition);
         if (!part->is_alive)
             stele_buffer_append(out, stele_text("no worker reports on it)"));
+        else if (part->position >= part->end && part->said_ms == part->first_ms)
+            stele_buffer_format(out, "%s has not reported since)", part->instance);
         else
             stele_buffer_format(out, "at %" PRId64 " of %" PRId64 ", %s: %s%s%s)", part->position,
                                 part->end, part->instance, stele_partition_state_name(part->state),

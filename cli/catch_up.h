@@ -14,7 +14,9 @@ typedef struct stele_catch_up_part {
     int64_t begins;   /* where the log began … */
     int64_t end;      /* … and ended, at that moment */
     int64_t position; /* as a worker has reported it; -1: no one has yet */
-    bool is_alive;    /* a worker reports on it */
+    bool is_alive;    /* a worker reports on it … */
+    int64_t said_ms;  /* … at that time, … */
+    int64_t first_ms; /* … and did so when someone looked first; 0: no one did */
     stele_partition_state state;
     char *instance; /* who that is; owned; NULL: no one */
     char *reason;   /* owned; NULL: no one has reported */
@@ -22,6 +24,7 @@ typedef struct stele_catch_up_part {
 
 typedef struct stele_catch_up {
     const stele_control *of;
+    bool is_to_serve; /* only who goes on, and has reported since the first look, is there */
     stele_catch_up_part *parts; /* owned */
     size_t count;
 } stele_catch_up;

@@ -126,8 +126,14 @@ static stele_status reset_fold(const reset *r, stele_error *err)
         return fail_counts_twice(r, "a state has all events of its aggregate",
                                  "--to beginning, which drops the states and makes them again",
                                  err);
-    if (r->fold != NULL && stele_sql_names_store(stele_client_config(cli->client), r->name))
-        return stele_sql_begin_table_again(cli->client, r->fold, err);
+    const stele_config *config = stele_client_config(cli->client);
+    bool is_in_store = r->fold != NULL && stele_sql_names_store(config, r->name);
+    if (is_in_store && !stele_sql_has_store(config, r->name))
+        return stele_fail(err, STELE_E_NOT_FOUND, STELE_NEXT_STOP,
+                          "there is no file at the path that [projection %s] names as its store: "
+                          "reset it where its workers run",
+                          r->name);
+    if (is_in_store) return stele_sql_begin_table_again(cli->client, r->fold, err);
     STELE_AUTO(char) topic = stele_strdup_format("%s.snapshots", r->of.group);
     stele_status status = stele_log_topic_delete(r->of.log, topic, cli->timeout_ms, err);
     if (status != STELE_E_NOT_FOUND) return status;

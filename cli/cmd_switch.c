@@ -15,7 +15,7 @@
 
 enum {
     LOOK_MS = 200,
-    SEEN_MS = 3000 /* by then each instance has asked: they ask every second */
+    SEEN_MS = 4000 /* by then each instance has asked: every second, and an answer may take two */
 };
 
 typedef struct switching {
@@ -66,6 +66,7 @@ static stele_status await(switching *s, stele_error *err)
 {
     stele_deadline until = stele_deadline_after(stele_clock_system(), s->cli->timeout_ms);
     stele_status status = stele_catch_up_begin(&s->of, &s->on, err);
+    s->on.is_to_serve = true;
     while (status == STELE_OK) {
         if ((status = stele_catch_up_look(&s->on, err)) < 0) return status;
         if (stele_catch_up_sum_of(&s->on).done == s->on.count) return STELE_OK;

@@ -19,9 +19,11 @@
 
 enum {
     TIMEOUT_MS = 30000,
-    ASK_MS = 2000, /* one question to the broker */
-    WHY_MS = 500,  /* of the time of a request, for the last one; a quarter of it at most */
-    PASS_MS = 2000 /* another instance has so long; then the topics are read */
+    ASK_MS = 2000,     /* one question to the broker */
+    WHY_MS = 500,      /* of the time of a request, for the last one; a quarter of it at most */
+    PASS_MS = 2000,    /* another instance has so long; then the topics are read … */
+    PASS_ON_MS = 8000, /* … or, where only others have the version, others are asked again */
+    PASS_AGAIN_MS = 200
 };
 
 /* ---- what is asked ---- */
@@ -284,6 +286,20 @@ bool stele_projection_api_pass(const stele_api_question *question, int32_t parti
     stele_buffer_clear(&self.tag);
     stele_buffer_clear(&self.group);
     return is_taken;
+}
+
+bool stele_projection_api_pass_on(const stele_api_question *question, int32_t partition,
+                                  const char *target, stele_http_reply *reply)
+{
+    const stele_projection_api *api = question->api;
+    int most_ms = stele_deadline_remaining_ms(question->until, PASS_ON_MS);
+    stele_deadline until = stele_deadline_after(question->until.clock, most_ms);
+    while (!stele_projection_api_pass(question, partition, target, reply)) {
+        if (question->way.hops > 0 || atomic_load(&api->stops) || stele_deadline_passed(until))
+            return false;
+        stele_sleep_ms(stele_log_runtime(stele_client_log(api->client)), PASS_AGAIN_MS);
+    }
+    return true;
 }
 
 /* ---- the API ---- */

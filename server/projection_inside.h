@@ -74,6 +74,11 @@ void stele_projection_api_sign(const stele_api_question *question, stele_http_re
 bool stele_projection_api_pass(const stele_api_question *question, int32_t partition,
                                const char *target, stele_http_reply *reply);
 
+/** Likewise where nothing but another version's instance can answer: again, while one of its
+ * workers begins, or another one takes the partition. */
+bool stele_projection_api_pass_on(const stele_api_question *question, int32_t partition,
+                                  const char *target, stele_http_reply *reply);
+
 /** Reply with 421: the instance that passed it on is to see for itself. */
 void stele_projection_api_misdirected(const stele_api_question *question, int32_t partition,
                                       stele_http_reply *reply);

@@ -44,6 +44,7 @@ static void read_again(stele_served_versions *versions, const char *projection)
 {
     stele_clock clock = stele_log_clock(versions->log);
     stele_served served = {0};
+    int64_t asked_ns = stele_clock_monotonic_ns(clock); /* what is answered is no newer */
     stele_monitor_unlock(&versions->monitor);
     stele_status status = stele_served_find(versions->log, projection, STELE_SERVED_BY_HTTP,
                                             stele_deadline_after(clock, READ_MS), &served, NULL);
@@ -51,17 +52,17 @@ static void read_again(stele_served_versions *versions, const char *projection)
     row *of = stele_table_insert(versions->rows, stele_text(projection), NULL);
     if (of == NULL) return;
     if (status == STELE_OK) of->version = served.version;
-    of->read_ns = stele_clock_monotonic_ns(clock);
+    of->read_ns = asked_ns;
     of->has_read = true;
     of->is_reading = false;
     stele_monitor_wake(&versions->monitor);
 }
 
 /* The monitor is held. */
-static bool is_to_be_read(const stele_served_versions *versions, const row *of)
+static bool is_older(const stele_served_versions *versions, const row *of, int ms)
 {
     int64_t age_ns = stele_clock_monotonic_ns(stele_log_clock(versions->log)) - of->read_ns;
-    return !of->is_reading && (!of->has_read || age_ns >= (int64_t)AGAIN_MS * 1000000);
+    return !of->has_read || age_ns >= (int64_t)ms * 1000000;
 }
 
 int stele_served_versions_find(stele_served_versions *versions, const char *projection)
@@ -71,12 +72,13 @@ int stele_served_versions_find(stele_served_versions *versions, const char *proj
     int version = 0;
     stele_monitor_lock(&versions->monitor);
     row *of = stele_table_insert(versions->rows, key, NULL);
-    if (of != NULL && is_to_be_read(versions, of)) {
+    if (of != NULL && !of->is_reading && is_older(versions, of, AGAIN_MS)) {
         of->is_reading = true;
         read_again(versions, projection);
     }
-    while ((of = stele_table_find(versions->rows, key)) != NULL && !of->has_read &&
-           stele_monitor_wait(&versions->monitor, until)) {
+    /* What someone else asks about is not answered from what was so long ago. */
+    while ((of = stele_table_find(versions->rows, key)) != NULL && of->is_reading &&
+           is_older(versions, of, 2 * AGAIN_MS) && stele_monitor_wait(&versions->monitor, until)) {
     }
     if (of != NULL) version = of->version;
     stele_monitor_unlock(&versions->monitor);

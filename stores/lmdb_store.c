@@ -22,6 +22,7 @@ enum {
 /* The map takes address space, no memory and no disk. A transaction finds at least so much of it
  * free. */
 #define MAP_SPARE ((size_t)256 << 20)
+#define AHEAD     ((size_t)16 << 20) /* how far a file reaches behind what is used of it */
 #define MAP_BEGIN ((size_t)1 << 30)
 
 static const char format_key[] = "stele";
@@ -84,13 +85,18 @@ stele_status lmdb_fail(const lmdb_store *self, int code, stele_error *err)
                                 "folder",
                                 self->path, strerror(code));
     case MDB_INVALID:
+    case MDB_VERSION_MISMATCH:
+        return stele_fail_cause(err, STELE_E_INVALID, STELE_NEXT_STOP, code,
+                                "%s is no LMDB file, or is damaged: %s. Name another file (store = "
+                                "lmdb:PATH); if Stele has made this one, remove it, and it is made "
+                                "again from the events",
+                                self->path, mdb_strerror(code));
     case MDB_CORRUPTED:
     case MDB_PAGE_NOTFOUND:
-    case MDB_VERSION_MISMATCH:
     case MDB_INCOMPATIBLE:
         return stele_fail_cause(err, STELE_E_INVALID, STELE_NEXT_STOP, code,
-                                "%s is no LMDB file, or is damaged: %s. Remove the file, and it is "
-                                "made again from the events",
+                                "%s is damaged: %s. Remove the file, and it is made again from the "
+                                "events",
                                 self->path, mdb_strerror(code));
     default:
         return stele_fail_cause(err, STELE_E_UNAVAILABLE, STELE_NEXT_RETRY, code, "%s: %s",
@@ -161,6 +167,29 @@ static int grow_map(lmdb_store *self)
     return size == self->map_size ? 0 : set_map(self, size);
 }
 
+/* LMDB has no map any more: the next call that uses it would end the process. */
+static stele_status fail_map(const lmdb_store *self, stele_error *err)
+{
+    return stele_fail_cause(
+        err, STELE_E_UNAVAILABLE, STELE_NEXT_ABORT, errno,
+        "%s: there is no room for its map in the memory of this process (ulimit "
+        "-v): it is opened again",
+        self->path);
+}
+
+/* A page that was allocated and given back in the same transaction is not written: the file may be
+ * shorter than LMDB's count of pages. A file that is cut off is known by its size, and one that
+ * is read behind its end kills the process; so it gets its full size, and more before a
+ * transaction, as someone may be killed behind it. What is not written takes no room on a disk. */
+static void fill_up(lmdb_store *self, size_t ahead)
+{
+    struct stat stat;
+    size_t wanted = used_size(self) + ahead;
+    if (fstat(self->file, &stat) == 0 && (size_t)stat.st_size < wanted &&
+        ftruncate(self->file, (off_t)(wanted + ahead)) != 0)
+        return; /* the next transaction tries it again */
+}
+
 /* ---- transactions ---- */
 
 static stele_status begin_with(lmdb_store *self, int how, unsigned flags, stele_error *err)
@@ -168,8 +197,10 @@ static stele_status begin_with(lmdb_store *self, int how, unsigned flags, stele_
     stele_status status = lock(self, how, err);
     if (status < 0) return status;
     status = check_file(self, err);
-    int code = status < 0 ? 0 : grow_map(self);
-    if (status == STELE_OK && code == 0) code = mdb_txn_begin(self->env, NULL, flags, &self->txn);
+    int code = 0;
+    if (status == STELE_OK && grow_map(self) != 0) status = fail_map(self, err);
+    if (status == STELE_OK && (flags & MDB_RDONLY) == 0) fill_up(self, AHEAD);
+    if (status == STELE_OK) code = mdb_txn_begin(self->env, NULL, flags, &self->txn);
     if (code != 0) {
         self->txn = NULL;
         status = lmdb_fail(self, code, err);
@@ -203,24 +234,12 @@ stele_status lmdb_undo(lmdb_store *self, stele_status status)
     return status;
 }
 
-/* A page that was allocated and given back in the same transaction is not written: the file may be
- * shorter than LMDB's count of pages. A file that is cut off is known by its size, and one that
- * is read behind its end kills the process; so it gets its full size. */
-static void fill_up(lmdb_store *self)
-{
-    struct stat stat;
-    size_t used = used_size(self);
-    if (fstat(self->file, &stat) == 0 && (size_t)stat.st_size < used &&
-        ftruncate(self->file, (off_t)used) != 0)
-        return; /* the next commit tries it again */
-}
-
 stele_status lmdb_commit(stele_sql_store *base, stele_error *err)
 {
     lmdb_store *self = (lmdb_store *)base;
     int code = mdb_txn_commit(self->txn);
     self->txn = NULL;
-    if (code == 0) fill_up(self);
+    if (code == 0) fill_up(self, 0);
     self->needs_map = code == MDB_MAP_FULL;
     unlock(self);
     return code == 0 ? STELE_OK : lmdb_fail(self, code, err);

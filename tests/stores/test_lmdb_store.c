@@ -347,9 +347,7 @@ static void a_file_that_is_cut_off_is_refused(void **state)
         store_one(own, i == 0 ? -1 : i, i + 1, id);
     }
     stele_sql_store_close(own->store);
-    struct stat stat_of;
-    assert_int_equal(stat(own->path, &stat_of), 0);
-    assert_int_equal(truncate(own->path, stat_of.st_size / 2), 0);
+    assert_int_equal(truncate(own->path, (off_t)4 * 4096), 0); /* it uses more pages */
 
     assert_int_equal(stele_sql_store_open(own->store, &err), STELE_E_INVALID);
 
