@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * The state sink port: where the states of a fold's partition go, together with the position that
  * they stand for. One contract suite is passed by all implementations: Kafka snapshots
- * (stores/kafka_sink.h) and memory, for tests (stores/memory_sink.h).
+ * (stores/kafka_sink.h), a table of a database (projections/table_sink.h), and memory, for tests
+ * (stores/memory_sink.h).
  *
  * A partition is written in cycles. A cycle begins at a mark; then what has changed is put, while
  * the fold goes on, so a state that is put may be ahead of the mark; the close moves the position

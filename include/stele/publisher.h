@@ -62,11 +62,13 @@ STELE_API stele_status stele_publisher_open(stele_client *client,
 /**
  * Encode an event and queue it. The first of a type registers its schema.
  *
+ * Takes up to two seconds longer than `timeout_ms` while a producer is being replaced; so do
+ * stele_publisher_poll, stele_publisher_flush and stele_publisher_close.
+ *
  * A producer that dies underneath is replaced: what the log does not hold yet is sent again, so
  * nothing is lost or doubled while this process lives. An event is given up only if the broker
  * refuses it for what is in it (too large, a time that the topic does not take), or by
- * stele_publisher_close. While a producer is being replaced, this call and those below may take two
- * seconds longer than they say.
+ * stele_publisher_close.
  *
  * @param aggregate_id  1 to 1,024 bytes of UTF-8 that do not begin with "stele:"
  * @param type          of `event`; borrowed, must outlive the publisher
@@ -74,13 +76,13 @@ STELE_API stele_status stele_publisher_open(stele_client *client,
  *                          says why, where a producer is being replaced or no broker answers
  *         STELE_E_INVALID  id, value or time does not fit (next = REJECT)
  *         STELE_E_LIMIT    larger than a record may be (next = REJECT)
- *         STELE_E_INCOMPATIBLE  the registry refused the schema (next = STOP)
+ *         STELE_E_INCOMPATIBLE  the registry refused the schema; or, also later, the topic has
+ *                          another count of partitions (next = STOP)
  *         STELE_E_UNAVAILABLE, STELE_E_TIMED_OUT  broker or registry away, or no right to write to
  *                          the topic (next = RETRY)
  *         STELE_E_NOT_FOUND        there is no such topic (next = RETRY: it may be made yet)
  *         STELE_E_FORBIDDEN        the aggregate decides: a writer appends its events (next = STOP)
- *         STELE_E_INCOMPATIBLE, STELE_E_HOLE  also later: the topic has another count of
- * partitions, or lost what it had acknowledged (next = STOP)
+ *         STELE_E_HOLE     also later: the topic lost what it had acknowledged (next = STOP)
  */
 STELE_API stele_status stele_publisher_publish(stele_publisher *publisher, stele_bytes aggregate_id,
                                                const stele_type *type, const void *event,
