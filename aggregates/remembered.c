@@ -2,7 +2,6 @@
  * A ring of commands and their results, in memory and as bytes. */
 #include "aggregates/remembered.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -111,13 +110,6 @@ static ring *ring_copy(const ring *of, uint32_t capacity)
     for (uint32_t i = 0; i < of->count; i++)
         copy->items[i] = *item(of, i);
     return copy;
-}
-
-void stele_remembered_copy(stele_remembered *to, const stele_remembered *from)
-{
-    if (to == from) return;
-    stele_remembered_clear(to);
-    if (stele_remembered_count(from) > 0) to->ring = ring_copy(from->ring, from->ring->capacity);
 }
 
 static void drop_first(ring *of)

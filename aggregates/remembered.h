@@ -60,9 +60,6 @@ stele_remembered_limits stele_remembered_limits_of(const stele_aggregate *aggreg
 
 void stele_remembered_clear(stele_remembered *remembered);
 
-/** Make `to` a copy of `from`; what it held is released. */
-void stele_remembered_copy(stele_remembered *to, const stele_remembered *from);
-
 /**
  * An event was applied. One that has no command's id and no id of its own is passed over; one that
  * goes on where its command's last event was belongs to that; else its command is a new one. At the

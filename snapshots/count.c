@@ -6,7 +6,7 @@
 #include "snapshots/restore.h"
 
 /* Each transaction ends with a checkpoint, so one is near the end, unless many were aborted. */
-enum { TAIL_RECORDS = 16, TAIL_GROWTH = 64, READ_MS = 5000 };
+enum { TAIL_RECORDS = 16, TAIL_GROWTH = 64 };
 
 static stele_status skip(void *context, const stele_snapshot *snapshot, stele_error *err)
 {

@@ -106,15 +106,6 @@ bool stele_memory_store_find(const stele_memory_store *store, stele_bytes id,
     return true;
 }
 
-bool stele_memory_store_find_letter(const stele_memory_store *store, int64_t offset,
-                                    stele_bytes *value)
-{
-    const item *found = stele_table_find(store->letters, stele_bytes_of(&offset, sizeof offset));
-    if (found == NULL || found->is_removed) return false;
-    *value = stele_buffer_view(&found->value);
-    return true;
-}
-
 void stele_memory_store_hold(stele_memory_store *store, bool held)
 {
     store->held = held;

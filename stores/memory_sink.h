@@ -34,10 +34,6 @@ stele_mark stele_memory_store_mark(const stele_memory_store *store);
 bool stele_memory_store_find(const stele_memory_store *store, stele_bytes id,
                              stele_stored_state *out);
 
-/** A letter as it was stored. @param value  a view, until it is stored again @return false: none */
-bool stele_memory_store_find_letter(const stele_memory_store *store, int64_t offset,
-                                    stele_bytes *value);
-
 /** Whatever is put or closed waits until it is let go again: outcomes say RETRY. */
 void stele_memory_store_hold(stele_memory_store *store, bool held);
 

@@ -3,8 +3,6 @@
  * bytes that may be anything. */
 #include "aggregates/remembered.h"
 
-#include <inttypes.h>
-
 #include "consumer/event.h"
 #include "core/alloc.h"
 #include "tests/support/random.h"
@@ -180,23 +178,6 @@ static void age_is_that_of_the_events_and_of_the_repeat(void **state)
 
     see(&commands, &second, "c2", 2, 0, 2, TIME + 1001);
     assert_int_equal(stele_remembered_count(&commands), 1);
-}
-
-static void a_copy_has_memory_of_its_own(void **state)
-{
-    (void)state;
-    STELE_AUTO_VALUE(stele_remembered) commands = {NULL};
-    STELE_AUTO_VALUE(stele_remembered) copy = {NULL};
-    see(&copy, &four, "old", 9, 0, 1, TIME);
-    see(&commands, &four, "c1", 1, 0, 1, TIME);
-
-    stele_remembered_copy(&copy, &commands);
-    stele_remembered_clear(&commands);
-
-    assert_int_equal(find(&copy, &four, "c1", TIME)->version, 1);
-    assert_null(find(&copy, &four, "old", TIME));
-    stele_remembered_copy(&copy, &commands);
-    assert_null(copy.ring);
 }
 
 /* ---- bytes ---- */
@@ -391,7 +372,6 @@ int main(void)
         cmocka_unit_test(an_id_that_is_used_again_after_it_was_forgotten_is_a_new_command),
         cmocka_unit_test(the_oldest_go_first),
         cmocka_unit_test(age_is_that_of_the_events_and_of_the_repeat),
-        cmocka_unit_test(a_copy_has_memory_of_its_own),
         cmocka_unit_test(they_go_through_bytes),
         cmocka_unit_test(the_bytes_are_as_documented),
         cmocka_unit_test(damaged_bytes_are_refused),
