@@ -3,7 +3,6 @@
  * and appended are the same bytes. What the function does wrong is remembered until it returns. */
 #include "aggregates/decision.h"
 
-#include <inttypes.h>
 #include <stdarg.h>
 #include <string.h>
 

@@ -2,8 +2,6 @@
  * The tasks of an owner: the fold's, with serving on top. */
 #include "aggregates/ownership.h"
 
-#include <assert.h>
-
 #include "aggregates/aggregate.h"
 #include "aggregates/commands_topic.h"
 #include "aggregates/ownership_inside.h"

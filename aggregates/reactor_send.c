@@ -3,7 +3,6 @@
  */
 #include "aggregates/reactor_inside.h"
 
-#include <assert.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>

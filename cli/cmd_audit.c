@@ -4,7 +4,6 @@
 #include "cli/cmd.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
 
 #include "cli/meter.h"
 #include "consumer/audit.h"

@@ -2,7 +2,6 @@
  * `pause` and `resume`: an order that the workers of a projection apply no events for now. */
 #include "cli/cmd.h"
 
-#include <inttypes.h>
 #include <string.h>
 
 #include "cli/control.h"

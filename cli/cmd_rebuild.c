@@ -5,7 +5,6 @@
 #include "cli/cmd.h"
 
 #include <inttypes.h>
-#include <string.h>
 
 #include "cli/catch_up.h"
 #include "cli/meter.h"

@@ -4,7 +4,6 @@
 #include "cli/cmd.h"
 
 #include <inttypes.h>
-#include <string.h>
 
 #include "core/text.h"
 #include "cli/changes.h"

@@ -3,9 +3,6 @@
  * log ends when this is called, which is not before where the other one is. Both go on. */
 #include "cli/cmd.h"
 
-#include <inttypes.h>
-#include <string.h>
-
 #include "cli/catch_up.h"
 #include "consumer/served.h"
 #include "core/alloc.h"

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * Reads events from a file that may be anything: what it says of itself is checked before it is
  * believed, and every event is one of its schema. */
-#include <errno.h>
 #include <inttypes.h>
 #include <zlib.h>
 

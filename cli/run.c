@@ -3,7 +3,6 @@
  * until they are asked to stop or all that they own is stopped. */
 #include "cli/run.h"
 
-#include <inttypes.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>

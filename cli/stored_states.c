@@ -2,7 +2,6 @@
  * The last snapshot of each aggregate, from the snapshots topic alone. */
 #include "cli/stored_states.h"
 
-#include <inttypes.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>

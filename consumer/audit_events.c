@@ -2,7 +2,6 @@
  * Records one by one: is it an event, is it where it belongs, can it be read? */
 #include "consumer/audit_inside.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 

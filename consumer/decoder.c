@@ -4,7 +4,6 @@
 #include "consumer/decoder.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 
 #include "core/alloc.h"
 #include "core/table.h"

@@ -3,7 +3,6 @@
 #include <stele/publisher.h>
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "kafka/bounded_read.h"
 #include "core/alloc.h"

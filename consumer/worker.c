@@ -2,7 +2,6 @@
  * The worker's turn: connecting, the group, the partition count, the reader, batches. */
 #include "consumer/worker.h"
 
-#include <assert.h>
 #include <limits.h>
 
 #include "consumer/report.h"

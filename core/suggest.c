@@ -2,8 +2,6 @@
  * The distance of Levenshtein between short words. */
 #include "core/suggest.h"
 
-#include <string.h>
-
 enum { WORD_MAX = 64 };
 
 static size_t least(size_t a, size_t b, size_t c)

@@ -2,9 +2,7 @@
  * Clients of the log on Kafka: opened and closed, and what they hear of the brokers. */
 #include "kafka/rdkafka_log.h"
 
-#include <inttypes.h>
 #include <poll.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 

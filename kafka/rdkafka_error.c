@@ -3,8 +3,6 @@
  * names the status and the text. */
 #include "kafka/rdkafka_log.h"
 
-#include <stdio.h>
-
 /* Newer than the header of librdkafka 2.0.2. */
 enum { LOG_TRUNCATION = -139 };
 

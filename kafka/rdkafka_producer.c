@@ -3,8 +3,6 @@
  * rdkafka_transaction.c. */
 #include "kafka/rdkafka_producer.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>

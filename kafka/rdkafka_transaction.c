@@ -4,8 +4,6 @@
 #include "core/message.h"
 #include "kafka/rdkafka_producer.h"
 
-#include <stdio.h>
-
 #include "core/clock.h"
 
 static int64_t now_ns(void)

@@ -3,7 +3,6 @@
  * what is in them. */
 #include "producer/fenced.h"
 
-#include <errno.h>
 #include <inttypes.h>
 
 #include "core/bug.h"

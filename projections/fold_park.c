@@ -4,8 +4,6 @@
 #include "core/bug.h"
 #include "projections/fold_internal.h"
 
-#include <inttypes.h>
-
 enum {
     ATTEMPTS = 3,
     WARN_MS = 1000,    /* between two lines of the log about it */

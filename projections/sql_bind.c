@@ -3,7 +3,6 @@
 #include "projections/sql_bind.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 
 #include "core/alloc.h"
 #include "core/date.h"

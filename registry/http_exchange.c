@@ -4,7 +4,6 @@
 #include "registry/http_exchange.h"
 
 #include <stdatomic.h>
-#include <string.h>
 
 #include "core/alloc.h"
 #include "http/transfer.h"

@@ -4,8 +4,6 @@
 #include "schemas/generate_place.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "core/alloc.h"
 

@@ -4,7 +4,6 @@
 #include <stele/json.h>
 
 #include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "core/alloc.h"

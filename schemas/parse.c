@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * From the JSON of a schema to its tree, strictly (specification, "Schema Declaration" and
  * "Names"). Checks that need the whole tree come after: parse_groups.c, parse_defaults.c. */
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * How the compiler of plans writes ops, and what keeps it within bounds. */
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -4,7 +4,6 @@
  * fails, because data that would get there may never come. */
 #include <inttypes.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "core/text.h"
 #include "schemas/plan_compiler.h"

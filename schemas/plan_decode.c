@@ -3,7 +3,6 @@
  * what and where on the way out, so that the way in costs nothing for it. */
 #include <inttypes.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include <stele/generated.h>

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
  * Ops that pass over what the writer has and the reader does not want. */
-#include <stdlib.h>
 
 #include "schemas/plan_compiler.h"
 

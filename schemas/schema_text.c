@@ -4,7 +4,6 @@
 #include "schemas/schema_text.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "core/alloc.h"
 #include "schemas/schema_object.h"

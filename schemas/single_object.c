@@ -3,8 +3,6 @@
  * the writer's schema, the datum. */
 #include <stele/codec.h>
 
-#include <inttypes.h>
-
 #include <stele/generated.h>
 
 enum { HEAD_SIZE = 10, MARKER_FIRST = 0xc3, MARKER_SECOND = 0x01 };

@@ -3,7 +3,6 @@
  * generator writes and the C compiler lays out. */
 #include <stele/type.h>
 
-#include <inttypes.h>
 #include <stdalign.h>
 #include <stddef.h>
 #include <stdlib.h>

@@ -3,7 +3,6 @@
  * costs its decoding and the convert functions of its chain. */
 #include "schemas/upcast.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 

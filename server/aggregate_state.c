@@ -4,9 +4,6 @@
 
 #include <stele/json.h>
 
-#include <inttypes.h>
-#include <string.h>
-
 #include "core/alloc.h"
 #include "core/date.h"
 #include "core/text.h"

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * The threads that feed streams from the log: those that begin early, and those whose clients are
  * slow. One stream at a time, each for a while, until it has come to what is kept. */
-#include <string.h>
 
 #include "core/alloc.h"
 #include "server/feed.h"

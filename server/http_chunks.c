@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
  * Chunked bodies, byte for byte. Extensions and trailers are checked and passed over. */
-#include <stdio.h>
 
 #include "server/http_reader.h"
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
  * From a request to its reply: who may ask, which handler, and what its connection does. */
-#include <string.h>
 #include <sys/socket.h>
 
 #include "core/alloc.h"

@@ -3,7 +3,6 @@
 #include "server/http_reply.h"
 
 #include <stdarg.h>
-#include <string.h>
 #include <time.h>
 
 #include "core/alloc.h"

@@ -2,7 +2,6 @@
  * Rows of the status, kept until there is a doubt. */
 #include "server/projection_places.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "consumer/status.h"

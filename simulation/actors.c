@@ -4,8 +4,6 @@
 #include "simulation/poison.h"
 #include "simulation/tables.h"
 
-#include <string.h>
-
 #include <stele/publisher.h>
 
 #include "account.h"

@@ -4,9 +4,6 @@
  * adds nothing; and the effects of one wallet come in the order of the topic. */
 #include "simulation/bank.h"
 
-#include <inttypes.h>
-#include <string.h>
-
 #include "aggregates/commands_topic.h"
 #include "aggregates/inbox.h"
 #include "book.h"

@@ -8,7 +8,6 @@
  *   lost-timer            one is due, and has not fired */
 #include "simulation/bank.h"
 
-#include <inttypes.h>
 #include <string.h>
 
 #include "aggregates/aggregate.h"

@@ -3,8 +3,6 @@
  * go to another instance in letters with the command's id, and again until one answers. */
 #include "simulation/bank.h"
 
-#include <string.h>
-
 #include "aggregates/writer_self.h"
 #include "book.h"
 #include "booked.h"

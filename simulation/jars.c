@@ -5,7 +5,6 @@
  * that may be taken again, and for what is sent again there are the numbers of the sender. */
 #include "simulation/jars.h"
 
-#include <inttypes.h>
 #include <string.h>
 
 #include "aggregates/reactor.h"

@@ -3,7 +3,6 @@
 #include "stores/postgres_value.h"
 
 #include <math.h>
-#include <string.h>
 
 #include "core/alloc.h"
 

@@ -4,8 +4,6 @@
  * applied again. */
 #include "stores/sqlite_internal.h"
 
-#include <inttypes.h>
-
 #include "core/alloc.h"
 #include "core/text.h"
 

@@ -6,7 +6,6 @@
 #include <stele/codec.h>
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "aggregates/rules.h"
 #include "consumer/event.h"

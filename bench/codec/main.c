@@ -2,7 +2,6 @@
  * bench/codec: one event to bytes and back, by hand-written code, generated code, a plan and
  * avro-c's generic values, side by side in one run. Prints medians and ratios; checks every result.
  *   codec [ROUNDS] */
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -3,7 +3,6 @@
  * bench/publish/run interleaves the ways and takes medians. */
 #include "publish.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -4,7 +4,6 @@
 #include "hand.h"
 
 #include <librdkafka/rdkafka.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

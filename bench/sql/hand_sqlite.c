@@ -4,7 +4,6 @@
 
 #include <sqlite3.h>
 #include <stdlib.h>
-#include <string.h>
 
 enum { ROW = 0, STATE, MOVE, BEGIN, COMMIT, STATEMENTS };
 

@@ -3,8 +3,6 @@
  * or one dead letter. */
 #include <stele/sender.h>
 
-#include <inttypes.h>
-
 #include <stele/generated.h>
 
 #include "aggregates/commands_topic.h"

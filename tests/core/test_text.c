@@ -3,7 +3,6 @@
 #include "tests/support/test.h"
 
 #include <float.h>
-#include <inttypes.h>
 #include <locale.h>
 #include <math.h>
 

@@ -3,8 +3,6 @@
  * refuses. */
 #include "bank.h"
 
-#include <inttypes.h>
-
 #include <stele/codec.h>
 
 #include "registry/wire.h"

@@ -3,8 +3,6 @@
  * `_stele.status`. */
 #include "bank.h"
 
-#include <inttypes.h>
-
 #include <stele/codec.h>
 
 #include "consumer/status.h"

@@ -3,8 +3,6 @@
  * up too late, cycles that are cut in the middle, aggregates that end while one is under way. */
 #include "bank.h"
 
-#include <inttypes.h>
-
 #include "core/names.h"
 
 enum { SESSION_MS = 6000, MANY = 60 };

@@ -3,8 +3,6 @@
  * does no harm, what counts and is wrong stops the partition with the way out. */
 #include "bank.h"
 
-#include <inttypes.h>
-
 #include <stele/codec.h>
 
 #include "registry/wire.h"

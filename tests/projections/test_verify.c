@@ -2,8 +2,6 @@
  * Snapshots compared with a replay: what differs is named by its path, and a sample is drawn. */
 #include "bank.h"
 
-#include <inttypes.h>
-
 #include <stele/codec.h>
 
 #include "projections/verify.h"

@@ -2,8 +2,6 @@
  * Work in other threads: bounded, and never all of it waiting. */
 #include "server/work_pool.h"
 
-#include <stdatomic.h>
-
 #include "core/monitor.h"
 #include "tests/support/test.h"
 
