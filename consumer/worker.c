@@ -2,6 +2,7 @@
  * The worker's turn: connecting, the group, the partition count, the reader, batches. */
 #include "consumer/worker.h"
 
+#include <assert.h>
 #include <limits.h>
 
 #include "consumer/report.h"
@@ -213,6 +214,7 @@ static void release(stele_worker *worker, slot *const *slots, size_t count, bool
 
 static slot *make_slot(stele_worker *worker, int32_t index)
 {
+    assert(index >= 0);
     if (index >= worker->slot_count) {
         worker->slots = stele_realloc_array(worker->slots, (size_t)index + 1, sizeof(slot *));
         for (; worker->slot_count <= index; worker->slot_count++) {
@@ -235,6 +237,7 @@ static void on_assigned(void *context, const stele_partition *partitions, size_t
     worker->count_unconfirmed = true;
     for (size_t i = 0; i < count; i++) {
         slot *each = make_slot(worker, partitions[i].index);
+        assert(!each->is_assigned);
         each->is_assigned = true;
         if (each->is_kept && is_served(each))
             slot_confirm(each);
@@ -292,6 +295,7 @@ static void on_revoked(void *context, const stele_partition *partitions, size_t 
 
 static stele_status join_group(stele_worker *worker, stele_error *err)
 {
+    assert(worker->member == NULL && worker->host.reader != NULL);
     const char *const topics[] = {worker->topic, NULL};
     stele_log_member_options options = {
         .group = worker->name,
@@ -307,6 +311,7 @@ static stele_status join_group(stele_worker *worker, stele_error *err)
 
 static void leave_group(stele_worker *worker, bool died)
 {
+    assert(worker->member != NULL && !worker->leaves);
     worker->member_died = died;
     worker->leaves = true;
     stele_log_member_close(worker->member, LEAVE_MS);
@@ -427,6 +432,7 @@ void stele_worker_give(stele_worker *worker, int32_t partition)
 /* @return it is drained, or was not prepared yet: then it is no longer ours */
 static bool give_away(stele_worker *worker, slot *of)
 {
+    assert(of->phase != SLOT_FREE);
     bool is_late = now_of(worker) >= after_ms(of->given_ns, GIVE_MS);
     of->draining = of->phase == SLOT_RUNNING && !is_late;
     if (of->draining) slot_drain(&worker->host, of);
@@ -500,6 +506,7 @@ static void check_count(stele_worker *worker)
 
 static stele_status open_reader(stele_worker *worker, stele_log_reader **out, stele_error *err)
 {
+    assert(worker->partition_count > 0);
     /* It may come to own every partition, and each has a queue of its own. */
     size_t memory =
         worker->options.memory_max == 0 ? (size_t)MEMORY_MAX : worker->options.memory_max;
@@ -613,6 +620,7 @@ static stele_status read_batch(stele_worker *worker, int timeout_ms, stele_error
     stele_status status = stele_log_reader_next(worker->host.reader, timeout_ms, &batch, err);
     if (status == STELE_E_TIMED_OUT) return STELE_OK;
     if (status < 0) return status;
+    assert(slot_at(worker, batch.partition.index) != NULL);
     slot_offer(&worker->host, slot_at(worker, batch.partition.index), &batch);
     return STELE_OK;
 }
@@ -721,6 +729,7 @@ void stele_worker_close(stele_worker *worker)
         stele_registry_unlisten(worker->options.registry, &worker->listener);
     if (worker->member != NULL) shut_down(worker);
     for (int32_t i = 0; i < worker->slot_count; i++) {
+        assert(worker->slots[i]->phase == SLOT_FREE && worker->slots[i]->task == NULL);
         stele_asker_forget(worker->host.asker, worker->slots[i]->question);
         free(worker->slots[i]);
     }

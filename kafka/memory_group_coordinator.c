@@ -5,6 +5,7 @@
  * after. */
 #include "kafka/memory_broker.h"
 
+#include <assert.h>
 #include <string.h>
 
 static bool subscribes(const memory_member *member, const char *topic)
@@ -105,6 +106,14 @@ static void withhold_owned(memory_group *group)
     }
 }
 
+/* No partition is two members' at a time. */
+static void check_owners(const memory_group *group)
+{
+    for (const memory_member *it = group->members; it != NULL; it = it->next)
+        for (size_t i = 0; i < it->owned.count; i++)
+            assert(find_owner(group, it->owned.items[i]) == it);
+}
+
 static void assign(memory_log *log, memory_group *group)
 {
     bool eager = group->members->eager;
@@ -147,6 +156,7 @@ static void end_rebalance_if_all_joined(memory_log *log, memory_group *group)
     group->rebalancing = false;
     group->generation++;
     if (group->members != NULL) assign(log, group);
+    check_owners(group);
     for (const memory_member *it = group->members; it != NULL; it = it->next)
         wake_owner(it);
     stele_memory_changed(log);
@@ -179,8 +189,10 @@ void stele_memory_leave(memory_member *member)
     memory_group *group = member->group;
     if (member->id == 0) return;
     memory_member **at = &group->members;
-    while (*at != member)
+    while (*at != member) {
+        assert(*at != NULL);
         at = &(*at)->next;
+    }
     *at = member->next;
     member->id = 0;
     begin_rebalance(member->log, group);

@@ -3,6 +3,7 @@
  * be seen of it, and what cleaning takes out. */
 #include "kafka/memory_state.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "core/alloc.h"
@@ -49,14 +50,17 @@ memory_payload *stele_memory_payload_copy(stele_bytes key, stele_bytes value,
 
 /* ---- appending ---- */
 
-static memory_record *add_record(memory_partition *partition)
+static void add_record(memory_partition *partition, memory_record record)
 {
+    assert(partition->count == 0 ||
+           partition->records[partition->count - 1].offset < record.offset);
+    assert(partition->start <= record.offset && record.offset < partition->end);
     if (partition->count == partition->capacity) {
         partition->capacity = partition->capacity == 0 ? 16 : 2 * partition->capacity;
         partition->records = stele_realloc_array(partition->records, partition->capacity,
                                                  sizeof *partition->records);
     }
-    return &partition->records[partition->count++];
+    partition->records[partition->count++] = record;
 }
 
 static void note_open(memory_partition *partition, int64_t transaction, int64_t offset)
@@ -71,11 +75,12 @@ static void note_open(memory_partition *partition, int64_t transaction, int64_t 
 int64_t stele_memory_append(memory_partition *partition, memory_payload *payload,
                             int64_t timestamp_ms, int64_t transaction)
 {
+    assert(payload != NULL && transaction >= 0);
     int64_t offset = partition->end++;
-    *add_record(partition) = (memory_record){.offset = offset,
-                                             .timestamp_ms = timestamp_ms,
-                                             .transaction = transaction,
-                                             .payload = payload};
+    add_record(partition, (memory_record){.offset = offset,
+                                          .timestamp_ms = timestamp_ms,
+                                          .transaction = transaction,
+                                          .payload = payload});
     if (transaction != 0) note_open(partition, transaction, offset);
     return offset;
 }
@@ -96,10 +101,13 @@ void stele_memory_mark(memory_partition *partition, int64_t transaction, bool co
         at++;
     if (at == partition->open_count) return; /* the topic was made again meanwhile */
 
+    int64_t stable = stele_memory_end(partition, STELE_READ_COMMITTED);
     if (!committed) hide_aborted(partition, &partition->opens[at]);
     partition->opens[at] = partition->opens[--partition->open_count];
-    *add_record(partition) =
-        (memory_record){.offset = partition->end++, .timestamp_ms = timestamp_ms};
+    int64_t offset = partition->end++;
+    add_record(partition, (memory_record){.offset = offset, .timestamp_ms = timestamp_ms});
+    assert(stable <= stele_memory_end(partition, STELE_READ_COMMITTED));
+    (void)stable;
 }
 
 /* ---- seeing ---- */
@@ -137,6 +145,7 @@ bool stele_memory_is_visible(const memory_record *record, stele_isolation isolat
 
 void stele_memory_delete_before(memory_partition *partition, int64_t before)
 {
+    assert(partition->start <= before && before <= partition->end);
     size_t gone = stele_memory_find_record(partition, before);
     for (size_t i = 0; i < gone; i++)
         free(partition->records[i].payload);
@@ -189,6 +198,7 @@ void stele_memory_compact_partition(memory_partition *partition, int64_t now_ms,
 {
     int64_t stable = stele_memory_end(partition, STELE_READ_COMMITTED);
     size_t clean = stele_memory_find_record(partition, stable);
+    assert(stable <= partition->end);
     STELE_AUTO(stele_table) last = find_last(partition, clean);
     size_t kept = 0;
     for (size_t i = 0; i < partition->count; i++) {

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * A producer's transactions in memory: the calls that lead to the coordinator, and what they are
  * answered. */
+#include <assert.h>
+
 #include "core/bug.h"
 #include "kafka/memory_ops.h"
 #include "kafka/memory_producer.h"
@@ -86,6 +88,7 @@ static stele_status begin(stele_log_producer *base, stele_error *err)
     stele_memory_enter(self->log);
     stele_status status = check_begin(self, err);
     if (status == STELE_OK) {
+        assert(self->epoch <= self->transactional->epoch);
         self->in_transaction = true;
         self->at_coordinator = false;
         self->broken = (stele_error){0};

@@ -3,11 +3,14 @@
  * timed out. */
 #include "kafka/memory_broker.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 int64_t stele_memory_open(memory_log *log, memory_transactional *transactional)
 {
+    assert(!transactional->ending && transactional->epoch > 0);
     if (transactional->open == 0) {
+        assert(transactional->touched.count == 0);
         transactional->open =
             transactional->hung != 0 ? transactional->hung : ++log->last_transaction;
         transactional->opened_ns = stele_memory_now_ns(log);
@@ -84,6 +87,7 @@ void stele_memory_end_transaction(memory_log *log, memory_transactional *transac
     write_markers(log, transactional, committed, lost);
     if ((lost & STELE_LOG_MEMORY_GROUP) == 0) end_offsets(log, transactional, committed);
     if (lost != 0) hang(transactional);
+    assert(transactional->open <= log->last_transaction);
     transactional->open = 0;
     stele_memory_changed(log);
 }

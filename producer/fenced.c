@@ -3,6 +3,7 @@
  * what is in them. */
 #include "producer/fenced.h"
 
+#include <assert.h>
 #include <inttypes.h>
 
 #include "core/bug.h"
@@ -101,6 +102,7 @@ static void announce(stele_fenced *fenced)
 
 static void die(stele_fenced *fenced, const stele_error *failure)
 {
+    assert(fenced->state != STELE_FENCED_DEAD);
     fenced->state = STELE_FENCED_DEAD;
     fenced->failure = *failure;
     fenced->failure.next = STELE_NEXT_STOP;
@@ -140,6 +142,7 @@ static void on_delivered(void *context, void *opaque, stele_position position,
                          const stele_error *failure)
 {
     stele_fenced *fenced = context;
+    assert(fenced->current == NULL || (size_t)(uintptr_t)opaque < fenced->current->count);
     if (failure == NULL && fenced->current != NULL)
         fenced->current->records[(size_t)(uintptr_t)opaque].offset = position.offset;
     if (failure == NULL || fenced->record_failed || !fenced->open) return;
@@ -151,6 +154,7 @@ static void on_delivered(void *context, void *opaque, stele_position position,
 static void become(stele_fenced *fenced, stele_fenced_state state, const stele_error *failure)
 {
     stele_monitor_lock(&fenced->monitor);
+    assert(fenced->state != STELE_FENCED_DEAD);
     if (state == STELE_FENCED_DEAD) {
         die(fenced, failure);
     } else {
@@ -201,6 +205,7 @@ static void replace_producer(stele_fenced *fenced)
 {
     stele_error ignored;
     stele_log_producer *other;
+    assert(fenced->retiring_count < FENCE_PRODUCERS_MAX);
     if (open_producer(fenced, &other, &ignored) < 0) return;
     if (stele_thread_start(stele_log_runtime(fenced->log),
                            &fenced->retiring[fenced->retiring_count], "stele-retire",
@@ -378,6 +383,7 @@ static stele_status check_floor(stele_fenced *fenced, const stele_transaction *t
 static stele_status commit(stele_fenced *fenced, const stele_transaction *transaction,
                            stele_deadline by, stele_error *err)
 {
+    assert(fenced->open && fenced->current == transaction);
     if (is_closing(fenced, NULL)) {
         return stele_fail(err, STELE_E_INTERRUPTED, STELE_NEXT_ABORT,
                           "closed before the transaction was committed");
@@ -460,6 +466,7 @@ static stele_status write_transaction(stele_fenced *fenced, stele_transaction *t
 {
     stele_deadline by = stele_deadline_after(stele_log_clock(fenced->log), fenced->timeout_ms);
     stele_status status;
+    assert(!fenced->open && !fenced->must_not_abort && fenced->current == NULL);
     fenced->record_failed = false;
     fenced->current = transaction;
     for (size_t i = 0; i < transaction->count; i++)
@@ -572,6 +579,7 @@ static stele_transaction *take_waiting(stele_fenced *fenced, int *where)
     if (fenced->closing) *where = 0;
     if (*where == 0 && !fenced->closing) transaction = stele_lanes_take(&fenced->lanes);
     if (transaction != NULL) {
+        assert(fenced->state == STELE_FENCED_READY);
         fenced->state = STELE_FENCED_BUSY;
         stele_monitor_wake(&fenced->monitor);
     }
@@ -629,6 +637,7 @@ static void run(void *self)
 
     stele_monitor_lock(&fenced->monitor);
     bool abandoned = fenced->abandoned;
+    assert(!fenced->ended && (fenced->closing || fenced->state == STELE_FENCED_DEAD));
     fenced->ended = true;
     stele_monitor_wake(&fenced->monitor);
     stele_monitor_unlock(&fenced->monitor);

@@ -2,6 +2,8 @@
  * Queues of events in chunks: written at the end, released at the head. */
 #include "producer/pending.h"
 
+#include <assert.h>
+
 #include "core/alloc.h"
 
 enum {
@@ -90,6 +92,7 @@ stele_pending *stele_pending_append(stele_pending_pool *pool, stele_pending_queu
 
 void stele_pending_take_back(stele_pending_queue *queue, stele_pending *pending)
 {
+    assert(queue->last->bytes + queue->last->used == (uint8_t *)pending + pending->size);
     queue->last->used -= pending->size;
     queue->count--;
 }
@@ -131,6 +134,7 @@ size_t stele_pending_done(stele_pending_pool *pool, stele_pending_queue *queue,
                           stele_pending *pending)
 {
     size_t released = 0;
+    assert(queue->count > 0 && pending->state != STELE_PENDING_DONE);
     pending->state = STELE_PENDING_DONE;
     queue->count--;
     while (queue->first != NULL) {

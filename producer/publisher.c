@@ -2,6 +2,7 @@
  * The publisher of facts: takes events in, keeps each until it is acknowledged. */
 #include <stele/codec.h>
 
+#include <assert.h>
 #include <limits.h>
 
 #include "core/alloc.h"
@@ -43,7 +44,10 @@ static int64_t now_ns(const stele_publisher *publisher)
 void stele_publisher_deliver(stele_publisher *publisher, stele_pending *pending, int64_t offset,
                              const stele_error *failure)
 {
+    assert(pending->partition >= 0 && pending->partition < publisher->partition_count);
     stele_publisher_partition *own = &publisher->partitions[pending->partition];
+    assert(own->queue.count > 0 && publisher->pending_size >= pending->size);
+    assert(!pending->is_suspect || publisher->suspects > 0);
     stele_delivery delivery = {.opaque = pending->opaque,
                                .partition = pending->partition,
                                .offset = failure == NULL ? offset : -1,
@@ -599,6 +603,7 @@ stele_status stele_publisher_close(stele_publisher *publisher, int timeout_ms, s
         failure.next = STELE_NEXT_STOP;
         if (err != NULL) *err = failure;
     }
+    assert(count_pending(publisher) == 0 && publisher->pending_size == 0);
     release(publisher);
     return status;
 }

@@ -2,6 +2,8 @@
  * The fold over the registry's records. */
 #include "registry/catalog.h"
 
+#include <assert.h>
+
 #include "core/bug.h"
 #include "core/alloc.h"
 #include "core/table.h"
@@ -193,6 +195,8 @@ static stele_catalog_schema *schema_made(stele_catalog *catalog, int64_t offset,
 {
     stele_catalog_schema *schema = stele_alloc(sizeof *schema);
     schema->id = (int32_t)(offset + 1);
+    assert(catalog->schema_count == 0 ||
+           catalog->schemas[catalog->schema_count - 1]->id < schema->id);
     memcpy(schema->identity, identity, sizeof schema->identity);
     schema->text = record->text;
     schema->text_size = record->text_size;
@@ -298,6 +302,7 @@ static bool apply_record(stele_catalog *catalog, int64_t offset, stele_registry_
         break;
     }
     if (!admitted) return false;
+    assert(last_admitted(catalog, record->subject) < offset);
     if (record->subject == NULL) {
         catalog->global_last = offset;
     } else {
@@ -315,6 +320,8 @@ stele_status stele_catalog_apply(stele_catalog *catalog, int64_t offset, stele_b
 
     bool is_admitted = status == STELE_OK && apply_record(catalog, offset, &record);
     if (!is_admitted) {
+        assert(catalog->refused_count == 0 ||
+               catalog->refused[catalog->refused_count - 1] < offset);
         catalog->refused = grow(catalog->refused, catalog->refused_count,
                                 &catalog->refused_capacity, sizeof *catalog->refused);
         catalog->refused[catalog->refused_count++] = offset;

@@ -3,6 +3,8 @@
  * reached, every question asked before it was looked up is answered. */
 #include "registry/follower.h"
 
+#include <assert.h>
+
 #include "core/alloc.h"
 #include "core/monitor.h"
 #include "core/names.h"
@@ -140,6 +142,7 @@ static void rest(stele_follower *follower, int64_t asked, int pause_ms)
 static void answer(stele_follower *follower, int64_t question)
 {
     stele_monitor_lock(&follower->monitor);
+    assert(question <= follower->asked);
     if (question > follower->answered) follower->answered = question;
     follower->trouble = (stele_error){0};
     stele_monitor_wake(&follower->monitor);
@@ -170,6 +173,7 @@ static void remember(stele_follower *follower, const stele_record *record)
         follower->hashes =
             stele_realloc_array(follower->hashes, follower->hash_max, sizeof *follower->hashes);
     }
+    assert(follower->hash_count <= index);
     while (follower->hash_count < index)
         follower->hashes[follower->hash_count++] = 0;
     follower->hashes[follower->hash_count++] = hash_of(record->value);
@@ -335,6 +339,7 @@ static stele_status apply(stele_follower *follower, const stele_batch *batch, st
         status = stele_catalog_apply(follower->catalog, record->offset, record->value, NULL, err);
         if (status == STELE_OK) remember(follower, record);
     }
+    assert(follower->position <= batch->next_offset);
     if (status == STELE_OK) follower->position = batch->next_offset;
     follower->trouble = (stele_error){0};
     stele_monitor_wake(&follower->monitor);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * The connections of a server: who is let in, in which stage each is, and who has to go. */
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -59,10 +60,13 @@ void stele_http_enter(stele_http_server *server, stele_http_client *client, stel
 {
     stele_http_connection *connection = &client->connection;
     int limit_ms = limit_of(server, stage);
+    assert(connection->stage != STELE_HTTP_CLOSED && stage != STELE_HTTP_CLOSED);
     server->busy_count += is_busy(stage);
     server->busy_count -= is_busy(connection->stage);
     server->streaming_count += stage == STELE_HTTP_STREAMING;
     server->streaming_count -= connection->stage == STELE_HTTP_STREAMING;
+    assert(server->busy_count <= server->count + server->refused_count);
+    assert(server->streaming_count <= server->count);
     connection->stage = stage;
     connection->until_ns = now_ns() + (int64_t)limit_ms * 1000000;
     if (connection->until_ns < server->look_ns) server->look_ns = connection->until_ns;

@@ -2,6 +2,8 @@
  * Threads, one queue, and who may take what of it. */
 #include "server/work_pool.h"
 
+#include <assert.h>
+
 #include "core/alloc.h"
 #include "core/monitor.h"
 
@@ -32,6 +34,7 @@ static stele_work *take(stele_work_pool *pool, bool any)
         if (work->waits && !may_wait) continue;
         *at = work->next;
         if (work->next == NULL) pool->end = at;
+        assert(pool->queued > 0 && pool->queued_waits >= (work->waits ? 1 : 0));
         pool->queued--;
         pool->queued_waits -= work->waits ? 1 : 0;
         return work;
@@ -52,6 +55,7 @@ static void work_on(void *context)
         }
         size_t waits = work->waits ? 1 : 0;
         pool->running_waits += waits;
+        assert(pool->running_waits <= pool->thread_count);
         stele_monitor_unlock(&pool->monitor);
         work->run(work);
         stele_monitor_lock(&pool->monitor);
