@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * The inside of the audit: what its files share. audit.c walks, audit_events.c looks at records one
- * by one, audit_versions.c at what they are to one another. */
+ * by one, audit_versions.c at what they are to one another; all hand what they find to
+ * audit_findings.c. */
 #ifndef STELE_CONSUMER_AUDIT_INSIDE_H
 #define STELE_CONSUMER_AUDIT_INSIDE_H
 

@@ -2,8 +2,6 @@
  * The broker of the log in memory: its lock, the waits for it, and what happens by time alone. */
 #include "kafka/memory_broker.h"
 
-#include <string.h>
-
 enum { LOOK_MS = 20 }; /* a wait looks that often what time has done */
 
 /* A broker that is away gives no one up. */
@@ -40,17 +38,7 @@ bool stele_memory_wait(memory_log *log, stele_deadline deadline)
     return true;
 }
 
-/* ---- who reaches it, and is there room ---- */
-
-bool stele_memory_is_reached(const memory_log *log, int owner)
-{
-    return log->up && (log->reaches == NULL || log->reaches(log->context, owner));
-}
-
-bool stele_memory_is_full(const memory_log *log, const char *topic)
-{
-    return log->disk_is_full || (log->full_topic != NULL && strcmp(topic, log->full_topic) == 0);
-}
+/* ---- calls of who does not reach it ---- */
 
 stele_status stele_memory_fail_away(stele_error *err)
 {

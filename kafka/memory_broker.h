@@ -28,12 +28,6 @@ bool stele_memory_wait(memory_log *log, stele_deadline deadline);
 /** A deadline for a wait, on the runtime's clock. Needs no monitor. */
 stele_deadline stele_memory_deadline(const memory_log *log, int timeout_ms);
 
-/** Is the broker there, and does this owner reach it? */
-bool stele_memory_is_reached(const memory_log *log, int owner);
-
-/** Is the disk of this topic full? */
-bool stele_memory_is_full(const memory_log *log, const char *topic);
-
 /** What the calls of who does not reach it fail with. @return STELE_E_UNAVAILABLE (RETRY) */
 stele_status stele_memory_fail_away(stele_error *err);
 

@@ -270,3 +270,15 @@ int64_t stele_memory_now_ms(const memory_log *log)
 {
     return stele_clock_now_ms(log->clock);
 }
+
+/* ---- who reaches it, and is there room ---- */
+
+bool stele_memory_is_reached(const memory_log *log, int owner)
+{
+    return log->up && (log->reaches == NULL || log->reaches(log->context, owner));
+}
+
+bool stele_memory_is_full(const memory_log *log, const char *topic)
+{
+    return log->disk_is_full || (log->full_topic != NULL && strcmp(topic, log->full_topic) == 0);
+}

@@ -280,4 +280,10 @@ int stele_memory_owner(const memory_log *log);
 int64_t stele_memory_now_ns(const memory_log *log);
 int64_t stele_memory_now_ms(const memory_log *log);
 
+/** Is the broker there, and does this owner reach it? */
+bool stele_memory_is_reached(const memory_log *log, int owner);
+
+/** Is the disk of this topic full? */
+bool stele_memory_is_full(const memory_log *log, const char *topic);
+
 #endif
