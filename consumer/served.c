@@ -6,12 +6,12 @@
 #include <jansson.h>
 #include <stdlib.h>
 
-#include "kafka/bounded_read.h"
 #include "consumer/status.h"
 #include "core/alloc.h"
 #include "core/date.h"
 #include "core/names.h"
 #include "core/text.h"
+#include "kafka/bounded_read.h"
 
 enum { ASK_MS = 1000 /* one question to the broker, before it is asked again */ };
 

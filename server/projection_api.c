@@ -254,8 +254,8 @@ static bool take_answer(const stele_api_question *question, passing *self, stele
     return true;
 }
 
-bool stele_projection_api_pass(const stele_api_question *question, int32_t partition,
-                               const char *target, stele_http_reply *reply)
+static bool pass_once(const stele_api_question *question, int32_t partition, const char *target,
+                      stele_http_reply *reply)
 {
     const stele_projection_api *api = question->api;
     const stele_partition source = {question->of->events, partition};
@@ -288,14 +288,16 @@ bool stele_projection_api_pass(const stele_api_question *question, int32_t parti
     return is_taken;
 }
 
-bool stele_projection_api_pass_on(const stele_api_question *question, int32_t partition,
-                                  const char *target, stele_http_reply *reply)
+bool stele_projection_api_pass(const stele_api_question *question, int32_t partition,
+                               const char *target, stele_http_reply *reply)
 {
     const stele_projection_api *api = question->api;
+    bool is_elsewhere = stele_projection_api_is_elsewhere(question);
     int most_ms = stele_deadline_remaining_ms(question->until, PASS_ON_MS);
     stele_deadline until = stele_deadline_after(question->until.clock, most_ms);
-    while (!stele_projection_api_pass(question, partition, target, reply)) {
-        if (question->way.hops > 0 || atomic_load(&api->stops) || stele_deadline_passed(until))
+    while (!pass_once(question, partition, target, reply)) {
+        if (!is_elsewhere || question->way.hops > 0 || atomic_load(&api->stops) ||
+            stele_deadline_passed(until))
             return false;
         stele_sleep_ms(stele_log_runtime(stele_client_log(api->client)), PASS_AGAIN_MS);
     }

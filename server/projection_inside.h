@@ -66,18 +66,15 @@ bool stele_projection_api_can_come(const stele_api_question *question, stele_htt
 void stele_projection_api_sign(const stele_api_question *question, stele_http_reply *reply);
 
 /**
- * Pass a question on to whoever has the partition, unless it was passed on before.
+ * Pass a question on to whoever has the partition, unless it was passed on before. Where nothing
+ * but an instance of another version can answer it is passed on again, while one of its workers
+ * begins, or another one takes the partition.
  *
  * @param target  path and parameters
  * @return false: no one else has it, or he does not answer
  */
 bool stele_projection_api_pass(const stele_api_question *question, int32_t partition,
                                const char *target, stele_http_reply *reply);
-
-/** Likewise where nothing but another version's instance can answer: again, while one of its
- * workers begins, or another one takes the partition. */
-bool stele_projection_api_pass_on(const stele_api_question *question, int32_t partition,
-                                  const char *target, stele_http_reply *reply);
 
 /** Reply with 421: the instance that passed it on is to see for itself. */
 void stele_projection_api_misdirected(const stele_api_question *question, int32_t partition,

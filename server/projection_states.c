@@ -128,12 +128,9 @@ static void answer_one(one *self)
     STELE_AUTO_VALUE(stele_buffer) target = {0};
     stele_buffer_format(&target, "/projections/%s/%s", question->of->projection.name, segment);
     add_wait(question, '?', &target);
-    if (is_elsewhere ? stele_projection_api_pass_on(question, partition, stele_buffer_text(&target),
-                                                    self->reply)
-                     : stele_projection_api_pass(question, partition, stele_buffer_text(&target),
-                                                 self->reply))
+    if (stele_projection_api_pass(question, partition, stele_buffer_text(&target), self->reply) ||
+        !stele_projection_api_can_come(question, self->reply))
         return;
-    if (!stele_projection_api_can_come(question, self->reply)) return;
     if (is_elsewhere)
         stele_projection_api_absent(question, partition, self->reply);
     else
@@ -302,9 +299,7 @@ static void fill(page *of, stele_http_reply *reply)
         stele_projection_api_misdirected(of->question, of->partition, reply);
     } else {
         STELE_AUTO(char) target = target_of(of);
-        if (is_elsewhere ? stele_projection_api_pass_on(of->question, of->partition, target, reply)
-                         : stele_projection_api_pass(of->question, of->partition, target, reply))
-            return;
+        if (stele_projection_api_pass(of->question, of->partition, target, reply)) return;
         stele_projection_api_absent(of->question, of->partition, reply);
     }
 }

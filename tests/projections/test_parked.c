@@ -361,20 +361,28 @@ static void an_event_may_be_discarded_before_it_comes(void **state)
     bank_free(of);
 }
 
+/* A worker with room for one aggregate, which "a" has taken: "b" waits, and what comes behind it.
+ */
+static teller open_full(bank *of, const char *behind)
+{
+    teller_options options = parking;
+    options.parked_max = 1;
+    refuses = true;
+    bank_deposit(of, 0, "a", 2, "bad");
+    bank_deposit(of, 0, "b", 3, "bad");
+    bank_deposit(of, 0, behind, 4, "x");
+    teller worker = teller_open(of, options);
+    turn_for_a_while(&worker);
+    assert_int_equal(teller_state(&worker, 0), STELE_STATE_WAITING);
+    return worker;
+}
+
 /* Orders are what makes room, so they are read and carried out while there is none. */
 static void a_full_set_holds_the_partition_until_there_is_room(void **state)
 {
     (void)state;
-    refuses = true;
     bank *of = bank_new(1);
-    teller_options options = parking;
-    options.parked_max = 1;
-    bank_deposit(of, 0, "a", 2, "bad");
-    bank_deposit(of, 0, "b", 3, "bad");
-    bank_deposit(of, 0, "c", 4, "x");
-    teller worker = teller_open(of, options);
-    turn_for_a_while(&worker);
-    assert_int_equal(teller_state(&worker, 0), STELE_STATE_WAITING);
+    teller worker = open_full(of, "c");
     assert_non_null(strstr(teller_reason(&worker, 0),
                            "1 events of 1 aggregates are set aside already, which is parked_max: "
                            "see `dlq list balances`, redrive or discard them, or raise it: "));
@@ -391,16 +399,8 @@ static void a_full_set_holds_the_partition_until_there_is_room(void **state)
 static void the_event_that_waits_for_room_can_be_discarded(void **state)
 {
     (void)state;
-    refuses = true;
     bank *of = bank_new(1);
-    teller_options options = parking;
-    options.parked_max = 1;
-    bank_deposit(of, 0, "a", 2, "bad");
-    bank_deposit(of, 0, "b", 3, "bad");
-    bank_deposit(of, 0, "b", 4, "x");
-    teller worker = teller_open(of, options);
-    turn_for_a_while(&worker);
-    assert_int_equal(teller_state(&worker, 0), STELE_STATE_WAITING);
+    teller worker = open_full(of, "b");
 
     order(of, 1, 1, STELE_ORDER_DISCARD);
     teller_catch_up(&worker);
