@@ -2,10 +2,14 @@
 # Short names for the usual work; the presets in CMakePresets.json are the interface behind them.
 PREFIX ?= /usr/local
 
-.PHONY: build demo test test-long simulate lint bench fresh install clean distclean help
+.PHONY: build examples demo test test-long simulate lint bench fresh install clean distclean help
 
 build: ## build the library and the programs into build/release
 	cmake --preset release -DCMAKE_INSTALL_PREFIX='$(PREFIX)'
+	cmake --build --preset release
+
+examples: ## build the programs of examples/ beside them
+	cmake --preset release -DSTELE_EXAMPLES=ON
 	cmake --build --preset release
 
 demo: ## real purchases through a real Kafka, a worker killed in the middle, every total checked
@@ -25,7 +29,7 @@ test-long: ## everything: also a newer librdkafka, ThreadSanitizer, the containe
 	scripts/test --long
 
 simulate: ## thousands of runs of the whole line in virtual time, with faults (SEED=… ROUNDS=… BUG=…)
-	scripts/deps --for demo
+	scripts/deps --for build
 	scripts/simulate $(if $(SEED),--seed $(SEED)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(BUG),--bug '$(BUG)')
 
 lint: ## formatting, static analysis, include rules, scripts, Dockerfile
