@@ -8,6 +8,7 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -56,11 +57,25 @@ def until(what, seconds, question):
         time.sleep(0.1)  # between two questions, not instead of one
 
 
+def stacks(process, depth=14):
+    """Where the threads of a process are that does not go on, a line for each; for whoever reads why a test failed."""
+    try:
+        done = subprocess.run(["eu-stack", "--pid", str(process.pid)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              text=True, timeout=60)
+    except (OSError, subprocess.TimeoutExpired) as failure:
+        return f"the stacks of process {process.pid} cannot be read: {failure}"
+    threads = [re.findall(r"^#\d+ +\S+ +(\S+)", each, re.MULTILINE) for each in done.stdout.split("\nTID ")]
+    return "\n".join(" < ".join(names[:depth]) for names in threads if names)
+
+
 def end(process, number=signal.SIGTERM, seconds=40):
     """Signal a process and wait for its end; its exit code."""
     if process.poll() is None:
         process.send_signal(number)
-    return process.wait(timeout=seconds)
+    try:
+        return process.wait(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        raise AssertionError(f"{process.args} does not end\n{stacks(process)}") from None
 
 
 def unique(prefix):
@@ -202,7 +217,7 @@ class Running:
         try:
             code = self.process.wait(timeout=seconds)
         except subprocess.TimeoutExpired:
-            raise AssertionError(f"{' '.join(self.words)} does not end\n{self.err}") from None
+            raise AssertionError(f"{' '.join(self.words)} does not end\n{self.err}\n{stacks(self.process)}") from None
         return Done(self.words, code, self.out, self.err)
 
     def destroy(self):
