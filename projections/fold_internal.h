@@ -133,6 +133,7 @@ typedef struct fold_taking {
     bool rung;          /* the database has answered */
     stele_buffer after; /* the states up to this id are read */
     stele_sql_claim claim;
+    int64_t opening; /* of the database, in which it was claimed */
     bool owes_offset;
 } fold_taking;
 

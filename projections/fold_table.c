@@ -52,6 +52,16 @@ static stele_status await_answer(fold_task *task, stele_sql_request *request, st
     return out->error.status;
 }
 
+/* The same of what comes after the claim: it is of no use from a database that was opened since. */
+static stele_status await_more(fold_task *task, stele_sql_request *request,
+                               stele_sql_parcel **parcel, stele_error *err)
+{
+    stele_sql_answer answer;
+    stele_status status = await_answer(task, request, &answer, parcel, err);
+    if (status < 0 || answer.opening == task->taking.opening) return status;
+    return stele_sql_fail_opened(err, task->source);
+}
+
 /* ---- what all partitions share ---- */
 
 static stele_status ask_shared(fold_task *task, stele_error *err)
@@ -84,8 +94,10 @@ static stele_status claim(fold_task *task, stele_error *err)
     stele_sql_request *request = stele_sql_desk_claim(task->fold->options.table->desk, &caller,
                                                       task->taking.partitions, task->fold->genesis);
     stele_status status = await_answer(task, request, &answer, NULL, err);
-    if (status == STELE_OK) task->taking.claim = answer.claim;
-    return status;
+    if (status < 0) return status;
+    task->taking.claim = answer.claim;
+    task->taking.opening = answer.opening;
+    return STELE_OK;
 }
 
 static stele_status ask_bounds(fold_task *task, stele_error *err)
@@ -93,6 +105,45 @@ static stele_status ask_bounds(fold_task *task, stele_error *err)
     stele_restore_facts *facts = &task->taking.facts;
     return stele_log_bounds(task->taking.log, task->source, STELE_READ_UNCOMMITTED, ASK_MS,
                             &facts->log_start, &facts->log_end, err);
+}
+
+static stele_status read_letters(fold_task *task, stele_sql_parcel **out, stele_error *err)
+{
+    stele_sql_caller caller = caller_of(task);
+    *out = NULL;
+    return await_more(task, stele_sql_desk_letters(task->fold->options.table->desk, &caller), out,
+                      err);
+}
+
+/* Rows go to the table before the position that they belong to. Where nothing has moved that yet,
+ * there is no last event to compare with the log, and they may be of another topic of this name:
+ * all of them are made again. */
+static stele_status clear(fold_task *task, stele_error *err)
+{
+    const stele_mark nowhere = task->taking.claim.mark;
+    bool is_claimed = task->taking.claim.partitions == task->taking.partitions;
+    if (nowhere.position >= 0 || !is_claimed) return STELE_OK;
+    stele_sql_parcel *letters = NULL;
+    stele_status status = read_letters(task, &letters, err);
+    stele_sql_parcel *parcel = stele_sql_parcel_new();
+    stele_sql_row row = {.statement = STELE_STATE_TABLE_CLEAR};
+    stele_state_table_clearing(task->source.index, task->taking.partitions, parcel->arena,
+                               &row.values, &row.count);
+    stele_sql_parcel_add_row(parcel, &row);
+    stele_sql_parcel_end_event(parcel, &nowhere);
+    for (size_t i = 0; status == STELE_OK && i < letters->step_count; i++)
+        stele_sql_parcel_add_letter(parcel, &nowhere, letters->steps[i].offset, (stele_bytes){0});
+    stele_sql_parcel_free(letters);
+    if (status == STELE_OK) {
+        stele_sql_caller caller = caller_of(task);
+        stele_sql_request *request =
+            stele_sql_desk_store(task->fold->options.table->desk, &caller, task->taking.claim.term,
+                                 nowhere.position, parcel);
+        parcel = NULL;
+        status = await_more(task, request, &parcel, err);
+    }
+    stele_sql_parcel_free(parcel);
+    return status;
 }
 
 static stele_sql_parcel *make_query(const fold_task *task)
@@ -132,12 +183,11 @@ static stele_status restore_row(fold_task *task, const stele_sql_row *row, stele
 static stele_status read_states(fold_task *task, stele_error *err)
 {
     for (bool goes_on = true; goes_on;) {
-        stele_sql_answer answer;
         stele_sql_parcel *found = NULL;
         stele_sql_caller caller = caller_of(task);
         stele_sql_request *request =
             stele_sql_desk_read(task->fold->options.table->desk, &caller, make_query(task));
-        stele_status status = await_answer(task, request, &answer, &found, err);
+        stele_status status = await_more(task, request, &found, err);
         goes_on = status == STELE_OK && found->row_count > 0;
         for (size_t i = 0; goes_on && status == STELE_OK && i < found->row_count; i++)
             status = restore_row(task, &found->rows[i], err);
@@ -147,13 +197,10 @@ static stele_status read_states(fold_task *task, stele_error *err)
     return STELE_OK;
 }
 
-static stele_status read_letters(fold_task *task, stele_error *err)
+static stele_status restore_letters(fold_task *task, stele_error *err)
 {
-    stele_sql_answer answer;
     stele_sql_parcel *found = NULL;
-    stele_sql_caller caller = caller_of(task);
-    stele_sql_request *request = stele_sql_desk_letters(task->fold->options.table->desk, &caller);
-    stele_status status = await_answer(task, request, &answer, &found, err);
+    stele_status status = read_letters(task, &found, err);
     for (size_t i = 0; status == STELE_OK && i < found->step_count; i++)
         status = fold_park_restore(task, found->steps[i].offset, found->steps[i].kept, err);
     stele_sql_parcel_free(found);
@@ -185,9 +232,10 @@ stele_status fold_table_take(fold_task *task, stele_error *err)
     stele_status status;
     if ((status = fold_insist(task, prepare_shared, err)) < 0) return status;
     if ((status = fold_insist(task, claim, err)) < 0) return status;
+    if ((status = fold_insist(task, clear, err)) < 0) return status;
     if ((status = fold_insist(task, ask_bounds, err)) < 0) return status;
     if ((status = fold_insist(task, read_states, err)) < 0) return status;
-    if ((status = fold_insist(task, read_letters, err)) < 0) return status;
+    if ((status = fold_insist(task, restore_letters, err)) < 0) return status;
     return check(task, err);
 }
 

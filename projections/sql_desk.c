@@ -68,6 +68,7 @@ struct stele_sql_desk {
 
     /* The thread's own. */
     bool is_open;
+    int64_t opening;         /* how often it was opened */
     stele_sql_guest *guests; /* admitted, in their order */
 };
 
@@ -166,6 +167,7 @@ static void disconnect(stele_sql_desk *desk)
 static stele_status connect_store(stele_sql_desk *desk, stele_error *err)
 {
     if (desk->is_open) return STELE_OK;
+    desk->opening++;
     stele_status status = stele_sql_store_open(desk->store, err);
     for (stele_sql_guest *guest = desk->guests; guest != NULL && status == STELE_OK;
          guest = guest->next)
@@ -438,6 +440,7 @@ static void carry_out(stele_sql_desk *desk, stele_sql_request *request)
 {
     stele_error *failure = &request->answer.error;
     if (connect_store(desk, failure) < 0) return;
+    request->answer.opening = desk->opening;
     switch (request->kind) {
     case REQUEST_ADMIT:
         admit(desk, request);

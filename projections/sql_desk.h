@@ -59,6 +59,8 @@ stele_status stele_sql_desk_reset(stele_sql_desk *desk, const stele_sql_file *fi
 typedef struct stele_sql_answer {
     stele_error error;     /* STELE_OK; or why not */
     stele_sql_claim claim; /* of a claim */
+    int64_t opening;       /* of the database that has answered, from 1: what another opening has
+                              answered may be of another database */
     size_t steps;       /* of a parcel: events that are stored, also where one behind them failed */
     bool is_about_step; /* the error is about the step behind those … */
     stele_error why;    /* … and this is what the database says of it, with its line */

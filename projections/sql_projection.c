@@ -101,6 +101,7 @@ static stele_status claim(sql_task *task, stele_error *err)
     if (answer.error.status < 0) return sql_task_pause(task, &answer.error, err);
     sql_task_go_on(task);
     task->claim = answer.claim;
+    task->opening = answer.opening;
     task->is_claimed = true;
     return STELE_OK;
 }
@@ -120,7 +121,9 @@ static stele_status restore_letters(sql_task *task, stele_error *err)
         return status < 0 ? status : stele_task_not_yet(err);
     }
     stele_status status = answer.error.status < 0 ? sql_task_pause(task, &answer.error, err)
-                                                  : sql_park_restore(task, found, err);
+                          : answer.opening != task->opening
+                              ? stele_sql_fail_opened(err, task->source)
+                              : sql_park_restore(task, found, err);
     stele_sql_parcel_free(found);
     if (status < 0) return status;
     sql_task_go_on(task);

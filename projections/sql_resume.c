@@ -21,3 +21,11 @@ stele_status stele_sql_resume(const stele_sql_claim *claimed, const stele_restor
     bool is_new = claimed->mark.position < 0;
     return stele_restore_validate(is_new ? NULL : &checkpoint, facts, out, err);
 }
+
+stele_status stele_sql_fail_opened(stele_error *err, stele_partition source)
+{
+    return stele_fail(err, STELE_E_UNAVAILABLE, STELE_NEXT_ABORT,
+                      "the database was opened again while %s/%d was taken, and may be another "
+                      "one: it is claimed again",
+                      source.topic, (int)source.index);
+}

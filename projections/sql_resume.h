@@ -15,4 +15,8 @@
 stele_status stele_sql_resume(const stele_sql_claim *claimed, const stele_restore_facts *facts,
                               stele_resume *out, stele_error *err);
 
+/** Say that the database was opened again while the partition was taken: it may be another one.
+ * @return STELE_E_UNAVAILABLE (next = ABORT) */
+stele_status stele_sql_fail_opened(stele_error *err, stele_partition source);
+
 #endif

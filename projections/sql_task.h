@@ -36,6 +36,7 @@ typedef struct sql_task {
     /* Taking it. */
     bool is_claimed, is_restored, is_ready;
     stele_sql_claim claim;
+    int64_t opening;         /* of the database, in which it was claimed */
     bounds_question *bounds; /* NULL: not asked yet */
     int64_t verify_from;     /* reading begins here until the last event was compared */
     bool unverified;

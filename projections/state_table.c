@@ -29,7 +29,7 @@ struct stele_state_table {
     size_t fields;                    /* that have columns: none where there is no SQL */
     stele_sql_file file;
     stele_sql_block block;
-    stele_sql_statement statements[2];
+    stele_sql_statement statements[STELE_STATE_TABLE_STATEMENTS];
     char *topics[2];
 };
 
@@ -158,6 +158,14 @@ static char *write_query(const stele_state_table *table, stele_sql_dialect diale
                                AT_ONCE);
 }
 
+static char *write_clearing(const stele_state_table *table, stele_sql_dialect dialect)
+{
+    if (dialect == STELE_SQL_NONE) return stele_strdup_format("CLEAR %s", table->projection->name);
+    return stele_strdup_format("DELETE FROM \"%s\" WHERE stele_partition = $1"
+                               " OR stele_partition >= $2",
+                               table->projection->name);
+}
+
 static void set_parameters(stele_sql_statement *statement, size_t count)
 {
     statement->parameters = stele_alloc_array(count, sizeof *statement->parameters);
@@ -174,6 +182,7 @@ static void write_statements(stele_state_table *table, stele_sql_dialect dialect
 {
     stele_sql_statement *write = &table->statements[STELE_STATE_TABLE_WRITE];
     stele_sql_statement *read = &table->statements[STELE_STATE_TABLE_READ];
+    stele_sql_statement *clear = &table->statements[STELE_STATE_TABLE_CLEAR];
     write->text = write_upsert(table, dialect);
     write->takes_arrays = true;
     set_parameters(write, count_columns(table));
@@ -183,6 +192,9 @@ static void write_statements(stele_state_table *table, stele_sql_dialect dialect
     set_parameters(read, 2);
     read->parameters[0].type = STELE_SQL_TYPE_INT;
     read->parameters[1].type = STELE_SQL_TYPE_TEXT;
+    clear->text = write_clearing(table, dialect);
+    set_parameters(clear, 2);
+    clear->parameters[0].type = clear->parameters[1].type = STELE_SQL_TYPE_INT;
 }
 
 static stele_status check_fields(const stele_projection *projection, stele_error *err)
@@ -214,7 +226,8 @@ stele_status stele_state_table_new(const stele_projection *projection,
     table->fields = has_fields ? layout_of(table)->count : 0;
     table->topics[0] = stele_events_topic(projection->source->name);
     write_statements(table, dialect);
-    table->block = (stele_sql_block){.statements = table->statements, .statement_count = 2};
+    table->block = (stele_sql_block){.statements = table->statements,
+                                     .statement_count = STELE_STATE_TABLE_STATEMENTS};
     table->file = (stele_sql_file){.path = stele_strdup_format("the table %s", projection->name),
                                    .name = stele_strdup(projection->name),
                                    .version = projection->version,
@@ -230,7 +243,7 @@ stele_status stele_state_table_new(const stele_projection *projection,
 void stele_state_table_free(stele_state_table *table)
 {
     if (table == NULL) return;
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < STELE_STATE_TABLE_STATEMENTS; i++) {
         free(table->statements[i].text);
         free(table->statements[i].parameters);
     }
@@ -309,6 +322,16 @@ void stele_state_table_query(int32_t partition, stele_bytes after, stele_arena *
     values[0] = number(partition);
     values[1] = after.data == NULL ? (stele_sql_value){.kind = STELE_SQL_NULL}
                                    : stele_sql_value_keep(arena, STELE_SQL_TEXT, after);
+    *out = values;
+    *count = 2;
+}
+
+void stele_state_table_clearing(int32_t partition, int32_t partitions, stele_arena *arena,
+                                const stele_sql_value **out, size_t *count)
+{
+    stele_sql_value *values = stele_arena_take(arena, 2 * sizeof *values);
+    values[0] = number(partition);
+    values[1] = number(partitions);
     *out = values;
     *count = 2;
 }

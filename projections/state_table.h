@@ -38,7 +38,12 @@ STELE_SCOPE(stele_state_table, stele_state_table_free);
 
 /** Its statements, for a desk: the block 0. */
 const stele_sql_file *stele_state_table_file(const stele_state_table *table);
-enum { STELE_STATE_TABLE_WRITE = 0, STELE_STATE_TABLE_READ = 1 };
+typedef enum stele_state_table_statement {
+    STELE_STATE_TABLE_WRITE = 0,
+    STELE_STATE_TABLE_READ,
+    STELE_STATE_TABLE_CLEAR, /* the rows of a partition, and of those that there are no more */
+    STELE_STATE_TABLE_STATEMENTS
+} stele_state_table_statement;
 
 /**
  * The values of an entry.
@@ -57,6 +62,11 @@ stele_status stele_state_table_values(const stele_state_table *table, const stel
 /** The values of the query for what is in a partition behind that id; null: from the beginning. */
 void stele_state_table_query(int32_t partition, stele_bytes after, stele_arena *arena,
                              const stele_sql_value **out, size_t *count);
+
+/** The values for taking the rows of a partition away, and those of partitions from `partitions`
+ * on, which the source does not have. */
+void stele_state_table_clearing(int32_t partition, int32_t partitions, stele_arena *arena,
+                                const stele_sql_value **out, size_t *count);
 
 /** A row that the query has found, as a snapshot. Views into the values.
  * @return false: it is no such row */

@@ -41,9 +41,11 @@ typedef struct lmdb_position {
     char genesis[44]; /* no padding behind it */
 } lmdb_position;
 
+typedef enum lmdb_verb { LMDB_PUT = 0, LMDB_SCAN, LMDB_CLEAR, LMDB_VERBS } lmdb_verb;
+
 typedef struct lmdb_statement {
+    lmdb_verb verb;
     char *name; /* of the projection */
-    bool scans;
 } lmdb_statement;
 
 typedef struct lmdb_store {
@@ -88,8 +90,9 @@ void lmdb_key_add_text(lmdb_key *key, const char *text);         /* with its end
 void lmdb_key_add_number(lmdb_key *key, uint64_t number, size_t size);
 MDB_val lmdb_val(const void *data, size_t size);
 MDB_val lmdb_key_val(const lmdb_key *key);
-/* Delete all whose key begins so. @return LMDB's code */
-int lmdb_delete_all(lmdb_store *self, lmdb_table table, const lmdb_key *prefix);
+/* Delete all whose key begins with `prefix`, from that key on. @return LMDB's code */
+int lmdb_delete_all(lmdb_store *self, lmdb_table table, const lmdb_key *prefix,
+                    const lmdb_key *from);
 
 stele_status lmdb_prepare(stele_sql_store *base, const stele_sql_query *query, size_t *statement,
                           size_t *at, stele_error *err);

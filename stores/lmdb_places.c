@@ -197,8 +197,8 @@ stele_status lmdb_set_up(stele_sql_store *base, const stele_sql_setup *setup, si
 static int delete_rows(lmdb_store *self, const char *projection, const char *group)
 {
     lmdb_key states = group_key(projection), letters = group_key(group);
-    int code = lmdb_delete_all(self, LMDB_STATES, &states);
-    return code == 0 ? lmdb_delete_all(self, LMDB_LETTERS, &letters) : code;
+    int code = lmdb_delete_all(self, LMDB_STATES, &states, &states);
+    return code == 0 ? lmdb_delete_all(self, LMDB_LETTERS, &letters, &letters) : code;
 }
 
 stele_status lmdb_tear_down(stele_sql_store *base, const stele_sql_setup *teardown, size_t *at,
@@ -214,7 +214,7 @@ stele_status lmdb_tear_down(stele_sql_store *base, const stele_sql_setup *teardo
     STELE_AUTO(char) group = stele_projection_group(teardown->projection, (int)there.version);
     lmdb_key positions = group_key(group), name = name_key(teardown->projection);
     if (code == 0) code = delete_rows(self, teardown->projection, group);
-    if (code == 0) code = lmdb_delete_all(self, LMDB_POSITIONS, &positions);
+    if (code == 0) code = lmdb_delete_all(self, LMDB_POSITIONS, &positions, &positions);
     MDB_val key = lmdb_key_val(&name);
     if (code == 0) code = mdb_del(self->txn, self->tables[LMDB_PROJECTIONS], &key, NULL);
     return end_write(self, code, err);

@@ -70,10 +70,11 @@ static bool begins_with(MDB_val found, const lmdb_key *prefix)
     return found.mv_size >= prefix->size && memcmp(found.mv_data, prefix->bytes, prefix->size) == 0;
 }
 
-int lmdb_delete_all(lmdb_store *self, lmdb_table table, const lmdb_key *prefix)
+int lmdb_delete_all(lmdb_store *self, lmdb_table table, const lmdb_key *prefix,
+                    const lmdb_key *from)
 {
     MDB_cursor *cursor;
-    MDB_val key = lmdb_key_val(prefix), value;
+    MDB_val key = lmdb_key_val(from), value;
     int code = mdb_cursor_open(self->txn, self->tables[table], &cursor);
     if (code != 0) return code;
     code = mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
@@ -130,16 +131,19 @@ static bool read_value(stele_bytes *rest, stele_sql_value *out)
 stele_status lmdb_prepare(stele_sql_store *base, const stele_sql_query *query, size_t *statement,
                           size_t *at, stele_error *err)
 {
+    static const char *const verbs[LMDB_VERBS] = {"PUT ", "SCAN ", "CLEAR "};
     lmdb_store *self = (lmdb_store *)base;
-    bool scans = strncmp(query->text, "SCAN ", 5) == 0;
+    int verb = 0;
     (void)at;
-    if (!scans && strncmp(query->text, "PUT ", 4) != 0)
+    while (verb < LMDB_VERBS && strncmp(query->text, verbs[verb], strlen(verbs[verb])) != 0)
+        verb++;
+    if (verb == LMDB_VERBS)
         return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
                           "LMDB knows no SQL: it holds states of folds only");
     self->statements =
         stele_realloc_array(self->statements, self->statement_count + 1, sizeof *self->statements);
     self->statements[self->statement_count] =
-        (lmdb_statement){stele_strdup(query->text + (scans ? 5 : 4)), scans};
+        (lmdb_statement){(lmdb_verb)verb, stele_strdup(query->text + strlen(verbs[verb]))};
     *statement = self->statement_count++;
     return STELE_OK;
 }
@@ -157,11 +161,22 @@ static int put_row(lmdb_store *self, const char *projection, const stele_sql_val
     return mdb_put(self->txn, self->tables[LMDB_STATES], &at, &value, 0);
 }
 
+static int clear_rows(lmdb_store *self, const char *projection, const stele_sql_value *values)
+{
+    lmdb_key own = states_key(projection, values[0].as.integer);
+    lmdb_key from = states_key(projection, values[1].as.integer), all = {.size = 0};
+    lmdb_key_add_text(&all, projection);
+    int code = lmdb_delete_all(self, LMDB_STATES, &own, &own);
+    return code == 0 ? lmdb_delete_all(self, LMDB_STATES, &all, &from) : code;
+}
+
 stele_status lmdb_execute(stele_sql_store *base, size_t statement, const stele_sql_value *values,
                           size_t count, stele_error *err)
 {
     lmdb_store *self = (lmdb_store *)base;
-    int code = put_row(self, self->statements[statement].name, values, count);
+    const lmdb_statement *of = &self->statements[statement];
+    int code = of->verb == LMDB_CLEAR ? clear_rows(self, of->name, values)
+                                      : put_row(self, of->name, values, count);
     if (code == 0) return STELE_OK;
     base->failed = base->executed - 1;
     self->needs_map = code == MDB_MAP_FULL;

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT
- * LMDB behind the SQL port, for the states of folds: it knows no SQL but two statements,
- * "PUT NAME" and "SCAN NAME" with the projection's name, whose setup begins with
+ * LMDB behind the SQL port, for the states of folds: it knows no SQL but three statements,
+ * "PUT NAME", "SCAN NAME" and "CLEAR NAME" with the projection's name, whose setup begins with
  * STELE_LMDB_SETUP. One file, which any number of processes of a machine may use.
  *
  *   PUT   a row, in place of that with the same id: its id (text), its partition, and any values
  *   SCAN  with a partition and an id, or null: all values but the partition of the rows behind that
  *         id, at most STELE_LMDB_SCAN_MAX, in an order that does not change
+ *   CLEAR with a partition and a count of them: the rows of that partition, and of those from the
+ *         count on, are taken away
  *
  * The file is locked with flock(2) in each transaction, and not by LMDB itself, whose own lock
  * keeps others waiting for as long as a process that holds it is frozen. It is synced with each

@@ -213,6 +213,7 @@ static stele_status enter(memory_sql *self, int *fault, stele_error *err)
         stele_monitor_wait(&database->monitor, (stele_deadline){.end_ns = INT64_MAX});
     *fault = 0;
     if (database->fails_in > 0 && --database->fails_in == 0) *fault = (int)database->fault;
+    if (*fault == STELE_MEMORY_SQL_AWAY) database->is_away = true;
     stele_status status = STELE_OK;
     if (database->is_away || *fault == STELE_MEMORY_SQL_REFUSED)
         status = fail_away(err);
@@ -526,6 +527,27 @@ static stele_status execute(stele_sql_store *base, size_t statement, const stele
     return leave(self, fault, STELE_OK, err);
 }
 
+/* The statement that takes rows of a state's table away. */
+static bool is_clearing(const kept_row *row)
+{
+    return strncmp(row->text, "DELETE FROM ", 12) == 0 &&
+           strstr(row->text, " WHERE stele_partition = $1 OR stele_partition >= $2") != NULL;
+}
+
+static void clear_partitions(stele_memory_database *database, const kept_row *by)
+{
+    size_t left = 0;
+    for (size_t i = 0; i < database->row_count; i++) {
+        kept_row *row = &database->rows[i];
+        int64_t partition = row->count < 2 ? -1 : row->values[1].as.integer;
+        if (partition == by->values[0].as.integer || partition >= by->values[1].as.integer)
+            clear_row(row);
+        else
+            database->rows[left++] = *row;
+    }
+    database->row_count = left;
+}
+
 static void keep_rows(memory_sql *self)
 {
     stele_memory_database *database = self->database;
@@ -535,8 +557,15 @@ static void keep_rows(memory_sql *self)
         database->rows =
             stele_realloc_array(database->rows, database->row_max, sizeof *database->rows);
     }
-    for (size_t i = 0; i < self->row_count; i++)
-        database->rows[database->row_count++] = self->rows[i];
+    for (size_t i = 0; i < self->row_count; i++) {
+        kept_row *row = &self->rows[i];
+        if (!is_clearing(row)) {
+            database->rows[database->row_count++] = *row;
+            continue;
+        }
+        clear_partitions(database, row);
+        clear_row(row);
+    }
     self->row_count = 0; /* they are the database's */
 }
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * A database in memory behind the SQL port, for tests: it knows no SQL, and keeps each statement
- * that was executed, with its values, as a row. The one query that it answers is that of a state's
- * table (projections/state_table.h): with a partition and a key it reads, of the last row of each
- * key, all values but the second, which is the partition, in the order of the keys, from behind
- * that one on. It outlives its stores, as a database does, and fails where it is told to. */
+ * that was executed, with its values, as a row. But it knows two of a state's table
+ * (projections/state_table.h): the query, with a partition and a key, reads, of the last row of
+ * each key, all values but the second, which is the partition, in the order of the keys, from
+ * behind that one on; and the one that clears a partition takes its rows away. It outlives its
+ * stores, as a database does, and fails where it is told to. */
 #ifndef STELE_STORES_MEMORY_SQL_H
 #define STELE_STORES_MEMORY_SQL_H
 
@@ -39,7 +40,8 @@ stele_memory_row stele_memory_database_row(stele_memory_database *database, size
 typedef enum stele_memory_fault {
     STELE_MEMORY_SQL_REFUSED = 1, /* locked or full: nothing was changed */
     STELE_MEMORY_SQL_LOST_BEFORE, /* the connection was lost before the call was heard */
-    STELE_MEMORY_SQL_LOST_AFTER   /* and after it: a commit is made, and its answer lost */
+    STELE_MEMORY_SQL_LOST_AFTER,  /* and after it: a commit is made, and its answer lost */
+    STELE_MEMORY_SQL_AWAY         /* it is away from this call on (…_set_away) */
 } stele_memory_fault;
 
 /** Let the nth call from now on (1: the next) fail so, of whichever connection. Once. */

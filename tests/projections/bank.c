@@ -205,7 +205,7 @@ teller teller_open(bank *of, teller_options options)
                                    .instance = "test",
                                    .eager = options.eager,
                                    .no_status = !options.status,
-                                   .drain_timeout_ms = 2000,
+                                   .drain_timeout_ms = options.abrupt ? -1 : 2000,
                                    .ops = options.ops == NULL ? &stele_fold_tasks : options.ops,
                                    .self = options.ops == NULL ? self.fold : options.self};
     if (stele_worker_open(of->log, &worker, &self.worker, &err) < 0) fail_msg("%s", err.text);

@@ -81,6 +81,7 @@ typedef struct teller_options {
     size_t parked_size_max;
     bool eager;
     bool status;
+    bool abrupt; /* it does not drain when it closes */
     const stele_fold_owner *owner;
     const stele_fold_table *table;
     const stele_task_ops *ops; /* of tasks around the fold's, … */

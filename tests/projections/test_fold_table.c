@@ -295,6 +295,233 @@ static void a_log_that_was_made_again_stops(void **state)
     rig_free(own);
 }
 
+static void another_count_of_partitions_stops(void **state)
+{
+    (void)state;
+    rig *own = rig_new(1);
+    add_events(own, 0, 1);
+    run_to(own, 12);
+    bank *another = bank_new(2);
+    bank_deposit(another, 1, "a1", 5, "y");
+
+    STELE_AUTO(char) reason = bank_run_to_stop(another, options_of(own), 1);
+
+    assert_non_null(strstr(reason, "had 1 partitions at the position of balances.v1"));
+    bank_free(another);
+    rig_free(own);
+}
+
+/* ---- a worker that ends in its first cycle ---- */
+
+static void take_position(void *context, const stele_sql_place *place, int64_t position)
+{
+    int64_t *lowest = context;
+    (void)place;
+    if (position < *lowest) *lowest = position;
+}
+
+/* How far the last of its partitions is in the database; -1: nowhere. */
+static int64_t position_of(rig *own)
+{
+    STELE_AUTO(stele_sql_store) store = stele_memory_sql_new(own->database);
+    int64_t position = INT64_MAX;
+    assert_int_equal(stele_sql_store_places(store, take_position, &position, NULL), STELE_OK);
+    return position == INT64_MAX ? -1 : position;
+}
+
+/* A worker whose database is away from its nth call on. */
+static void run_to_the_nth_call(rig *own, uint64_t nth)
+{
+    stele_memory_database_fail(own->database, nth, STELE_MEMORY_SQL_AWAY);
+    teller_options options = options_of(own);
+    options.abrupt = true;
+    teller worker = teller_open(own->bank, options);
+    while (bank_group_offset(own->bank, 0) != 12 && teller_state(&worker, 0) != STELE_STATE_WAITING)
+        teller_turn(&worker);
+    teller_close(&worker);
+    close_desk(own);
+    stele_memory_database_set_away(own->database, false);
+    stele_memory_database_fail(own->database, 0, STELE_MEMORY_SQL_AWAY);
+    open_desk(own);
+}
+
+/* Where nothing says which events rows come from, they are made again: other events with the same
+ * offsets may be in the topic. */
+static void rows_before_the_first_position_are_made_again(void **state)
+{
+    (void)state;
+    int halves = 0;
+    for (uint64_t nth = 1; nth <= 40; nth++) {
+        rig *own = rig_new(1);
+        add_events(own, 0, 1);
+        run_to_the_nth_call(own, nth);
+        bool is_half = position_of(own) < 0;
+        if (is_half && stele_memory_database_count(own->database) > 0) halves++;
+        if (is_half) {
+            bank_free(own->bank);
+            own->bank = bank_new(1);
+            for (int i = 0; i < 12; i++)
+                bank_deposit(own->bank, 0, i % 2 == 0 ? "a1" : "new", 100 * i, "another topic");
+            run_to(own, 12);
+            assert_table(own);
+        }
+        rig_free(own);
+    }
+    assert_true(halves > 1);
+}
+
+/* ---- another database in the place of the first ---- */
+
+/* A connection that is lost with the second claim; then there is the other database. */
+typedef struct swapped {
+    stele_sql_store base;
+    stele_sql_store *inner;
+    stele_memory_database *other;
+    int claims;
+} swapped;
+
+#define INNER(store) (((swapped *)(store))->inner)
+
+static stele_status open_inner(stele_sql_store *self, stele_error *err)
+{
+    return stele_sql_store_open(INNER(self), err);
+}
+
+static stele_status set_up(stele_sql_store *self, const stele_sql_setup *setup, size_t *at,
+                           stele_error *err)
+{
+    return stele_sql_store_setup(INNER(self), setup, at, err);
+}
+
+static stele_status prepare(stele_sql_store *self, const stele_sql_query *query, size_t *statement,
+                            size_t *at, stele_error *err)
+{
+    return stele_sql_store_prepare(INNER(self), query, statement, at, err);
+}
+
+static stele_status claim(stele_sql_store *self, const stele_sql_place *place, int32_t partitions,
+                          const char *genesis, stele_sql_claim *out, stele_error *err)
+{
+    swapped *own = (swapped *)self;
+    if (++own->claims != 2)
+        return stele_sql_store_claim(own->inner, place, partitions, genesis, out, err);
+    stele_sql_store_free(own->inner);
+    own->inner = stele_memory_sql_new(own->other);
+    return stele_fail(err, STELE_E_UNAVAILABLE, STELE_NEXT_ABORT, "it was replaced");
+}
+
+static stele_status begin(stele_sql_store *self, const stele_sql_place *place, int64_t term,
+                          int64_t from, const stele_mark *to, stele_error *err)
+{
+    return stele_sql_store_begin(INNER(self), place, term, from, to, err);
+}
+
+static stele_status execute(stele_sql_store *self, size_t statement, const stele_sql_value *values,
+                            size_t count, stele_error *err)
+{
+    return stele_sql_store_execute(INNER(self), statement, values, count, err);
+}
+
+static stele_status commit(stele_sql_store *self, stele_error *err)
+{
+    return stele_sql_store_commit(INNER(self), err);
+}
+
+/* Whoever has claimed its partition reads nothing before the database is another one. */
+static stele_status read_rows(stele_sql_store *self, size_t statement,
+                              const stele_sql_value *values, size_t count, stele_sql_each *each,
+                              void *context, stele_error *err)
+{
+    if (((swapped *)self)->claims < 2)
+        return stele_fail(err, STELE_E_UNAVAILABLE, STELE_NEXT_RETRY, "%s", "");
+    return stele_sql_store_read(INNER(self), statement, values, count, each, context, err);
+}
+
+static stele_status letters(stele_sql_store *self, const stele_sql_place *place,
+                            stele_sql_each_letter *each, void *context, stele_error *err)
+{
+    return stele_sql_store_letters(INNER(self), place, each, context, err);
+}
+
+static void roll_back(stele_sql_store *self)
+{
+    stele_sql_store_rollback(INNER(self));
+}
+
+static void close_inner(stele_sql_store *self)
+{
+    stele_sql_store_close(INNER(self));
+}
+
+static void free_swapped(stele_sql_store *self)
+{
+    stele_sql_store_free(INNER(self));
+    free(self);
+}
+
+static stele_sql_store *swapped_new(stele_memory_database *first, stele_memory_database *other)
+{
+    static const stele_sql_store_ops ops = {.open = open_inner,
+                                            .setup = set_up,
+                                            .prepare = prepare,
+                                            .claim = claim,
+                                            .begin = begin,
+                                            .execute = execute,
+                                            .commit = commit,
+                                            .read = read_rows,
+                                            .letters = letters,
+                                            .rollback = roll_back,
+                                            .close = close_inner,
+                                            .free = free_swapped};
+    swapped *made = stele_alloc(sizeof *made);
+    made->base.ops = &ops;
+    made->inner = stele_memory_sql_new(first);
+    made->other = other;
+    return &made->base;
+}
+
+static void run_both_to(rig *own, int64_t position)
+{
+    teller worker = teller_open(own->bank, options_of(own));
+    await_written(own, &worker, 0, position);
+    await_written(own, &worker, 1, position);
+    teller_close(&worker);
+}
+
+/* An older copy of its file, for example. What was claimed in the first database does not hold in
+ * the second, whose states are of an earlier position. */
+static void a_database_that_is_replaced_while_partitions_are_taken_is_claimed_again(void **state)
+{
+    (void)state;
+    rig *own = rig_new(2);
+    stele_memory_database *old = own->database;
+    add_events(own, 0, 2);
+    add_events(own, 1, 2);
+    run_both_to(own, 12);
+    close_desk(own);
+    own->database = stele_memory_database_new(stele_runtime_system());
+    open_desk(own);
+    add_events(own, 0, 2);
+    add_events(own, 1, 2);
+    run_both_to(own, 24);
+    stele_sql_desk_close(own->desk);
+    stele_memory_database *newer = own->database;
+    own->database = old;
+    own->desk = stele_sql_desk_open(stele_runtime_system(), swapped_new(newer, old));
+    own->place.desk = own->desk;
+
+    teller worker = teller_open(own->bank, options_of(own));
+    for (int i = 0; position_of(own) != 24; i++) {
+        if (i > 100000) fail_msg("not written: %s", teller_reason(&worker, 0));
+        teller_turn(&worker);
+    }
+    teller_close(&worker);
+
+    assert_table(own);
+    rig_free(own);
+    stele_memory_database_free(newer);
+}
+
 static void a_state_that_cannot_be_a_table_is_named(void **state)
 {
     (void)state;
@@ -321,6 +548,9 @@ int main(void)
         cmocka_unit_test(a_database_that_is_away_is_waited_for),
         cmocka_unit_test(another_owner_in_the_database_is_given_way),
         cmocka_unit_test(a_log_that_was_made_again_stops),
+        cmocka_unit_test(another_count_of_partitions_stops),
+        cmocka_unit_test(rows_before_the_first_position_are_made_again),
+        cmocka_unit_test(a_database_that_is_replaced_while_partitions_are_taken_is_claimed_again),
         cmocka_unit_test(a_state_that_cannot_be_a_table_is_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -298,11 +298,76 @@ static void a_table_of_another_topic_version_or_schema_is_refused(void **state)
     rig_free(of);
 }
 
+/* Carried out by whoever claims a partition of that number. */
+static void run_rows(rig *of, int32_t partition, const char *id)
+{
+    stele_sql_caller caller = {of->guest, {"account.events", partition}, ring, of};
+    stele_sql_claim claimed =
+        await(stele_sql_desk_claim(of->desk, &caller, PARTITIONS, "genesis"), NULL).claim;
+    stele_sql_parcel *parcel = stele_sql_parcel_new();
+    test_account state = {.balance = 1, .owner = stele_text("Ann")};
+    sink_beside beside = {"b"};
+    stele_sink_entry entry = {.id = stele_text(id == NULL ? "" : id),
+                              .state = &state,
+                              .companion = &beside,
+                              .version = 1,
+                              .offset = 3};
+    stele_sql_row row = {.statement = STELE_STATE_TABLE_WRITE};
+    if (id == NULL) {
+        row.statement = STELE_STATE_TABLE_CLEAR;
+        stele_state_table_clearing(partition, 4, parcel->arena, &row.values, &row.count);
+    } else {
+        assert_int_equal(stele_state_table_values(of->table, &entry, partition, SCHEMA, false,
+                                                  parcel->arena, &row.values, &row.count, NULL),
+                         STELE_OK);
+    }
+    stele_sql_parcel_add_row(parcel, &row);
+    stele_sql_parcel_end_event(parcel, &claimed.mark);
+    await(stele_sql_desk_store(of->desk, &caller, claimed.term, claimed.mark.position, parcel),
+          &parcel);
+    stele_sql_parcel_free(parcel);
+}
+
+static size_t count_rows(rig *of, int32_t partition)
+{
+    stele_sql_caller caller = {of->guest, {"account.events", partition}, ring, of};
+    stele_sql_parcel *parcel = stele_sql_parcel_new(), *found = NULL;
+    stele_sql_row row = {.statement = STELE_STATE_TABLE_READ};
+    stele_state_table_query(partition, (stele_bytes){0}, parcel->arena, &row.values, &row.count);
+    stele_sql_parcel_add_row(parcel, &row);
+    await(stele_sql_desk_read(of->desk, &caller, parcel), &found);
+    size_t count = found->row_count;
+    stele_sql_parcel_free(found);
+    return count;
+}
+
+static void a_partition_is_cleared_and_those_that_are_no_more(void **state)
+{
+    (void)state;
+    static const struct {
+        int32_t partition;
+        const char *id;
+    } rows[] = {{1, "a"}, {2, "b"}, {2, "c"}, {3, "d"}, {4, "e"}, {300, "f"}};
+    rig *of = rig_new();
+    for (size_t i = 0; i < COUNT_OF(rows); i++)
+        run_rows(of, rows[i].partition, rows[i].id);
+
+    run_rows(of, PARTITION, NULL);
+
+    assert_int_equal(count_rows(of, 1), 1);
+    assert_int_equal(count_rows(of, PARTITION), 0);
+    assert_int_equal(count_rows(of, 3), 1);
+    assert_int_equal(count_rows(of, 4), 0);
+    assert_int_equal(count_rows(of, 300), 0);
+    rig_free(of);
+}
+
 static int run_in(const char *which)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(whoever_claims_a_partition_fences_the_sink_before),
         cmocka_unit_test(a_table_of_another_topic_version_or_schema_is_refused),
+        cmocka_unit_test(a_partition_is_cleared_and_those_that_are_no_more),
     };
     kind = which;
     int failed = cmocka_run_group_tests_name(which, tests, NULL, NULL);
