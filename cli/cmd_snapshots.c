@@ -88,6 +88,18 @@ static stele_exit fail_missing(stele_cli *cli, const char *projection, const ste
                           name, store, name);
 }
 
+/* Snapshots of the time before a store was named may be there still. */
+static void warn_of_store(stele_cli *cli, const char *projection)
+{
+    const stele_config *config = stele_client_config(cli->client);
+    STELE_AUTO(char) name = stele_sql_section_of(projection);
+    if (!stele_sql_names_store(config, name)) return;
+    STELE_AUTO(char) store = stele_sql_store_shown(config, name);
+    fprintf(cli->err,
+            "these are the snapshots in Kafka: the states in %s (store) are not looked at\n",
+            store);
+}
+
 static stele_exit list_records(listing *l, const char *projection)
 {
     stele_cli *cli = l->cli;
@@ -198,6 +210,7 @@ static stele_exit list_partitions(listing *l, const char *projection)
     }
     if (stele_past_walk(l->stored.past, list_partition, leave_out, l, l, &err) < 0)
         return stele_cli_fail_error(cli, &err);
+    warn_of_store(cli, projection);
     return l->left_out > 0 ? STELE_EXIT_FOUND : STELE_EXIT_DONE;
 }
 
@@ -296,6 +309,7 @@ stele_exit stele_cmd_snapshots_verify(stele_cli *cli, const stele_arguments *arg
             "%" PRId64 " snapshots compared with a replay of %" PRId64 " events: %" PRId64
             " differences\n",
             counts.snapshots, counts.events, counts.findings);
+    warn_of_store(cli, name);
     if (counts.set_aside > 0)
         fprintf(cli->err, "%" PRId64 " of the events are set aside, in no state: dlq list %s\n",
                 counts.set_aside, name);

@@ -214,6 +214,7 @@ static stele_status check(fold_task *task, stele_error *err)
     stele_states_stored stored = stele_states_count_stored(task->states);
     facts->projection = task->fold->options.projection->name;
     facts->version = task->fold->options.projection->version;
+    facts->store = stele_sql_desk_shown(task->fold->options.table->desk);
     facts->source = task->source;
     facts->partitions = self->partitions;
     facts->genesis = task->fold->genesis;

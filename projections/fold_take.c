@@ -374,7 +374,7 @@ static stele_status check_count(fold_task *task, stele_error *err)
     if (count == 0 || count == self->partitions) return status;
     self->stops_all = true;
     return stele_snapshots_fail_count(err, fold->events, projection->name, projection->version,
-                                      count, self->partitions);
+                                      NULL, count, self->partitions);
 }
 
 static stele_status check_count_once(fold_task *task, stele_error *err)

@@ -522,6 +522,11 @@ stele_sql_desk *stele_sql_desk_open(stele_runtime runtime, stele_sql_store *of)
     return desk;
 }
 
+const char *stele_sql_desk_shown(const stele_sql_desk *desk)
+{
+    return stele_sql_store_name(desk->store);
+}
+
 void stele_sql_desk_close(stele_sql_desk *desk)
 {
     if (desk == NULL) return;

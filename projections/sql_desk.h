@@ -25,6 +25,9 @@ stele_sql_desk *stele_sql_desk_open(stele_runtime runtime, stele_sql_store *stor
 void stele_sql_desk_close(stele_sql_desk *desk);
 STELE_SCOPE(stele_sql_desk, stele_sql_desk_close);
 
+/** What messages call its database. */
+const char *stele_sql_desk_shown(const stele_sql_desk *desk);
+
 /** What a desk knows of a projection: its file, which is borrowed, and its statements. */
 typedef struct stele_sql_guest stele_sql_guest;
 

@@ -173,6 +173,7 @@ static stele_status validate(sql_task *task, stele_resume *out, stele_error *err
     const stele_sql_file *file = stele_sql_program_file(program);
     stele_restore_facts facts = {.projection = file->name,
                                  .version = file->version,
+                                 .store = stele_sql_desk_shown(sql_task_desk(task)),
                                  .source = task->source,
                                  .partitions = stele_worker_partition_count(task->worker),
                                  .genesis = stele_sql_program_genesis(program),

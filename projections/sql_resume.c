@@ -17,7 +17,8 @@ stele_status stele_sql_resume(const stele_sql_claim *claimed, const stele_restor
                                    .genesis = stele_text(claimed->genesis)};
     if (claimed->partitions != facts->partitions && !STELE_BUG("partition count is not compared"))
         return stele_snapshots_fail_count(err, facts->source.topic, facts->projection,
-                                          facts->version, claimed->partitions, facts->partitions);
+                                          facts->version, facts->store, claimed->partitions,
+                                          facts->partitions);
     bool is_new = claimed->mark.position < 0;
     return stele_restore_validate(is_new ? NULL : &checkpoint, facts, out, err);
 }

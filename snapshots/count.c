@@ -84,11 +84,12 @@ stele_status stele_snapshots_count(const stele_count_options *options, int32_t *
 }
 
 stele_status stele_snapshots_fail_count(stele_error *err, const char *events,
-                                        const char *projection, int version, int32_t then,
-                                        int32_t now)
+                                        const char *projection, int version, const char *store,
+                                        int32_t then, int32_t now)
 {
     return stele_fail(err, STELE_E_CONFLICT, STELE_NEXT_STOP,
-                      "%s had %d partitions at the checkpoint of %s.v%d and has %d: keys have "
+                      "%s had %d partitions at the %s of %s.v%d%s%s and has %d: keys have "
                       "moved, so states would be split in two; copy its events to a new topic",
-                      events, (int)then, projection, version, (int)now);
+                      events, (int)then, store == NULL ? "checkpoint" : "position", projection,
+                      version, store == NULL ? "" : " in ", store == NULL ? "" : store, (int)now);
 }

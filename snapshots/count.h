@@ -27,10 +27,12 @@ stele_status stele_snapshots_count(const stele_count_options *options, int32_t *
 
 /**
  * Say that the events of a projection have another partition count than its checkpoints.
+ *
+ * @param store  that has its position; NULL: the snapshots topic
  * @return STELE_E_CONFLICT (next = STOP)
  */
 stele_status stele_snapshots_fail_count(stele_error *err, const char *events,
-                                        const char *projection, int version, int32_t then,
-                                        int32_t now);
+                                        const char *projection, int version, const char *store,
+                                        int32_t then, int32_t now);
 
 #endif

@@ -224,7 +224,7 @@ static stele_status check_count(stele_past *past, stele_error *err)
     past->count_checked = found == 0 || found == past->partitions;
     if (past->count_checked) return STELE_OK;
     return stele_snapshots_fail_count(err, options->events, options->projection, options->version,
-                                      found, past->partitions);
+                                      NULL, found, past->partitions);
 }
 
 static stele_status check(stele_past *past, stele_partition source, stele_past_partition *out,

@@ -65,6 +65,7 @@ const char *stele_restore_unknown_key(const stele_restore *restore);
 typedef struct stele_restore_facts {
     const char *projection;
     int version;
+    const char *store; /* where the states are, for messages; NULL: in the snapshots topic */
     stele_partition source;
     int32_t partitions; /* of the source topic */
     const char *genesis;

@@ -9,6 +9,32 @@
 #include "snapshots/count.h"
 #include "snapshots/restore.h"
 
+/* What messages call the place of the states, … */
+static char *place_of(const stele_restore_facts *facts)
+{
+    if (facts->store != NULL) return stele_strdup(facts->store);
+    return stele_strdup_format("%s.v%d.snapshots/%d", facts->projection, facts->version,
+                               (int)facts->source.index);
+}
+
+/* … how far they are, … */
+static char *mark_of(const stele_restore_facts *facts)
+{
+    if (facts->store != NULL)
+        return stele_strdup_format("the position of %s.v%d in %s", facts->projection,
+                                   facts->version, facts->store);
+    return stele_strdup_format("the checkpoint of %s.v%d", facts->projection, facts->version);
+}
+
+/* … and how they are made again from what is in the log. */
+static char *way_of(const stele_restore_facts *facts)
+{
+    if (facts->store != NULL)
+        return stele_strdup_format("reset %s --to beginning", facts->projection);
+    STELE_AUTO(char) owner = stele_version_owner(facts->projection);
+    return stele_strdup_format("raise the version of %s", owner);
+}
+
 /* A first run, or a replay of all that there is. */
 static stele_status begin_at_zero(const stele_restore_facts *facts, stele_resume *out,
                                   stele_error *err)
@@ -26,9 +52,10 @@ static stele_status begin_at_zero(const stele_restore_facts *facts, stele_resume
         return stele_fail(
             err, STELE_E_HOLE, STELE_NEXT_STOP,
             "%s/%d begins at offset %" PRId64
-            " and %s.v%d has no checkpoint: the events before it are gone, so no "
+            " and %s.v%d has no %s: the events before it are gone, so no "
             "state can be right; bring them back, or copy what is left to a new topic",
-            topic, partition, facts->log_start, facts->projection, facts->version);
+            topic, partition, facts->log_start, facts->projection, facts->version,
+            facts->store == NULL ? "checkpoint" : "position");
     *out = (stele_resume){.position = 0, .read_from = 0, .last_offset = -1};
     return STELE_OK;
 }
@@ -39,7 +66,7 @@ static stele_status check_identity(const stele_checkpoint *checkpoint,
     if (checkpoint->partitions != facts->partitions &&
         !STELE_BUG("partition count is not compared"))
         return stele_snapshots_fail_count(err, facts->source.topic, facts->projection,
-                                          facts->version, checkpoint->partitions,
+                                          facts->version, facts->store, checkpoint->partitions,
                                           facts->partitions);
     if (checkpoint->version != facts->version)
         return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
@@ -56,15 +83,14 @@ static stele_status check_identity(const stele_checkpoint *checkpoint,
 static stele_status check_furthest(const stele_restore_facts *facts, stele_error *err)
 {
     if (facts->furthest <= facts->log_end) return STELE_OK;
-    STELE_AUTO(char) owner = stele_version_owner(facts->projection);
+    STELE_AUTO(char) place = place_of(facts);
+    STELE_AUTO(char) way = way_of(facts);
     return stele_fail(err, STELE_E_HOLE, STELE_NEXT_STOP,
-                      "%s.v%d.snapshots/%d holds a snapshot of %s behind offset %" PRId64
-                      ", and %s/%d ends at %" PRId64
-                      ": events were lost or the topic was made again; raise the version of %s to "
-                      "replay what is there",
-                      facts->projection, facts->version, (int)facts->source.index,
+                      "%s holds a %s of %s behind offset %" PRId64 ", and %s/%d ends at %" PRId64
+                      ": events were lost or the topic was made again; %s to replay what is there",
+                      place, facts->store == NULL ? "snapshot" : "state",
                       stele_quote(facts->furthest_id).text, facts->furthest, facts->source.topic,
-                      (int)facts->source.index, facts->log_end, owner);
+                      (int)facts->source.index, facts->log_end, way);
 }
 
 static stele_status check_log(const stele_checkpoint *checkpoint, const stele_restore_facts *facts,
@@ -72,30 +98,27 @@ static stele_status check_log(const stele_checkpoint *checkpoint, const stele_re
 {
     const char *topic = facts->source.topic;
     int partition = (int)facts->source.index;
-    STELE_AUTO(char) owner = stele_version_owner(facts->projection);
+    STELE_AUTO(char) mark = mark_of(facts);
+    STELE_AUTO(char) way = way_of(facts);
     if (facts->log_start > checkpoint->next_offset)
         return stele_fail(err, STELE_E_HOLE, STELE_NEXT_STOP,
-                          "%s/%d begins at offset %" PRId64
-                          ", past the checkpoint of %s.v%d at %" PRId64
+                          "%s/%d begins at offset %" PRId64 ", past %s at %" PRId64
                           ": the events between were deleted before they were applied; bring them "
                           "back, and keep retention.ms=-1",
-                          topic, partition, facts->log_start, facts->projection, facts->version,
-                          checkpoint->next_offset);
+                          topic, partition, facts->log_start, mark, checkpoint->next_offset);
     if (facts->log_end < checkpoint->next_offset)
         return stele_fail(err, STELE_E_HOLE, STELE_NEXT_STOP,
-                          "%s/%d ends at offset %" PRId64
-                          ", before the checkpoint of %s.v%d at %" PRId64
-                          ": events were lost or the topic was made again; raise the version of %s "
-                          "to replay what is there",
-                          topic, partition, facts->log_end, facts->projection, facts->version,
-                          checkpoint->next_offset, owner);
+                          "%s/%d ends at offset %" PRId64 ", before %s at %" PRId64
+                          ": events were lost or the topic was made again; %s to replay what is "
+                          "there",
+                          topic, partition, facts->log_end, mark, checkpoint->next_offset, way);
     if (facts->group_offset != STELE_OFFSET_NONE && facts->group_offset != checkpoint->next_offset)
         return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
                           "offset reset: group %s.v%d is at %" PRId64
                           " in %s/%d and its checkpoint at %" PRId64
-                          "; set the group's offset to that again, or raise the version of %s",
+                          "; set the group's offset to that again, or %s",
                           facts->projection, facts->version, facts->group_offset, topic, partition,
-                          checkpoint->next_offset, owner);
+                          checkpoint->next_offset, way);
     return STELE_OK;
 }
 

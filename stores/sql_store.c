@@ -54,8 +54,8 @@ static stele_status fail_url(stele_error *err)
                       "lmdb:PATH");
 }
 
-stele_status stele_sql_store_new(stele_runtime runtime, const char *url, stele_sql_store **out,
-                                 stele_error *err)
+static stele_status make_store(stele_runtime runtime, const char *url, stele_sql_store **out,
+                               stele_error *err)
 {
     const char *path = behind(url, "sqlite");
     const char *conninfo = conninfo_of(url);
@@ -83,6 +83,14 @@ stele_status stele_sql_store_new(stele_runtime runtime, const char *url, stele_s
 #else
     return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP, WITHOUT, "SQLite", "SQLITE");
 #endif
+}
+
+stele_status stele_sql_store_new(stele_runtime runtime, const char *url, stele_sql_store **out,
+                                 stele_error *err)
+{
+    stele_status status = make_store(runtime, url, out, err);
+    if (status == STELE_OK) (*out)->shown = stele_sql_url_shown(url);
+    return status;
 }
 
 stele_status stele_sql_fail_setup(stele_error *err, const char *database,

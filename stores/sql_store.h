@@ -20,6 +20,7 @@
 #include <stele/error.h>
 
 #include <stdatomic.h>
+#include <stdlib.h>
 
 #include "core/runtime.h"
 #include "core/scope.h"
@@ -169,6 +170,7 @@ typedef struct stele_sql_store_ops {
 
 struct stele_sql_store {
     const stele_sql_store_ops *ops;
+    char *shown;      /* what messages call it, owned; NULL: "the database" */
     atomic_bool ends; /* whoever waits for the database gives up */
     size_t executed;  /* statements of the transaction */
     size_t failed;    /* which of them a failure is about, from 0; or STELE_SQL_NO_STATEMENT */
@@ -382,10 +384,18 @@ static inline void stele_sql_store_end(stele_sql_store *store)
     atomic_store(&store->ends, true);
 }
 
+/** What messages call it. */
+static inline const char *stele_sql_store_name(const stele_sql_store *store)
+{
+    return store->shown == NULL ? "the database" : store->shown;
+}
+
 /** Close and release it. NULL is fine. */
 static inline void stele_sql_store_free(stele_sql_store *store)
 {
-    if (store != NULL) store->ops->free(store);
+    if (store == NULL) return;
+    free(store->shown);
+    store->ops->free(store);
 }
 STELE_SCOPE(stele_sql_store, stele_sql_store_free);
 

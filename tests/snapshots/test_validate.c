@@ -2,12 +2,7 @@
  * May it be gone on from a checkpoint? Each rule once, beside a case that passes. */
 #include "snapshots/restore.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
+#include "tests/support/test.h"
 
 static const stele_restore_facts sound_facts = {.projection = "balances",
                                                 .version = 1,
@@ -198,6 +193,56 @@ static void what_is_wrong_is_refused_with_the_way_out(void **state)
     }
 }
 
+/* States in a file or a database: no topic of snapshots is there to be deleted. */
+static void what_is_wrong_with_a_store_names_the_store(void **state)
+{
+    (void)state;
+    struct {
+        stele_checkpoint checkpoint;
+        stele_restore_facts facts;
+        bool is_new;
+        const char *text;
+    } cases[] = {
+        {.text = "account.events had 5 partitions at the position of balances.v1 in lmdb:b.lmdb "
+                 "and has 4: keys have moved, so states would be split in two; copy its events to "
+                 "a new topic"},
+        {.text = "account.events/3 begins at offset 1043, past the position of balances.v1 in "
+                 "lmdb:b.lmdb at 1042: the events between were deleted before they were applied; "
+                 "bring them back, and keep retention.ms=-1"},
+        {.text = "account.events/3 ends at offset 1041, before the position of balances.v1 in "
+                 "lmdb:b.lmdb at 1042: events were lost or the topic was made again; reset "
+                 "balances --to beginning to replay what is there"},
+        {.text = "lmdb:b.lmdb holds a state of \"a\" behind offset 2001, and account.events/3 "
+                 "ends at 2000: events were lost or the topic was made again; reset balances --to "
+                 "beginning to replay what is there"},
+        {.is_new = true,
+         .text = "account.events/3 begins at offset 5 and balances.v1 has no position: the events "
+                 "before it are gone, so no state can be right; bring them back, or copy what is "
+                 "left to a new topic"},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        cases[i].checkpoint = sound_checkpoint();
+        cases[i].facts = sound_facts;
+        cases[i].facts.store = "lmdb:b.lmdb";
+        cases[i].facts.group_offset = STELE_OFFSET_NONE;
+    }
+    cases[0].checkpoint.partitions = 5;
+    cases[1].facts.log_start = 1043;
+    cases[2].facts.log_end = 1041;
+    cases[3].facts.furthest = 2001;
+    cases[3].facts.furthest_id = stele_text("a");
+    cases[4].facts.aggregates = cases[4].facts.finished = 0;
+    cases[4].facts.log_start = 5;
+
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        stele_resume resume;
+        stele_error err = {0};
+        assert_true(stele_restore_validate(cases[i].is_new ? NULL : &cases[i].checkpoint,
+                                           &cases[i].facts, &resume, &err) < 0);
+        assert_string_equal(err.text, cases[i].text);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -206,6 +251,7 @@ int main(void)
         cmocka_unit_test(a_group_offset_may_have_expired),
         cmocka_unit_test(without_a_checkpoint_a_whole_log_is_replayed),
         cmocka_unit_test(what_is_wrong_is_refused_with_the_way_out),
+        cmocka_unit_test(what_is_wrong_with_a_store_names_the_store),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
