@@ -148,11 +148,29 @@ stele_status lmdb_prepare(stele_sql_store *base, const stele_sql_query *query, s
     return STELE_OK;
 }
 
+/* Is there a row of another id, for whose key the hash is the same? */
+static int check_id(lmdb_store *self, const lmdb_key *key, stele_bytes id, bool *is_taken)
+{
+    stele_sql_value there;
+    MDB_val at = lmdb_key_val(key), found;
+    int code = mdb_get(self->txn, self->tables[LMDB_STATES], &at, &found);
+    if (code != 0) return code == MDB_NOTFOUND ? 0 : code;
+    stele_bytes rest = stele_bytes_of(found.mv_data, found.mv_size);
+    if (!read_value(&rest, &there) || there.kind != STELE_SQL_TEXT) return MDB_CORRUPTED;
+    *is_taken = !stele_bytes_equal(there.as.bytes, id);
+    return 0;
+}
+
+/* @param is_taken  another id has that key: nothing was changed */
 static int put_row(lmdb_store *self, const char *projection, const stele_sql_value *values,
-                   size_t count)
+                   size_t count, bool *is_taken)
 {
     lmdb_key key = states_key(projection, values[1].as.integer);
     add_id(&key, values[0].as.bytes);
+    *is_taken = false;
+    int code =
+        key.size == sizeof key.bytes ? check_id(self, &key, values[0].as.bytes, is_taken) : 0;
+    if (code != 0 || *is_taken) return code;
     stele_buffer_reset(&self->room);
     for (size_t i = 0; i < count; i++)
         if (i != 1) write_value(&self->room, &values[i]);
@@ -175,10 +193,16 @@ stele_status lmdb_execute(stele_sql_store *base, size_t statement, const stele_s
 {
     lmdb_store *self = (lmdb_store *)base;
     const lmdb_statement *of = &self->statements[statement];
+    bool is_taken = false;
     int code = of->verb == LMDB_CLEAR ? clear_rows(self, of->name, values)
-                                      : put_row(self, of->name, values, count);
-    if (code == 0) return STELE_OK;
+                                      : put_row(self, of->name, values, count, &is_taken);
+    if (code == 0 && !is_taken) return STELE_OK;
     base->failed = base->executed - 1;
+    if (is_taken)
+        return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
+                          "%s: the id %s and another one have the same hash, by which LMDB tells "
+                          "long ids apart: keep these states in snapshots, or in a database of SQL",
+                          self->path, stele_quote(values[0].as.bytes).text);
     self->needs_map = code == MDB_MAP_FULL;
     return lmdb_fail(self, code, err);
 }

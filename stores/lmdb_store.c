@@ -98,8 +98,27 @@ stele_status lmdb_fail(const lmdb_store *self, int code, stele_error *err)
                                 "%s is damaged: %s. Remove the file, and it is made again from the "
                                 "events",
                                 self->path, mdb_strerror(code));
-    default:
+    case ESTALE:
+        return stele_fail_cause(err, STELE_E_UNAVAILABLE, STELE_NEXT_ABORT, code,
+                                "%s: %s: it is opened again", self->path, strerror(code));
+    case EINTR: /* of this machine, at this moment */
+    case EAGAIN:
+    case EBUSY:
+    case ENOMEM:
+    case ENFILE:
+    case EMFILE:
+    case ENOLCK:
         return stele_fail_cause(err, STELE_E_UNAVAILABLE, STELE_NEXT_RETRY, code, "%s: %s",
+                                self->path, strerror(code));
+    case MDB_TXN_FULL:
+        return stele_fail_cause(err, STELE_E_LIMIT, STELE_NEXT_STOP, code,
+                                "%s: a transaction changes more pages than LMDB can: lower "
+                                "snapshot_events, so that fewer states are written at once",
+                                self->path);
+    default: /* the same call would fail in the same way again */
+        return stele_fail_cause(err, STELE_E_INVALID, STELE_NEXT_STOP, code,
+                                "%s: %s: waiting does not change that. Check its disk, or remove "
+                                "the file, and it is made again from the events",
                                 self->path, mdb_strerror(code));
     }
 }

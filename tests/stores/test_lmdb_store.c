@@ -2,6 +2,7 @@
  * The SQL port's contract on LMDB, as far as states of folds need it; and what is LMDB's own. */
 #include "sql_cases.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <lmdb.h>
 #include <signal.h>
@@ -10,7 +11,7 @@
 #include <sys/stat.h>
 
 #include "core/alloc.h"
-#include "stores/lmdb_store.h"
+#include "stores/lmdb_internal.h"
 #include "tests/support/temporary.h"
 
 typedef struct file_stage {
@@ -260,21 +261,40 @@ static void the_map_grows_with_what_is_stored(void **state)
     stele_buffer_clear(&found.last);
 }
 
+/* Pages that the first has no map for yet. */
 static void another_one_that_has_grown_the_file_is_followed(void **state)
 {
     scene *own = *state;
+    enum { SIZE = 200 << 10, ROWS = 30 };
+    static uint8_t data[SIZE];
     stele_error err;
+    struct stat stat_of;
     scene other = {.store = open_at(own->path)};
+    stele_sql_store_close(own->store);
+    stele_lmdb_store_set_map(own->store, 1 << 20);
+    assert_int_equal(stele_sql_store_open(own->store, &err), STELE_OK);
+    set_up(own);
     store_one(own, -1, 1, "a");
     set_up(&other); /* it has the partition now */
-    store_one(&other, 1, 2, "b");
+    assert_int_equal(begin_at(&other, 1, 2, &err), STELE_OK);
+    for (int i = 0; i < ROWS; i++) {
+        char id[8];
+        snprintf(id, sizeof id, "b%d", i);
+        assert_int_equal(put(&other, stele_text(id), stele_bytes_of(data, SIZE), &err), STELE_OK);
+    }
+    assert_int_equal(stele_sql_store_commit(other.store, &err), STELE_OK);
+    assert_int_equal(stat(own->path, &stat_of), 0);
+    assert_true(stat_of.st_size > ROWS * SIZE); /* its map was of a sixth of that */
 
     assert_int_equal(begin_at(own, 1, 2, &err), STELE_E_FENCED);
+    found_rows seen = read_all(own->store, 1);
+    assert_int_equal(seen.count, ROWS + 1);
     set_up(own);
     store_one(own, 2, 3, "c");
 
     found_rows found = read_all(other.store, 1);
-    assert_int_equal(found.count, 3);
+    assert_int_equal(found.count, ROWS + 2);
+    stele_buffer_clear(&seen.last);
     stele_buffer_clear(&found.last);
     stele_sql_store_free(other.store);
 }
@@ -358,11 +378,92 @@ static void what_it_has_no_right_to_is_named(void **state)
 {
     scene *own = *state;
     stele_error err = {0};
-    if (geteuid() == 0) skip(); /* root may write anywhere */
+    enum { NOBODY = 65534 };
+    bool is_root = geteuid() == 0; /* who may write anywhere */
     stele_sql_store_close(own->store);
-    assert_int_equal(chmod(own->path, 0400), 0);
-    assert_int_equal(stele_sql_store_open(own->store, &err), STELE_E_FORBIDDEN);
+    assert_int_equal(chmod(((file_stage *)own->stage.self)->folder.path, 0755), 0);
+    assert_int_equal(chmod(own->path, 0444), 0);
+
+    if (is_root) assert_int_equal(seteuid(NOBODY), 0);
+    stele_status status = stele_sql_store_open(own->store, &err);
+    if (is_root) assert_int_equal(seteuid(0), 0);
+
+    assert_int_equal(status, STELE_E_FORBIDDEN);
     assert_says(&err, STELE_NEXT_STOP, "needs the right to write the file");
+}
+
+/* Another id in the row, as if its hash were the same. */
+static void change_ids(const char *path, uint8_t from, uint8_t to)
+{
+    MDB_env *env;
+    MDB_txn *txn;
+    MDB_dbi dbi;
+    MDB_cursor *cursor;
+    MDB_val key, value;
+    assert_int_equal(mdb_env_create(&env), 0);
+    assert_int_equal(mdb_env_set_maxdbs(env, 4), 0);
+    assert_int_equal(mdb_env_open(env, path, MDB_NOSUBDIR | MDB_NOLOCK, 0644), 0);
+    assert_int_equal(mdb_txn_begin(env, NULL, 0, &txn), 0);
+    assert_int_equal(mdb_dbi_open(txn, "states", 0, &dbi), 0);
+    assert_int_equal(mdb_cursor_open(txn, dbi, &cursor), 0);
+    assert_int_equal(mdb_cursor_get(cursor, &key, &value, MDB_FIRST), 0);
+    uint8_t *row = stele_alloc(value.mv_size);
+    memcpy(row, value.mv_data, value.mv_size);
+    for (size_t i = 0; i < value.mv_size; i++)
+        if (row[i] == from) row[i] = to;
+    value.mv_data = row;
+    assert_int_equal(mdb_cursor_put(cursor, &key, &value, MDB_CURRENT), 0);
+    mdb_cursor_close(cursor);
+    assert_int_equal(mdb_txn_commit(txn), 0);
+    mdb_env_close(env);
+    free(row);
+}
+
+static void two_ids_of_one_hash_are_not_mixed_up(void **state)
+{
+    scene *own = *state;
+    stele_error err;
+    char id[1000];
+    memset(id, 'q', sizeof id);
+    assert_int_equal(begin_at(own, -1, 1, &err), STELE_OK);
+    assert_int_equal(put(own, stele_bytes_of(id, sizeof id), stele_text("x"), &err), STELE_OK);
+    assert_int_equal(stele_sql_store_commit(own->store, &err), STELE_OK);
+    stele_sql_store_close(own->store);
+    change_ids(own->path, 'q', 'r');
+    assert_int_equal(stele_sql_store_open(own->store, &err), STELE_OK);
+    set_up(own);
+
+    assert_int_equal(begin_at(own, 1, 2, &err), STELE_OK);
+    assert_int_equal(put(own, stele_bytes_of(id, sizeof id), stele_text("y"), &err),
+                     STELE_E_INVALID);
+
+    assert_says(&err, STELE_NEXT_STOP, "and another one have the same hash");
+    stele_sql_store_rollback(own->store);
+}
+
+/* What the same call would run into again is no reason to wait. */
+static void only_what_may_pass_is_waited_for(void **state)
+{
+    (void)state;
+    static const struct {
+        int code;
+        stele_next next;
+    } cases[] = {{ENOSPC, STELE_NEXT_RETRY},         {EIO, STELE_NEXT_RETRY},
+                 {ENOMEM, STELE_NEXT_RETRY},         {EMFILE, STELE_NEXT_RETRY},
+                 {MDB_MAP_FULL, STELE_NEXT_RETRY},   {MDB_PANIC, STELE_NEXT_ABORT},
+                 {ESTALE, STELE_NEXT_ABORT},         {EACCES, STELE_NEXT_STOP},
+                 {EINVAL, STELE_NEXT_STOP},          {MDB_TXN_FULL, STELE_NEXT_STOP},
+                 {MDB_DBS_FULL, STELE_NEXT_STOP},    {MDB_CURSOR_FULL, STELE_NEXT_STOP},
+                 {MDB_PAGE_FULL, STELE_NEXT_STOP},   {MDB_BAD_VALSIZE, STELE_NEXT_STOP},
+                 {MDB_BAD_DBI, STELE_NEXT_STOP},     {MDB_CORRUPTED, STELE_NEXT_STOP},
+                 {MDB_READERS_FULL, STELE_NEXT_STOP}};
+    STELE_AUTO(stele_sql_store) store = connect_to("t.lmdb");
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        stele_error err = {0};
+        assert_true(lmdb_fail((const lmdb_store *)store, cases[i].code, &err) < 0);
+        if (err.next != cases[i].next) fail_msg("%d: %s", cases[i].code, err.text);
+        assert_int_equal(err.cause, cases[i].code);
+    }
 }
 
 static void sql_is_refused(void **state)
@@ -439,7 +540,9 @@ int main(void)
         CASE(a_file_that_is_replaced_is_opened_again),
         CASE(a_file_that_is_cut_off_is_refused),
         CASE(what_it_has_no_right_to_is_named),
+        CASE(two_ids_of_one_hash_are_not_mixed_up),
         CASE(sql_is_refused),
+        cmocka_unit_test(only_what_may_pass_is_waited_for),
         cmocka_unit_test(a_file_of_another_program_is_left_alone),
         cmocka_unit_test(what_is_no_lmdb_file_is_named),
         cmocka_unit_test(a_folder_that_is_not_there_is_named),
