@@ -6,7 +6,7 @@
 
 #include <inttypes.h>
 
-#include "cli/catch_up.h"
+#include "cli/control.h"
 #include "cli/meter.h"
 #include "core/alloc.h"
 #include "core/names.h"
@@ -58,6 +58,7 @@ static stele_status find(stele_cli *cli, const char *name, int64_t version, stel
 typedef struct watch {
     stele_cli *cli;
     stele_control of;
+    stele_catch_up_options how; /* views into `of` */
     stele_catch_up on;
     stele_meter meter;
     size_t known;     /* partitions of which the position is known, at the look before */
@@ -172,7 +173,7 @@ static stele_exit watch_it(watch *w)
         const stele_catch_up_sum sum = stele_catch_up_sum_of(&w->on);
         const stele_catch_up_part *held = stele_catch_up_held(&w->on);
         show(w, &sum);
-        if (sum.done == w->on.count) return say_done(w, &sum);
+        if (stele_catch_up_is_done(&w->on)) return say_done(w, &sum);
         if (held != NULL) return fail_held(w, held);
         if (stele_deadline_passed(w->patience)) return fail_missing(w, &sum);
         if (atomic_load(w->cli->stop)) {
@@ -195,8 +196,9 @@ stele_exit stele_cmd_rebuild(stele_cli *cli, const stele_arguments *arguments)
     if (stele_cli_client(cli) == NULL) return STELE_EXIT_FAILED;
     stele_error err = {0};
     if (find(cli, stele_arguments_operand(arguments, 0),
-             stele_arguments_int(arguments, "version", 0), &w.of, &err) < 0 ||
-        stele_catch_up_begin(&w.of, &w.on, &err) < 0)
+             stele_arguments_int(arguments, "version", 0), &w.of, &err) < 0)
         return stele_cli_fail_error(cli, &err);
+    w.how = stele_control_catch_up(&w.of);
+    if (stele_catch_up_begin(&w.how, &w.on, &err) < 0) return stele_cli_fail_error(cli, &err);
     return watch_it(&w);
 }

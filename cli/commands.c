@@ -225,6 +225,12 @@ static const stele_option rebuild_options[] = {
      .help = "which one (default: the newest that a worker runs)"},
     {0}};
 
+static const stele_option switch_options[] = {
+    {.name = "with-parked",
+     .kind = STELE_OPTION_FLAG,
+     .help = "also if it has set aside events that the version of before has not"},
+    {0}};
+
 static const stele_option history_options[] = {
     {.name = "one-partition",
      .kind = STELE_OPTION_FLAG,
@@ -505,9 +511,11 @@ const stele_cli_command stele_commands[] = {
          "when all instances\n"
          "answer from it. Both versions go on, so `switch` with the other one goes back. "
          "Exits with 1, and has\n"
-         "switched nothing, if it is stopped, paused behind the log's end, or not there in "
-         "time.",
+         "switched nothing, if it is stopped, paused, or not there in time, if it cannot be "
+         "asked over HTTP and\n"
+         "the other one can, or if it has set aside events that the other one has not.",
      .example = "shop switch customers 2",
+     .options = switch_options,
      .run = stele_cmd_switch},
     {.name = "dlq list",
      .operands = "PROJECTION|AGGREGATE",

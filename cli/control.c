@@ -112,9 +112,15 @@ static void look_at_own(stele_cli *cli, search *s, stele_control *of)
     }
 }
 
+/* Of rows that no one reports on any more, those of a topic that is gone say nothing. */
 static void take_source(void *context, const stele_status_line *line)
 {
-    add_source(context, line->topic);
+    stele_control *of = context;
+    stele_log_topic found;
+    if (line->is_over && stele_log_topic_describe(of->log, line->topic, of->cli->timeout_ms, &found,
+                                                  NULL) == STELE_E_NOT_FOUND)
+        return;
+    add_source(of, line->topic);
 }
 
 static stele_status read_status(const stele_cli *cli, const char *group, stele_status_each *each,
@@ -187,7 +193,21 @@ stele_status stele_control_find(stele_cli *cli, const char *name, stele_control 
     if ((status = choose(&s, &out->group, err)) < 0) return status;
     look_at_own(cli, &s, out);
     if ((status = read_status(cli, out->group, take_source, out, err)) < 0) return status;
+    if (out->source_count == 0)
+        return stele_fail(err, STELE_E_NOT_FOUND, STELE_NEXT_STOP,
+                          "the topics that %s was made of are gone: `status forget %s` drops its "
+                          "rows",
+                          out->group, out->group);
     return count_partitions(out, err);
+}
+
+stele_catch_up_options stele_control_catch_up(const stele_control *of)
+{
+    return (stele_catch_up_options){.log = of->log,
+                                    .group = of->group,
+                                    .sources = (const char *const *)of->sources,
+                                    .source_count = of->source_count,
+                                    .timeout_ms = of->cli->timeout_ms};
 }
 
 /* ---- giving orders ---- */

@@ -5,7 +5,7 @@
 #define STELE_CLI_CONTROL_H
 
 #include "cli/command.h"
-#include "consumer/status.h"
+#include "consumer/catch_up.h"
 #include "core/scope.h"
 
 /** A projection. */
@@ -38,6 +38,9 @@ stele_status stele_control_find(stele_cli *cli, const char *name, stele_control 
 /** Make the control topic of a group, if it is not there. */
 stele_status stele_control_ensure(stele_cli *cli, const char *topic, int32_t partitions,
                                   int16_t replication, stele_error *err);
+
+/** How far it is, is asked so. What is returned is a view into `of`. */
+stele_catch_up_options stele_control_catch_up(const stele_control *of);
 
 /** An order about all of each partition. */
 typedef struct stele_control_order {

@@ -141,7 +141,7 @@ static size_t memory_share(const stele_app *app, const stele_sql_crew *sql,
     return whole / (count_all(app) + stele_sql_crew_count(sql));
 }
 
-/* @param of  what is particular to the projection: name, topic, ops and self */
+/* @param of  what is particular to the projection: name, topic, sources, ops and self */
 static stele_status run_worker(const runner *r, const stele_worker_options *of, stele_error *err)
 {
     const stele_config *config = stele_client_config(r->client);
@@ -151,6 +151,7 @@ static stele_status run_worker(const runner *r, const stele_worker_options *of, 
         .topic = of->topic,
         .instance = stele_client_instance(r->client),
         .address = r->address[0] == '\0' ? NULL : r->address,
+        .sources = of->sources,
         .eager = stele_config_is(config, "worker", NULL, "assignment", "eager"),
         .session_timeout_ms = config_int(config, "kafka", NULL, "session.timeout.ms"),
         .stall_timeout_ms = config_int(config, "worker", NULL, "stall_timeout_ms"),
@@ -191,6 +192,7 @@ static stele_status run_sql(const runner *r, stele_error *err)
     return run_worker(r,
                       &(stele_worker_options){.name = stele_sql_projection_group(sql),
                                               .topic = stele_sql_projection_topic(sql),
+                                              .sources = stele_sql_projection_sources(sql),
                                               .ops = &stele_sql_tasks,
                                               .self = sql},
                       err);

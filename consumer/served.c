@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The record that says which version is served: its value, and reading and writing it. */
+ * The records that say which version is served: their value, and reading and writing them. */
 #include "consumer/served.h"
 
 #include <inttypes.h>
@@ -8,37 +8,50 @@
 
 #include "consumer/status.h"
 #include "core/alloc.h"
+#include "core/bug.h"
 #include "core/date.h"
 #include "core/names.h"
 #include "core/text.h"
 #include "kafka/bounded_read.h"
+#include "kafka/topic_spec.h"
 
-enum { ASK_MS = 1000 /* one question to the broker, before it is asked again */ };
+enum {
+    ASK_MS = 1000, /* one question to the broker, before it is asked again */
+    TOPIC_MS = 5000
+};
 
 /* ---- the value ---- */
 
-stele_status stele_served_parse(stele_bytes value, stele_served *out, stele_error *err)
+stele_status stele_served_parse(stele_bytes value, stele_served *out, int64_t *after,
+                                stele_error *err)
 {
     json_t *json =
         value.size > STELE_SERVED_VALUE_MAX
             ? NULL
             : json_loadb((const char *)value.data, value.size, JSON_REJECT_DUPLICATES, NULL);
     json_int_t version = json_integer_value(json_object_get(json, "version"));
+    const json_t *behind = json_object_get(json, "after");
+    json_int_t offset = json_integer_value(behind);
     const char *since = json_string_value(json_object_get(json, "since"));
-    stele_served read = {.version = (int)version, .is_chosen = true};
-    bool is_valid = version >= 1 && version <= INT32_MAX && since != NULL &&
+    stele_served read = {.version = (int)version, .is_chosen = true, .offset = -1};
+    bool is_valid = version >= 1 && version <= INT32_MAX && json_is_integer(behind) &&
+                    offset >= -1 && since != NULL &&
                     stele_parse_timestamp(stele_text(since), STELE_TIME_MILLIS, &read.since_ms,
                                           NULL) == STELE_OK;
     json_decref(json);
     if (!is_valid)
         return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
-                          "expected {\"version\": N, \"since\": TIME}, of %d bytes at most",
+                          "expected {\"version\": N, \"after\": OFFSET, \"since\": TIME}, of %d "
+                          "bytes at most",
                           STELE_SERVED_VALUE_MAX);
     *out = read;
+    *after = offset;
     return STELE_OK;
 }
 
 /* ---- reading ---- */
+
+static const stele_served none = {.offset = -1};
 
 typedef struct reading {
     const char *topic;
@@ -46,21 +59,29 @@ typedef struct reading {
     stele_error failure; /* of the last record */
 } reading;
 
+/* One that is not understood is not passed over: a newer program may have written it. */
+static void take_record(reading *of, stele_partition partition, const stele_record *record)
+{
+    stele_served read = none;
+    int64_t after = of->last.offset;
+    stele_error why = {0};
+    if (!stele_bytes_equal(record->key, stele_text(STELE_SERVED_KEY))) return;
+    stele_status status = stele_served_parse(record->value, &read, &after, &why);
+    if (after != of->last.offset && !STELE_BUG("a choice is not compared")) return;
+    of->last = read;
+    of->last.offset = record->offset;
+    of->failure = (stele_error){0};
+    if (status < 0)
+        stele_fail(&of->failure, why.status, why.next,
+                   "%s/%d/%" PRId64 ": %s; `switch` writes it again", of->topic,
+                   (int)partition.index, record->offset, why.text);
+}
+
 static int take(void *context, const stele_batch *batch, stele_error *err)
 {
     (void)err;
-    reading *of = context;
-    for (size_t i = 0; i < batch->count; i++) {
-        const stele_record *record = &batch->records[i];
-        if (!stele_bytes_equal(record->key, stele_text(STELE_SERVED_KEY))) continue;
-        of->last = (stele_served){0};
-        of->failure = (stele_error){0};
-        stele_error why = {0};
-        if (record->value.data != NULL && stele_served_parse(record->value, &of->last, &why) < 0)
-            stele_fail(&of->failure, why.status, why.next,
-                       "%s/%d/%" PRId64 ": %s; `switch` writes it again", of->topic,
-                       (int)batch->partition.index, record->offset, why.text);
-    }
+    for (size_t i = 0; i < batch->count; i++)
+        take_record(context, batch->partition, &batch->records[i]);
     return STELE_OK;
 }
 
@@ -69,7 +90,7 @@ stele_status stele_served_read(stele_log *log, const char *projection, stele_dea
 {
     STELE_AUTO(char) topic = stele_control_topic(projection);
     const stele_partition partition = {topic, 0};
-    reading of = {.topic = topic};
+    reading of = {.topic = topic, .last = none};
     int64_t start, end;
     stele_error own;
     if (err == NULL) err = &own;
@@ -88,12 +109,9 @@ stele_status stele_served_read(stele_log *log, const char *projection, stele_dea
         status = stele_bounded_read(log, &options, err);
     }
     if (status < 0 && status != STELE_E_NOT_FOUND) return status;
-    if (of.failure.status < 0) {
-        *err = of.failure;
-        return of.failure.status;
-    }
     *out = of.last;
-    return STELE_OK;
+    if (of.failure.status < 0) *err = of.failure;
+    return of.failure.status;
 }
 
 typedef struct lowest {
@@ -113,23 +131,51 @@ static void take_line(void *context, const stele_status_line *line)
     if (of->version == 0 || name.version < of->version) of->version = name.version;
 }
 
+static stele_status find_lowest(stele_log *log, const char *projection, stele_served_by by,
+                                stele_deadline deadline, int *out, stele_error *err)
+{
+    lowest of = {.projection = projection, .by = by};
+    stele_status status = stele_status_read(log, NULL, deadline, take_line, &of, err);
+    if (status == STELE_OK) *out = of.version;
+    return status;
+}
+
 stele_status stele_served_find(stele_log *log, const char *projection, stele_served_by by,
                                stele_deadline deadline, stele_served *out, stele_error *err)
 {
     stele_served chosen;
     stele_status status = stele_served_read(log, projection, deadline, &chosen, err);
-    if (status < 0) return status;
-    if (!chosen.is_chosen) {
-        lowest of = {.projection = projection, .by = by};
-        status = stele_status_read(log, NULL, deadline, take_line, &of, err);
-        if (status < 0) return status;
-        chosen.version = of.version;
-    }
-    *out = chosen;
-    return STELE_OK;
+    if (status == STELE_OK && !chosen.is_chosen)
+        status = find_lowest(log, projection, by, deadline, &chosen.version, err);
+    if (status == STELE_OK) *out = chosen;
+    return status;
 }
 
 /* ---- writing ---- */
+
+/* What was chosen stays for as long as the topic does. */
+static stele_status ensure(stele_log *log, const char *topic, int16_t replication,
+                           stele_deadline deadline, stele_error *err)
+{
+#define LOST "which version readers have would be lost"
+    static const stele_topic_setting settings[] = {
+        {.name = "cleanup.policy", .value = "delete", .danger = LOST},
+        {.name = "retention.ms", .value = "-1", .danger = LOST},
+        {.name = "retention.bytes", .value = "-1", .danger = LOST}};
+#undef LOST
+    const stele_topic_spec spec = {.name = topic,
+                                   .partitions = 1,
+                                   .replication = replication,
+                                   .settings = settings,
+                                   .setting_count = sizeof settings / sizeof settings[0]};
+    stele_log_topic found;
+    stele_status status;
+    do {
+        int ask_ms = stele_deadline_remaining_ms(deadline, TOPIC_MS);
+        status = stele_topic_ensure(log, &spec, ask_ms, &found, err);
+    } while (status < 0 && stele_bounded_read_wait_to_retry(deadline, NULL, err));
+    return status;
+}
 
 static void on_delivered(void *context, void *opaque, stele_position position,
                          const stele_error *failure)
@@ -138,14 +184,14 @@ static void on_delivered(void *context, void *opaque, stele_position position,
     if (failure != NULL) *(stele_error *)context = *failure;
 }
 
-stele_status stele_served_write(stele_log *log, const char *projection, int version,
-                                int64_t since_ms, int timeout_ms, stele_error *err)
+static stele_status put(stele_log *log, const char *topic, const stele_served_choice *choice,
+                        stele_deadline deadline, stele_error *err)
 {
     char since[STELE_DATE_TEXT_MAX + 1];
-    stele_format_timestamp(since_ms, STELE_TIME_MILLIS, since);
-    STELE_AUTO(char) topic = stele_control_topic(projection);
+    stele_format_timestamp(choice->since_ms, STELE_TIME_MILLIS, since);
     STELE_AUTO(char)
-    value = stele_strdup_format("{\"version\":%d,\"since\":\"%s\"}", version, since);
+    value = stele_strdup_format("{\"version\":%d,\"after\":%" PRId64 ",\"since\":\"%s\"}",
+                                choice->version, choice->after, since);
     stele_error failure = {0};
     const stele_log_producer_options options = {
         .compression = "none", .delivered = on_delivered, .context = &failure};
@@ -154,7 +200,51 @@ stele_status stele_served_write(stele_log *log, const char *projection, int vers
     STELE_AUTO(stele_log_producer) producer = NULL;
     stele_status status = stele_log_producer_open(log, &options, &producer, err);
     if (status == STELE_OK) status = stele_log_producer_put(producer, &entry, err);
-    if (status == STELE_OK) status = stele_log_producer_flush(producer, timeout_ms, err);
+    if (status == STELE_OK)
+        status = stele_log_producer_flush(producer,
+                                          stele_deadline_remaining_ms(deadline, INT32_MAX), err);
     if (status == STELE_OK && failure.status < 0) *err = failure;
     return status < 0 ? status : failure.status;
+}
+
+stele_status stele_served_choose(stele_log *log, const stele_served_choice *choice,
+                                 stele_deadline deadline, stele_served *out, stele_error *err)
+{
+    STELE_AUTO(char) topic = stele_control_topic(choice->projection);
+    stele_error own;
+    if (err == NULL) err = &own;
+    stele_served chosen;
+    stele_status status = ensure(log, topic, choice->replication, deadline, err);
+    if (status == STELE_OK) status = put(log, topic, choice, deadline, err);
+    if (status == STELE_OK)
+        status = stele_served_read(log, choice->projection, deadline, &chosen, err);
+    if (status < 0) return status;
+    *out = chosen;
+    if (chosen.version == choice->version) return STELE_OK;
+    return stele_fail(err, STELE_E_CONFLICT, STELE_NEXT_STOP,
+                      "someone else has let readers of %s have version %d meanwhile",
+                      choice->projection, chosen.version);
+}
+
+stele_status stele_served_settle(stele_log *log, const char *projection, int version,
+                                 const char *events, stele_deadline deadline, stele_error *err)
+{
+    stele_served served;
+    stele_log_topic source;
+    stele_error own;
+    if (err == NULL) err = &own;
+    stele_status status =
+        stele_served_find(log, projection, STELE_SERVED_BY_HTTP, deadline, &served, err);
+    if (status < 0 || served.is_chosen) return status;
+    status = stele_log_topic_describe(log, events, stele_deadline_remaining_ms(deadline, ASK_MS),
+                                      &source, err);
+    if (status < 0) return status;
+    bool is_first = served.version == 0 || served.version > version;
+    const stele_served_choice choice = {.projection = projection,
+                                        .version = is_first ? version : served.version,
+                                        .after = served.offset,
+                                        .since_ms = stele_clock_now_ms(stele_log_clock(log)),
+                                        .replication = source.replication};
+    status = stele_served_choose(log, &choice, deadline, &served, err);
+    return status == STELE_E_CONFLICT ? STELE_OK : status; /* then it is settled, too */
 }

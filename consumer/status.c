@@ -111,6 +111,8 @@ static char *to_json(const stele_status_board *board, const entry *of, stele_par
     stele_format_timestamp(of->taken_ms, STELE_TIME_MILLIS, time);
     if (of->taken_ms != 0) json_object_set_new(line, "taken", json_string(time));
     if (board->address != NULL) json_object_set_new(line, "address", json_string(board->address));
+    if (board->options.sources > 1)
+        json_object_set_new(line, "sources", json_integer(board->options.sources));
     if (of->parked_events > 0)
         json_object_set_new(line, "parked",
                             json_pack("{s:I, s:I}", "aggregates", (json_int_t)of->parked_aggregates,

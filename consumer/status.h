@@ -5,7 +5,8 @@
  *
  * Key: "<projection>.v<n>/<topic>/<partition>". Value: JSON with instance, state, reason, position,
  * rate, since and time, `"address"` where the instance has HTTP, `"parked": {"aggregates",
- * "events"}` where events are set aside; `"reset"`, a time in milliseconds; `"ended": true` in the
+ * "events"}` where events are set aside; `"sources"`, how many topics it has, of more than one;
+ * `"reset"`, a time in milliseconds; `"ended": true` in the
  * last word of a worker that ends. Written on change and every 5 s; what is older than 15 s says
  * nothing about the present. */
 #ifndef STELE_CONSUMER_STATUS_H
@@ -42,9 +43,10 @@ typedef struct stele_status_line {
     const char *instance;
     const char *address; /* of the instance's HTTP, "10.0.0.7:8080"; "": it has none */
     stele_partition_state state;
-    const char *reason;        /* "" where there is nothing to say */
-    int64_t position;          /* offset of the next event to be applied; -1: not restored */
-    double rate;               /* events per second, lately */
+    const char *reason; /* "" where there is nothing to say */
+    int64_t position;   /* offset of the next event to be applied; -1: not restored */
+    double rate;        /* events per second, lately */
+    int sources; /* topics that are made into this projection, with this one; 0: it does not say */
     int64_t parked_aggregates; /* of which events are set aside … */
     int64_t parked_events;     /* … and how many */
     int64_t reset_ms;          /* it has begun after the reset of that time; 0: there was none */
@@ -62,6 +64,7 @@ typedef struct stele_status_board_options {
     const char *topic;
     const char *instance;
     const char *address;  /* of its HTTP; NULL: it has none */
+    int sources;          /* topics of the projection; 0: this one only */
     int stall_timeout_ms; /* a worker busy with one batch for longer is stalled */
 } stele_status_board_options;
 

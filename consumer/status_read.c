@@ -118,6 +118,8 @@ static bool parse_line(json_t *json, stele_status_line *line)
     line->parked_events = json_integer_value(json_object_get(parked, "events"));
     const char *address = json_string_value(json_object_get(json, "address"));
     line->address = address == NULL ? "" : address;
+    json_int_t sources = json_integer_value(json_object_get(json, "sources"));
+    line->sources = sources > 0 && sources <= INT16_MAX ? (int)sources : 0;
     line->reset_ms = json_integer_value(json_object_get(json, "reset"));
     return isfinite(line->rate) && line->rate < 1e12 && parse_state(state, &line->state) &&
            stele_parse_timestamp(stele_text(since), STELE_TIME_MILLIS, &line->since_ms, NULL) ==

@@ -120,6 +120,7 @@ stele_status stele_worker_open(stele_log *log, const stele_worker_options *optio
                                           .topic = worker->topic,
                                           .instance = worker->instance,
                                           .address = options->address,
+                                          .sources = options->sources,
                                           .stall_timeout_ms = worker->options.stall_timeout_ms});
     }
     worker->listener = (stele_registry_listener){.news = hear_of_schemas, .context = worker};

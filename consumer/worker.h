@@ -20,6 +20,7 @@ typedef struct stele_worker_options {
     const char *topic;    /* the source: "<aggregate>.events" */
     const char *instance; /* shown in status */
     const char *address;  /* of its HTTP, told in status; NULL: it has none */
+    int sources;          /* topics of the projection, told in status; 0: this one only */
     bool eager;
     int session_timeout_ms;   /* 0: 6,000 */
     int stall_timeout_ms;     /* 0: 30,000 */

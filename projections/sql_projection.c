@@ -63,6 +63,11 @@ const char *stele_sql_projection_topic(const stele_sql_projection *self)
     return self->source->topic;
 }
 
+int stele_sql_projection_sources(const stele_sql_projection *self)
+{
+    return (int)stele_sql_program_source_count(self->options.program);
+}
+
 /* ---- taking a partition ---- */
 
 static stele_status open_task(void *self, stele_worker *worker, stele_partition source,

@@ -32,9 +32,11 @@ stele_sql_projection *stele_sql_projection_open(const stele_sql_projection_optio
 void stele_sql_projection_close(stele_sql_projection *projection);
 STELE_SCOPE(stele_sql_projection, stele_sql_projection_close);
 
-/** What stele_worker_options take: name, topic, ops and self. Borrowed from the program. */
+/** What stele_worker_options take: name, topic, sources, ops and self. Borrowed from the program.
+ */
 const char *stele_sql_projection_group(const stele_sql_projection *projection);
 const char *stele_sql_projection_topic(const stele_sql_projection *projection);
+int stele_sql_projection_sources(const stele_sql_projection *projection);
 extern const stele_task_ops stele_sql_tasks;
 
 #endif

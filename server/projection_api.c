@@ -351,7 +351,13 @@ stele_projection_api *stele_projection_api_new(const stele_projection_api_option
     api->address = stele_strdup(options->address);
     api->agent = options->agent;
     api->feeds = options->feeds;
-    api->served = stele_served_versions_new(stele_client_log(options->client));
+    stele_own_version *own = stele_alloc_array(count, sizeof *own);
+    for (size_t i = 0; i < count; i++)
+        own[i] =
+            (stele_own_version){api->projections[i].projection.name,
+                                api->projections[i].projection.version, api->projections[i].events};
+    api->served = stele_served_versions_new(stele_client_log(options->client), own, count);
+    free(own);
     api->places = stele_places_new(stele_client_log(options->client));
     api->timeout_ms = options->timeout_ms == 0 ? TIMEOUT_MS : options->timeout_ms;
     return api;

@@ -6,11 +6,11 @@
 
 #include <stdatomic.h>
 
+#include "consumer/served_versions.h"
 #include "projections/state_ask.h"
 #include "server/api_shared.h"
 #include "server/projection_api.h"
 #include "server/projection_places.h"
-#include "server/projection_served.h"
 
 /** One projection of the API. */
 typedef struct stele_api_projection {

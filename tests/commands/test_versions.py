@@ -144,7 +144,7 @@ def a_version_that_is_behind_is_not_served():
         probe.publish({"id": "a", "number": 1})
         first = probe.worker("-o", "http.listen=127.0.0.1:0")
         probe.awaits_end()
-        next.call("switch", probe.name, "2", "--timeout", "1").exits(1).says(
+        next.call("switch", probe.name, "2", "--timeout", "5").exits(1).says(
             "nothing was switched", f"{probe.topic}/0 (no worker reports on it)")
         next.call("switch", f"{probe.name}.v2", "2").exits(2).says("has a version")
         next.call("switch", probe.name, "two").exits(2).says("is no version")
@@ -154,10 +154,11 @@ def a_version_that_is_behind_is_not_served():
             "status", f"{probe.name}.v2", "--json").exits(0).rows()] == ["paused"])
         next.call("switch", probe.name, "2", "--timeout", "60").exits(1).says("nothing was switched", "paused")
         assert ask(address_of(worker), f"{probe.name}/a") == (1, 1, 1), "readers have the version that was there before"
-        probe.call("pause", probe.name).exits(1).says("name one of them")
+        probe.call("pause", probe.name, "--timeout", "60").exits(0).prints(f"{probe.name}.v1 is paused")
+        probe.call("resume", probe.name, "--timeout", "60").exits(0)
         next.call("resume", f"{probe.name}.v2", "--timeout", "60").exits(0)
         next.call("switch", probe.name, "2", "--timeout", "60", "--json").exits(0).prints('"version":2')
-        next.call("switch", probe.name, "2").exits(0).prints("is already served by version 2")
+        next.call("switch", probe.name, "2", "--timeout", "60").exits(0).prints("is already served by version 2")
         rows = probe.call("status", probe.name, "--json").exits(0).rows()
         assert {row["projection"]: row.get("served", False) for row in rows} == {
             f"{probe.name}.v1": False, f"{probe.name}.v2": True}, rows
@@ -173,6 +174,61 @@ def a_version_that_is_behind_is_not_served():
         worker.ends(signal.SIGTERM).exits(0)
         probe.call("snapshots", "delete", f"{probe.name}.v2", "--yes").exits(1).says("`switch` to another one first")
         probe.call("snapshots", "delete", f"{probe.name}.v1", "--yes").exits(0)
+
+
+def refusal(address, path):
+    """Why there is no answer; None if there is one."""
+    try:
+        ask(address, path)
+        return None
+    except urllib.error.HTTPError as failure:
+        return failure.code, json.load(failure)["code"]
+
+
+@case
+def a_version_that_no_one_has_chosen_is_never_served():
+    """The workers of the first one are restarted, and the second one is half made meanwhile."""
+    with Probe() as probe, second(probe) as next:
+        probe.publish({"id": "a", "number": 1})
+        first = probe.worker("-o", "http.listen=127.0.0.1:0")
+        probe.awaits_end()
+        until("it is written down", 60, lambda: [row.get("served") for row in probe.status()] == [True])
+        next.call("pause", f"{probe.name}.v2").exits(0)
+        worker = run(next, "-o", "http.listen=127.0.0.1:0")
+        until("it is paused", 60, lambda: [row["state"] for row in next.call(
+            "status", f"{probe.name}.v2", "--json").exits(0).rows()] == ["paused"])
+        assert ask(address_of(worker), f"{probe.name}/a") == (1, 1, 1)
+        first.ends(signal.SIGTERM).exits(0)
+        until("no one of the first version is left", 60, lambda: [
+            row["state"] for row in probe.status() if row["projection"] == f"{probe.name}.v1"] == ["unknown"])
+        assert refusal(address_of(worker), f"{probe.name}/a") == (503, "unavailable")
+        probe.publish({"id": "a", "number": 1})
+        first = probe.worker("-o", "http.listen=127.0.0.1:0")
+        assert until("it is back", 60, lambda: refusal(address_of(worker), f"{probe.name}/a") is None
+                     and ask(address_of(worker), f"{probe.name}/a")) == (1, 2, 2)
+        first.ends(signal.SIGTERM).exits(0)
+        worker.ends(signal.SIGTERM).exits(0)
+
+
+@case
+def a_version_that_cannot_be_asked_is_not_served():
+    """Readers ask over HTTP, and the new version has none; where no version has, no one is asked to have it."""
+    with Probe() as probe, second(probe) as next:
+        probe.publish({"id": "a", "number": 1})
+        first = probe.worker("-o", "http.listen=127.0.0.1:0")
+        probe.awaits_end()
+        worker = run(next)
+        next.call("rebuild", probe.name, "--version", "2", "--timeout", "60").exits(0)
+        next.call("switch", probe.name, "2", "--timeout", "60").exits(1).says("has no http.listen", "nothing was switched")
+        assert ask(address_of(first), f"{probe.name}/a") == (1, 1, 1)
+        first.ends(signal.SIGTERM).exits(0)
+        first = probe.worker()
+        until("it has no address any more", 60, lambda: next.call(
+            "switch", probe.name, "2", "--timeout", "60", "--json").code == 0)
+        next.call("switch", probe.name, "2", "--timeout", "60").exits(0).says("no worker of").prints("already")
+        probe.call("wait", probe.name, f"{probe.topic}/0/0", "--timeout", "60").exits(0)
+        first.ends(signal.SIGTERM).exits(0)
+        worker.ends(signal.SIGTERM).exits(0)
 
 
 if __name__ == "__main__":
