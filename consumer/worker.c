@@ -12,6 +12,7 @@
 #include "core/bug.h"
 #include "core/alloc.h"
 #include "core/monitor.h"
+#include "core/retire.h"
 
 enum {
     STALL_TIMEOUT_MS = 30000,
@@ -23,6 +24,12 @@ enum {
     DRAIN_LOOK_MS = 100, /* and whenever something comes */
     MEMORY_MAX = 256 << 20
 };
+
+/* A member of the group, and whether it still speaks for the worker. */
+typedef struct membership {
+    stele_log_member *member;
+    stele_worker *worker; /* NULL: it was left, and what it says is about nothing any more */
+} membership;
 
 struct stele_worker {
     slot_host host;
@@ -36,11 +43,10 @@ struct stele_worker {
     stele_registry_listener listener;
     atomic_bool schemas_came; /* that one may wait for */
 
-    stele_log_member *member; /* NULL until the topic is there, and after one died */
-    bool member_died;         /* what is revoked while it closes is lost */
-    bool leaves;              /* it closes */
-    bool is_refused;          /* the group does not let it in */
-    int64_t refused_ns;       /* … since then */
+    membership *membership;    /* owned; NULL until the topic is there, and after it was left */
+    stele_retirement replaced; /* members that were left, readers */
+    bool is_refused;           /* the group does not let it in */
+    int64_t refused_ns;        /* … since then */
     report told;
 
     source source;           /* asked for its partition count */
@@ -231,10 +237,18 @@ static bool is_served(const slot *self)
     return (self->phase == SLOT_PREPARING || self->phase == SLOT_RUNNING) && !self->is_given;
 }
 
-/* @locality the worker's thread, within a poll or a close of the member */
+/* @return NULL: it was left */
+static stele_worker *worker_of(const membership *heard)
+{
+    assert(heard->worker == NULL || heard->worker->membership == heard);
+    return heard->worker;
+}
+
+/* @locality the worker's thread, within a poll of the member */
 static void on_assigned(void *context, const stele_partition *partitions, size_t count)
 {
-    stele_worker *worker = context;
+    stele_worker *worker = worker_of(context);
+    if (worker == NULL) return;
     worker->count_unconfirmed = true;
     for (size_t i = 0; i < count; i++) {
         slot *each = make_slot(worker, partitions[i].index);
@@ -261,18 +275,18 @@ static void log_given_away(const stele_worker *worker, size_t count)
                                            stele_logger_int("left", (int64_t)left)));
 }
 
-/* Whoever is to have it asks for it. A member that leaves gives it away. */
+/* Whoever is to have it asks for it. */
 static bool keeps(const stele_worker *worker, const slot *self, bool lost)
 {
     return worker->options.keeps_revoked && !lost && self->phase == SLOT_RUNNING &&
-           !self->is_given && !worker->host.stopping && !worker->leaves;
+           !self->is_given && !worker->host.stopping;
 }
 
-/* @locality as on_assigned */
+/* @locality as on_assigned; of a member that was left, the thread that closes it */
 static void on_revoked(void *context, const stele_partition *partitions, size_t count, bool lost)
 {
-    stele_worker *worker = context;
-    lost = lost || worker->member_died;
+    stele_worker *worker = worker_of(context);
+    if (worker == NULL) return;
     bool was_lost = lost;
     if (STELE_BUG("commit in a late revoke")) lost = false;
     slot **slots = stele_alloc_array(count + 1, sizeof(slot *));
@@ -296,36 +310,72 @@ static void on_revoked(void *context, const stele_partition *partitions, size_t 
 
 static stele_status join_group(stele_worker *worker, stele_error *err)
 {
-    assert(worker->member == NULL && worker->host.reader != NULL);
+    assert(worker->membership == NULL && worker->host.reader != NULL);
     const char *const topics[] = {worker->topic, NULL};
+    membership *made = stele_alloc(sizeof *made);
+    made->worker = worker;
     stele_log_member_options options = {
         .group = worker->name,
         .topics = topics,
         .eager = worker->options.eager,
         .session_timeout_ms = worker->options.session_timeout_ms,
         .client = worker->instance,
-        .events = {.assigned = on_assigned, .revoked = on_revoked, .context = worker}};
-    stele_status status = stele_log_member_open(worker->host.log, &options, &worker->member, err);
-    if (status == STELE_OK) stele_log_member_wakes(worker->member, worker->host.reader);
-    return status;
+        .events = {.assigned = on_assigned, .revoked = on_revoked, .context = made}};
+    stele_status status = stele_log_member_open(worker->host.log, &options, &made->member, err);
+    if (status < 0) {
+        free(made);
+        return status;
+    }
+    worker->membership = made;
+    stele_log_member_wakes(made->member, worker->host.reader);
+    return STELE_OK;
 }
 
+/* @locality a thread of its own */
+static void close_membership(void *of)
+{
+    membership *left = of;
+    stele_log_member_close(left->member, LEAVE_MS);
+    free(left);
+}
+
+/* @locality likewise */
+static void close_reader(void *reader)
+{
+    stele_log_reader_close(reader);
+}
+
+/* A client of a broker that does not answer takes seconds to close, in which the worker's thread
+ * would serve no one. */
+static void retire(stele_worker *worker, void (*close)(void *what), void *what)
+{
+    if (!stele_retire(&worker->replaced, stele_log_runtime(worker->host.log), close, what))
+        close(what);
+}
+
+/* All that is ours is given away, or lost, while we are a member as far as we know; the group hears
+ * of it behind our back. */
 static void leave_group(stele_worker *worker, bool died)
 {
-    assert(worker->member != NULL && !worker->leaves);
-    worker->member_died = died;
-    worker->leaves = true;
-    stele_log_member_close(worker->member, LEAVE_MS);
-    worker->member = NULL;
-    worker->member_died = worker->leaves = false;
+    assert(worker->membership != NULL);
     slot **slots = stele_alloc_array((size_t)worker->slot_count + 1, sizeof(slot *));
     size_t count = 0;
     for (int32_t i = 0; i < worker->slot_count; i++) {
-        worker->slots[i]->is_assigned = false;
-        if (worker->slots[i]->phase != SLOT_FREE) slots[count++] = worker->slots[i];
+        slot *each = worker->slots[i];
+        each->is_assigned = false;
+        if (each->phase == SLOT_FREE) continue;
+        slots[count++] = each;
+        if (!died && !worker->host.stopping) each->draining = each->phase == SLOT_RUNNING;
     }
-    release(worker, slots, count, true);
+    if (!died && !worker->host.stopping) drain(worker, false);
+    release(worker, slots, count, died);
     free(slots);
+
+    membership *left = worker->membership;
+    worker->membership = NULL;
+    if (!STELE_BUG("a member that was left is heard")) left->worker = NULL;
+    stele_log_member_wakes(left->member, NULL);
+    retire(worker, close_membership, left);
 }
 
 static void complain(stele_worker *worker, const char *message, const stele_error *why)
@@ -370,7 +420,7 @@ static void take_back_fenced(stele_worker *worker, bool *leave)
 static void hear_problem(stele_worker *worker)
 {
     stele_error problem;
-    bool is_refused = stele_log_member_problem(worker->member, &problem) < 0;
+    bool is_refused = stele_log_member_problem(worker->membership->member, &problem) < 0;
     if (is_refused) complain(worker, "not in the group", &problem);
     if (!is_refused && !worker->is_refused) return;
     int64_t now_ns = now_of(worker);
@@ -393,7 +443,7 @@ static void serve_group(stele_worker *worker)
 {
     stele_error failure;
     bool leave = false;
-    if (stele_log_member_poll(worker->member, 0, &failure) < 0) {
+    if (stele_log_member_poll(worker->membership->member, 0, &failure) < 0) {
         if (failure.next == STELE_NEXT_RETRY) return;
         complain(worker, "group member is dead, joining again", &failure);
         leave_group(worker, true);
@@ -412,7 +462,7 @@ static void serve_group(stele_worker *worker)
 
 bool stele_worker_take(stele_worker *worker, int32_t partition)
 {
-    if (worker->member == NULL || partition >= worker->partition_count) return false;
+    if (worker->membership == NULL || partition >= worker->partition_count) return false;
     slot *of = make_slot(worker, partition);
     if (of->phase != SLOT_FREE && of->phase != SLOT_FENCED) return false;
     slot_assign(&worker->host, of);
@@ -552,8 +602,8 @@ static void replace_reader(stele_worker *worker)
     await_closed(worker); /* while there is the reader that they know */
     stele_log_reader *replaced = worker->host.reader;
     set_reader(worker, opened);
-    if (worker->member != NULL) stele_log_member_wakes(worker->member, opened);
-    stele_log_reader_close(replaced);
+    if (worker->membership != NULL) stele_log_member_wakes(worker->membership->member, opened);
+    retire(worker, close_reader, replaced);
     for (int32_t i = 0; i < worker->slot_count; i++)
         read_on(worker, worker->slots[i]);
 }
@@ -590,7 +640,7 @@ static stele_status begin_with(stele_worker *worker, const stele_log_topic *topi
 /* @return are we in the group? If not, there is nothing to do but to wait. */
 static stele_status connect(stele_worker *worker, bool *connected, stele_error *err)
 {
-    *connected = worker->member != NULL;
+    *connected = worker->membership != NULL;
     if (*connected) return STELE_OK;
     stele_log_topic found;
     stele_error failure;
@@ -635,7 +685,7 @@ stele_status stele_worker_step(stele_worker *worker, int timeout_ms, stele_error
     stele_status status = connect(worker, &connected, err);
     if (status < 0) return status;
     if (connected) serve_group(worker);
-    if (worker->member != NULL) check_count(worker);
+    if (worker->membership != NULL) check_count(worker);
 
     stop_all(worker);
     await_closed(worker);
@@ -701,6 +751,7 @@ static void shut_down(stele_worker *worker)
     for (int32_t i = 0; i < worker->slot_count; i++)
         cut_off += worker->slots[i]->draining && worker->slots[i]->phase == SLOT_RUNNING;
     leave_group(worker, false);
+    stele_retirement_await(&worker->replaced);
     stele_logger_write(worker->options.logger, cut_off == 0 ? STELE_LOGGER_INFO : STELE_LOGGER_WARN,
                        "worker ended",
                        STELE_LOGGER_FIELDS(
@@ -719,7 +770,7 @@ stele_status stele_worker_run(stele_worker *worker, const atomic_bool *stop, ste
         if (status == STELE_OK && stele_worker_is_stopped(worker))
             status = fail_stopped(worker, err);
     }
-    if (worker->member != NULL) shut_down(worker);
+    if (worker->membership != NULL) shut_down(worker);
     return status;
 }
 
@@ -728,7 +779,8 @@ void stele_worker_close(stele_worker *worker)
     if (worker == NULL) return;
     if (worker->options.registry != NULL)
         stele_registry_unlisten(worker->options.registry, &worker->listener);
-    if (worker->member != NULL) shut_down(worker);
+    if (worker->membership != NULL) shut_down(worker);
+    stele_retirement_await(&worker->replaced);
     for (int32_t i = 0; i < worker->slot_count; i++) {
         assert(worker->slots[i]->phase == SLOT_FREE && worker->slots[i]->task == NULL);
         stele_asker_forget(worker->host.asker, worker->slots[i]->question);
@@ -761,7 +813,7 @@ stele_log_reader *stele_worker_reader(stele_worker *worker)
 
 stele_log_member *stele_worker_member(stele_worker *worker)
 {
-    return worker->member;
+    return worker->membership == NULL ? NULL : worker->membership->member;
 }
 
 stele_asker *stele_worker_asker(stele_worker *worker)

@@ -9,6 +9,7 @@
 #include "core/bug.h"
 #include "core/alloc.h"
 #include "core/monitor.h"
+#include "core/retire.h"
 #include "producer/aborted.h"
 #include "producer/committed.h"
 #include "producer/lanes.h"
@@ -45,8 +46,8 @@ struct stele_fenced {
     size_t batch_max;
     bool no_gap;
     stele_log_producer *producer;
-    stele_thread retiring[FENCE_PRODUCERS_MAX]; /* they close producers */
-    size_t retiring_count;
+    stele_retirement replaced; /* producers */
+    size_t replaced_count;
     stele_transaction *current; /* whose records are being delivered; NULL: none */
     char **others;              /* NULL-terminated */
     char *group;                /* NULL: none */
@@ -205,15 +206,14 @@ static void replace_producer(stele_fenced *fenced)
 {
     stele_error ignored;
     stele_log_producer *other;
-    assert(fenced->retiring_count < FENCE_PRODUCERS_MAX);
+    assert(fenced->replaced_count < FENCE_PRODUCERS_MAX);
     if (open_producer(fenced, &other, &ignored) < 0) return;
-    if (stele_thread_start(stele_log_runtime(fenced->log),
-                           &fenced->retiring[fenced->retiring_count], "stele-retire",
-                           close_producer, fenced->producer) != 0) {
+    if (!stele_retire(&fenced->replaced, stele_log_runtime(fenced->log), close_producer,
+                      fenced->producer)) {
         stele_log_producer_close(other);
         return;
     }
-    fenced->retiring_count++;
+    fenced->replaced_count++;
     fenced->producer = other;
 }
 
@@ -221,12 +221,12 @@ static void replace_producer(stele_fenced *fenced)
 static stele_status init_id(stele_fenced *fenced, stele_error *err)
 {
     int timeout_ms = fenced->fence_ms;
-    for (size_t i = 0; i < fenced->retiring_count && timeout_ms < STEP_MS; i++)
+    for (size_t i = 0; i < fenced->replaced_count && timeout_ms < STEP_MS; i++)
         timeout_ms *= 4;
     if (timeout_ms > STEP_MS) timeout_ms = STEP_MS;
     stele_status status = stele_log_producer_init(fenced->producer, NULL, timeout_ms, err);
     if (status == STELE_E_TIMED_OUT && timeout_ms < STEP_MS &&
-        fenced->retiring_count + 1 < FENCE_PRODUCERS_MAX)
+        fenced->replaced_count + 1 < FENCE_PRODUCERS_MAX)
         replace_producer(fenced);
     return status;
 }
@@ -632,8 +632,7 @@ static void run(void *self)
         stele_log_producer_abandon(fenced->producer);
     else
         stele_log_producer_close(fenced->producer);
-    for (size_t i = 0; i < fenced->retiring_count; i++)
-        stele_thread_join(fenced->retiring[i]);
+    stele_retirement_await(&fenced->replaced);
 
     stele_monitor_lock(&fenced->monitor);
     bool abandoned = fenced->abandoned;

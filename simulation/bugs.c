@@ -25,6 +25,7 @@ const sim_bug sim_bugs[] = {
     {"outbox asks too early", "while what its dead process has sent is on its way"},
     {"search begins one record late", "the first event that an outbox asks for is not found"},
     {"registry does not compare after", "each of two who write at once believes to be first"},
+    {"a member that was left is heard", "what it gives back is taken from the next one"},
     {"partition count is not compared", "the work goes on with keys in other partitions"},
     {"topic made anew is not noticed", "the work goes on with other events"},
     {"snapshots made anew are not noticed", "what has changed is written, on top of nothing"},

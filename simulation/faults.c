@@ -246,12 +246,21 @@ static stele_status member_open(stele_log *log, const stele_log_member_options *
 static stele_status member_poll(stele_log_member *member, int timeout_ms, stele_error *err)
 {
     sim_look_for_ambush("member_poll");
+    if (world.dying_members > 0 && stele_fibers_domain(world.fibers) != STELE_WORLD) {
+        world.dying_members--;
+        sim_say("%s: its member is dead", sim_domain_name(stele_fibers_domain(world.fibers)));
+        return stele_fail(err, STELE_E_INTERNAL, STELE_NEXT_STOP,
+                          "the simulation's member is dead");
+    }
     return world.inner->member->poll(member, timeout_ms, err);
 }
 
 static void member_close(stele_log_member *member, int timeout_ms)
 {
     sim_look_for_ambush("member_close");
+    /* As of a client whose broker does not answer: the group may not wait for it any more. */
+    bool is_slow = (world.kinds >> SIM_EXPEL & 1) != 0 && !world.resting;
+    if (is_slow) sim_sleep_ms(stele_stream_below(&world.faults, 2 * (uint32_t)world.session_ms));
     world.inner->member->close(member, timeout_ms);
 }
 

@@ -62,7 +62,7 @@ static void draw_zombies(void)
 static void draw_broker(void)
 {
     world.kinds = KIND(AWAY) | KIND(MOVE) | KIND(LOSE) | KIND(APPEND) | KIND(DOUBT) | KIND(CHURN) |
-                  KIND(REPEAT);
+                  KIND(REPEAT) | KIND(EXPEL);
 }
 
 static void draw_cuts(void)
@@ -108,7 +108,7 @@ static void draw_holes(void)
 static void draw_tables(void)
 {
     static const uint32_t mixes[] = {
-        KIND(KILL) | KIND(AMBUSH), KIND(FREEZE) | KIND(CHURN), KIND(CUT) | KIND(KILL),
+        KIND(KILL) | KIND(AMBUSH), KIND(FREEZE) | KIND(CHURN) | KIND(EXPEL), KIND(CUT) | KIND(KILL),
         KIND(AWAY) | KIND(MOVE) | KIND(LOSE) | KIND(CHURN) | KIND(REPEAT) | KIND(APPEND),
         KIND(FREEZE) | KIND(AMBUSH) | KIND(CHURN) | KIND(JUMP)};
     world.kinds = mixes[stele_stream_below(&world.swarm, sizeof mixes / sizeof mixes[0])];
@@ -123,7 +123,7 @@ static void draw_poison(void)
 {
     static const uint32_t mixes[] = {KIND(KILL) | KIND(AMBUSH),
                                      KIND(KILL) | KIND(AMBUSH) | KIND(MARKERS),
-                                     KIND(FREEZE) | KIND(CHURN),
+                                     KIND(FREEZE) | KIND(CHURN) | KIND(EXPEL),
                                      KIND(CUT) | KIND(KILL),
                                      KIND(AWAY) | KIND(MOVE) | KIND(LOSE) | KIND(CHURN) |
                                          KIND(REPEAT) | KIND(APPEND),
@@ -141,7 +141,7 @@ static void draw_control(void)
 {
     static const uint32_t mixes[] = {KIND(KILL) | KIND(AMBUSH),
                                      KIND(KILL) | KIND(AMBUSH) | KIND(MARKERS) | KIND(CHURN),
-                                     KIND(FREEZE) | KIND(CHURN),
+                                     KIND(FREEZE) | KIND(CHURN) | KIND(EXPEL),
                                      KIND(CUT) | KIND(KILL),
                                      KIND(AWAY) | KIND(MOVE) | KIND(LOSE) | KIND(CHURN) |
                                          KIND(REPEAT) | KIND(APPEND),
@@ -164,7 +164,7 @@ static void draw_trouble_of_owners(void)
                                      KIND(FREEZE) | KIND(AMBUSH),
                                      KIND(FREEZE) | KIND(MARKERS),
                                      KIND(AWAY) | KIND(MOVE) | KIND(LOSE) | KIND(APPEND) |
-                                         KIND(DOUBT) | KIND(CHURN) | KIND(REPEAT),
+                                         KIND(DOUBT) | KIND(CHURN) | KIND(REPEAT) | KIND(EXPEL),
                                      KIND(CUT) | KIND(KILL),
                                      KIND(APPEND) | KIND(AMBUSH) | KIND(CHURN),
                                      KIND(ANEW) | KIND(KILL) | KIND(CHURN),

@@ -173,6 +173,13 @@ static void make_snapshots_anew(void)
                            ASK_MS, NULL);
 }
 
+/* Its process lives on, and has to join again. */
+static void expel_member(void)
+{
+    world.dying_members++;
+    sim_say("a member of the group is about to die");
+}
+
 static void (*const kinds[SIM_KINDS])(void) = {
     [SIM_KILL] = kill_one,
     [SIM_AMBUSH] = ambush_one,
@@ -190,6 +197,7 @@ static void (*const kinds[SIM_KINDS])(void) = {
     [SIM_FULL] = fill_disk,
     [SIM_REPEAT] = repeat_requests,
     [SIM_ANEW] = make_snapshots_anew,
+    [SIM_EXPEL] = expel_member,
 };
 
 void sim_make_trouble(void)
@@ -204,7 +212,7 @@ void sim_make_trouble(void)
 
 void sim_end_trouble(void)
 {
-    world.lose_one_in = world.repeat_one_in = 0;
+    world.lose_one_in = world.repeat_one_in = world.dying_members = 0;
     world.moved_until_ns = 0;
     world.registry_lag_ms = 0;
     world.is_full = false;

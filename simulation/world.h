@@ -135,6 +135,7 @@ typedef struct sim_world {
     const stele_log_ops *inner;
     uint32_t lose_one_in;                /* answers; 0: none */
     uint32_t repeat_one_in;              /* requests that arrive twice; 0: none */
+    uint32_t dying_members;              /* so many die with their next poll */
     int64_t moved_until_ns;              /* coordinators answer nothing until then */
     int64_t cut_until_ns[STELE_DOMAINS]; /* its network is away until then */
     bool is_full;                        /* a disk */
@@ -248,6 +249,7 @@ typedef enum sim_kind {
     SIM_FULL,
     SIM_REPEAT,
     SIM_ANEW,
+    SIM_EXPEL,
     SIM_KINDS
 } sim_kind;
 
