@@ -265,7 +265,7 @@ static void *release_in_thread(void *argument)
     return NULL;
 }
 
-void stele_rdkafka_release(void (*release)(void *self), void *self)
+void stele_rdkafka_release(void (*release)(void *self), void *self, int timeout_ms)
 {
     /* librdkafka's threads notice within a second that they are to end. */
     enum { DESTROY_MS = 2000 };
@@ -280,7 +280,8 @@ void stele_rdkafka_release(void (*release)(void *self), void *self)
     if (pthread_create(&thread, NULL, release_in_thread, work) != 0) {
         release_in_thread(work);
     } else {
-        bool is_done = poll(&(struct pollfd){.fd = ends[0], .events = POLLIN}, 1, DESTROY_MS) > 0;
+        struct pollfd done = {.fd = ends[0], .events = POLLIN};
+        bool is_done = poll(&done, 1, timeout_ms + DESTROY_MS) > 0;
         if (is_done)
             pthread_join(thread, NULL);
         else

@@ -125,13 +125,14 @@ void stele_rdkafka_note_problem(rdkafka_log *log, const char *text);
 void stele_rdkafka_client_close(rdkafka_client *client);
 
 /**
- * Call `release`, which closes a consumer, and wait for it for two seconds at most.
+ * Call `release`, which closes a consumer, in a thread of its own, and wait for it for two seconds
+ * more than timeout_ms at most.
  *
  * In librdkafka 2.0.2 rd_kafka_destroy of a consumer may never end: if an assignment came while it
  * closed (mended in 2.4), or if the broker came back without the topics that it was reading. Then
  * it is left behind with what it holds, and no one waits for it.
  */
-void stele_rdkafka_release(void (*release)(void *self), void *self);
+void stele_rdkafka_release(void (*release)(void *self), void *self, int timeout_ms);
 
 /* ---- rdkafka_error.c ---- */
 

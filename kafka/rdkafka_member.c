@@ -31,6 +31,7 @@ typedef struct member {
     bool assigned_once; /* librdkafka has been through a first assignment, empty or not */
     bool closing;       /* the owner gets no more assignments */
     bool leaving;       /* librdkafka is closing */
+    stele_deadline leave_by;
     char *group;
     stele_error problem; /* why the broker does not let it in; status OK if that is not known */
 } member;
@@ -65,12 +66,6 @@ static void say_revoked(void *context, const stele_partition *partitions, size_t
         self->events.revoked(self->events.context, partitions, count, lost);
 }
 
-static bool is_cooperative(rd_kafka_t *rk)
-{
-    const char *protocol = rd_kafka_rebalance_protocol(rk);
-    return protocol != NULL && strcmp(protocol, "COOPERATIVE") == 0;
-}
-
 /* Paused before and after: before, so that no fetch is ever sent; after, for a partition that
  * librdkafka had not heard of before. The offset is absolute, so that no committed one is asked for
  * and none is reset. */
@@ -82,19 +77,19 @@ static void take_paused(member *self, rd_kafka_topic_partition_list_t *added)
     rd_kafka_pause_partitions(rk, added);
     for (int i = 0; i < added->cnt; i++)
         added->elems[i].err = RD_KAFKA_RESP_ERR_NO_ERROR;
-    if (is_cooperative(rk))
+    if (self->cooperative)
         rd_kafka_error_destroy(rd_kafka_incremental_assign(rk, added));
     else
         rd_kafka_assign(rk, added);
     rd_kafka_pause_partitions(rk, added);
 }
 
-static void give_up(rd_kafka_t *rk, const rd_kafka_topic_partition_list_t *removed)
+static void give_up(const member *self, const rd_kafka_topic_partition_list_t *removed)
 {
-    if (is_cooperative(rk))
-        rd_kafka_error_destroy(rd_kafka_incremental_unassign(rk, removed));
+    if (self->cooperative)
+        rd_kafka_error_destroy(rd_kafka_incremental_unassign(self->client.rk, removed));
     else
-        rd_kafka_assign(rk, NULL);
+        rd_kafka_assign(self->client.rk, NULL);
 }
 
 /* Only what was told as assigned is told as revoked, and that once. */
@@ -110,7 +105,7 @@ static void tell_revoked(member *self, const rd_kafka_topic_partition_list_t *re
     rd_kafka_topic_partition_list_destroy(told);
 }
 
-/* @locality the owner's thread, within poll and close */
+/* @locality the owner's thread, within poll; then that of the close, which tells nothing */
 static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code,
                          rd_kafka_topic_partition_list_t *partitions, void *opaque)
 {
@@ -129,7 +124,7 @@ static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code,
     /* Revoked; or assigned while librdkafka closes: then nothing is started. */
     if (code == RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS)
         tell_revoked(self, partitions, rd_kafka_assignment_lost(rk));
-    give_up(rk, partitions);
+    give_up(self, partitions);
 }
 
 /* ---- opening ---- */
@@ -377,23 +372,31 @@ static void leave(member *self, stele_deadline deadline)
     rd_kafka_queue_destroy(queue);
 }
 
+/* @locality a thread of its own. While librdkafka closes, it may leave what a rebalance asks of it
+ * without an answer (its issue 4041): nobody waits here without an end. */
+static void leave_and_release(void *of)
+{
+    member *self = of;
+    if (is_safe_to_close(self, self->leave_by)) {
+        leave(self, self->leave_by);
+        release(self);
+    } else {
+        rd_kafka_unsubscribe(self->client.rk); /* left behind: it takes part in nothing any more */
+    }
+}
+
 static void member_close(stele_log_member *base, int timeout_ms)
 {
     member *self = (member *)base;
-    stele_deadline deadline = stele_deadline_after(stele_clock_system(), timeout_ms);
     self->closing = true;
+    self->leave_by = stele_deadline_after(stele_clock_system(), timeout_ms);
     member_wakes(base, NULL);
-    bool is_safe = is_safe_to_close(self, deadline);
-    if (is_safe) leave(self, deadline);
-    if (self->owned->cnt > 0) {
-        rd_kafka_topic_partition_list_t *rest = rd_kafka_topic_partition_list_copy(self->owned);
-        tell_revoked(self, rest, true);
-        rd_kafka_topic_partition_list_destroy(rest);
-    }
-    if (is_safe)
-        stele_rdkafka_release(release, self);
-    else
-        rd_kafka_unsubscribe(self->client.rk); /* left behind: it takes part in nothing any more */
+    bool lost = rd_kafka_assignment_lost(self->client.rk) ||
+                rd_kafka_fatal_error(self->client.rk, NULL, 0) != RD_KAFKA_RESP_ERR_NO_ERROR;
+    rd_kafka_topic_partition_list_t *rest = rd_kafka_topic_partition_list_copy(self->owned);
+    tell_revoked(self, rest, lost);
+    rd_kafka_topic_partition_list_destroy(rest);
+    stele_rdkafka_release(leave_and_release, self, timeout_ms);
 }
 
 const stele_member_ops stele_rdkafka_member_ops = {

@@ -334,7 +334,7 @@ static void release(void *of)
 
 static void reader_close(stele_log_reader *base)
 {
-    stele_rdkafka_release(release, base);
+    stele_rdkafka_release(release, base, 0);
 }
 
 /* ---- what ends the reading of a partition ---- */

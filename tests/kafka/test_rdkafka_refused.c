@@ -136,7 +136,7 @@ static void a_consumer_that_never_closes_holds_nobody_up(void **state)
     sem_init(&of.go, 0, 0);
     sem_init(&of.gone, 0, 0);
 
-    stele_rdkafka_release(wait_to_go, &of); /* returns, or the test hangs */
+    stele_rdkafka_release(wait_to_go, &of, 0); /* returns, or the test hangs */
 
     assert_int_equal(sem_trywait(&of.gone), -1);
     sem_post(&of.go);
