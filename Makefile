@@ -51,7 +51,8 @@ clean: ## remove what was built
 distclean: clean ## also end this tree's brokers and databases, and remove what was downloaded
 	scripts/kafka stop --all
 	scripts/postgres stop --all
-	rm -rf .kafka .postgres .deps
+	scripts/redis stop --all
+	rm -rf .kafka .postgres .redis .deps
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | while IFS='	' read -r name text; do printf '  make %-10s %s\n' "$$name" "$$text"; done

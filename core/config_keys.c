@@ -326,7 +326,7 @@ const stele_config_key stele_config_keys[] = {
      .help = "The database of a SQL projection: `sqlite:PATH`, or `postgres:` and how libpq "
              "reaches it. Without it `sqlite:NAME.db`, with the projection's name. Of a fold: its "
              "states are a table there, instead of snapshots in Kafka; or, with `lmdb:PATH`, in a "
-             "file of LMDB."},
+             "file of LMDB; or, with `redis:HOST:PORT/DB`, hashes in Redis."},
     {.section = "projection",
      .key = "commit_rows",
      .type = STELE_CONFIG_INT,

@@ -65,12 +65,12 @@ static stele_status check_name(const stele_sql_program_options *options, stele_s
 stele_status stele_sql_program_open(const stele_sql_program_options *options,
                                     stele_sql_program **out, stele_error *err)
 {
-    if (options->dialect == STELE_SQL_NONE)
-        return stele_fail(
-            err, STELE_E_INVALID, STELE_NEXT_STOP,
-            "[projection %s] store: LMDB knows no SQL and holds states of folds only; "
-            "name a database, sqlite:PATH or postgres:…",
-            options->name);
+    bool is_lmdb = options->dialect == STELE_SQL_NONE;
+    if (is_lmdb || options->dialect == STELE_SQL_HASHES)
+        return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
+                          "[projection %s] store: %s knows no SQL and holds states of folds only; "
+                          "name a database, sqlite:PATH or postgres:…",
+                          options->name, is_lmdb ? "LMDB" : "Redis");
     STELE_AUTO(stele_sql_program) program = stele_alloc(sizeof *program);
     program->options = *options;
     program->options.name = program->name = stele_strdup(options->name);

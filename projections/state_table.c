@@ -48,6 +48,12 @@ static const struct {
     [BESIDE] = {"stele_beside", STELE_SQL_TYPE_BYTES},
 };
 
+/* It has statements of its own, and no SQL. */
+static bool is_sql(stele_sql_dialect dialect)
+{
+    return dialect == STELE_SQL_SQLITE || dialect == STELE_SQL_POSTGRES;
+}
+
 /* What the database calls a type; SQLite keeps what has no better name as it comes. */
 static const char *type_name(stele_sql_type type, stele_sql_dialect dialect)
 {
@@ -105,7 +111,7 @@ static char *write_setup(const stele_state_table *table, stele_sql_dialect diale
     STELE_AUTO_VALUE(stele_buffer) text = {0};
     const char *name = table->projection->name;
     /* What is there may be of another schema: a state is read as that with which it was written. */
-    if (dialect == STELE_SQL_NONE)
+    if (!is_sql(dialect))
         return stele_strdup_format("states of %s%s", table->topics[0],
                                    table->companion == NULL ? "" : ", with what is beside them");
     stele_buffer_format(&text, "CREATE TABLE \"%s\" (", name);
@@ -133,7 +139,12 @@ static char *write_upsert(const stele_state_table *table, stele_sql_dialect dial
     STELE_AUTO_VALUE(stele_buffer) text = {0};
     size_t count = count_columns(table);
     bool is_bulk = dialect == STELE_SQL_POSTGRES;
-    if (dialect == STELE_SQL_NONE) return stele_strdup_format("PUT %s", table->projection->name);
+    if (!is_sql(dialect)) {
+        stele_buffer_format(&text, "PUT %s", table->projection->name);
+        for (size_t i = 0; dialect == STELE_SQL_HASHES && i < count; i++)
+            stele_buffer_format(&text, " %s", column_name(table, i));
+        return stele_strdup(stele_buffer_text(&text));
+    }
     stele_buffer_format(&text, "INSERT INTO \"%s\" (", table->projection->name);
     for (size_t i = 0; i < count; i++)
         stele_buffer_format(&text, "%s\"%s\"", i == 0 ? "" : ", ", column_name(table, i));
@@ -150,7 +161,12 @@ static char *write_upsert(const stele_state_table *table, stele_sql_dialect dial
 static char *write_query(const stele_state_table *table, stele_sql_dialect dialect)
 {
     enum { AT_ONCE = 1000 };
+    const char *beside = table->own > BESIDE ? " stele_beside" : "";
     if (dialect == STELE_SQL_NONE) return stele_strdup_format("SCAN %s", table->projection->name);
+    if (dialect == STELE_SQL_HASHES)
+        return stele_strdup_format(
+            "SCAN %s stele_version stele_offset stele_finished stele_state%s",
+            table->projection->name, beside);
     return stele_strdup_format("SELECT stele_id, stele_version, stele_offset, stele_finished,"
                                " stele_state%s FROM \"%s\" WHERE stele_partition = $1"
                                " AND ($2 IS NULL OR stele_id > $2) ORDER BY stele_id LIMIT %d",
@@ -160,7 +176,7 @@ static char *write_query(const stele_state_table *table, stele_sql_dialect diale
 
 static char *write_clearing(const stele_state_table *table, stele_sql_dialect dialect)
 {
-    if (dialect == STELE_SQL_NONE) return stele_strdup_format("CLEAR %s", table->projection->name);
+    if (!is_sql(dialect)) return stele_strdup_format("CLEAR %s", table->projection->name);
     return stele_strdup_format("DELETE FROM \"%s\" WHERE stele_partition = $1"
                                " OR stele_partition >= $2",
                                table->projection->name);
@@ -174,7 +190,7 @@ static void set_parameters(stele_sql_statement *statement, size_t count)
 
 static char *write_teardown(const stele_state_table *table, stele_sql_dialect dialect)
 {
-    if (dialect == STELE_SQL_NONE) return stele_strdup("");
+    if (!is_sql(dialect)) return stele_strdup("");
     return stele_strdup_format("DROP TABLE \"%s\"", table->projection->name);
 }
 

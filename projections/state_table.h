@@ -11,7 +11,8 @@
  *   stele_topic      of the events
  *   …                the fields
  *
- * Where the database has no SQL (stores/lmdb_store.h) there are no fields, only Stele's own. */
+ * In LMDB (stores/lmdb_store.h) there are no fields, only Stele's own; in Redis
+ * (stores/redis_store.h) the columns are the fields of a hash. */
 #ifndef STELE_PROJECTIONS_STATE_TABLE_H
 #define STELE_PROJECTIONS_STATE_TABLE_H
 

@@ -13,6 +13,9 @@
 #ifdef STELE_POSTGRES
 #include "stores/postgres_store.h"
 #endif
+#ifdef STELE_REDIS
+#include "stores/redis_store.h"
+#endif
 
 #define WITHOUT "this program was built without %s (cmake -DSTELE_%s=ON)"
 
@@ -34,6 +37,7 @@ static const char *conninfo_of(const char *url)
 stele_sql_dialect stele_sql_dialect_of(const char *url)
 {
     if (behind(url, "lmdb") != NULL) return STELE_SQL_NONE;
+    if (behind(url, "redis") != NULL) return STELE_SQL_HASHES;
     return conninfo_of(url) != NULL ? STELE_SQL_POSTGRES : STELE_SQL_SQLITE;
 }
 
@@ -42,6 +46,10 @@ char *stele_sql_url_shown(const char *url)
 #ifdef STELE_POSTGRES
     if (conninfo_of(url) != NULL) return stele_postgres_shown(conninfo_of(url));
 #endif
+#ifdef STELE_REDIS
+    if (behind(url, "redis") != NULL) return stele_redis_shown(behind(url, "redis"));
+#endif
+    if (behind(url, "redis") != NULL) return stele_strdup("redis:");
     return stele_strdup(conninfo_of(url) != NULL ? "postgres:" : url);
 }
 
@@ -51,7 +59,7 @@ static stele_status fail_url(stele_error *err)
     return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
                       "it names no database: write sqlite:PATH, the file that holds it, "
                       "postgres:CONNINFO, how PostgreSQL is reached, or, for states of a fold, "
-                      "lmdb:PATH");
+                      "lmdb:PATH or redis:HOST:PORT/DB");
 }
 
 static stele_status make_store(stele_runtime runtime, const char *url, stele_sql_store **out,
@@ -67,6 +75,17 @@ static stele_status make_store(stele_runtime runtime, const char *url, stele_sql
         return STELE_OK;
 #else
         return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP, WITHOUT, "LMDB", "LMDB");
+#endif
+    }
+    if (behind(url, "rediss") != NULL)
+        return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
+                          "Stele speaks no TLS to Redis: let a tunnel of this machine do that "
+                          "(stunnel, a sidecar), and name that: redis:127.0.0.1:PORT/DB");
+    if (behind(url, "redis") != NULL) {
+#ifdef STELE_REDIS
+        return stele_redis_store_new(runtime, behind(url, "redis"), out, err);
+#else
+        return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP, WITHOUT, "Redis", "REDIS");
 #endif
     }
     if (conninfo != NULL) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * The SQL database port: rows and the position that they stand for, changed in one transaction of
  * the database. Implementations: SQLite (stores/sqlite_store.h), PostgreSQL
- * (stores/postgres_store.h), LMDB for states of folds, without SQL (stores/lmdb_store.h), and, for
- * tests, memory (stores/memory_sql.h); one contract suite.
+ * (stores/postgres_store.h), for states of folds, without SQL, LMDB (stores/lmdb_store.h) and Redis
+ * (stores/redis_store.h), and, for tests, memory (stores/memory_sql.h); one contract suite.
  *
  * Calls block, so a store is used by a thread of its own. What a failure means for the partition:
  *
@@ -185,7 +185,8 @@ char *stele_sql_url_shown(const char *url);
 /**
  * A store of the database that `url` names, not opened yet.
  *
- * @param url  "sqlite:PATH", "postgres:CONNINFO", "postgres://…"; states of folds only: "lmdb:PATH"
+ * @param url  "sqlite:PATH", "postgres:CONNINFO", "postgres://…"; states of folds only:
+ * "lmdb:PATH", "redis:HOST:PORT/DB", "redis://…"
  * @param out  caller owns; release with stele_sql_store_free
  * @return STELE_E_INVALID  no such kind of database, or one that this program was built without
  *                          (next = STOP)

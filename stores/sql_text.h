@@ -12,7 +12,8 @@
 typedef enum stele_sql_dialect {
     STELE_SQL_SQLITE = 0,
     STELE_SQL_POSTGRES,
-    STELE_SQL_NONE /* states of folds only: stores/lmdb_store.h */
+    STELE_SQL_NONE,  /* states of folds only: stores/lmdb_store.h */
+    STELE_SQL_HASHES /* the same, with their fields: stores/redis_store.h */
 } stele_sql_dialect;
 
 typedef enum stele_sql_token {

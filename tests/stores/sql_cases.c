@@ -30,6 +30,8 @@ static const words of_sql = {"CREATE TABLE r (a INTEGER, b TEXT);",
                              "INSERT INTO r VALUES ($1, $2)"};
 static const words of_states = {"states of accounts", "states of -- a comment\n accounts\n",
                                 "states of shops", "PUT sums"};
+static const words of_hashes = {"states of accounts", "states of -- a comment\n accounts\n",
+                                "states of shops", "PUT sums stele_id stele_partition"};
 static const words *say = &of_sql;
 static stele_sql_setup setup = {"sums", 1, NULL};
 
@@ -48,7 +50,7 @@ static int begin_scene(void **state)
 {
     scene *own = calloc(1, sizeof *own);
     own->stage = begin_stage();
-    say = own->stage.has_no_sql ? &of_states : &of_sql;
+    say = own->stage.has_fields ? &of_hashes : own->stage.has_no_sql ? &of_states : &of_sql;
     setup.script = say->setup;
     own->store = own->stage.connect(own->stage.self);
     open_store(own->store, &own->insert);
@@ -89,7 +91,7 @@ static void insert(stele_sql_store *store, size_t statement, int64_t number)
         {.kind = STELE_SQL_INTEGER, .as.integer = number},
         {.kind = STELE_SQL_TEXT, .as.bytes = stele_text("text")},
     };
-    if (say == &of_states) {
+    if (say != &of_sql) {
         values[0] = (stele_sql_value){.kind = STELE_SQL_TEXT, .as.bytes = stele_text(id)};
         values[1] = (stele_sql_value){.kind = STELE_SQL_INTEGER, .as.integer = 1};
     }

@@ -14,6 +14,7 @@ typedef struct sql_stage {
     /** Rows of the table `r`. */
     int (*count)(void *self);
     bool has_no_sql; /* it takes states of folds only: stores/lmdb_store.h */
+    bool has_fields; /* … whose fields have names: stores/redis_store.h */
 } sql_stage;
 
 /** Each case begins with an empty database: made by `begin`, released by `end`. */

@@ -10,6 +10,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -135,6 +136,53 @@ class Postgres:
         done = subprocess.run(["psql", "--no-psqlrc", "--csv", "--tuples-only", self.conninfo, "--command", query],
                               check=True, stdout=subprocess.PIPE, text=True)
         return [tuple(row) for row in csv.reader(done.stdout.splitlines())]
+
+    def kill(self):
+        self._call("kill")
+
+    def start(self):
+        self._call("start")
+
+    def pause(self):
+        self._call("pause")
+
+    def resume(self):
+        self._call("resume")
+
+    def stop(self):
+        self._call("stop")
+
+
+class Redis:
+    """A Redis of its own, likewise."""
+
+    def __init__(self, name):
+        self.name = f"{name}-{os.getpid()}"
+        self.address = self._call("start")
+
+    def _call(self, command):
+        return subprocess.run([os.path.join(ROOT, "scripts/redis"), command, "--name", self.name],
+                              check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout.strip()
+
+    def _read(self, stream):
+        line = stream.readline().rstrip(b"\r\n")
+        kind, rest = line[:1], line[1:]
+        if kind == b"-":
+            raise RuntimeError(rest.decode())
+        if kind == b"$":
+            return None if rest == b"-1" else stream.read(int(rest) + 2)[:-2]
+        if kind == b"*":
+            return [self._read(stream) for _ in range(int(rest))]
+        return int(rest) if kind == b":" else rest
+
+    def ask(self, *commands):
+        """The replies to commands, each a list of texts, in one go."""
+        host, port = self.address.split(":")
+        with socket.create_connection((host, int(port)), timeout=30) as connection, connection.makefile("rb") as stream:
+            words = [[word.encode() if isinstance(word, str) else word for word in command] for command in commands]
+            connection.sendall(b"".join(b"*%d\r\n" % len(command) + b"".join(b"$%d\r\n%s\r\n" % (len(word), word) for word in command)
+                                        for command in words))
+            return [self._read(stream) for _ in commands]
 
     def kill(self):
         self._call("kill")
