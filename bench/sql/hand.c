@@ -149,6 +149,8 @@ static double run_by_hand(const sql_run *run, bool folds)
         self.db = hand_postgres_open(run->url + 9);
     else if (strncmp(run->url, "lmdb:", 5) == 0)
         self.db = hand_lmdb_open(run->url + 5);
+    else if (strncmp(run->url, "redis:", 6) == 0)
+        self.db = hand_redis_open(run->url + 6);
     else
         self.db = hand_sqlite_open(run->url + 7);
     if (folds) {

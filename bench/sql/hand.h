@@ -26,6 +26,7 @@ typedef struct hand_db {
 hand_db *hand_sqlite_open(const char *path);
 /** For balances only. */
 hand_db *hand_lmdb_open(const char *path);
+hand_db *hand_redis_open(const char *address);
 hand_db *hand_postgres_open(const char *conninfo);
 
 #endif

@@ -11,7 +11,7 @@ enum { PARTITIONS = 4, COMMIT_EVENTS = 10000, COMMIT_MS = 1000 };
 typedef struct sql_run {
     const char *brokers;
     const char *topic;
-    const char *url; /* "sqlite:PATH", "postgres:CONNINFO", "lmdb:PATH" */
+    const char *url; /* "sqlite:PATH", "postgres:CONNINFO", "lmdb:PATH", "redis:HOST:PORT" */
 } sql_run;
 
 /** @return seconds from the first event that is read until all is committed */

@@ -17,7 +17,7 @@ import tempfile
 import urllib.request
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
-from programs import ROOT, Broker, Postgres, end, say, until  # noqa: E402,F401
+from programs import ROOT, Broker, Postgres, Redis, end, say, until  # noqa: E402,F401
 
 DATA = os.path.join(ROOT, "examples/shop/data/cdnow_sample.csv")
 SCHEMA = os.path.join(ROOT, "examples/shop/schemas/purchase.avsc")

@@ -4,10 +4,10 @@
 are killed, end and come back; people order redrives meanwhile. In the end each event is in its state, in order, or was
 discarded.
 
-With --store the states are a table, or in LMDB, and the letters in the same database; with --sql a file of SQL keeps the table, whose
+With --store the states are a table, or in LMDB or Redis, and the letters in the same database; with --sql a file of SQL keeps the table, whose
 triggers refuse events.
 
-usage: test_poison.py PROGRAM [--store sqlite|postgres|lmdb] [--sql] [--events N] [--shelves N] [--partitions N] [--seconds N]"""
+usage: test_poison.py PROGRAM [--store sqlite|postgres|lmdb|redis] [--sql] [--events N] [--shelves N] [--partitions N] [--seconds N]"""
 
 import argparse
 import contextlib
@@ -51,7 +51,7 @@ CREATE TRIGGER refuse BEFORE INSERT ON seen FOR EACH ROW EXECUTE FUNCTION refuse
 def parse_arguments():
     arguments = argparse.ArgumentParser()
     arguments.add_argument("program")
-    arguments.add_argument("--store", choices=["sqlite", "postgres", "lmdb"])
+    arguments.add_argument("--store", choices=["sqlite", "postgres", "lmdb", "redis"])
     arguments.add_argument("--sql", action="store_true")
     arguments.add_argument("--events", type=int, default=20000)
     arguments.add_argument("--shelves", type=int, default=400)
@@ -141,8 +141,13 @@ class Store:
         self.partitions = arguments.partitions
         self.sql = arguments.sql
         self.postgres = harness.Postgres("poison") if self.kind == "postgres" else None
+        self.redis = harness.Redis("poison") if self.kind == "redis" else None
         self.file = os.path.join(shop.folder, "shelves.db")
-        url = f"postgres:{self.postgres.conninfo}" if self.postgres else f"{self.kind}:{self.file}"
+        url = f"{self.kind}:{self.file}"
+        if self.postgres:
+            url = f"postgres:{self.postgres.conninfo}"
+        if self.redis:
+            url = f"redis:{self.redis.address}"
         if self.kind:
             shop.overrides += ["-o", f"projection.shelves.store={url}"]
         if self.sql:
@@ -165,7 +170,7 @@ class Store:
     def states(self, shop):
         if not self.kind:
             return {row["id"]: dict(row["state"], version=row["version"]) for row in shop.lines("state", "shelves", "--all")}
-        if self.kind == "lmdb":
+        if self.kind in ("lmdb", "redis"):
             return {key: dict(state, version=version)
                     for key, (state, version) in harness.served_states(shop, self.partitions, "shelves").items()}
         if self.sql:
@@ -176,8 +181,9 @@ class Store:
                 for key, value, count, version in rows}
 
     def close(self):
-        if self.postgres:
-            self.postgres.stop()
+        for server in (self.postgres, self.redis):
+            if server:
+                server.stop()
 
 
 def check(shop, store, events):

@@ -12,7 +12,7 @@ import sys
 import urllib.request
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
-from programs import ROOT, Broker, Postgres, Program, say, until  # noqa: E402
+from programs import ROOT, Broker, Postgres, Program, Redis, say, until  # noqa: E402
 
 SHOP = "examples/shop"
 
@@ -156,6 +156,26 @@ def check_lmdb(address, page):
         say("ok     the fold's states are in LMDB")
 
 
+def check_redis(address, page):
+    config = next(block for block in blocks(page, "ini") if "redis:" in block)
+    command = next(block for block in blocks(page, "sh") if "redis.ini" in block)
+    words = command.splitlines()[1].split()
+    server = Redis("docs")
+    try:
+        with Program(os.environ["STELE_SHOP"], address) as program:
+            os.chdir(program.folder)
+            words_of = ["run", "-c", program.file("redis.ini", config.replace("127.0.0.1:6379", server.address))]
+            worker = program.start(*words_of)
+            wanted = blocks(page, "text")[-1].split()
+            until("the hash is what the page shows", 60, lambda: [
+                value and value.decode() for value in server.ask(("SELECT", words[2]), words[3:])[1]] == wanted)
+            worker.ends(15).exits(0)
+            program.call("snapshots", "list", "customers", "-c", "redis.ini").exits(1).says(f"is in redis:{server.address}/1 (store)")
+            say("ok     the fold's states are in Redis")
+    finally:
+        server.stop()
+
+
 def check_postgres(program, page, server):
     text = next(block for block in blocks(page, "sql") if "customers AS c" in block)
     config = next(block for block in blocks(page, "ini") if "postgres:" in block)
@@ -204,12 +224,14 @@ def main():
             check_fold(broker.address, page)
             if "--lmdb" in sys.argv:
                 check_lmdb(broker.address, page)
+            if "--redis" in sys.argv:
+                check_redis(broker.address, page)
             os.chdir(ROOT)
     finally:
         broker.stop()
         if server:
             server.stop()
-    print(f"{5 + bool(server) + ('--lmdb' in sys.argv)} passed, 0 failed")
+    print(f"{5 + bool(server) + ('--lmdb' in sys.argv) + ('--redis' in sys.argv)} passed, 0 failed")
 
 
 if __name__ == "__main__":
