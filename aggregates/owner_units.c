@@ -177,12 +177,8 @@ static void expire_unit(owner_task *self, unit *of)
     owner_tell_refusal(self, ticket, 0, "", &failure);
 }
 
-/* Repeats have deadlines of their own, but are answered with the unit that they repeat: nothing in
- * flight takes longer than a transaction's time-out. */
-void owner_expire(owner_task *self)
+static void expire(owner_task *self, int64_t now_ns)
 {
-    int64_t now_ns = stele_clock_monotonic_ns(stele_worker_clock(self->worker));
-    if (now_ns < self->earliest_ns) return;
     self->earliest_ns = INT64_MAX;
     for (batch *of = self->first; of != NULL; of = of->next) {
         for (unit *each = of->first; each != NULL; each = each->next) {
@@ -194,6 +190,16 @@ void owner_expire(owner_task *self)
                 self->earliest_ns = ticket->deadline.end_ns;
         }
     }
+}
+
+/* Repeats have deadlines of their own, but are answered with the unit that they repeat: nothing in
+ * flight takes longer than a transaction's time-out. */
+void owner_expire(owner_task *self)
+{
+    int64_t now_ns = stele_clock_monotonic_ns(stele_worker_clock(self->worker));
+    if (now_ns >= self->earliest_ns) expire(self, now_ns);
+    if (self->earliest_ns != INT64_MAX)
+        stele_worker_call_within(self->worker, (self->earliest_ns - now_ns) / 1000000 + 1);
 }
 
 /* ---- back to the desk ---- */

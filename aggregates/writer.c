@@ -14,7 +14,8 @@
 
 enum {
     DESK_BYTES_MAX = 64 << 20,
-    SWEEP_MS = 20 /* how often deadlines of waiting calls are looked at */
+    SWEEP_MS = 20,  /* how often deadlines of waiting calls are looked at, */
+    EXPIRE_MS = 100 /* and so often while no one calls */
 };
 
 /* ---- desks ---- */
@@ -68,6 +69,7 @@ static const stele_result no_result = {.offset = STELE_OFFSET_NONE};
 static void answer_expired(const stele_writer *writer, stele_desk *desk, int32_t partition)
 {
     stele_ticket_list expired = stele_desk_expired(desk);
+    if (stele_desk_count(desk) > 0) stele_worker_call_within(writer->worker, EXPIRE_MS);
     for (stele_ticket *each; (each = stele_ticket_list_take(&expired)) != NULL;) {
         stele_error failure;
         stele_desk_fail_expired(desk, each, stele_worker_hindrance(writer->worker, partition),
@@ -146,7 +148,10 @@ static void turn(void *context, stele_worker *worker)
     for (int32_t i = 0; i < writer->desk_count; i++)
         look_at_desk(writer, i);
     int64_t now_ns = stele_clock_monotonic_ns(writer_clock(writer));
-    if (now_ns - writer->swept_ns < (int64_t)SWEEP_MS * 1000000) return;
+    if (now_ns - writer->swept_ns < (int64_t)SWEEP_MS * 1000000) {
+        stele_worker_call_within(worker, SWEEP_MS);
+        return;
+    }
     writer->swept_ns = now_ns;
     answer_expired(writer, writer->lobby, -1);
     for (int32_t i = 0; i < writer->desk_count; i++)

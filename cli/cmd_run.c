@@ -46,7 +46,7 @@ stele_exit stele_cmd_run(stele_cli *cli, const stele_arguments *arguments)
 
     stele_raise_file_limit();
     bool logged;
-    stele_status status = stele_run_workers(client, cli->app, cli->stop, &logged, &err);
+    stele_status status = stele_run_workers(client, cli->app, cli->stop_run, &logged, &err);
     int number = atomic_load(&cli->signal->number);
     if (number != 0) stele_run_log_signal(client, number, atomic_load(&cli->signal->sender));
     if (status == STELE_OK) return STELE_EXIT_DONE;

@@ -53,10 +53,11 @@ struct stele_cli {
     const stele_cli_command *command;
     const stele_arguments *arguments;
     FILE *in, *out, *err;
-    bool json;         /* --json: one object per line */
-    bool terminal;     /* messages go to a terminal: progress may be drawn */
-    int timeout_ms;    /* --timeout, for commands that run once */
-    atomic_bool *stop; /* set by SIGINT and SIGTERM */
+    bool json;            /* --json: one object per line */
+    bool terminal;        /* messages go to a terminal: progress may be drawn */
+    int timeout_ms;       /* --timeout, for commands that run once */
+    atomic_bool *stop;    /* set by SIGINT and SIGTERM */
+    stele_stop *stop_run; /* the same, for workers */
     const stele_cli_signal *signal;
     atomic_bool *ended;   /* set by a command that was stopped and has done all that counts: it may
                              still free for longer than its second, and exits with 0 */

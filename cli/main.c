@@ -12,12 +12,13 @@
 #include <unistd.h>
 
 #include "cli/command.h"
+#include "cli/stop.h"
 #include "core/alloc.h"
 #include "core/config.h"
 #include "core/suggest.h"
 
 /* The mutable globals of the tree: what the signal handlers may touch. */
-static atomic_bool stop_requested;
+static stele_stop stop_request;
 static atomic_bool work_ended;
 static stele_cli_signal stop_signal;
 
@@ -25,9 +26,10 @@ static stele_cli_signal stop_signal;
 static void on_signal(int number, siginfo_t *from, void *context)
 {
     (void)context;
-    if (atomic_exchange(&stop_requested, true)) _exit(128 + number);
+    if (atomic_exchange(&stop_request.asked, true)) _exit(128 + number);
     atomic_store(&stop_signal.sender, from->si_code <= 0 ? (int)from->si_pid : 0);
     atomic_store(&stop_signal.number, number);
+    stele_stop_ask(&stop_request); /* who waits for it knows by then whose it is */
 }
 
 /* The same for a command that has a second for it. */
@@ -51,6 +53,7 @@ static void on_second_passed(int number)
 
 static void handle_signals(const stele_cli_command *command)
 {
+    stele_stop_init(&stop_request);
     struct sigaction action = {.sa_sigaction = command->drains ? on_signal : on_signal_soon,
                                .sa_flags = SA_SIGINFO};
     sigemptyset(&action.sa_mask);
@@ -248,7 +251,8 @@ int stele_main(int argc, char **argv, const stele_app *app)
                      .out = stdout,
                      .err = stderr,
                      .terminal = isatty(STDERR_FILENO) == 1,
-                     .stop = &stop_requested,
+                     .stop = &stop_request.asked,
+                     .stop_run = &stop_request,
                      .signal = &stop_signal,
                      .ended = &work_ended};
     int count = argc > 0 ? argc - 1 : 0;

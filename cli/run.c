@@ -3,11 +3,9 @@
  * until they are asked to stop or all that they own is stopped. */
 #include "cli/run.h"
 
-#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "aggregates/aggregate.h"
@@ -17,9 +15,11 @@
 #include "aggregates/writer_inside.h"
 #include "cli/serve.h"
 #include "cli/sql.h"
+#include "cli/stop.h"
 #include "core/alloc.h"
 #include "core/config.h"
 #include "core/logger.h"
+#include "core/monitor.h"
 #include "projections/configured.h"
 #include "projections/fold.h"
 #include "registry/client.h"
@@ -28,8 +28,8 @@
 typedef struct runner {
     const char *name; /* of the projection, the aggregate or the reactions */
     stele_client *client;
-    atomic_bool *stop;
-    atomic_size_t *at_work; /* of the crew */
+    stele_stop *stop;
+    struct crew *crew;
     size_t memory_max;
     const char *address;              /* of the process's HTTP; "": it has none */
     stele_projection projection;      /* with what the configuration says of it */
@@ -40,9 +40,9 @@ typedef struct runner {
     const stele_reactions *reactions; /* NULL: it is none of them */
     size_t source;                    /* which of theirs */
     const stele_logger *logger;
-    pthread_t thread;
+    stele_worker *worker; /* under the crew's monitor; borrowed; NULL: not open, or of a writer */
+    stele_thread thread;
     bool started;
-    atomic_bool ended;
     stele_status status;
     stele_error error;
 } runner;
@@ -52,6 +52,7 @@ typedef struct crew {
     size_t count;
     size_t memory_share;
     atomic_size_t at_work; /* runners that may own something */
+    stele_monitor monitor;
     stele_sql_crew *sql;
     stele_app_server *server; /* NULL: nothing is served */
     stele_dispatch *dispatch; /* NULL: there is no writer */
@@ -65,6 +66,7 @@ static void crew_clear(crew *c)
         stele_writer_close(c->runners[i].writer);
     stele_sql_crew_close(c->sql);
     stele_dispatch_close(c->dispatch);
+    stele_monitor_clear(&c->monitor);
     free(c->runners);
 }
 STELE_VALUE_SCOPE(crew, crew_clear);
@@ -141,8 +143,16 @@ static size_t memory_share(const stele_app *app, const stele_sql_crew *sql,
     return whole / (count_all(app) + stele_sql_crew_count(sql));
 }
 
-/* @param of  what is particular to the projection: name, topic, sources, ops and self */
-static stele_status run_worker(const runner *r, const stele_worker_options *of, stele_error *err)
+/* The worker that is to be woken when the end is asked for. */
+static void show_worker(runner *r, stele_worker *worker)
+{
+    stele_monitor_lock(&r->crew->monitor);
+    r->worker = worker;
+    stele_monitor_unlock(&r->crew->monitor);
+}
+
+/* @param of  what is particular to the projection: name, topic, ops and self */
+static stele_status run_worker(runner *r, const stele_worker_options *of, stele_error *err)
 {
     const stele_config *config = stele_client_config(r->client);
     int drain_ms = config_int(config, "worker", NULL, "drain_timeout_ms");
@@ -165,12 +175,14 @@ static stele_status run_worker(const runner *r, const stele_worker_options *of, 
     stele_worker *worker = NULL;
     stele_status status = stele_worker_open(stele_client_log(r->client), &options, &worker, err);
     if (status < 0) return status;
-    status = stele_worker_run(worker, r->stop, err);
+    show_worker(r, worker);
+    status = stele_worker_run(worker, &r->stop->asked, err);
+    show_worker(r, NULL);
     stele_worker_close(worker);
     return status;
 }
 
-static stele_status run_fold(const runner *r, stele_error *err)
+static stele_status run_fold(runner *r, stele_error *err)
 {
     STELE_AUTO(stele_fold) fold = NULL;
     stele_status status = open_fold(r, stele_client_config(r->client), &fold, err);
@@ -183,9 +195,10 @@ static stele_status run_fold(const runner *r, stele_error *err)
                       err);
 }
 
-static stele_status run_sql(const runner *r, stele_error *err)
+static stele_status run_sql(runner *r, stele_error *err)
 {
-    stele_status status = stele_sql_crew_load(r->sql, r->sql_index, r->stop, r->logger, err);
+    stele_status status =
+        stele_sql_crew_load(r->sql, r->sql_index, &r->stop->asked, r->logger, err);
     if (status == STELE_E_INTERRUPTED) return STELE_OK;
     if (status < 0) return status;
     STELE_AUTO(stele_sql_projection) sql = stele_sql_crew_projection(r->sql, r->sql_index);
@@ -198,7 +211,7 @@ static stele_status run_sql(const runner *r, stele_error *err)
                       err);
 }
 
-static stele_status run_reactions(const runner *r, stele_error *err)
+static stele_status run_reactions(runner *r, stele_error *err)
 {
     STELE_AUTO(stele_reactor) reactor = NULL;
     const stele_reactor_options options = {.reactions = r->reactions,
@@ -225,23 +238,21 @@ static void log_end(const runner *r)
 
 /* Where all that one owned is stopped the others go on, and the calls of a writer go to whoever
  * owns its partitions by now. The process ends with the last one, or with a thread that died. */
-static void *run_thread(void *argument)
+static void run_thread(void *argument)
 {
     runner *r = argument;
-    r->status = r->writer != NULL      ? stele_writer_run(r->writer, r->stop, &r->error)
+    r->status = r->writer != NULL      ? stele_writer_run(r->writer, &r->stop->asked, &r->error)
                 : r->reactions != NULL ? run_reactions(r, &r->error)
                 : r->sql != NULL       ? run_sql(r, &r->error)
                                        : run_fold(r, &r->error);
     bool is_stopped = r->status == STELE_E_STOPPED;
-    bool is_last = atomic_fetch_sub(r->at_work, 1) == 1;
+    bool is_last = atomic_fetch_sub(&r->crew->at_work, 1) == 1;
     if (r->status < 0) log_end(r);
-    if (r->status < 0 && (is_last || !is_stopped)) atomic_store(r->stop, true);
-    if (is_stopped && r->writer != NULL) stele_writer_pass_on(r->writer, r->stop);
-    atomic_store(&r->ended, true);
-    return NULL;
+    if (r->status < 0 && (is_last || !is_stopped)) stele_stop_ask(r->stop);
+    if (is_stopped && r->writer != NULL) stele_writer_pass_on(r->writer, &r->stop->asked);
 }
 
-static runner *add_runner(crew *c, stele_client *client, atomic_bool *stop, const char *name,
+static runner *add_runner(crew *c, stele_client *client, stele_stop *stop, const char *name,
                           const stele_logger *logger)
 {
     c->runners = stele_realloc_array(c->runners, c->count + 1, sizeof *c->runners);
@@ -255,7 +266,7 @@ static runner *add_runner(crew *c, stele_client *client, atomic_bool *stop, cons
 }
 
 static stele_status add_projections(crew *c, stele_client *client, const stele_app *app,
-                                    atomic_bool *stop, const stele_logger *logger, stele_error *err)
+                                    stele_stop *stop, const stele_logger *logger, stele_error *err)
 {
     const stele_config *config = stele_client_config(client);
     int threads = config_int(config, "worker", NULL, "threads");
@@ -278,7 +289,7 @@ static stele_status add_projections(crew *c, stele_client *client, const stele_a
     return STELE_OK;
 }
 
-static stele_status add_reactions(crew *c, stele_client *client, atomic_bool *stop,
+static stele_status add_reactions(crew *c, stele_client *client, stele_stop *stop,
                                   const stele_reactions *reactions, const stele_logger *logger,
                                   stele_error *err)
 {
@@ -306,7 +317,7 @@ static bool is_target(const stele_app *app, const stele_aggregate *aggregate)
 /* A writer decides in one thread, which owns partitions as a worker does; more of them are more
  * processes. */
 static stele_status add_writer(crew *c, stele_client *client, const stele_app *app,
-                               atomic_bool *stop, const stele_aggregate *aggregate,
+                               stele_stop *stop, const stele_aggregate *aggregate,
                                const stele_logger *logger, stele_error *err)
 {
     const char *address = stele_app_server_address(c->server);
@@ -331,7 +342,7 @@ static stele_status add_writer(crew *c, stele_client *client, const stele_app *a
     return STELE_OK;
 }
 
-static stele_status add_all(crew *c, stele_client *client, const stele_app *app, atomic_bool *stop,
+static stele_status add_all(crew *c, stele_client *client, const stele_app *app, stele_stop *stop,
                             const stele_logger *logger, stele_error *err)
 {
     stele_status status = stele_sql_crew_open(client, app, &c->sql, err);
@@ -351,8 +362,8 @@ static stele_status add_all(crew *c, stele_client *client, const stele_app *app,
     return STELE_OK;
 }
 
-/* Signals go to the main thread, which only waits: the workers look at the flag. */
-static stele_status start_all(crew *c, stele_error *err)
+/* Signals go to the main thread, which only waits. */
+static stele_status start_all(crew *c, stele_runtime runtime, stele_error *err)
 {
     sigset_t all, before;
     sigfillset(&all);
@@ -360,9 +371,10 @@ static stele_status start_all(crew *c, stele_error *err)
     int code = 0;
     atomic_store(&c->at_work, c->count);
     for (size_t i = 0; i < c->count && code == 0; i++) {
-        c->runners[i].at_work = &c->at_work;
-        code = pthread_create(&c->runners[i].thread, NULL, run_thread, &c->runners[i]);
-        c->runners[i].started = code == 0;
+        runner *r = &c->runners[i];
+        r->crew = c;
+        code = stele_thread_start(runtime, &r->thread, "stele-run", run_thread, r);
+        r->started = code == 0;
     }
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (code == 0) return STELE_OK;
@@ -370,22 +382,16 @@ static stele_status start_all(crew *c, stele_error *err)
                             "a worker's thread cannot be started: %s", strerror(code));
 }
 
-static bool is_running(const crew *c)
+/* The flag is up, and who waits for something to do hears of it at once. */
+static void wake_all(crew *c)
 {
-    for (size_t i = 0; i < c->count; i++)
-        if (c->runners[i].started && !atomic_load(&c->runners[i].ended)) return true;
-    return false;
-}
-
-/* A signal ends the sleep. A writer that waits for something to do hears of it at once: its callers
- * wait for whoever comes next. */
-static void await_stop(const crew *c, const atomic_bool *stop)
-{
-    const struct timespec look = {.tv_nsec = 50000000};
-    while (!atomic_load(stop) && is_running(c))
-        nanosleep(&look, NULL);
-    for (size_t i = 0; i < c->count; i++)
-        if (c->runners[i].writer != NULL) stele_writer_wake(c->runners[i].writer);
+    stele_monitor_lock(&c->monitor);
+    for (size_t i = 0; i < c->count; i++) {
+        const runner *r = &c->runners[i];
+        if (r->writer != NULL) stele_writer_wake(r->writer);
+        if (r->worker != NULL) stele_worker_wake(r->worker);
+    }
+    stele_monitor_unlock(&c->monitor);
 }
 
 /* @return what the first worker that failed ended with */
@@ -394,7 +400,7 @@ static stele_status join_all(crew *c, stele_error *err)
     stele_status status = STELE_OK;
     for (size_t i = 0; i < c->count; i++) {
         if (!c->runners[i].started) continue;
-        pthread_join(c->runners[i].thread, NULL);
+        stele_thread_join(c->runners[i].thread);
         if (c->runners[i].status >= 0 || status < 0) continue;
         status = c->runners[i].status;
         if (err != NULL) *err = c->runners[i].error;
@@ -421,12 +427,14 @@ void stele_run_log_signal(const stele_client *client, int number, int sender)
                                            stele_logger_int("sender", sender)));
 }
 
-stele_status stele_run_workers(stele_client *client, const stele_app *app, atomic_bool *stop,
+stele_status stele_run_workers(stele_client *client, const stele_app *app, stele_stop *stop,
                                bool *logged, stele_error *err)
 {
     const stele_config *config = stele_client_config(client);
     stele_logger logger = make_logger(config);
+    stele_runtime runtime = stele_log_runtime(stele_client_log(client));
     STELE_AUTO_VALUE(crew) c = {0};
+    stele_monitor_init(&c.monitor, runtime);
     *logged = false;
     stele_status status = stele_app_server_open(client, app, &logger, &c.server, err);
     if (status == STELE_OK) status = add_all(&c, client, app, stop, &logger, err);
@@ -436,36 +444,15 @@ stele_status stele_run_workers(stele_client *client, const stele_app *app, atomi
         &logger, STELE_LOGGER_INFO, "workers start",
         STELE_LOGGER_FIELDS(stele_logger_text("instance", stele_client_instance(client)),
                             stele_logger_int("threads", (int64_t)c.count)));
-    status = start_all(&c, err);
+    status = start_all(&c, runtime, err);
     *logged = status == STELE_OK;
-    if (status == STELE_OK) {
-        await_stop(&c, stop);
-        return join_all(&c, err);
-    }
-    atomic_store(stop, true);
-    join_all(&c, NULL);
-    return status;
-}
-
-struct stele_stop {
-    atomic_bool asked;
-};
-
-stele_stop *stele_stop_new(void)
-{
-    stele_stop *stop = stele_alloc(sizeof *stop);
-    atomic_init(&stop->asked, false);
-    return stop;
-}
-
-void stele_stop_free(stele_stop *stop)
-{
-    free(stop);
-}
-
-void stele_stop_ask(stele_stop *stop)
-{
-    atomic_store(&stop->asked, true);
+    if (status == STELE_OK)
+        stele_stop_await(stop, runtime); /* whoever ends last asks, too */
+    else
+        stele_stop_ask(stop);
+    wake_all(&c);
+    stele_status ended = join_all(&c, status == STELE_OK ? err : NULL);
+    return status < 0 ? status : ended;
 }
 
 stele_status stele_run(stele_client *client, const stele_app *app, stele_stop *stop,
@@ -475,5 +462,5 @@ stele_status stele_run(stele_client *client, const stele_app *app, stele_stop *s
     if (!stele_app_runs(app, stele_client_config(client)))
         return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
                           "%s has no projection to run, and no aggregate that decides", app->name);
-    return stele_run_workers(client, app, &stop->asked, &logged, err);
+    return stele_run_workers(client, app, stop, &logged, err);
 }

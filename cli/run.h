@@ -3,7 +3,6 @@
 #ifndef STELE_CLI_RUN_H
 #define STELE_CLI_RUN_H
 
-#include <stdatomic.h>
 #include <stdbool.h>
 
 #include <stele/app.h>
@@ -20,10 +19,10 @@ void stele_run_log_signal(const stele_client *client, int number, int sender);
 /**
  * Run them all until they have ended.
  *
- * @param stop    set to end them; set by a worker that dies, so that the others end, too
+ * @param stop    asked to end them, also by a worker that dies, so that the others end, too
  * @param logged  is the failure in the log already?
  */
-stele_status stele_run_workers(stele_client *client, const stele_app *app, atomic_bool *stop,
+stele_status stele_run_workers(stele_client *client, const stele_app *app, stele_stop *stop,
                                bool *logged, stele_error *err);
 
 #endif

@@ -4,6 +4,7 @@
 #include "consumer/slot.h"
 
 #include <assert.h>
+#include <limits.h>
 
 enum {
     BACKOFF_MIN_MS = 50,
@@ -79,6 +80,27 @@ static void back_off(const slot_host *host, slot *self, slot_call call, const st
 static bool may_call(const slot_host *host, const slot *self, slot_call call)
 {
     return self->waits[call].why.status == STELE_OK || slot_now(host) >= self->waits[call].retry_ns;
+}
+
+bool slot_is_at_rest(const slot *self)
+{
+    if (self->is_given) return false;
+    if (self->phase != SLOT_RUNNING) return self->phase == SLOT_FREE || self->phase == SLOT_STOPPED;
+    for (int i = 0; i < SLOT_CALLS; i++)
+        if (self->waits[i].why.status < 0) return false;
+    return !self->draining && (!self->has_batch || slot_pause(self) != NULL);
+}
+
+int64_t slot_due_in_ms(const slot_host *host, const slot *self)
+{
+    int64_t due_ns = INT64_MAX;
+    int64_t now_ns = slot_now(host);
+    for (int i = 0; i < SLOT_CALLS; i++) {
+        const slot_wait *wait = &self->waits[i];
+        if (wait->why.status < 0 && wait->retry_ns > now_ns && wait->retry_ns < due_ns)
+            due_ns = wait->retry_ns;
+    }
+    return due_ns == INT64_MAX ? INT_MAX : (due_ns - now_ns - 1) / 1000000 + 1;
 }
 
 void slot_call_now(const slot_host *host, slot *self)

@@ -124,6 +124,12 @@ void slot_confirm(slot *self);
 /** Ask the task to close; another is opened once it has. */
 void slot_reopen(slot_host *host, slot *self);
 
+/** Does it run, or is it not to run, with nothing under way? */
+bool slot_is_at_rest(const slot *self);
+
+/** How long until the next back-off is over; INT_MAX: no call waits for one. */
+int64_t slot_due_in_ms(const slot_host *host, const slot *self);
+
 /** What a call waits for may be there: no back-off holds it up now. */
 void slot_call_now(const slot_host *host, slot *self);
 

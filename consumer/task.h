@@ -54,7 +54,10 @@ typedef struct stele_task_ops {
     stele_status (*prepare)(stele_task *task, int64_t *start, stele_error *err);
     /** A batch of the source, or of a topic that the task reads. Not kept after the call. */
     stele_status (*take)(stele_task *task, const stele_batch *batch, stele_error *err);
-    /** After each batch, and at least every 100 ms: snapshot policy, outcomes of transactions. */
+    /** After each batch, whenever the worker is woken, and at least every 100 ms while something
+     * goes on, as records that come, and six seconds longer: snapshot policy, outcomes of
+     * transactions. Of a worker at rest every two seconds: what is due by a clock then says so
+     * (stele_worker_call_within). */
     stele_status (*tick)(stele_task *task, stele_error *err);
     /** Shutdown or an orderly revoke: write the last snapshot, a bounded piece per call; RETRY
      * until it is done. Called once the task is prepared only, also in the rebalance callback. */

@@ -22,6 +22,9 @@ enum {
     LEAVE_MS = 3000,     /* leaving the group */
     GIVE_MS = 2000,      /* draining what is given away */
     DRAIN_LOOK_MS = 100, /* and whenever something comes */
+    TURN_MS = 100,       /* a turn lasts no longer while something goes on, … */
+    AT_REST_MS = 6000, /* … or went on so recently that tasks may still look at a clock for it; */
+    REST_MS = 2000,    /* else no longer than this, if no one wakes the worker */
     MEMORY_MAX = 256 << 20
 };
 
@@ -39,7 +42,9 @@ struct stele_worker {
     stele_worker_options options; /* its texts are the three above */
     atomic_bool never;            /* the stop flag of a worker that no one runs */
     stele_monitor bell;
-    bool rung; /* under the monitor: something came for a task */
+    bool rung;             /* under the monitor: something came for a task */
+    atomic_bool is_called; /* something came for a task, and it may look at clocks for it */
+    int64_t busy_ns;       /* when something went on last */
     stele_registry_listener listener;
     atomic_bool schemas_came; /* that one may wait for */
 
@@ -70,10 +75,21 @@ static slot *slot_at(const stele_worker *worker, int32_t partition)
     return worker->slots[partition];
 }
 
-/* @locality any thread */
-static void wake(void *worker)
+/* Whoever wakes the worker wakes its reader. */
+static void ring(stele_worker *worker)
 {
-    stele_worker_wake(worker);
+    stele_monitor_lock(&worker->bell);
+    worker->rung = true;
+    stele_monitor_wake(&worker->bell);
+    if (worker->host.reader != NULL) stele_log_reader_wake(worker->host.reader);
+    stele_monitor_unlock(&worker->bell);
+}
+
+/* An answer is there, also one that a worker at rest has asked for.
+ * @locality any thread */
+static void hear_answer(void *worker)
+{
+    ring(worker);
 }
 
 /* @locality likewise */
@@ -117,7 +133,7 @@ stele_status stele_worker_open(stele_log *log, const stele_worker_options *optio
                                .self = options->self,
                                .within_ms = INT_MAX,
                                .stop = &worker->never};
-    worker->host.asker = stele_asker_open(log, wake, worker);
+    worker->host.asker = stele_asker_open(log, hear_answer, worker);
     source_init(&worker->source, worker->host.asker, worker->topic);
     if (!options->no_status) {
         worker->host.board = stele_status_board_open(
@@ -139,11 +155,8 @@ stele_status stele_worker_open(stele_log *log, const stele_worker_options *optio
 
 void stele_worker_wake(stele_worker *worker)
 {
-    stele_monitor_lock(&worker->bell);
-    worker->rung = true;
-    stele_monitor_wake(&worker->bell);
-    if (worker->host.reader != NULL) stele_log_reader_wake(worker->host.reader);
-    stele_monitor_unlock(&worker->bell);
+    atomic_store(&worker->is_called, true);
+    ring(worker);
 }
 
 void stele_worker_call_again(stele_worker *worker)
@@ -156,7 +169,6 @@ void stele_worker_call_within(stele_worker *worker, int64_t ms)
     if (ms < worker->host.within_ms) worker->host.within_ms = ms < 0 ? 0 : (int)ms;
 }
 
-/* Whoever wakes the worker wakes its reader. */
 static void set_reader(stele_worker *worker, stele_log_reader *reader)
 {
     stele_monitor_lock(&worker->bell);
@@ -672,8 +684,35 @@ static stele_status read_batch(stele_worker *worker, int timeout_ms, stele_error
     if (status == STELE_E_TIMED_OUT) return STELE_OK;
     if (status < 0) return status;
     assert(slot_at(worker, batch.partition.index) != NULL);
+    if (batch.count > 0) worker->busy_ns = now_of(worker);
     slot_offer(&worker->host, slot_at(worker, batch.partition.index), &batch);
     return STELE_OK;
+}
+
+/* Is there nothing under way that only a clock ends? What is due later has said so. */
+static bool is_at_rest(stele_worker *worker)
+{
+    int64_t now_ns = now_of(worker);
+    bool is_quiet = worker->membership != NULL && !worker->count_unconfirmed && !worker->is_refused;
+    for (int32_t i = 0; is_quiet && i < worker->slot_count; i++)
+        is_quiet = slot_is_at_rest(worker->slots[i]);
+    if (!is_quiet || worker->host.at_once || atomic_exchange(&worker->is_called, false))
+        worker->busy_ns = now_ns;
+    return now_ns >= after_ms(worker->busy_ns, AT_REST_MS);
+}
+
+/* How long to wait for something to come. */
+static int turn_ms(stele_worker *worker, int timeout_ms)
+{
+    slot_host *host = &worker->host;
+    for (int32_t i = 0; i < worker->slot_count; i++)
+        stele_worker_call_within(worker, slot_due_in_ms(host, worker->slots[i]));
+    int most_ms = host->within_ms < timeout_ms ? host->within_ms : timeout_ms;
+    if (!is_at_rest(worker) && most_ms > TURN_MS) most_ms = TURN_MS;
+    if (host->at_once) most_ms = 0;
+    host->at_once = false;
+    host->within_ms = INT_MAX;
+    return most_ms;
 }
 
 stele_status stele_worker_step(stele_worker *worker, int timeout_ms, stele_error *err)
@@ -696,11 +735,7 @@ stele_status stele_worker_step(stele_worker *worker, int timeout_ms, stele_error
         if (!worker->count_unconfirmed) slot_prepare(host, each);
         if (each->phase == SLOT_RUNNING) slot_offer_again(host, each);
     }
-    int most_ms = host->within_ms < timeout_ms ? host->within_ms : timeout_ms;
-    if (host->at_once) most_ms = 0;
-    host->at_once = false;
-    host->within_ms = INT_MAX;
-    if ((status = read_batch(worker, most_ms, err)) < 0) {
+    if ((status = read_batch(worker, turn_ms(worker, timeout_ms), err)) < 0) {
         await_closed(worker);
         return status;
     }
@@ -762,11 +797,10 @@ static void shut_down(stele_worker *worker)
 
 stele_status stele_worker_run(stele_worker *worker, const atomic_bool *stop, stele_error *err)
 {
-    enum { TURN_MS = 100 };
     stele_status status = STELE_OK;
     worker->host.stop = stop;
     while (status == STELE_OK && !atomic_load(stop)) {
-        status = stele_worker_step(worker, TURN_MS, err);
+        status = stele_worker_step(worker, REST_MS, err);
         if (status == STELE_OK && stele_worker_is_stopped(worker))
             status = fail_stopped(worker, err);
     }

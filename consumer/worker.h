@@ -90,8 +90,9 @@ void stele_worker_warn(const stele_worker *worker, int32_t partition, int64_t po
 void stele_worker_stop_all(stele_worker *worker, const stele_error *reason);
 
 /**
- * One bounded turn of the loop: group, a batch, ticks, states. While the broker or the topic is
- * away it comes back after `timeout_ms` with STELE_OK.
+ * One bounded turn of the loop: group, a batch, ticks, states. It waits for something to come, for
+ * `timeout_ms` at most, and while something goes on for 100 ms at most: tasks look at clocks then.
+ * While the broker or the topic is away it comes back with STELE_OK.
  * @return failures of the worker itself
  */
 stele_status stele_worker_step(stele_worker *worker, int timeout_ms, stele_error *err);
@@ -100,7 +101,8 @@ stele_status stele_worker_step(stele_worker *worker, int timeout_ms, stele_error
 bool stele_worker_is_stopped(const stele_worker *worker);
 
 /**
- * Step until `stop` is set, then drain within the deadline and leave the group.
+ * Step until `stop` is set, then drain within the deadline and leave the group. Whoever sets it
+ * wakes the worker, or a worker at rest hears of it two seconds later.
  *
  * @return STELE_OK after a stop
  *         STELE_E_STOPPED  every partition that it owns is stopped; the text has the first reason

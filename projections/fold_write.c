@@ -208,9 +208,10 @@ static bool is_due(const fold_task *task)
 {
     const fold_writing *writing = &task->writing;
     const stele_fold_options *options = &task->fold->options;
-    int64_t elapsed_ms = (now_of(task) - writing->cycle_ns) / 1000000;
+    int64_t left_ms = options->snapshot_interval_ms - (now_of(task) - writing->cycle_ns) / 1000000;
     if (writing->owes_offset || writing->owes_tombstones || task->owes_letters) return true;
-    if (elapsed_ms >= options->snapshot_interval_ms) return true;
+    if (left_ms <= 0) return true;
+    stele_worker_call_within(task->worker, left_ms);
     /* Whoever has paused it wants the table to stay as it is. */
     if (options->table != NULL && fold_pause_of(&task->base) != NULL) return true;
     int64_t events = stele_states_applied(task->states) - writing->cycle_events;

@@ -86,9 +86,11 @@ static bool is_full(const sql_task *task)
 static bool is_due(const sql_task *task, bool urgent)
 {
     if (task->filling->step_count == 0) return false;
-    int64_t waited_ns = sql_task_now(task) - task->since_ns;
-    return urgent || task->at_end || is_full(task) ||
-           waited_ns >= (int64_t)task->self->options.commit_interval_ms * 1000000;
+    int64_t waited_ms = (sql_task_now(task) - task->since_ns) / 1000000;
+    int64_t left_ms = task->self->options.commit_interval_ms - waited_ms;
+    if (urgent || task->at_end || is_full(task) || left_ms <= 0) return true;
+    stele_worker_call_within(task->worker, left_ms);
+    return false;
 }
 
 /* Is it known that the log and the registry are those that the rows come from? The topic may have

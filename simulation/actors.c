@@ -219,7 +219,7 @@ void sim_run_worker(sim_worker *self, stele_worker *worker)
     stele_error err;
     while (!atomic_load(&self->stop)) {
         int64_t before_ns = stele_fibers_now_ns(world.fibers);
-        if (stele_worker_step(worker, 100, &err) < 0) {
+        if (stele_worker_step(worker, 2000, &err) < 0) {
             if (world.hole) break;
             sim_fail("stopped", "a worker: %s", err.text);
         }

@@ -332,6 +332,70 @@ static void what_cannot_be_written_is_shown_while_events_are_applied(void **stat
     assert_int_equal(state_of(worker, 0), STELE_STATE_RUNNING);
 }
 
+/* ---- at rest ---- */
+
+enum { QUIET_MS = 7000, LONG_MS = 400 };
+
+/* How long a turn lasts to which nothing comes. */
+static int64_t turn_lasts_ms(world *of, stele_worker *worker)
+{
+    int64_t begun_ns = stele_clock_monotonic_ns(stele_clock_manual(&of->time));
+    assert_int_equal(stele_worker_step(worker, LONG_MS, NULL), STELE_OK);
+    return (stele_clock_monotonic_ns(stele_clock_manual(&of->time)) - begun_ns) / 1000000;
+}
+
+static void a_worker_at_rest_sleeps_until_something_comes(void **state)
+{
+    world *of = *state;
+    stele_worker *worker = new_worker(of);
+    turn_until_running(worker);
+    turns(worker, 20);
+    assert_int_equal(turn_lasts_ms(of, worker), 100);
+
+    pass(of, worker, QUIET_MS);
+    assert_int_equal(turn_lasts_ms(of, worker), LONG_MS);
+    stele_worker_wake(worker);
+    assert_int_equal(turn_lasts_ms(of, worker), 0);
+    assert_int_equal(turn_lasts_ms(of, worker), 100); /* it may be under way */
+
+    pass(of, worker, QUIET_MS);
+    append(of, 0, 1);
+    turns(worker, 2);
+    assert_int_equal(of->taken[0], 1);
+    assert_int_equal(turn_lasts_ms(of, worker), 100);
+}
+
+static void a_worker_at_rest_comes_when_a_task_has_said(void **state)
+{
+    world *of = *state;
+    stele_worker *worker = new_worker(of);
+    turn_until_running(worker);
+    turns(worker, 20);
+    pass(of, worker, QUIET_MS);
+
+    stele_worker_call_within(worker, 250);
+    assert_int_equal(turn_lasts_ms(of, worker), 250);
+    assert_int_equal(turn_lasts_ms(of, worker), LONG_MS);
+}
+
+static void a_call_that_failed_is_made_again_when_its_back_off_is_over(void **state)
+{
+    world *of = *state;
+    stele_worker *worker = new_worker(of);
+    turn_until_running(worker);
+    turns(worker, 20);
+    pass(of, worker, QUIET_MS);
+    of->take = (order){STELE_E_UNAVAILABLE, STELE_NEXT_RETRY, "registry is away", false};
+    append(of, 0, 1);
+    turns(worker, 2);
+    int calls = of->take_calls;
+
+    assert_true(turn_lasts_ms(of, worker) <= 50);
+    turn(worker);
+
+    assert_int_equal(of->take_calls, calls + 1);
+}
+
 /* ---- stalling ---- */
 
 static void a_restore_without_progress_is_stalled_and_begun_again(void **state)
@@ -540,6 +604,9 @@ int main(void)
         CASE(what_failed_is_said_at_once_also_after_an_answer_on_its_way),
         CASE(a_call_that_waits_is_not_hidden_by_another_that_does_not),
         CASE(what_cannot_be_written_is_shown_while_events_are_applied),
+        CASE(a_worker_at_rest_sleeps_until_something_comes),
+        CASE(a_worker_at_rest_comes_when_a_task_has_said),
+        CASE(a_call_that_failed_is_made_again_when_its_back_off_is_over),
         CASE(a_restore_without_progress_is_stalled_and_begun_again),
         CASE(a_partition_that_is_behind_and_does_not_move_is_stalled),
         CASE(a_reader_that_gives_nothing_is_replaced),

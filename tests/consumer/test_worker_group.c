@@ -52,6 +52,7 @@ static void a_rebalance_ends_the_wait_of_a_worker(void **state)
     stele_worker *second = new_worker(of);
     turn_until_running(first);
     turns(first, 20);
+    pass(of, first, 7000); /* it is at rest */
     int64_t begun_ns = stele_clock_monotonic_ns(stele_clock_manual(&of->time));
 
     while (stele_worker_member(second) == NULL)
