@@ -82,6 +82,11 @@ static bool may_call(const slot_host *host, const slot *self, slot_call call)
     return self->waits[call].why.status == STELE_OK || slot_now(host) >= self->waits[call].retry_ns;
 }
 
+bool slot_is_served(const slot *self)
+{
+    return (self->phase == SLOT_PREPARING || self->phase == SLOT_RUNNING) && !self->is_given;
+}
+
 bool slot_is_at_rest(const slot *self)
 {
     if (self->is_given) return false;

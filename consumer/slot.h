@@ -124,6 +124,9 @@ void slot_confirm(slot *self);
 /** Ask the task to close; another is opened once it has. */
 void slot_reopen(slot_host *host, slot *self);
 
+/** Is it prepared or running, and not to be given away? */
+bool slot_is_served(const slot *self);
+
 /** Does it run, or is it not to run, with nothing under way? */
 bool slot_is_at_rest(const slot *self);
 
