@@ -206,6 +206,7 @@ teller teller_open(bank *of, teller_options options)
                                    .eager = options.eager,
                                    .no_status = !options.status,
                                    .drain_timeout_ms = options.abrupt ? -1 : 2000,
+                                   .logger = options.logger,
                                    .ops = options.ops == NULL ? &stele_fold_tasks : options.ops,
                                    .self = options.ops == NULL ? self.fold : options.self};
     if (stele_worker_open(of->log, &worker, &self.worker, &err) < 0) fail_msg("%s", err.text);

@@ -86,6 +86,7 @@ typedef struct teller_options {
     const stele_fold_table *table;
     const stele_task_ops *ops; /* of tasks around the fold's, … */
     void *self;                /* … and what they are opened with */
+    const stele_logger *logger;
 } teller_options;
 
 teller teller_open(bank *of, teller_options options);

@@ -222,6 +222,39 @@ static void records_of_a_later_stele_are_passed_over(void **state)
     bank_free(of);
 }
 
+/* @return how often; the file is read from its beginning */
+static int count_lines_with(FILE *log, const char *text)
+{
+    char line[1024];
+    int count = 0;
+    rewind(log);
+    while (fgets(line, sizeof line, log) != NULL)
+        count += strstr(line, text) != NULL;
+    return count;
+}
+
+static void that_records_are_of_a_later_stele_is_logged_once_for_all_partitions(void **state)
+{
+    (void)state;
+    bank *of = bank_new(2);
+    FILE *log = tmpfile();
+    const stele_logger logger = {.clock = bank_clock(of), .fd = fileno(log)};
+    bank_deposit(of, 0, "b", 1, "x");
+    bank_run(of, (teller_options){0}); /* makes the topic */
+    for (int32_t i = 0; i < 2; i++)
+        bank_append(of, BANK_SNAPSHOTS, i, stele_text("stele:parked:a"), stele_text("x"), NULL, 0);
+
+    bank_run(of, (teller_options){.logger = &logger});
+    assert_int_equal(count_lines_with(log, "unknown records"), 1);
+    assert_int_equal(count_lines_with(log, "stele:parked:a"), 1); /* which key, and … */
+    assert_int_equal(count_lines_with(log, BANK_SNAPSHOTS), 1);   /* … where */
+
+    bank_run(of, (teller_options){.logger = &logger}); /* of another process: it says so, too */
+    assert_int_equal(count_lines_with(log, "unknown records"), 2);
+    fclose(log);
+    bank_free(of);
+}
+
 static void a_checkpoint_of_another_partition_is_not_passed_over(void **state)
 {
     (void)state;
@@ -339,6 +372,7 @@ int main(void)
         cmocka_unit_test(a_snapshot_of_events_that_are_not_in_the_log_stops),
         cmocka_unit_test(a_snapshot_that_goes_back_stops),
         cmocka_unit_test(records_of_a_later_stele_are_passed_over),
+        cmocka_unit_test(that_records_are_of_a_later_stele_is_logged_once_for_all_partitions),
         cmocka_unit_test(a_checkpoint_of_another_partition_is_not_passed_over),
         cmocka_unit_test(a_first_checkpoint_that_comes_while_it_is_read_does_no_harm),
         cmocka_unit_test(a_checkpoint_of_another_registry_says_so),
