@@ -215,6 +215,9 @@ stele_status stele_served_choose(stele_log *log, const stele_served_choice *choi
     if (err == NULL) err = &own;
     stele_served chosen;
     stele_status status = ensure(log, topic, choice->replication, deadline, err);
+    const stele_fact fact = {
+        .what = "chooses", .subject = choice->projection, .topic = topic, .value = choice->version};
+    stele_probe(stele_log_runtime(log), &fact);
     if (status == STELE_OK) status = put(log, topic, choice, deadline, err);
     if (status == STELE_OK)
         status = stele_served_read(log, choice->projection, deadline, &chosen, err);

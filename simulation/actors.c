@@ -3,6 +3,7 @@
 #include "simulation/control.h"
 #include "simulation/poison.h"
 #include "simulation/tables.h"
+#include "simulation/versions.h"
 
 #include <stele/publisher.h>
 
@@ -24,6 +25,7 @@ static stele_status apply_moved(void *state, const void *data, const stele_event
                                 stele_error *err)
 {
     sim_see_applied(event->partition);
+    sim_see_applied_by_version(event);
     if (sim_refuses(((const sim_moved *)data)->number, err)) return err->status;
     fold_number(state, ((const sim_moved *)data)->number);
     return STELE_OK;
@@ -33,6 +35,7 @@ static stele_status apply_closed(void *state, const void *data, const stele_even
                                  stele_error *err)
 {
     sim_see_applied(event->partition);
+    sim_see_applied_by_version(event);
     if (sim_refuses(((const sim_closed *)data)->number, err)) return err->status;
     fold_number(state, ((const sim_closed *)data)->number);
     return STELE_FINISHED;
@@ -236,7 +239,9 @@ static void worker_main(void *context)
     stele_worker *worker;
     stele_registry_options where = {.log = world.log};
     if (stele_registry_open(&where, &registry, &err) < 0) sim_fail("stopped", "%s", err.text);
-    stele_fold_options options = {.projection = &sim_accounts,
+    stele_projection projection = sim_accounts;
+    projection.version = self->version;
+    stele_fold_options options = {.projection = &projection,
                                   .registry = registry,
                                   .transaction_timeout_ms = world.transaction_ms,
                                   .snapshot_events = 1 + stele_stream_below(&self->random, 40),
@@ -252,13 +257,16 @@ static void worker_main(void *context)
     stele_worker_options work = {.name = stele_fold_group(fold),
                                  .topic = stele_fold_topic(fold),
                                  .instance = instance,
+                                 .address = world.has_versions ? instance : NULL,
                                  .eager = world.seed % 2 == 0,
                                  .session_timeout_ms = world.session_ms,
                                  .registry = registry,
                                  .ops = &stele_fold_tasks,
                                  .self = fold};
     if (stele_worker_open(world.log, &work, &worker, &err) < 0) sim_fail("stopped", "%s", err.text);
+    sim_reader *reader = sim_start_reader(self);
     sim_run_worker(self, worker);
+    sim_end_reader(reader);
     stele_worker_close(worker);
     stele_fold_close(fold);
     sim_close_table(options.table);
@@ -269,7 +277,8 @@ static void worker_main(void *context)
 void sim_start_worker(int which)
 {
     sim_worker *self = &world.workers[which];
-    *self = (sim_worker){.random = {stele_stream_next(&world.load)}};
+    *self =
+        (sim_worker){.version = sim_version_of(which), .random = {stele_stream_next(&world.load)}};
     int domain = SIM_FIRST_WORKER + which;
     sim_clear_ambushes(domain);
     sim_say("worker %d starts", which);

@@ -60,6 +60,11 @@ const sim_bug sim_bugs[] = {
     {"the parked set is written after the position", "with the next snapshots"},
     {"orders are not read before the first event", "a paused partition that is taken goes on"},
     {"a reset that counts twice", "positions go back, and rows stay"},
+    {"the first version is not written down", "readers have the lowest that runs"},
+    {"a choice is not compared", "whoever slept writes over what was chosen meanwhile"},
+    {"ends from when the rebuild began", "readers are given a version that is behind"},
+    {"the record before the version is there", "it is waited for when readers have it"},
+    {"an instance misses the record", "it keeps what it has read first"},
     {NULL, NULL},
 };
 

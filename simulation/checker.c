@@ -20,6 +20,8 @@
 
 #include "account.h"
 #include "closed.h"
+#include "core/alloc.h"
+#include "core/names.h"
 #include "kafka/bounded_read.h"
 #include "moved.h"
 #include "projections/verify.h"
@@ -304,14 +306,16 @@ static void say_finding(void *context, const stele_verify_finding *finding)
 }
 
 /* What the product's own verification says of it. */
-static void verify(void)
+static void verify(int version)
 {
     stele_registry *registry;
     stele_error err;
     stele_verify_counts counts;
     stele_registry_options where = {.log = world.log};
     if (stele_registry_open(&where, &registry, &err) < 0) sim_fail("stuck", "%s", err.text);
-    stele_verify_options options = {.projection = &sim_accounts,
+    stele_projection projection = sim_accounts;
+    projection.version = version;
+    stele_verify_options options = {.projection = &projection,
                                     .log = world.log,
                                     .registry = registry,
                                     .parks = world.has_poison,
@@ -329,6 +333,18 @@ void sim_check_events(void)
     check_acknowledged();
 }
 
+/* Of the snapshots of one version. */
+static void check_snapshots(int version)
+{
+    STELE_AUTO(char) topic = stele_snapshots_topic(sim_accounts.name, version);
+    read_all(topic, STELE_READ_COMMITTED, take_snapshots);
+    for (int32_t i = 0; i < SIM_PARTITIONS; i++)
+        if (found.unburied[i] >= 0)
+            sim_fail("gap", "%d: a tombstone, and no checkpoint after it", (int)i);
+    check_states();
+    if (stele_stream_below(&world.load, 4) == 0) verify(version);
+}
+
 void sim_check(void)
 {
     if (world.has_poison) sim_read_discarded();
@@ -338,12 +354,11 @@ void sim_check(void)
         check_states();
         return;
     }
-    read_all(SIM_SNAPSHOTS, STELE_READ_COMMITTED, take_snapshots);
-    for (int32_t i = 0; i < SIM_PARTITIONS; i++)
-        if (found.unburied[i] >= 0)
-            sim_fail("gap", "%d: a tombstone, and no checkpoint after it", (int)i);
-    check_states();
-    if (stele_stream_below(&world.load, 4) == 0) verify();
+    check_snapshots(sim_accounts.version);
+    if (!world.has_versions) return;
+    memset(&found, 0, sizeof found);
+    sim_check_events();
+    check_snapshots(sim_accounts.version + 1);
 }
 
 static void look_at(const stele_snapshot *snapshot, int32_t partition)

@@ -11,11 +11,9 @@ const char *sim_domain_name(int domain)
     static const struct {
         int first;
         const char *name;
-    } kinds[] = {{SIM_FIRST_SENDER, "sender"},
-                 {SIM_FIRST_INSTANCE, "instance"},
-                 {SIM_FIRST_REGISTRAR, "registrar"},
-                 {SIM_FIRST_WORKER, "worker"},
-                 {SIM_FIRST_PUBLISHER, "publisher"}};
+    } kinds[] = {{SIM_OPERATOR, "operator"},       {SIM_FIRST_SENDER, "sender"},
+                 {SIM_FIRST_INSTANCE, "instance"}, {SIM_FIRST_REGISTRAR, "registrar"},
+                 {SIM_FIRST_WORKER, "worker"},     {SIM_FIRST_PUBLISHER, "publisher"}};
     static char name[32];
     if (domain == STELE_WORLD) return "the world";
     size_t kind = 0;

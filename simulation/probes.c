@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "producer/fenced.h"
+#include "simulation/versions.h"
 
 /* Has this domain ever asked for the fence of this id? */
 static bool has_asked_for_fence(int domain, const char *id)
@@ -61,6 +62,7 @@ void sim_probe(void *context, int domain, const stele_fact *fact)
     }
     if (strcmp(fact->what, "commands") == 0 && strcmp(fact->topic, SIM_BANK_COMMANDS) == 0)
         sim_see_taken(domain, fact->partition, fact->value);
+    if (strcmp(fact->what, "chooses") == 0) sim_see_choice(domain, (int)fact->value);
     if (strcmp(fact->what, "restored") == 0) check_restored(domain, fact);
     if (strcmp(fact->what, "asks for ends") == 0 && fact->value == STELE_FENCED_INIT)
         sim_fail("fork", "%s: the end of what to restore is asked for before the fence stands",

@@ -5,6 +5,7 @@
 #include "simulation/control.h"
 #include "simulation/poison.h"
 #include "simulation/tables.h"
+#include "simulation/versions.h"
 
 #define KIND(name) (1U << SIM_##name)
 
@@ -157,6 +158,20 @@ static void draw_control(void)
     if (world.has_tables || keeps_snapshots) sim_draw_resets();
 }
 
+/* What befalls workers of two versions, and whoever lets readers have another one. */
+static void draw_versions(void)
+{
+    static const uint32_t mixes[] = {
+        KIND(KILL) | KIND(AMBUSH), KIND(FREEZE) | KIND(CHURN), KIND(CUT) | KIND(KILL) | KIND(CHURN),
+        KIND(AWAY) | KIND(MOVE) | KIND(LOSE) | KIND(CHURN) | KIND(REPEAT) | KIND(APPEND),
+        KIND(FREEZE) | KIND(AMBUSH) | KIND(KILL)};
+    world.kinds = mixes[stele_stream_below(&world.swarm, sizeof mixes / sizeof mixes[0])];
+    world.calm_ms = 500U << stele_stream_below(&world.swarm, 4);
+    world.has_versions = true;
+    draw_busy();
+    world.publishers_die = world.has_outbox = false;
+}
+
 /* What befalls owners: the kinds of the other profiles, a few of them at a time. */
 static void draw_trouble_of_owners(void)
 {
@@ -233,6 +248,7 @@ static const profile profiles[SIM_PROFILES] = {
     [SIM_TABLES] = {"tables", 2, draw_tables, sim_play_folds},
     [SIM_CONTROLS] = {"control", 2, draw_control, sim_play_folds},
     [SIM_POISON] = {"poison", 2, draw_poison, sim_play_folds},
+    [SIM_VERSIONS] = {"versions", 2, draw_versions, sim_play_versions},
 };
 
 void sim_draw(void)

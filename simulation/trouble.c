@@ -8,6 +8,7 @@
 
 static int some_worker(void)
 {
+    if (world.has_versions && stele_stream_below(&world.faults, 4) == 0) return SIM_OPERATOR;
     if (bank.takes_commands && stele_stream_below(&world.faults, 6) == 0)
         return SIM_FIRST_SENDER + (int)stele_stream_below(&world.faults, SIM_SENDERS);
     if (world.profile == SIM_AGGREGATES)

@@ -36,7 +36,8 @@ enum {
     SIM_FIRST_WORKER = 8,
     SIM_FIRST_REGISTRAR = 16,
     SIM_FIRST_INSTANCE = 24,
-    SIM_FIRST_SENDER = 28
+    SIM_FIRST_SENDER = 28,
+    SIM_OPERATOR = 30 /* a person's command */
 };
 
 /** What a seed is about. */
@@ -55,6 +56,7 @@ typedef enum sim_profile {
     SIM_TABLES,      /* SQL projections, and a database that fails */
     SIM_CONTROLS,    /* a projection that is paused and goes on */
     SIM_POISON,      /* events that are refused, set aside, tried again and discarded */
+    SIM_VERSIONS,    /* two versions of a projection at once, and readers who go over */
     SIM_PROFILES
 } sim_profile;
 
@@ -72,6 +74,8 @@ typedef struct sim_event {
 /** A process of a worker. */
 typedef struct sim_worker {
     atomic_bool stop;
+    int version;                      /* of the projection */
+    int served;                       /* the one that it has answered with last; 0: none yet */
     bool stopped[SIM_PARTITIONS + 1]; /* partitions that need a person */
     bool owned[SIM_PARTITIONS + 1];
     int64_t taken_ns[SIM_PARTITIONS + 1];   /* since then at the latest; 0: it is not owned */
@@ -119,6 +123,7 @@ typedef struct sim_world {
     bool has_outbox;
     bool restarts_at_rest;
     bool has_control;  /* someone pauses the projection, and lets it go on */
+    bool has_versions; /* workers have two versions of it */
     bool has_poison;   /* some events are refused, and set aside */
     size_t parked_max; /* of so many aggregates at most; 0: as many as there are */
     bool has_tables; /* workers keep tables in a database, in place of snapshots: of events, … */
@@ -280,6 +285,7 @@ void sim_play_folds(void);
 void sim_play_holes(void);
 void sim_play_registry(void);
 void sim_play_bank(void);
+void sim_play_versions(void);
 
 /* ---- checker.c: the promises ---- */
 
