@@ -263,17 +263,19 @@ static stele_status write_file(export *e, const stele_arguments *arguments, stel
     stele_status status = stele_new_file_open(path, &e->file, err);
     if (status == STELE_OK) status = walk(e, "counted", count_event, err);
     if (status < 0) return status;
-    stele_event_file_options options = {
-        .file = e->file.file,
-        .name = path,
-        .runtime = stele_runtime_system(),
-        .codec = strcmp(codec, "null") == 0 ? STELE_CONTAINER_NULL : STELE_CONTAINER_DEFLATE,
-        .topic = e->topic.name,
-        .ranges = e->ranges,
-        .range_count = (size_t)e->topic.partitions,
-        .key = e->key,
-        .events = e->counted,
-        .schemas = &e->schemas};
+    stele_event_file_options options = {.file = e->file.file,
+                                        .name = path,
+                                        .runtime = stele_runtime_system(),
+                                        .codec = strcmp(codec, "null") == 0 ? STELE_CONTAINER_NULL
+                                                 : strcmp(codec, "zstandard") == 0
+                                                     ? STELE_CONTAINER_ZSTANDARD
+                                                     : STELE_CONTAINER_DEFLATE,
+                                        .topic = e->topic.name,
+                                        .ranges = e->ranges,
+                                        .range_count = (size_t)e->topic.partitions,
+                                        .key = e->key,
+                                        .events = e->counted,
+                                        .schemas = &e->schemas};
     if ((status = stele_event_file_writer_new(&options, &e->writer, err)) < 0 ||
         (status = walk(e, "written", write_event, err)) < 0 ||
         (status = stele_event_file_finish(e->writer, err)) < 0)

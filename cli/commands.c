@@ -237,7 +237,11 @@ static const stele_option history_options[] = {
      .help = "read only the partition that the id belongs to"},
     {0}};
 
+#ifdef STELE_ZSTD
+static const char *const codecs[] = {"deflate", "zstandard", "null", NULL};
+#else
 static const char *const codecs[] = {"deflate", "null", NULL};
+#endif
 
 static const stele_option export_options[] = {
     {.name = "to",
@@ -265,7 +269,7 @@ static const stele_option export_options[] = {
      .kind = STELE_OPTION_TEXT,
      .value = "NAME",
      .choices = codecs,
-     .help = "deflate (the default), or null: not compressed"},
+     .help = "deflate (the default), zstandard, or null: not compressed"},
     {0}};
 
 static const stele_option import_options[] = {{.name = "to",

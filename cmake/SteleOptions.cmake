@@ -21,6 +21,7 @@ option(STELE_SQLITE "Keep SQL projections in SQLite" ON)
 option(STELE_POSTGRES "Keep SQL projections in PostgreSQL" ON)
 option(STELE_LMDB "Keep states of folds in LMDB" ON)
 option(STELE_REDIS "Keep states of folds in Redis" ON)
+option(STELE_ZSTD "Read and write exports that are compressed with Zstandard" ON)
 option(STELE_EXAMPLES "Build the examples, where the tests are not built" OFF)
 option(STELE_BENCH "Build the measurements in bench/" OFF)
 option(STELE_SIMULATE "Build the simulation, where the tests are not built" OFF)
@@ -37,7 +38,7 @@ add_library(stele_flags INTERFACE)
 target_compile_definitions(stele_flags INTERFACE _POSIX_C_SOURCE=200809L _DEFAULT_SOURCE)
 target_compile_definitions(stele_flags INTERFACE $<$<BOOL:${STELE_SQLITE}>:STELE_SQLITE>
   $<$<BOOL:${STELE_POSTGRES}>:STELE_POSTGRES> $<$<BOOL:${STELE_LMDB}>:STELE_LMDB>
-  $<$<BOOL:${STELE_REDIS}>:STELE_REDIS>)
+  $<$<BOOL:${STELE_REDIS}>:STELE_REDIS> $<$<BOOL:${STELE_ZSTD}>:STELE_ZSTD>)
 target_compile_options(stele_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wvla
   $<$<COMPILE_LANGUAGE:C>:-Wconversion -Wstrict-prototypes>
   $<$<BOOL:${STELE_WERROR}>:-Werror>)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Avro object container files (specification, "Object Container Files"): a head with the schema and
  * what else is said of the file, then blocks of data. It knows bytes: what a datum is, its caller
- * says. Codecs: null and deflate.
+ * says. Codecs: null, deflate, and zstandard where the program is built with it.
  *
  * avro-c has these files too, but takes and hands out no metadata of one's own, trusts every length
  * in the file, and says neither where a damaged one is damaged. */
@@ -23,7 +23,8 @@ enum {
 
 typedef enum stele_container_codec {
     STELE_CONTAINER_DEFLATE = 0,
-    STELE_CONTAINER_NULL
+    STELE_CONTAINER_NULL,
+    STELE_CONTAINER_ZSTANDARD /* stele_zstd_is_built */
 } stele_container_codec;
 
 /** What is said of a file under a name. */

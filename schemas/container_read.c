@@ -8,6 +8,7 @@
 #include "core/alloc.h"
 #include "core/text.h"
 #include "schemas/container.h"
+#include "schemas/container_zstd.h"
 
 enum {
     PIECE_SIZE = 64 * 1024,
@@ -32,6 +33,7 @@ struct stele_container_reader {
     size_t head_size;
     bool is_deflated;
     z_stream inflate;
+    stele_zstd *zstd; /* NULL: another codec */
     uint8_t sync[STELE_CONTAINER_SYNC_SIZE];
     stele_buffer packed, data;
 };
@@ -150,13 +152,20 @@ static stele_status read_entries(stele_container_reader *reader, stele_error *er
 static stele_status find_codec(stele_container_reader *reader, stele_error *err)
 {
     stele_bytes codec = stele_container_metadata(reader, "avro.codec");
+    bool is_zstd = stele_bytes_equal(codec, stele_text("zstandard"));
     reader->is_deflated = stele_bytes_equal(codec, stele_text("deflate"));
-    if (!reader->is_deflated && codec.data != NULL && codec.size > 0 &&
+    if (is_zstd && !stele_zstd_is_built())
+        return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
+                          "%s is compressed with zstandard, and this program was built without it "
+                          "(cmake -DSTELE_ZSTD=ON)",
+                          reader->name);
+    if (!is_zstd && !reader->is_deflated && codec.data != NULL && codec.size > 0 &&
         !stele_bytes_equal(codec, stele_text("null")))
         return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
-                          "%s is compressed with the codec %s, and deflate and null are read: "
-                          "write it again with one of them",
+                          "%s is compressed with the codec %s, and deflate, zstandard and null are "
+                          "read: write it again with one of them",
                           reader->name, stele_quote(codec).text);
+    if (is_zstd) reader->zstd = stele_zstd_new();
     if (reader->is_deflated && inflateInit2(&reader->inflate, RAW_DEFLATE) != Z_OK)
         stele_out_of_memory(sizeof reader->inflate);
     return STELE_OK;
@@ -197,6 +206,7 @@ void stele_container_reader_free(stele_container_reader *reader)
 {
     if (reader == NULL) return;
     if (reader->is_deflated) inflateEnd(&reader->inflate);
+    stele_zstd_free(reader->zstd);
     for (size_t i = 0; i < reader->entry_count; i++) {
         free(reader->entries[i].name);
         stele_buffer_clear(&reader->entries[i].value);
@@ -239,6 +249,20 @@ static stele_status inflate_block(stele_container_reader *reader, stele_error *e
     return STELE_OK;
 }
 
+static stele_status unpack_block(stele_container_reader *reader, stele_error *err)
+{
+    if (reader->is_deflated) return inflate_block(reader, err);
+    if (reader->zstd == NULL) return STELE_OK;
+    stele_buffer_reset(&reader->data);
+    if (!stele_zstd_unpack(reader->zstd, stele_buffer_view(&reader->packed),
+                           STELE_CONTAINER_BLOCK_MAX, &reader->data))
+        return damaged(reader, "what is compressed in it cannot be unpacked", err);
+    if (reader->data.size > STELE_CONTAINER_BLOCK_MAX)
+        return too_large(reader, "a block", (int64_t)reader->data.size, STELE_CONTAINER_BLOCK_MAX,
+                         err);
+    return STELE_OK;
+}
+
 static stele_status check_sync(stele_container_reader *reader, stele_error *err)
 {
     STELE_AUTO_VALUE(stele_buffer) mark = {0};
@@ -263,11 +287,12 @@ int stele_container_next(stele_container_reader *reader, stele_container_block *
     if (status == STELE_OK)
         status = read_sized(reader, "a block", STELE_CONTAINER_BLOCK_MAX, &reader->packed, err);
     if (status == STELE_OK) status = check_sync(reader, err);
-    if (status == STELE_OK && reader->is_deflated) status = inflate_block(reader, err);
+    if (status == STELE_OK) status = unpack_block(reader, err);
     if (status < 0) return status;
+    bool was_packed = reader->is_deflated || reader->zstd != NULL;
     *out = (stele_container_block){
         .position = reader->block,
         .count = count,
-        .data = stele_buffer_view(reader->is_deflated ? &reader->data : &reader->packed)};
+        .data = stele_buffer_view(was_packed ? &reader->data : &reader->packed)};
     return 1;
 }

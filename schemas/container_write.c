@@ -7,6 +7,7 @@
 
 #include "core/alloc.h"
 #include "schemas/container.h"
+#include "schemas/container_zstd.h"
 
 enum { BLOCK_SIZE = 256 * 1024, RAW_DEFLATE = -15, MEMORY_LEVEL = 8, VARINT_MAX = 10 };
 
@@ -17,6 +18,7 @@ struct stele_container_writer {
     uint8_t sync[STELE_CONTAINER_SYNC_SIZE];
     size_t block_size;
     z_stream deflate;
+    stele_zstd *zstd;    /* NULL: another codec */
     stele_buffer data;   /* of the block that is being filled */
     stele_buffer packed; /* the head, or a block as it is written */
     int64_t count;       /* data in it */
@@ -50,6 +52,10 @@ static stele_status write_out(stele_container_writer *writer, stele_error *err)
     return STELE_OK;
 }
 
+static const char *const codec_names[] = {[STELE_CONTAINER_DEFLATE] = "deflate",
+                                          [STELE_CONTAINER_NULL] = "null",
+                                          [STELE_CONTAINER_ZSTANDARD] = "zstandard"};
+
 static stele_status write_head(stele_container_writer *writer,
                                const stele_container_options *options, stele_error *err)
 {
@@ -57,8 +63,7 @@ static stele_status write_head(stele_container_writer *writer,
     stele_buffer_append(head, stele_bytes_of("Obj\1", 4));
     stele_container_append_long(head, (int64_t)options->metadata_count + 1);
     stele_container_append_bytes(head, stele_text("avro.codec"));
-    stele_container_append_bytes(
-        head, stele_text(writer->codec == STELE_CONTAINER_NULL ? "null" : "deflate"));
+    stele_container_append_bytes(head, stele_text(codec_names[writer->codec]));
     for (size_t i = 0; i < options->metadata_count; i++) {
         stele_container_append_bytes(head, stele_text(options->metadata[i].name));
         stele_container_append_bytes(head, options->metadata[i].value);
@@ -85,6 +90,7 @@ stele_status stele_container_writer_new(const stele_container_options *options,
         deflateInit2(&writer->deflate, Z_DEFAULT_COMPRESSION, Z_DEFLATED, RAW_DEFLATE, MEMORY_LEVEL,
                      Z_DEFAULT_STRATEGY) != Z_OK)
         stele_out_of_memory(sizeof writer->deflate);
+    if (writer->codec == STELE_CONTAINER_ZSTANDARD) writer->zstd = stele_zstd_new();
     stele_status status = write_head(writer, options, err);
     if (status < 0) return status;
     *out = writer;
@@ -96,6 +102,7 @@ void stele_container_writer_free(stele_container_writer *writer)
 {
     if (writer == NULL) return;
     if (writer->codec == STELE_CONTAINER_DEFLATE) deflateEnd(&writer->deflate);
+    stele_zstd_free(writer->zstd);
     stele_buffer_clear(&writer->data);
     stele_buffer_clear(&writer->packed);
     free(writer);
@@ -123,8 +130,10 @@ static stele_status write_block(stele_container_writer *writer, stele_error *err
 {
     if (writer->count == 0) return STELE_OK;
     STELE_AUTO_VALUE(stele_buffer) small = {0};
-    bool packs = writer->codec == STELE_CONTAINER_DEFLATE;
-    if (packs) deflate_block(writer, &small);
+    bool packs = writer->codec != STELE_CONTAINER_NULL;
+    if (writer->codec == STELE_CONTAINER_DEFLATE) deflate_block(writer, &small);
+    if (writer->zstd != NULL)
+        stele_zstd_pack(writer->zstd, stele_buffer_view(&writer->data), &small);
     stele_buffer_reset(&writer->packed);
     stele_container_append_long(&writer->packed, writer->count);
     stele_container_append_bytes(&writer->packed,

@@ -122,6 +122,10 @@ def a_file_goes_into_another_cluster_with_another_registry():
             to = Topic(there, 7)
             bring(there, path, to).says(f"{path}: {of.events}: 2001 events added to {to.events}, 0 were there already")
             bring(there, path, to).says(f"0 events added to {to.events}, 2001 were there already")
+            if "zstandard" in program.call("export", "--help").out:
+                packed, _ = of.export("--codec", "zstandard")
+                assert os.path.getsize(packed) < os.path.getsize(path) / 2
+                bring(there, packed, to).says(f"0 events added to {to.events}, 2001 were there already")
             records = to.records()
             ids = {each["schema"] for each in records}
             assert len(ids) == 2 and ids != {each["schema"] for each in read(path)}, ids

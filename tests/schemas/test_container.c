@@ -8,6 +8,7 @@
 
 #include "core/alloc.h"
 #include "schemas/container.h"
+#include "schemas/container_zstd.h"
 
 enum { DATA = 200, BLOCK = 1000 };
 
@@ -74,7 +75,8 @@ static void what_is_written_is_read_back(void **state)
     STELE_AUTO_VALUE(stele_buffer) expected = {0};
     for (int i = 0; i < DATA; i++)
         make_datum(i, &expected);
-    for (int codec = STELE_CONTAINER_DEFLATE; codec <= STELE_CONTAINER_NULL; codec++) {
+    int last = stele_zstd_is_built() ? STELE_CONTAINER_ZSTANDARD : STELE_CONTAINER_NULL;
+    for (int codec = STELE_CONTAINER_DEFLATE; codec <= last; codec++) {
         STELE_AUTO_VALUE(stele_buffer) bytes = make_file((stele_container_codec)codec);
         STELE_AUTO_VALUE(stele_buffer) out = {0};
         int64_t count;
@@ -153,6 +155,47 @@ static void a_file_that_is_damaged_is_refused_or_read(void **state)
     assert_true(refused > 50);
 }
 
+/* A frame has a checksum: what is damaged in a block is never read as something else. */
+static void what_zstandard_has_packed_is_itself_or_refused(void **state)
+{
+    (void)state;
+    if (!stele_zstd_is_built()) skip();
+    STELE_AUTO_VALUE(stele_buffer) bytes = make_file(STELE_CONTAINER_ZSTANDARD), whole = {0};
+    int64_t count;
+    stele_error err = {0};
+    size_t refused = 0, head = 120;
+    assert_int_equal(read_file(stele_buffer_view(&bytes), &whole, &count, &err), 0);
+    for (size_t at = head; at < bytes.size; at++) {
+        STELE_AUTO_VALUE(stele_buffer) out = {0};
+        bytes.data[at] ^= 0x55;
+        int got = read_file(stele_buffer_view(&bytes), &out, &count, &err);
+        bytes.data[at] ^= 0x55;
+        if (got < 0) refused++;
+        if (got == 0)
+            assert_true(stele_bytes_equal(stele_buffer_view(&out), stele_buffer_view(&whole)));
+    }
+    assert_true(refused > bytes.size - head - 100);
+}
+
+static void what_zstandard_unpacks_without_end_is_refused(void **state)
+{
+    (void)state;
+    if (!stele_zstd_is_built()) skip();
+    enum { PIECE = 1024 * 1024, TIMES = 300, MAX = 20 * PIECE };
+    STELE_AUTO(uint8_t) zeros = stele_alloc(PIECE);
+    STELE_AUTO_VALUE(stele_buffer) packed = {0}, out = {0};
+    stele_zstd *zstd = stele_zstd_new();
+    for (int i = 0; i < TIMES; i++)
+        stele_zstd_pack(zstd, stele_bytes_of(zeros, PIECE), &packed);
+
+    assert_true(stele_zstd_unpack(zstd, stele_buffer_view(&packed), MAX, &out));
+
+    assert_true(out.size > MAX && out.size < 2 * MAX);
+    stele_buffer_reset(&out);
+    assert_false(stele_zstd_unpack(zstd, stele_bytes_of(packed.data, 20), MAX, &out));
+    stele_zstd_free(zstd);
+}
+
 #define HEAD                                                                                       \
     "Obj\1\2\x14"                                                                                  \
     "avro.codec\x0e"                                                                               \
@@ -182,12 +225,13 @@ static void lengths_are_not_believed(void **state)
              "a number of more than 10 bytes"),
         CASE("Obj\1\xfe\xff\xff\xff\x0f\0\0\0\0", STELE_E_INVALID, "it ends there"),
         CASE("Obj\1\2\x14"
-             "avro.codec\x12"
-             "zstandard"
+             "avro.codec\x0c"
+             "snappy"
              "\0"
              "0123456789abcdef",
              STELE_E_INVALID,
-             "t.avro is compressed with the codec \"zstandard\", and deflate and null are read"),
+             "t.avro is compressed with the codec \"snappy\", and deflate, zstandard and null are "
+             "read"),
         CASE(PLAIN "\0\0"
                    "0123456789abcdef",
              STELE_E_INVALID, "at least one datum"),
@@ -284,6 +328,8 @@ int main(void)
         cmocka_unit_test(what_is_said_of_a_file_is_handed_out),
         cmocka_unit_test(a_file_that_is_cut_off_says_at_which_byte),
         cmocka_unit_test(a_file_that_is_damaged_is_refused_or_read),
+        cmocka_unit_test(what_zstandard_has_packed_is_itself_or_refused),
+        cmocka_unit_test(what_zstandard_unpacks_without_end_is_refused),
         cmocka_unit_test(lengths_are_not_believed),
         cmocka_unit_test(what_unpacks_without_end_is_refused),
         cmocka_unit_test(a_full_disk_is_said),
