@@ -69,6 +69,7 @@ struct stele_runtime_ops {
     void (*sleep_ns)(void *self, int64_t ns);
     void (*random)(void *self, void *out, size_t size);
     void (*probe)(void *self, const stele_fact *fact); /* NULL: no one asks */
+    uint64_t (*process)(void *self);                   /* NULL: there is one */
     bool (*socket_wait)(void *self, int socket, bool writes, int64_t until_ns);
 };
 
@@ -123,6 +124,14 @@ static inline bool stele_socket_wait(stele_runtime runtime, int socket, bool wri
 static inline void stele_random_bytes(stele_runtime runtime, void *out, size_t size)
 {
     runtime.ops->random(runtime.self, out, size);
+}
+
+/** The process of the caller, which is another one each time it is started. In the operating
+ * system's runtime there is one; in a simulation many share what is not theirs, and none takes back
+ * what it had there when it ends. */
+static inline uint64_t stele_runtime_process(stele_runtime runtime)
+{
+    return runtime.ops->process == NULL ? 0 : runtime.ops->process(runtime.self);
 }
 
 /** Tell a fact to whoever checks; nothing in the operating system's runtime. */

@@ -192,12 +192,6 @@ void stele_log_member_close(stele_log_member *member, int timeout_ms)
     if (member != NULL) member->ops->close(member, timeout_ms);
 }
 
-stele_status stele_log_group_offset(stele_log *log, const char *group, stele_partition partition,
-                                    int timeout_ms, int64_t *out, stele_error *err)
-{
-    return log->ops->group->offset(log, group, partition, timeout_ms, out, err);
-}
-
 stele_status stele_log_group_offset_set(stele_log *log, const char *group,
                                         stele_partition partition, int64_t offset, int timeout_ms,
                                         stele_error *err)
@@ -284,12 +278,6 @@ stele_status stele_log_topic_delete(stele_log *log, const char *name, int timeou
     return log->ops->topic->remove(log, name, timeout_ms, err);
 }
 
-stele_status stele_log_topic_describe(stele_log *log, const char *name, int timeout_ms,
-                                      stele_log_topic *out, stele_error *err)
-{
-    return log->ops->topic->describe(log, name, timeout_ms, out, err);
-}
-
 stele_status stele_log_topic_setting(stele_log *log, const char *name, const char *setting,
                                      int timeout_ms, char **out, stele_error *err)
 {
@@ -344,12 +332,6 @@ stele_status stele_log_topics(stele_log *log, const char *prefix, int timeout_ms
                               stele_error *err)
 {
     return log->ops->topic->list(log, prefix, timeout_ms, out, err);
-}
-
-stele_status stele_log_bounds(stele_log *log, stele_partition partition, stele_isolation isolation,
-                              int timeout_ms, int64_t *start, int64_t *end, stele_error *err)
-{
-    return log->ops->topic->bounds(log, partition, isolation, timeout_ms, start, end, err);
 }
 
 stele_status stele_log_bounds_by(stele_log *log, stele_partition partition,

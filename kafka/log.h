@@ -443,13 +443,29 @@ stele_status stele_log_topics(stele_log *log, const char *prefix, int timeout_ms
 
 /**
  * First offset and end of a partition: the last stable offset when committed, else the high
- * watermark. A restore after a fence reads to the high watermark (uncommitted).
+ * watermark. A restore after a fence reads to the high watermark (uncommitted). What many threads
+ * ask at about the same time is one request; but none that was sent before the call.
+ *
+ * @param start  NULL: no one wants it, which saves a request
  */
 stele_status stele_log_bounds(stele_log *log, stele_partition partition, stele_isolation isolation,
                               int timeout_ms, int64_t *start, int64_t *end, stele_error *err);
 
-/** The same, asked again until then while that may help: a topic that was just made has no leader
- * yet. Not for a topic that is not there. */
+/** One partition of those that are asked about together. */
+typedef struct stele_asked_partition {
+    stele_partition partition; /* to be set; the rest is the answer: */
+    int64_t start;
+    int64_t offset;    /* the end; or where a group is asked for, its offset */
+    stele_error error; /* what its own part of the answer says; STELE_OK */
+} stele_asked_partition;
+
+/** Bounds of many partitions by one thread, in one request where all of them can be answered. Each
+ * has its own failure; none is named twice. */
+void stele_log_bounds_of_all(stele_log *log, stele_asked_partition *partitions, size_t count,
+                             stele_isolation isolation, int timeout_ms);
+
+/** The same of one, asked again until then while that may help: a topic that was just made has no
+ * leader yet. Not for a topic that is not there. */
 stele_status stele_log_bounds_by(stele_log *log, stele_partition partition,
                                  stele_isolation isolation, stele_deadline until, int64_t *start,
                                  int64_t *end, stele_error *err);

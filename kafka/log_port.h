@@ -6,6 +6,7 @@
 #define STELE_KAFKA_LOG_PORT_H
 
 #include "kafka/log.h"
+#include "kafka/rounds.h"
 
 /* A reader and the batches it hands out. */
 typedef struct stele_reader_ops {
@@ -57,8 +58,10 @@ typedef struct stele_transaction_ops {
 
 /* A group, asked and set from outside. */
 typedef struct stele_group_ops {
-    stele_status (*offset)(stele_log *, const char *, stele_partition, int, int64_t *,
-                           stele_error *);
+    /* One look at offsets: one that is not stable fails with STELE_E_CONFLICT at once. A failure
+     * of the call is one of all partitions. */
+    stele_status (*offsets)(stele_log *, const char *, stele_asked_partition *, size_t, int,
+                            stele_error *);
     stele_status (*offset_set)(stele_log *, const char *, stele_partition, int64_t, int,
                                stele_error *);
     stele_status (*describe)(stele_log *, const char *, int,
@@ -73,8 +76,9 @@ typedef struct stele_topic_ops {
     stele_status (*describe)(stele_log *, const char *, int, stele_log_topic *, stele_error *);
     stele_status (*setting)(stele_log *, const char *, const char *, int, char **, stele_error *);
     stele_status (*list)(stele_log *, const char *, int, char ***, stele_error *);
-    stele_status (*bounds)(stele_log *, stele_partition, stele_isolation, int, int64_t *, int64_t *,
-                           stele_error *);
+    /* Of many partitions, `with_start` or only their ends. A failure of the call is one of all. */
+    stele_status (*bounds)(stele_log *, stele_isolation, stele_asked_partition *, size_t,
+                           bool with_start, int, stele_error *);
     stele_status (*offset_at)(stele_log *, stele_partition, int64_t, int, int64_t *, stele_error *);
 } stele_topic_ops;
 
@@ -98,6 +102,7 @@ typedef struct stele_log_ops {
 struct stele_log {
     const stele_log_ops *ops;
     stele_runtime runtime;
+    stele_rounds rounds; /* for what many threads ask at once (log_questions.c) */
 };
 struct stele_log_reader {
     const stele_reader_ops *ops;

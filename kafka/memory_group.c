@@ -54,18 +54,22 @@ static stele_status group_describe(stele_log *base, const char *name, int timeou
 
 /* ---- offsets ---- */
 
-static stele_status group_offset(stele_log *base, const char *name, stele_partition partition,
-                                 int timeout_ms, int64_t *out, stele_error *err)
+static stele_status group_offsets(stele_log *base, const char *name,
+                                  stele_asked_partition *partitions, size_t count, int timeout_ms,
+                                  stele_error *err)
 {
     memory_log *log = (memory_log *)base;
-    stele_deadline deadline = stele_memory_deadline(log, timeout_ms);
     stele_memory_enter(log);
-    stele_status status = stele_memory_await_up(log, deadline, err);
+    stele_status status = stele_memory_await_up(log, stele_memory_deadline(log, timeout_ms), err);
     memory_group *group = stele_memory_group(log, name);
-    while (status == STELE_OK && stele_memory_is_pending(log, group, partition))
-        if (!stele_memory_wait(log, deadline))
-            status = stele_log_fail_pending(err, name, partition);
-    if (status == STELE_OK) *out = stele_memory_find_offset(group, partition);
+    for (size_t i = 0; status == STELE_OK && i < count; i++) {
+        stele_asked_partition *asked = &partitions[i];
+        asked->error = (stele_error){0};
+        if (stele_memory_is_pending(log, group, asked->partition))
+            stele_log_fail_pending(&asked->error, name, asked->partition);
+        else
+            asked->offset = stele_memory_find_offset(group, asked->partition);
+    }
     stele_memory_exit(log);
     return status;
 }
@@ -97,7 +101,7 @@ void stele_log_memory_rebalance(stele_log *base, const char *topic)
 }
 
 const stele_group_ops stele_memory_group_ops = {
-    .offset = group_offset,
+    .offsets = group_offsets,
     .offset_set = group_offset_set,
     .describe = group_describe,
 };

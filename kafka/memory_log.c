@@ -34,6 +34,7 @@ stele_status stele_log_memory_new(const stele_log_memory_options *options, stele
     log->clock = options->clock.runtime.ops == NULL ? stele_log_clock(&log->base) : options->clock;
     log->up = true;
     stele_monitor_init(&log->monitor, log->base.runtime);
+    stele_rounds_init(&log->base.rounds, log->base.runtime);
     *out = &log->base;
     return STELE_OK;
 }
@@ -78,6 +79,7 @@ static void log_free(stele_log *base)
         stele_memory_transactional_free(transactional);
     }
     stele_memory_flights_clear(log);
+    stele_rounds_clear(&log->base.rounds);
     stele_monitor_clear(&log->monitor);
     free(log->full_topic);
     free(log);

@@ -171,17 +171,23 @@ static stele_status topics(stele_log *base, const char *prefix, int timeout_ms, 
     return status;
 }
 
-static stele_status bounds(stele_log *base, stele_partition partition, stele_isolation isolation,
-                           int timeout_ms, int64_t *start, int64_t *end, stele_error *err)
+static stele_status bounds(stele_log *base, stele_isolation isolation,
+                           stele_asked_partition *partitions, size_t count, bool with_start,
+                           int timeout_ms, stele_error *err)
 {
     memory_log *log = (memory_log *)base;
     stele_memory_enter(log);
     stele_status status = stele_memory_await_up(log, stele_memory_deadline(log, timeout_ms), err);
-    const memory_partition *found = stele_memory_find_partition(log, partition);
-    if (status == STELE_OK && found == NULL) status = fail_no_partition(err, partition);
-    if (status == STELE_OK) {
-        *start = found->start;
-        *end = stele_memory_end(found, isolation);
+    for (size_t i = 0; status == STELE_OK && i < count; i++) {
+        stele_asked_partition *asked = &partitions[i];
+        asked->error = (stele_error){0};
+        const memory_partition *found = stele_memory_find_partition(log, asked->partition);
+        if (found == NULL) {
+            fail_no_partition(&asked->error, asked->partition);
+            continue;
+        }
+        if (with_start) asked->start = found->start;
+        asked->offset = stele_memory_end(found, isolation);
     }
     stele_memory_exit(log);
     return status;

@@ -157,6 +157,7 @@ void stele_rdkafka_log_release(rdkafka_log *log)
     for (size_t i = 0; i < log->name_count; i++)
         free(log->names[i]);
     free(log->names);
+    stele_rounds_clear(&log->base.rounds);
     pthread_mutex_destroy(&log->admin_lock);
     pthread_mutex_destroy(&log->problem_lock);
     free(log);

@@ -8,21 +8,22 @@
 #include "core/message.h"
 #include "kafka/rdkafka_admin.h"
 
-enum { UNSTABLE_PAUSE_MS = 20 }; /* between two looks at an offset in an open transaction */
+enum { MOVES_PAUSE_MS = 20 }; /* between two looks at a group whose coordinator moves */
 
 /* ---- offsets of groups ---- */
 
-/* The one partition of the one group that was asked for. */
-static rd_kafka_resp_err_t read_group_answer(const rd_kafka_group_result_t **groups, size_t count,
-                                             int64_t *offset)
+/* The partitions of the one group that was asked for; NULL: *code is its failure. */
+static const rd_kafka_topic_partition_list_t *
+read_group_answer(const rd_kafka_group_result_t **groups, size_t count, rd_kafka_resp_err_t *code)
 {
-    if (count != 1) return RD_KAFKA_RESP_ERR_UNKNOWN;
+    *code = RD_KAFKA_RESP_ERR_UNKNOWN;
+    if (count != 1) return NULL;
     const rd_kafka_error_t *error = rd_kafka_group_result_error(groups[0]);
-    if (error != NULL) return rd_kafka_error_code(error);
     const rd_kafka_topic_partition_list_t *list = rd_kafka_group_result_partitions(groups[0]);
-    if (list == NULL || list->cnt != 1) return RD_KAFKA_RESP_ERR_UNKNOWN;
-    *offset = list->elems[0].offset;
-    return list->elems[0].err;
+    if (error != NULL) *code = rd_kafka_error_code(error);
+    if (error != NULL || list == NULL) return NULL;
+    *code = RD_KAFKA_RESP_ERR_NO_ERROR;
+    return list;
 }
 
 /* Said while __consumer_offsets is made, loaded, or moves to another broker. */
@@ -33,9 +34,36 @@ static bool coordinator_moves(rd_kafka_resp_err_t code)
            code == RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS;
 }
 
-static stele_status ask_group_offset(rdkafka_log *log, const char *group, stele_partition partition,
-                                     int timeout_ms, int64_t *offset, rd_kafka_resp_err_t *code,
-                                     stele_error *err)
+static stele_status fail_offset(stele_error *err, rdkafka_log *log, rd_kafka_resp_err_t code,
+                                const char *group, stele_partition partition)
+{
+    char what[200];
+    stele_message_format(what, sizeof what, "offset of group %s in %s/%d", group, partition.topic,
+                         (int)partition.index);
+    return stele_rdkafka_fail_question(err, log, code, NULL, what);
+}
+
+/* What the answer says of one of them. */
+static void read_offset(rdkafka_log *log, const char *group,
+                        const rd_kafka_topic_partition_list_t *list, stele_asked_partition *out)
+{
+    const rd_kafka_topic_partition_t *found =
+        rd_kafka_topic_partition_list_find((rd_kafka_topic_partition_list_t *)(uintptr_t)list,
+                                           out->partition.topic, out->partition.index);
+    out->error = (stele_error){0};
+    rd_kafka_resp_err_t code = found == NULL ? RD_KAFKA_RESP_ERR_UNKNOWN : found->err;
+    if (code == RD_KAFKA_RESP_ERR_UNSTABLE_OFFSET_COMMIT)
+        stele_log_fail_pending(&out->error, group, out->partition);
+    else if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
+        fail_offset(&out->error, log, code, group, out->partition);
+    else
+        out->offset = found->offset < 0 ? STELE_OFFSET_NONE : found->offset;
+}
+
+/* @param code  what the coordinator says of the group */
+static stele_status ask_offsets(rdkafka_log *log, const char *group,
+                                stele_asked_partition *partitions, size_t count, int timeout_ms,
+                                rd_kafka_resp_err_t *code, stele_error *err)
 {
     STELE_AUTO_VALUE(rdkafka_request) ask = {0};
     stele_status status = stele_rdkafka_request_prepare_group(
@@ -44,8 +72,10 @@ static stele_status ask_group_offset(rdkafka_log *log, const char *group, stele_
     rd_kafka_error_t *error = rd_kafka_AdminOptions_set_require_stable_offsets(ask.options, 1);
     if (error != NULL) return stele_rdkafka_fail_error(err, error, group);
 
-    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
-    rd_kafka_topic_partition_list_add(list, partition.topic, partition.index);
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)count);
+    for (size_t i = 0; i < count; i++)
+        rd_kafka_topic_partition_list_add(list, partitions[i].partition.topic,
+                                          partitions[i].partition.index);
     rd_kafka_ListConsumerGroupOffsets_t *question =
         rd_kafka_ListConsumerGroupOffsets_new(group, list);
     rd_kafka_topic_partition_list_destroy(list);
@@ -56,47 +86,35 @@ static stele_status ask_group_offset(rdkafka_log *log, const char *group, stele_
     if (coordinator_moves(*code)) return STELE_OK;
     if (status < 0) return status;
 
-    size_t count;
+    size_t groups_count;
     const rd_kafka_group_result_t **groups = rd_kafka_ListConsumerGroupOffsets_result_groups(
-        rd_kafka_event_ListConsumerGroupOffsets_result(ask.answer), &count);
-    *code = read_group_answer(groups, count, offset);
+        rd_kafka_event_ListConsumerGroupOffsets_result(ask.answer), &groups_count);
+    const rd_kafka_topic_partition_list_t *answers = read_group_answer(groups, groups_count, code);
+    for (size_t i = 0; answers != NULL && i < count; i++)
+        read_offset(log, group, answers, &partitions[i]);
     return STELE_OK;
 }
 
-static bool is_passing(rd_kafka_resp_err_t code)
-{
-    return code == RD_KAFKA_RESP_ERR_UNSTABLE_OFFSET_COMMIT || coordinator_moves(code);
-}
-
-static stele_status group_offset(stele_log *base, const char *group, stele_partition partition,
-                                 int timeout_ms, int64_t *out, stele_error *err)
+static stele_status group_offsets(stele_log *base, const char *group,
+                                  stele_asked_partition *partitions, size_t count, int timeout_ms,
+                                  stele_error *err)
 {
     rdkafka_log *log = (rdkafka_log *)base;
     stele_deadline deadline = stele_deadline_after(stele_clock_system(), timeout_ms);
     rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
-    int64_t offset = STELE_OFFSET_NONE;
     /* As the last answer had it; the deadline may cut the next question off. */
     bool again = false;
     do {
-        if (again) nanosleep(&(struct timespec){.tv_nsec = UNSTABLE_PAUSE_MS * 1000000L}, NULL);
+        if (again) nanosleep(&(struct timespec){.tv_nsec = MOVES_PAUSE_MS * 1000000L}, NULL);
         int left_ms = stele_deadline_remaining_ms(deadline, 1 << 30);
         rd_kafka_resp_err_t said = RD_KAFKA_RESP_ERR_NO_ERROR;
-        stele_status status = ask_group_offset(log, group, partition, left_ms, &offset, &said, err);
+        stele_status status = ask_offsets(log, group, partitions, count, left_ms, &said, err);
         if (status < 0 && !again) return status;
         if (status == STELE_OK) code = said;
-        again = is_passing(code);
+        again = coordinator_moves(code);
     } while (again && !stele_deadline_passed(deadline));
-
-    if (code == RD_KAFKA_RESP_ERR_UNSTABLE_OFFSET_COMMIT)
-        return stele_log_fail_pending(err, group, partition);
-    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        char what[200];
-        stele_message_format(what, sizeof what, "offset of group %s in %s/%d", group,
-                             partition.topic, (int)partition.index);
-        return stele_rdkafka_fail_question(err, log, code, NULL, what);
-    }
-    *out = offset < 0 ? STELE_OFFSET_NONE : offset;
-    return STELE_OK;
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return STELE_OK;
+    return fail_offset(err, log, code, group, partitions[0].partition);
 }
 
 static stele_status group_offset_set(stele_log *base, const char *group, stele_partition partition,
@@ -123,7 +141,9 @@ static stele_status group_offset_set(stele_log *base, const char *group, stele_p
     size_t count;
     const rd_kafka_group_result_t **groups = rd_kafka_AlterConsumerGroupOffsets_result_groups(
         rd_kafka_event_AlterConsumerGroupOffsets_result(ask.answer), &count);
-    rd_kafka_resp_err_t code = read_group_answer(groups, count, &offset);
+    rd_kafka_resp_err_t code;
+    const rd_kafka_topic_partition_list_t *answer = read_group_answer(groups, count, &code);
+    if (answer != NULL) code = answer->cnt == 1 ? answer->elems[0].err : RD_KAFKA_RESP_ERR_UNKNOWN;
     if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return STELE_OK;
     /* What the broker says to somebody who is no member of a group that has members. */
     if (code == RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID)
@@ -187,7 +207,7 @@ static stele_status group_describe(stele_log *base, const char *group, int timeo
 }
 
 const stele_group_ops stele_rdkafka_group_ops = {
-    .offset = group_offset,
+    .offsets = group_offsets,
     .offset_set = group_offset_set,
     .describe = group_describe,
 };

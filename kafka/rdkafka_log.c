@@ -99,6 +99,7 @@ stele_status stele_log_kafka_new(const stele_log_setting *settings, size_t count
     base->ops = &ops;
     base->runtime = stele_runtime_system();
     atomic_init(&log->holders, 1);
+    stele_rounds_init(&base->rounds, base->runtime);
     pthread_mutex_init(&log->admin_lock, NULL);
     pthread_mutex_init(&log->problem_lock, NULL);
 

@@ -160,10 +160,15 @@ static stele_status topic_setting(stele_log *base, const char *name, const char 
 
 /* ---- offsets ---- */
 
-static void name_partition(char *what, size_t size, const char *question, stele_partition partition)
+/* Those that are asked about, for people. */
+static void name_partitions(char *what, size_t size, const char *question,
+                            const stele_asked_partition *partitions, size_t count)
 {
-    stele_message_format(what, size, "%s of %s/%d", question, partition.topic,
-                         (int)partition.index);
+    if (count > 1)
+        stele_message_format(what, size, "%s of %zu partitions", question, count);
+    else
+        stele_message_format(what, size, "%s of %s/%d", question, partitions[0].partition.topic,
+                             (int)partitions[0].partition.index);
 }
 
 /* librdkafka goes by what it was told of a topic within `metadata.max.age.ms`, fifteen minutes,
@@ -178,64 +183,90 @@ static bool is_there_since(rdkafka_log *log, stele_isolation isolation, stele_pa
            answer->topics[0].partition_cnt > partition.index;
 }
 
+/* Each topic is asked for once. @return are all of them there? */
+static bool are_there_since(rdkafka_log *log, stele_isolation isolation,
+                            const stele_asked_partition *partitions, size_t count, int timeout_ms)
+{
+    bool all = true;
+    for (size_t i = 0; all && i < count; i++) {
+        size_t before = 0;
+        while (strcmp(partitions[before].partition.topic, partitions[i].partition.topic) != 0)
+            before++;
+        if (before < i) continue;
+        stele_partition last = partitions[i].partition;
+        for (size_t n = i + 1; n < count; n++)
+            if (partitions[n].partition.index > last.index &&
+                strcmp(partitions[n].partition.topic, last.topic) == 0)
+                last = partitions[n].partition;
+        all = is_there_since(log, isolation, last, timeout_ms);
+    }
+    return all;
+}
+
 static rd_kafka_resp_err_t ask_once(rd_kafka_t *rk, rd_kafka_topic_partition_list_t *list,
                                     int64_t time, int timeout_ms)
 {
-    list->elems[0].offset = time;
+    for (int i = 0; i < list->cnt; i++)
+        list->elems[i].offset = time;
     rd_kafka_resp_err_t code =
         rd_kafka_offsets_for_times(rk, list, stele_rdkafka_bounded(timeout_ms));
-    return code == RD_KAFKA_RESP_ERR_NO_ERROR ? list->elems[0].err : code;
+    for (int i = 0; code == RD_KAFKA_RESP_ERR_NO_ERROR && i < list->cnt; i++)
+        code = list->elems[i].err;
+    return code;
 }
 
-/* The offset of a time; RD_KAFKA_OFFSET_BEGINNING and _END are times, too. (librdkafka's question
- * for both of these at once, rd_kafka_query_watermark_offsets, waits for the broker however long it
- * is away, whatever time it is given: 2.0.2.) */
-static stele_status ask_offset(rdkafka_log *log, stele_isolation isolation,
-                               stele_partition partition, int64_t time, int timeout_ms,
-                               const char *question, int64_t *out, stele_error *err)
+/* The offsets of a time, in one request to each leader; RD_KAFKA_OFFSET_BEGINNING and _END are
+ * times, too. (librdkafka's question for both of these at once, rd_kafka_query_watermark_offsets,
+ * waits for the broker however long it is away, whatever time it is given: 2.0.2.) librdkafka
+ * answers for all of them or for none. */
+static stele_status ask_offsets(rdkafka_log *log, stele_isolation isolation,
+                                stele_asked_partition *partitions, size_t count, int64_t time,
+                                int timeout_ms, const char *question, stele_error *err)
 {
     rd_kafka_t *rk;
     stele_status status = stele_rdkafka_admin(log, isolation, &rk, err);
     if (status < 0) return status;
-    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
-    rd_kafka_topic_partition_list_add(list, partition.topic, partition.index);
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)count);
+    for (size_t i = 0; i < count; i++)
+        rd_kafka_topic_partition_list_add(list, partitions[i].partition.topic,
+                                          partitions[i].partition.index);
     rd_kafka_resp_err_t code = ask_once(rk, list, time, timeout_ms);
     if (stele_rdkafka_status(code) == STELE_E_NOT_FOUND &&
-        is_there_since(log, isolation, partition, timeout_ms))
+        are_there_since(log, isolation, partitions, count, timeout_ms))
         code = ask_once(rk, list, time, timeout_ms);
-    *out = list->elems[0].offset;
+    for (size_t i = 0; i < count; i++)
+        partitions[i].offset = list->elems[i].offset;
     rd_kafka_topic_partition_list_destroy(list);
     if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return STELE_OK;
     char what[160];
-    name_partition(what, sizeof what, question, partition);
+    name_partitions(what, sizeof what, question, partitions, count);
     return stele_rdkafka_fail_question(err, log, code, NULL, what);
 }
 
-static stele_status bounds(stele_log *base, stele_partition partition, stele_isolation isolation,
-                           int timeout_ms, int64_t *start, int64_t *end, stele_error *err)
+static stele_status bounds(stele_log *base, stele_isolation isolation,
+                           stele_asked_partition *partitions, size_t count, bool with_start,
+                           int timeout_ms, stele_error *err)
 {
     rdkafka_log *log = (rdkafka_log *)base;
     stele_deadline until = stele_deadline_after(stele_log_clock(base), timeout_ms);
-    int64_t low;
-    int64_t high;
-    stele_status status = ask_offset(log, isolation, partition, RD_KAFKA_OFFSET_BEGINNING,
-                                     timeout_ms, "bounds", &low, err);
-    if (status == STELE_OK)
-        status = ask_offset(log, isolation, partition, RD_KAFKA_OFFSET_END,
-                            stele_deadline_remaining_ms(until, timeout_ms), "bounds", &high, err);
-    if (status < 0) return status;
-    *start = low;
-    *end = high;
-    return STELE_OK;
+    if (with_start) {
+        stele_status status = ask_offsets(log, isolation, partitions, count,
+                                          RD_KAFKA_OFFSET_BEGINNING, timeout_ms, "bounds", err);
+        if (status < 0) return status;
+        for (size_t i = 0; i < count; i++)
+            partitions[i].start = partitions[i].offset;
+    }
+    return ask_offsets(log, isolation, partitions, count, RD_KAFKA_OFFSET_END,
+                       stele_deadline_remaining_ms(until, timeout_ms), "bounds", err);
 }
 
 static stele_status offset_at(stele_log *base, stele_partition partition, int64_t time_ms,
                               int timeout_ms, int64_t *out, stele_error *err)
 {
-    int64_t offset;
-    stele_status status = ask_offset((rdkafka_log *)base, STELE_READ_UNCOMMITTED, partition,
-                                     time_ms, timeout_ms, "offset by time", &offset, err);
-    if (status == STELE_OK) *out = offset < 0 ? STELE_OFFSET_NONE : offset;
+    stele_asked_partition asked = {.partition = partition};
+    stele_status status = ask_offsets((rdkafka_log *)base, STELE_READ_UNCOMMITTED, &asked, 1,
+                                      time_ms, timeout_ms, "offset by time", err);
+    if (status == STELE_OK) *out = asked.offset < 0 ? STELE_OFFSET_NONE : asked.offset;
     return status;
 }
 

@@ -40,15 +40,14 @@ static stele_status check(stele_aborted_place *place, stele_log *log, int timeou
                           stele_error *err)
 {
     stele_partition partition = {place->topic, place->index};
-    int64_t start;
     int64_t end;
     stele_status status = STELE_OK;
     if (place->end < 0)
-        status = stele_log_bounds(log, partition, STELE_READ_UNCOMMITTED, timeout_ms, &start,
+        status = stele_log_bounds(log, partition, STELE_READ_UNCOMMITTED, timeout_ms, NULL,
                                   &place->end, err);
     if (status == STELE_OK)
         status =
-            stele_log_bounds(log, partition, STELE_READ_COMMITTED, timeout_ms, &start, &end, err);
+            stele_log_bounds(log, partition, STELE_READ_COMMITTED, timeout_ms, NULL, &end, err);
     if (status < 0) return status;
     if (end < place->end)
         return stele_fail(err, STELE_E_CONFLICT, STELE_NEXT_STOP,

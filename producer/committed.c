@@ -151,10 +151,9 @@ stele_status stele_committed_check_places(stele_committed *committed, int where,
         if ((committed->places[i].where & where) == 0 || is_seen(committed, i)) continue;
         const stele_committed_place *place = &committed->places[i];
         stele_partition partition = {place->topic, place->index};
-        int64_t start;
         int64_t end;
         stele_status status = stele_log_bounds(committed->log, partition, STELE_READ_COMMITTED,
-                                               timeout_ms, &start, &end, err);
+                                               timeout_ms, NULL, &end, err);
         if (status < 0) return status;
         if (end <= place->offset) return fail_hanging(place->topic, place->index, "", err);
         stele_committed_see(committed, partition, end);

@@ -30,11 +30,12 @@ typedef struct ends {
 
 /* A client that had asked for a shared topic before someone made it does not know of it for a
  * moment; and that it is there was looked at before. */
-static stele_status ask_bounds(const fold_task *task, fold_place *place, stele_isolation isolation,
-                               int64_t *end, stele_error *err)
+static stele_status ask_bounds(const fold_task *task, const fold_place *place,
+                               stele_isolation isolation, int64_t *start, int64_t *end,
+                               stele_error *err)
 {
-    stele_status status = stele_log_bounds(task->taking.log, place->partition, isolation, ASK_MS,
-                                           &place->start, end, err);
+    stele_status status =
+        stele_log_bounds(task->taking.log, place->partition, isolation, ASK_MS, start, end, err);
     if (status == STELE_E_NOT_FOUND && place->is_shared) err->next = STELE_NEXT_RETRY;
     return status;
 }
@@ -43,8 +44,10 @@ static stele_status ask_bounds(const fold_task *task, fold_place *place, stele_i
 static stele_status ask_place(fold_task *task, fold_place *place, stele_error *err)
 {
     int64_t end;
-    stele_status status = ask_bounds(task, place, STELE_READ_COMMITTED, &place->stable_end, err);
-    if (status == STELE_OK) status = ask_bounds(task, place, STELE_READ_UNCOMMITTED, &end, err);
+    stele_status status =
+        ask_bounds(task, place, STELE_READ_COMMITTED, NULL, &place->stable_end, err);
+    if (status == STELE_OK)
+        status = ask_bounds(task, place, STELE_READ_UNCOMMITTED, &place->start, &end, err);
     if (status < 0 || (place->is_shared && place->has_end)) return status;
     place->end = end;
     place->has_end = true;

@@ -12,6 +12,8 @@ const sim_bug sim_bugs[] = {
     {"init does not fence", "whoever initialises a transactional id leaves its holder alive"},
     {"fence before the first write only", "a partition is restored while its old owner can write"},
     {"bounds before the fence", "the end of the snapshots is asked for before the fence stands"},
+    {"question goes with a request that was sent before",
+     "its answer is older than the question, or about another partition"},
     {"restored to the last stable offset only", "what hangs is not looked for, nor waited for"},
     {"checkpoint ahead of its snapshots", "it moves before all that it stands for is written"},
     {"event is applied again", "though the state of its aggregate has it already"},

@@ -225,16 +225,19 @@ static stele_status topic_describe(stele_log *log, const char *name, int timeout
     QUESTION("topic_describe", topic->describe, log, name, timeout_ms, out, err);
 }
 
-static stele_status bounds(stele_log *log, stele_partition partition, stele_isolation isolation,
-                           int timeout_ms, int64_t *start, int64_t *end, stele_error *err)
+static stele_status bounds(stele_log *log, stele_isolation isolation,
+                           stele_asked_partition *partitions, size_t count, bool with_start,
+                           int timeout_ms, stele_error *err)
 {
-    QUESTION("bounds", topic->bounds, log, partition, isolation, timeout_ms, start, end, err);
+    QUESTION("bounds", topic->bounds, log, isolation, partitions, count, with_start, timeout_ms,
+             err);
 }
 
-static stele_status group_offset(stele_log *log, const char *group, stele_partition partition,
-                                 int timeout_ms, int64_t *out, stele_error *err)
+static stele_status group_offsets(stele_log *log, const char *group,
+                                  stele_asked_partition *partitions, size_t count, int timeout_ms,
+                                  stele_error *err)
 {
-    QUESTION("group_offset", group->offset, log, group, partition, timeout_ms, out, err);
+    QUESTION("group_offset", group->offsets, log, group, partitions, count, timeout_ms, err);
 }
 
 static stele_status member_open(stele_log *log, const stele_log_member_options *options,
@@ -318,7 +321,7 @@ void sim_stand_between(void)
     stand_between_producers();
 
     world.group_ops = *world.inner->group;
-    world.group_ops.offset = group_offset;
+    world.group_ops.offsets = group_offsets;
 
     world.topic_ops = *world.inner->topic;
     world.topic_ops.create = topic_create;

@@ -56,9 +56,10 @@ struct stele_fibers {
     int64_t due_ns[FIBERS_MAX];      /* from when on each may run; INT64_MAX: it is to be woken */
     uint64_t ready[FIBERS_MAX / 64]; /* a bit each: those that may run at any time */
     int64_t alarm_ns;                /* no one else is due before then, or it is later */
-    uint32_t top;                    /* those beyond were never used */
-    uint32_t locking;                /* so many want a lock */
-    uint32_t frozen;                 /* so many domains are */
+    uint64_t deaths[STELE_DOMAINS];
+    uint32_t top;     /* those beyond were never used */
+    uint32_t locking; /* so many want a lock */
+    uint32_t frozen;  /* so many domains are */
     uint32_t last_id;
     int64_t frozen_ns[STELE_DOMAINS]; /* until then; 0: it is not */
     int64_t jumped_ms[STELE_DOMAINS];
@@ -447,6 +448,13 @@ static void probe(void *self, const stele_fact *fact)
         fibers->options.probe(fibers->options.context, fibers->current->domain, fact);
 }
 
+static uint64_t process(void *self)
+{
+    const stele_fibers *fibers = self;
+    int domain = fibers->current->domain;
+    return fibers->deaths[domain] * STELE_DOMAINS + (uint64_t)domain;
+}
+
 stele_runtime stele_fibers_runtime(stele_fibers *fibers)
 {
     static const stele_runtime_ops ops = {
@@ -464,6 +472,7 @@ stele_runtime stele_fibers_runtime(stele_fibers *fibers)
         .sleep_ns = sleep_ns,
         .random = random_bytes,
         .probe = probe,
+        .process = process,
     };
     return (stele_runtime){.ops = &ops, .self = fibers};
 }
@@ -545,6 +554,7 @@ static void end_domain(stele_fibers *fibers, int domain)
     }
     set_frozen(fibers, domain, 0);
     stele_fibers_note(fibers, UINT64_C(0xDEAD) + (uint64_t)domain);
+    fibers->deaths[domain]++;
     if (fibers->options.killed != NULL) fibers->options.killed(fibers->options.context, domain);
 }
 

@@ -104,7 +104,11 @@ int run_log_contract(const contract_subject *subject);
     CASE(topics_are_listed_by_prefix)                                                              \
     CASE(bounds_are_the_start_and_the_end)                                                         \
     CASE(an_offset_is_found_by_time)                                                               \
-    CASE(a_log_that_answered_is_up)
+    CASE(a_log_that_answered_is_up)                                                                \
+    /* together_cases.c */                                                                         \
+    CASE(many_who_ask_at_once_are_each_told_their_own)                                             \
+    CASE(bounds_of_many_partitions_are_asked_for_at_once)                                          \
+    CASE(a_pending_offset_holds_up_no_other_question)
 
 #define DECLARE_CASE(name) void name(void);
 LOG_CONTRACT(DECLARE_CASE)

@@ -221,13 +221,13 @@ static void a_lost_marker_that_no_commit_ends_kills_its_writer(void **state)
 static stele_fenced *_Atomic asking; /* it is given an event while it asks for bounds */
 static const stele_topic_ops *real_topic;
 
-static stele_status bounds_with_an_event(stele_log *log, stele_partition partition,
-                                         stele_isolation isolation, int timeout_ms, int64_t *start,
-                                         int64_t *end, stele_error *err)
+static stele_status bounds_with_an_event(stele_log *log, stele_isolation isolation,
+                                         stele_asked_partition *partitions, size_t count,
+                                         bool with_start, int timeout_ms, stele_error *err)
 {
     stele_fenced *fenced = atomic_exchange(&asking, NULL);
     if (fenced != NULL) submit_in(fenced, EVENT_LANE, with_event("2"));
-    return real_topic->bounds(log, partition, isolation, timeout_ms, start, end, err);
+    return real_topic->bounds(log, isolation, partitions, count, with_start, timeout_ms, err);
 }
 
 static void what_comes_while_a_lost_marker_is_looked_for_ends_it(void **state)

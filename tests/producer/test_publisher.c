@@ -628,12 +628,12 @@ static void reading_back_goes_on_where_the_last_attempt_ended(void **state)
     assert_int_equal(own->failed, 0);
 }
 
-static stele_status bounds_of_a_busy_topic(stele_log *log, stele_partition partition,
-                                           stele_isolation isolation, int timeout_ms,
-                                           int64_t *start, int64_t *end, stele_error *err)
+static stele_status bounds_of_a_busy_topic(stele_log *log, stele_isolation isolation,
+                                           stele_asked_partition *partitions, size_t count,
+                                           bool with_start, int timeout_ms, stele_error *err)
 {
     put_foreign(log, PARTITIONS);
-    return real_ops->topic->bounds(log, partition, isolation, timeout_ms, start, end, err);
+    return real_ops->topic->bounds(log, isolation, partitions, count, with_start, timeout_ms, err);
 }
 
 static void others_may_write_while_a_producer_is_replaced(void **state)

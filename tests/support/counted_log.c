@@ -22,16 +22,19 @@ static stele_status describe(stele_log *log, const char *name, int timeout_ms, s
     return inner->topic->describe(log, name, timeout_ms, out, err);
 }
 
-static stele_status bounds(stele_log *log, stele_partition partition, stele_isolation isolation,
-                           int timeout_ms, int64_t *start, int64_t *end, stele_error *err)
+static stele_status bounds(stele_log *log, stele_isolation isolation,
+                           stele_asked_partition *partitions, size_t partition_count,
+                           bool with_start, int timeout_ms, stele_error *err)
 {
-    count(&counts.bounds, partition.topic);
+    for (size_t i = 0; i < partition_count; i++)
+        count(&counts.bounds, partitions[i].partition.topic);
     if (atomic_load(&counts.leaderless) > 0) {
         atomic_fetch_sub(&counts.leaderless, 1);
         return stele_fail(err, STELE_E_UNAVAILABLE, STELE_NEXT_RETRY, "%s/%d has no leader",
-                          partition.topic, (int)partition.index);
+                          partitions[0].partition.topic, (int)partitions[0].partition.index);
     }
-    return inner->topic->bounds(log, partition, isolation, timeout_ms, start, end, err);
+    return inner->topic->bounds(log, isolation, partitions, partition_count, with_start, timeout_ms,
+                                err);
 }
 
 counted_log *counted_log_begin(stele_log *log, const char *topic)
