@@ -92,17 +92,34 @@ static stele_status look_at_topic(const stele_footing *self, stele_log *log, ste
 }
 
 /* No one but the partition's owner writes there, so one that ends earlier is another one. */
-static stele_status look_at_snapshots(const stele_footing *self, stele_log *log, stele_error *err)
+static stele_status judge_snapshots(const stele_footing *self, const stele_asked_partition *found,
+                                    stele_error *err)
 {
-    int64_t start;
-    int64_t end;
-    if (self->snapshots_end == 0 || STELE_BUG("snapshots made anew are not noticed"))
-        return STELE_OK;
-    stele_status status =
-        stele_log_bounds(log, self->snapshots, STELE_READ_UNCOMMITTED, READ_MS, &start, &end, err);
-    if (status == STELE_E_NOT_FOUND) return fail_deleted(self, err);
-    if (status < 0 || end >= self->snapshots_end) return status;
+    if (found->error.status == STELE_E_NOT_FOUND) return fail_deleted(self, err);
+    if (found->error.status < 0) *err = found->error;
+    if (found->error.status < 0 || found->offset >= self->snapshots_end) return found->error.status;
     return stele_kafka_sink_fail_anew(self->snapshots, self->snapshots_end, err);
+}
+
+static void look_at_snapshots(stele_question *questions, stele_log *log)
+{
+    size_t count = 0;
+    if (STELE_BUG("snapshots made anew are not noticed")) return;
+    for (const stele_question *each = questions; each != NULL; each = each->next)
+        count += ((const stele_footing *)each)->snapshots_end > 0;
+    stele_asked_partition *list = stele_alloc_array(count + 1, sizeof *list);
+    size_t filled = 0;
+    for (const stele_question *each = questions; each != NULL; each = each->next) {
+        const stele_footing *self = (const stele_footing *)each;
+        if (self->snapshots_end > 0) list[filled++].partition = self->snapshots;
+    }
+    stele_log_bounds_of_all(log, list, count, STELE_READ_UNCOMMITTED, READ_MS);
+    filled = 0;
+    for (stele_question *each = questions; each != NULL; each = each->next) {
+        stele_footing *self = (stele_footing *)each;
+        if (self->snapshots_end > 0) judge_snapshots(self, &list[filled++], &self->answer);
+    }
+    free(list);
 }
 
 /* Of all partitions that ask at the same time; registry and snapshots' topic are theirs together.
@@ -114,12 +131,11 @@ static void ask(stele_question *questions, stele_asker *asker)
     stele_error failure = {0};
     if (stele_registry_confirm(first->registry, ASK_MS, &failure) == STELE_OK)
         look_at_topic(first, log, &failure);
-    for (stele_question *each = questions; each != NULL; each = each->next) {
-        stele_footing *self = (stele_footing *)each;
-        self->answer = failure;
-        if (failure.status == STELE_OK) look_at_snapshots(self, log, &self->answer);
-    }
-    if (failure.status == STELE_OK) look_at_log(questions, asker);
+    for (stele_question *each = questions; each != NULL; each = each->next)
+        ((stele_footing *)each)->answer = failure;
+    if (failure.status < 0) return;
+    look_at_snapshots(questions, log);
+    look_at_log(questions, asker);
 }
 
 /* ---- in the worker's thread ---- */

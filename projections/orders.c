@@ -79,23 +79,64 @@ void stele_orders_end(stele_orders *orders, stele_worker *worker)
 
 /* ---- is there one? ---- */
 
-/* @locality the asker's thread */
-static void ask(stele_question *base, stele_asker *asker)
+/* Who may not read orders works without them: no one has to give any. */
+static void answer(control_question *self, const stele_error *failure)
 {
-    control_question *self = (control_question *)base;
-    stele_error failure = {0};
-    stele_log_topic topic;
-    stele_log *log = stele_asker_log(asker);
-    stele_status status = stele_log_topic_describe(log, self->topic, ASK_MS, &topic, &failure);
-    self->is_there = status == STELE_OK && self->index < topic.partitions;
-    if (self->is_there)
-        status =
-            stele_log_bounds(log, (stele_partition){self->topic, self->index},
-                             STELE_READ_UNCOMMITTED, ASK_MS, &self->start, &self->end, &failure);
-    /* Who may not read orders works without them: no one has to give any. */
-    bool is_none = status == STELE_E_NOT_FOUND || status == STELE_E_FORBIDDEN;
+    bool is_none = failure->status == STELE_E_NOT_FOUND || failure->status == STELE_E_FORBIDDEN;
     if (is_none) self->is_there = false;
-    self->base.error = is_none ? (stele_error){0} : failure;
+    self->base.error = is_none ? (stele_error){0} : *failure;
+}
+
+/* All of one topic. */
+static void ask_topic(control_question **of, size_t count, stele_log *log)
+{
+    stele_error failure = {0};
+    stele_log_topic topic = {0};
+    stele_log_topic_describe(log, of[0]->topic, ASK_MS, &topic, &failure);
+    stele_asked_partition *list = stele_alloc_array(count, sizeof *list);
+    size_t filled = 0;
+    for (size_t i = 0; i < count; i++) {
+        of[i]->is_there = failure.status == STELE_OK && of[i]->index < topic.partitions;
+        answer(of[i], &failure);
+        if (of[i]->is_there)
+            list[filled++].partition = (stele_partition){of[i]->topic, of[i]->index};
+    }
+    stele_log_bounds_of_all(log, list, filled, STELE_READ_UNCOMMITTED, ASK_MS);
+    filled = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (!of[i]->is_there) continue;
+        const stele_asked_partition *asked = &list[filled++];
+        of[i]->start = asked->start;
+        of[i]->end = asked->offset;
+        answer(of[i], &asked->error);
+    }
+    free(list);
+}
+
+/* Of all partitions that ask at the same time, topic by topic.
+ * @locality the asker's thread */
+static void ask(stele_question *questions, stele_asker *asker)
+{
+    size_t left = 0;
+    for (const stele_question *each = questions; each != NULL; each = each->next)
+        left++;
+    control_question **of = stele_alloc_array(left, sizeof(control_question *));
+    left = 0;
+    for (stele_question *each = questions; each != NULL; each = each->next)
+        of[left++] = (control_question *)each;
+    for (control_question **at = of; left > 0;) {
+        size_t same = 1; /* they come to the front */
+        for (size_t i = 1; i < left; i++) {
+            if (strcmp(at[i]->topic, at[0]->topic) != 0) continue;
+            control_question *moved = at[i];
+            at[i] = at[same];
+            at[same++] = moved;
+        }
+        ask_topic(at, same, stele_asker_log(asker));
+        at += same;
+        left -= same;
+    }
+    free(of);
 }
 
 static stele_status find(stele_orders *orders, stele_worker *worker, stele_error *err)
@@ -103,6 +144,7 @@ static stele_status find(stele_orders *orders, stele_worker *worker, stele_error
     if (orders->question == NULL) {
         orders->question = stele_alloc(sizeof *orders->question);
         orders->question->base.base.ask = ask;
+        orders->question->base.base.together = true;
         orders->question->index = orders->source.index;
         snprintf(orders->question->topic, NAME_MAX_SIZE, "%s", orders->topic);
     }
