@@ -10,7 +10,7 @@
 enum {
     SLOW_MS = 100,   /* what lasts longer holds up no other */
     SILENT_MS = 500, /* a request for many that fails after so long had no answer: … */
-    APART_MS = 5000  /* … then each asks by itself for so long */
+    APART_MS = 1000  /* … then each asks by itself for so long */
 };
 
 /* One who waits. What is in a list is not in anyone's stack, for a process of a simulation ends
