@@ -24,6 +24,7 @@ stele_command_run stele_cmd_reset;
 stele_command_run stele_cmd_resume;
 stele_command_run stele_cmd_run;
 stele_command_run stele_cmd_snapshots_delete;
+stele_command_run stele_cmd_drop;
 stele_command_run stele_cmd_snapshots_list;
 stele_command_run stele_cmd_snapshots_verify;
 stele_command_run stele_cmd_state;

@@ -101,6 +101,7 @@ static stele_status delete_snapshots(stele_cli *cli, const char *topic, const ch
         STELE_AUTO(char)
         group = stele_projection_group((*projection)->name, (*projection)->version);
         if (status == STELE_OK) status = delete_control(cli, group, err);
+        if (status == STELE_OK) status = delete_control(cli, (*projection)->name, err);
     }
     for (size_t i = 0; i < rows->count && status == STELE_OK; i++) {
         const char *group = rows->over[i].group;
@@ -113,6 +114,7 @@ static stele_status delete_snapshots(stele_cli *cli, const char *topic, const ch
         STELE_AUTO(char) snapshots = stele_snapshots_topic(plain, name.version);
         status = delete_topic(cli, snapshots, true, err);
         if (status == STELE_OK) status = delete_control(cli, group, err);
+        if (status == STELE_OK) status = delete_control(cli, plain, err);
     }
     return status;
 }

@@ -103,6 +103,10 @@ static const stele_option snapshots_delete_options[] = {
     {.name = "yes", .kind = STELE_OPTION_FLAG, .help = "really: states are made by replays again"},
     {0}};
 
+static const stele_option drop_options[] = {
+    {.name = "yes", .kind = STELE_OPTION_FLAG, .help = "really: all that it has made is gone"},
+    {0}};
+
 static const stele_option publish_options[] = {
     {.name = "schema",
      .kind = STELE_OPTION_TEXT,
@@ -521,6 +525,22 @@ const stele_cli_command stele_commands[] = {
      .example = "shop switch customers 2",
      .options = switch_options,
      .run = stele_cmd_switch},
+    {.name = "drop",
+     .operands = "PROJECTION",
+     .operand_min = 1,
+     .operand_max = 1,
+     .summary = "remove one version of a projection, whole",
+     .details = "PROJECTION is a name with its version: customers.v1. Removes what it made in a "
+                "database, if the\n"
+                "configuration names that and the program or the file is of that version; its "
+                "topics, its group and\n"
+                "its rows in the status; with the last version also which one readers have. "
+                "Refused while a worker\n"
+                "reports on it, or readers have it and there is another one. It can be given again "
+                "after a failure.",
+     .example = "shop drop customers.v1 --yes",
+     .options = drop_options,
+     .run = stele_cmd_drop},
     {.name = "dlq list",
      .operands = "PROJECTION|AGGREGATE",
      .operand_min = 1,

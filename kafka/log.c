@@ -32,6 +32,17 @@ stele_status stele_log_last_problem(stele_log *log, stele_error *err)
     return log->ops->last_problem == NULL ? STELE_OK : log->ops->last_problem(log, err);
 }
 
+stele_status stele_log_fail_members(stele_error *err, const char *group)
+{
+    return stele_fail(err, STELE_E_CONFLICT, STELE_NEXT_STOP,
+                      "group %s has members: stop them before it is removed", group);
+}
+
+stele_status stele_log_fail_no_group(stele_error *err, const char *group)
+{
+    return stele_fail(err, STELE_E_NOT_FOUND, STELE_NEXT_STOP, "there is no group %s", group);
+}
+
 stele_status stele_log_fail_pending(stele_error *err, const char *group, stele_partition partition)
 {
     return stele_fail(err, STELE_E_CONFLICT, STELE_NEXT_RETRY,
@@ -197,6 +208,12 @@ stele_status stele_log_group_offset_set(stele_log *log, const char *group,
                                         stele_error *err)
 {
     return log->ops->group->offset_set(log, group, partition, offset, timeout_ms, err);
+}
+
+stele_status stele_log_group_remove(stele_log *log, const char *group, int timeout_ms,
+                                    stele_error *err)
+{
+    return log->ops->group->remove(log, group, timeout_ms, err);
 }
 
 /* ---- producer ---- */

@@ -274,6 +274,14 @@ stele_status stele_log_group_describe(stele_log *log, const char *group, int tim
                                                    const stele_log_group_member *member),
                                       void *context, stele_error *err);
 
+/**
+ * Remove a group, and the offsets that it has committed.
+ * @return STELE_E_NOT_FOUND  there is none (next = STOP)
+ *         STELE_E_CONFLICT   it has members (next = STOP)
+ */
+stele_status stele_log_group_remove(stele_log *log, const char *group, int timeout_ms,
+                                    stele_error *err);
+
 /** Where a record is. */
 typedef struct stele_position {
     stele_partition partition; /* topic valid until the producer closes */

@@ -67,6 +67,7 @@ typedef struct stele_group_ops {
     stele_status (*describe)(stele_log *, const char *, int,
                              void (*)(void *, const stele_log_group_member *), void *,
                              stele_error *);
+    stele_status (*remove)(stele_log *, const char *, int, stele_error *);
 } stele_group_ops;
 
 /* A topic and its partitions. */
@@ -125,6 +126,8 @@ stele_status stele_log_fail_assignors(stele_error *err, const char *group);
 stele_status stele_log_fail_not_owner(stele_error *err, stele_partition partition);
 
 /** What group_offset says of an offset that an open transaction holds. @return STELE_E_CONFLICT */
+stele_status stele_log_fail_members(stele_error *err, const char *group);
+stele_status stele_log_fail_no_group(stele_error *err, const char *group);
 stele_status stele_log_fail_pending(stele_error *err, const char *group, stele_partition partition);
 
 #endif

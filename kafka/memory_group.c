@@ -92,6 +92,24 @@ static stele_status group_offset_set(stele_log *base, const char *name, stele_pa
     return status;
 }
 
+static stele_status group_remove(stele_log *base, const char *name, int timeout_ms,
+                                 stele_error *err)
+{
+    memory_log *log = (memory_log *)base;
+    stele_memory_enter(log);
+    stele_status status = stele_memory_await_room(log, stele_memory_deadline(log, timeout_ms), err);
+    memory_group *group = stele_memory_group(log, name);
+    if (status == STELE_OK && group->members != NULL)
+        status = stele_log_fail_members(err, name);
+    else if (status == STELE_OK && group->offset_count == 0)
+        status = stele_log_fail_no_group(err, name);
+    for (size_t i = 0; status == STELE_OK && i < group->offset_count; i++)
+        free(group->offsets[i].topic);
+    if (status == STELE_OK) group->offset_count = 0;
+    stele_memory_exit(log);
+    return status;
+}
+
 void stele_log_memory_rebalance(stele_log *base, const char *topic)
 {
     memory_log *log = (memory_log *)base;
@@ -104,4 +122,5 @@ const stele_group_ops stele_memory_group_ops = {
     .offsets = group_offsets,
     .offset_set = group_offset_set,
     .describe = group_describe,
+    .remove = group_remove,
 };

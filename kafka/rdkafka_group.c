@@ -152,6 +152,36 @@ static stele_status group_offset_set(stele_log *base, const char *group, stele_p
     return stele_rdkafka_fail_question(err, log, code, NULL, what);
 }
 
+/* ---- removing one ---- */
+
+static stele_status group_remove(stele_log *base, const char *group, int timeout_ms,
+                                 stele_error *err)
+{
+    rdkafka_log *log = (rdkafka_log *)base;
+    char what[200];
+    stele_message_format(what, sizeof what, "removing group %s", group);
+    STELE_AUTO_VALUE(rdkafka_request) ask = {0};
+    stele_status status =
+        stele_rdkafka_request_prepare_group(log, group, RD_KAFKA_ADMIN_OP_DELETEGROUPS, &ask, err);
+    if (status < 0) return status;
+    rd_kafka_DeleteGroup_t *order = rd_kafka_DeleteGroup_new(group);
+    rd_kafka_DeleteGroups(ask.rk, &order, 1, ask.options, ask.queue);
+    rd_kafka_DeleteGroup_destroy(order);
+    if ((status = stele_rdkafka_request_await(log, &ask, timeout_ms, what, err)) < 0) return status;
+
+    size_t count;
+    const rd_kafka_group_result_t **groups =
+        rd_kafka_DeleteGroups_result_groups(rd_kafka_event_DeleteGroups_result(ask.answer), &count);
+    const rd_kafka_error_t *error = count == 1 ? rd_kafka_group_result_error(groups[0]) : NULL;
+    rd_kafka_resp_err_t code = count != 1      ? RD_KAFKA_RESP_ERR_UNKNOWN
+                               : error == NULL ? RD_KAFKA_RESP_ERR_NO_ERROR
+                                               : rd_kafka_error_code(error);
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return STELE_OK;
+    if (code == RD_KAFKA_RESP_ERR_GROUP_ID_NOT_FOUND) return stele_log_fail_no_group(err, group);
+    if (code == RD_KAFKA_RESP_ERR_NON_EMPTY_GROUP) return stele_log_fail_members(err, group);
+    return stele_rdkafka_fail_question(err, log, code, NULL, what);
+}
+
 /* ---- members of groups ---- */
 
 static void tell_member(const rd_kafka_MemberDescription_t *described,
@@ -210,4 +240,5 @@ const stele_group_ops stele_rdkafka_group_ops = {
     .offsets = group_offsets,
     .offset_set = group_offset_set,
     .describe = group_describe,
+    .remove = group_remove,
 };

@@ -231,5 +231,53 @@ def a_version_that_cannot_be_asked_is_not_served():
         worker.ends(signal.SIGTERM).exits(0)
 
 
+@case
+def a_version_is_dropped_whole():
+    """Not while it runs or is read; then all of it, and with the last one what was said of all of them."""
+    with Probe() as probe, second(probe) as next:
+        probe.publish({"id": "a", "number": 1})
+        first = probe.worker("-o", "http.listen=127.0.0.1:0")
+        probe.awaits_end()
+        until("it is written down", 60, lambda: [row.get("served") for row in probe.status()] == [True])
+        probe.call("drop", probe.name, "--yes").exits(2).says("has no version")
+        probe.call("drop", probe.group).exits(2).says("--yes")
+        probe.call("drop", probe.group, "--yes").exits(1).says("stop its workers first")
+        worker = run(next, "-o", "http.listen=127.0.0.1:0")
+        next.call("rebuild", probe.name, "--version", "2", "--timeout", "60").exits(0)
+        first.ends(signal.SIGTERM).exits(0)
+        until("no one of it is left", 60, lambda: "switch" in probe.call("drop", probe.group, "--yes").exits(1).err)
+        next.call("switch", probe.name, "2", "--timeout", "60").exits(0)
+        probe.call("pause", probe.group).exits(0)
+        probe.call("drop", probe.group, "--yes").exits(0).says(
+            f"removed topic {probe.snapshots}", f"removed topic {probe.group}.control", f"removed group {probe.group}", "dropped 1 row")
+        probe.call("drop", probe.group, "--yes").exits(1).says(f"there is nothing of {probe.group}")
+        assert ask(address_of(worker), f"{probe.name}/a") == (2, 1, 2)
+        worker.ends(signal.SIGTERM).exits(0)
+        until("it is dropped", 60, lambda: next.call("drop", f"{probe.name}.v2", "--yes").code == 0)
+        first = probe.worker("-o", "http.listen=127.0.0.1:0")
+        probe.awaits_end()
+        assert until("it is there again", 60, lambda: refusal(address_of(first), f"{probe.name}/a") is None
+                     and ask(address_of(first), f"{probe.name}/a")) == (1, 1, 1)
+        first.ends(signal.SIGTERM).exits(0)
+
+
+@case
+def a_version_in_a_database_is_dropped_with_its_tables():
+    """Where the configuration names it; what another version has made in another database stays."""
+    with Probe() as probe, second(probe) as next:
+        probe.publish({"id": "a", "number": 1})
+        stores = [("-o", f"projection.{probe.name}.store=sqlite:{probe.folder}/v{number}.db") for number in (1, 2)]
+        first, worker = probe.worker(*stores[0]), run(next, *stores[1])
+        probe.awaits_end()
+        next.call("rebuild", probe.name, "--version", "2", "--timeout", "60").exits(0)
+        next.call("switch", probe.name, "2", "--timeout", "60").exits(0)
+        first.ends(signal.SIGTERM).exits(0)
+        probe.call("drop", probe.group, "--yes", *stores[0]).exits(0).says(f"removed what it made in sqlite:{probe.folder}/v1.db")
+        probe.call("drop", probe.group, "--yes", *stores[0])  # finds nothing, or nothing more
+        until("the other one is as it was", 60, lambda: [
+            row["position"] for row in next.call("status", f"{probe.name}.v2", "--json").exits(0).rows()] == [1])
+        worker.ends(signal.SIGTERM).exits(0)
+
+
 if __name__ == "__main__":
     run_cases(globals())

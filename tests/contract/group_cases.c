@@ -504,6 +504,29 @@ void a_group_names_its_members_and_what_they_own(void)
     leave(&it);
 }
 
+void a_group_that_no_one_is_in_can_be_removed(void)
+{
+    const char *topic = make_topic(the_log, PARTITIONS);
+    const stele_partition first = {topic, 0};
+    watched it;
+    int64_t offset = 0;
+    MUST_FAIL(stele_log_group_remove(the_log, topic, PATIENCE_MS, &err), STELE_E_NOT_FOUND,
+              STELE_NEXT_STOP);
+    MUST(stele_log_group_offset_set(the_log, topic, first, 0, PATIENCE_MS, &err));
+    join(the_log, &it, topic, topic, false);
+    poll_until_owns(&it, PARTITIONS);
+    MUST_FAIL(stele_log_group_remove(the_log, topic, PATIENCE_MS, &err), STELE_E_CONFLICT,
+              STELE_NEXT_STOP);
+    leave(&it);
+
+    MUST(stele_log_group_remove(the_log, topic, PATIENCE_MS, &err));
+
+    MUST(stele_log_group_offset(the_log, topic, first, PATIENCE_MS, &offset, &err));
+    assert_int_equal(offset, STELE_OFFSET_NONE);
+    MUST_FAIL(stele_log_group_remove(the_log, topic, PATIENCE_MS, &err), STELE_E_NOT_FOUND,
+              STELE_NEXT_STOP);
+}
+
 /* Nothing is read: only the member can end the wait. */
 static void await_wake(stele_log_reader *reader)
 {

@@ -86,6 +86,7 @@ int run_log_contract(const contract_subject *subject);
     CASE(a_member_commits_an_offset_of_what_it_owns_only)                                          \
     CASE(commits_of_members_do_not_disturb_a_rebalance)                                            \
     CASE(a_group_names_its_members_and_what_they_own)                                              \
+    CASE(a_group_that_no_one_is_in_can_be_removed)                                                 \
     CASE(what_comes_for_a_member_ends_the_wait_of_its_reader)                                      \
     CASE(metadata_of_an_older_generation_is_refused)                                               \
     CASE(metadata_of_a_member_that_left_is_refused)                                                \
