@@ -74,10 +74,7 @@ static void commit(hand_db *base, const int64_t positions[PARTITIONS])
 static void close_db(hand_db *base)
 {
     redis_db *self = (redis_db *)base;
-    append(self, 1, (const char *[]){"DISCARD"}); /* what begin has begun */
     append(self, 1, (const char *[]){"DBSIZE"});
-    while (self->pending > 1)
-        freeReplyObject(take(self));
     redisReply *size = take(self);
     if (size->integer < 2) sql_die("redis", "nothing is in it");
     freeReplyObject(size);
