@@ -56,6 +56,14 @@ stele_status redis_ask_one(redis_store *self, redis_commands *commands, redis_re
 /* Carry out what is queued, if nothing that is watched was changed. @param done  it was not */
 stele_status redis_carry_out(redis_store *self, const redis_commands *queue, bool *done,
                              stele_error *err);
+/* A partition, as someone has claimed it; term 0: no one has. */
+typedef struct redis_position {
+    int64_t term, next; /* next -1: nothing is stored */
+} redis_position;
+
+/* Watch it: it is as it is until the transaction, or that is not made. */
+stele_status redis_watch_place(redis_store *self, const char *key, redis_position *out,
+                               stele_error *err);
 char *redis_place_key(const char *kind, const stele_sql_place *place); /* caller frees */
 
 /* ---- redis_rows.c ---- */

@@ -157,27 +157,6 @@ stele_status redis_set_up(stele_sql_store *base, const stele_sql_setup *setup, s
 
 /* ---- beginning again ---- */
 
-typedef struct found_place {
-    int64_t term, next; /* next -1: nothing is stored */
-} found_place;
-
-static stele_status watch_place(redis_store *self, const char *key, found_place *out,
-                                stele_error *err)
-{
-    STELE_AUTO_VALUE(redis_commands) ask = {0};
-    STELE_AUTO_VALUE(redis_replies) replies = {0};
-    REDIS_COMMAND(&ask, "UNWATCH");
-    REDIS_COMMAND(&ask, "WATCH", key);
-    REDIS_COMMAND(&ask, "HMGET", key, "term", "next");
-    stele_status status = redis_ask_one(self, &ask, &replies, err);
-    if (status < 0) return status;
-    const redisReply *found = redis_last(&replies);
-    if (!redis_number(found->element[0], &out->term) ||
-        !redis_number(found->element[1], &out->next))
-        *out = (found_place){0, -1};
-    return STELE_OK;
-}
-
 static void add_move(redis_commands *queue, const char *key, int64_t term, int64_t position)
 {
     redis_command(queue, 10);
@@ -201,9 +180,9 @@ static stele_status go_back(redis_store *self, const char *projection, const ste
     STELE_AUTO(char) letters = redis_place_key("letters", place);
     for (int i = 0; i < TRIES; i++) {
         STELE_AUTO_VALUE(redis_commands) queue = {0};
-        found_place there;
+        redis_position there;
         bool done = false;
-        stele_status status = watch_place(self, key, &there, err);
+        stele_status status = redis_watch_place(self, key, &there, err);
         if (status < 0 || there.term == 0) return status;
         if (position >= 0 && there.next <= position) return STELE_OK;
         add_move(&queue, key, there.term + 1, position);

@@ -172,23 +172,33 @@ static void drop_transaction(redis_store *self)
     self->is_begun = false;
 }
 
-static stele_status begin(stele_sql_store *base, const stele_sql_place *place, int64_t term,
-                          int64_t from, const stele_mark *to, stele_error *err)
+stele_status redis_watch_place(redis_store *self, const char *key, redis_position *out,
+                               stele_error *err)
 {
-    redis_store *self = (redis_store *)base;
     STELE_AUTO_VALUE(redis_commands) ask = {0};
     STELE_AUTO_VALUE(redis_replies) replies = {0};
-    STELE_AUTO(char) key = redis_place_key("position", place);
-    int64_t term_there, next;
-    drop_transaction(self);
     REDIS_COMMAND(&ask, "UNWATCH");
     REDIS_COMMAND(&ask, "WATCH", key);
     REDIS_COMMAND(&ask, "HMGET", key, "term", "next");
     stele_status status = redis_ask_one(self, &ask, &replies, err);
     if (status < 0) return status;
     const redisReply *found = redis_last(&replies);
-    if (!redis_number(found->element[0], &term_there) || !redis_number(found->element[1], &next) ||
-        term_there != term || next != from)
+    if (!redis_number(found->element[0], &out->term) ||
+        !redis_number(found->element[1], &out->next))
+        *out = (redis_position){0, -1};
+    return STELE_OK;
+}
+
+static stele_status begin(stele_sql_store *base, const stele_sql_place *place, int64_t term,
+                          int64_t from, const stele_mark *to, stele_error *err)
+{
+    redis_store *self = (redis_store *)base;
+    STELE_AUTO(char) key = redis_place_key("position", place);
+    redis_position there;
+    drop_transaction(self);
+    stele_status status = redis_watch_place(self, key, &there, err);
+    if (status < 0) return status;
+    if (there.term == 0 || there.term != term || there.next != from)
         return stele_sql_fail_fenced(err, self->label, place);
     self->is_begun = true;
     self->group = stele_strdup(place->group);

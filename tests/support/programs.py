@@ -89,23 +89,24 @@ def contains(text, *parts):
         assert part in text, f"{part!r} is missing in:\n{text}"
 
 
-class Broker:
-    """A broker of its own, so that it can be killed."""
+class Server:
+    """What a script of scripts/ starts, of the test's own, so that it can be killed."""
 
-    def __init__(self, name, *settings):
+    script = None
+
+    def __init__(self, name, *words):
         self.name = f"{name}-{os.getpid()}"
-        words = [word for setting in settings for word in ("--set", setting)]
         self.address = self._call("start", *words)
 
     def _call(self, *words):
-        return subprocess.run([os.path.join(ROOT, "scripts/kafka"), *words, "--name", self.name],
+        return subprocess.run([os.path.join(ROOT, "scripts", self.script), *words, "--name", self.name],
                               check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
 
     def kill(self):
         self._call("kill")
 
-    def restart(self, *settings):
-        self._call("restart", *(word for setting in settings for word in ("--set", setting)))
+    def start(self):
+        self._call("start")
 
     def pause(self):
         self._call("pause")
@@ -113,23 +114,34 @@ class Broker:
     def resume(self):
         self._call("resume")
 
-    def start(self):
-        self._call("start")
-
     def stop(self):
         self._call("stop")
 
 
-class Postgres:
-    """A PostgreSQL of its own, likewise."""
+def settings_of(settings):
+    return [word for setting in settings for word in ("--set", setting)]
 
-    def __init__(self, name):
-        self.name = f"{name}-{os.getpid()}"
-        self.conninfo = self._call("start")
 
-    def _call(self, command):
-        return subprocess.run([os.path.join(ROOT, "scripts/postgres"), command, "--name", self.name],
-                              check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout.strip()
+class Broker(Server):
+    """A broker."""
+
+    script = "kafka"
+
+    def __init__(self, name, *settings):
+        super().__init__(name, *settings_of(settings))
+
+    def restart(self, *settings):
+        self._call("restart", *settings_of(settings))
+
+
+class Postgres(Server):
+    """A PostgreSQL; its address is a connection string of libpq."""
+
+    script = "postgres"
+
+    @property
+    def conninfo(self):
+        return self.address
 
     def ask(self, query):
         """The rows of a query as texts; an empty text is null."""
@@ -137,32 +149,11 @@ class Postgres:
                               check=True, stdout=subprocess.PIPE, text=True)
         return [tuple(row) for row in csv.reader(done.stdout.splitlines())]
 
-    def kill(self):
-        self._call("kill")
 
-    def start(self):
-        self._call("start")
+class Redis(Server):
+    """A Redis; its address is HOST:PORT."""
 
-    def pause(self):
-        self._call("pause")
-
-    def resume(self):
-        self._call("resume")
-
-    def stop(self):
-        self._call("stop")
-
-
-class Redis:
-    """A Redis of its own, likewise."""
-
-    def __init__(self, name):
-        self.name = f"{name}-{os.getpid()}"
-        self.address = self._call("start")
-
-    def _call(self, command):
-        return subprocess.run([os.path.join(ROOT, "scripts/redis"), command, "--name", self.name],
-                              check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout.strip()
+    script = "redis"
 
     def _read(self, stream):
         line = stream.readline().rstrip(b"\r\n")
@@ -183,21 +174,6 @@ class Redis:
             connection.sendall(b"".join(b"*%d\r\n" % len(command) + b"".join(b"$%d\r\n%s\r\n" % (len(word), word) for word in command)
                                         for command in words))
             return [self._read(stream) for _ in commands]
-
-    def kill(self):
-        self._call("kill")
-
-    def start(self):
-        self._call("start")
-
-    def pause(self):
-        self._call("pause")
-
-    def resume(self):
-        self._call("resume")
-
-    def stop(self):
-        self._call("stop")
 
 
 class Done:
