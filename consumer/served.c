@@ -144,11 +144,19 @@ stele_status stele_served_find(stele_log *log, const char *projection, stele_ser
                                stele_deadline deadline, stele_served *out, stele_error *err)
 {
     stele_served chosen;
+    int lowest_alive = 0;
     stele_status status = stele_served_read(log, projection, deadline, &chosen, err);
-    if (status == STELE_OK && !chosen.is_chosen)
-        status = find_lowest(log, projection, by, deadline, &chosen.version, err);
-    if (status == STELE_OK) *out = chosen;
-    return status;
+    if (status < 0 || chosen.is_chosen) {
+        if (status == STELE_OK) *out = chosen;
+        return status;
+    }
+    /* Whoever is seen to run may have begun after the first one was written down: look again. */
+    status = find_lowest(log, projection, by, deadline, &lowest_alive, err);
+    if (status == STELE_OK) status = stele_served_read(log, projection, deadline, &chosen, err);
+    if (status < 0) return status;
+    if (!chosen.is_chosen) chosen.version = lowest_alive;
+    *out = chosen;
+    return STELE_OK;
 }
 
 /* ---- writing ---- */

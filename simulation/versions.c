@@ -30,6 +30,7 @@ static struct {
     int64_t applied[VERSIONS + 1][SIM_PARTITIONS]; /* by each: behind the last event */
     int64_t wanted[SIM_PARTITIONS]; /* what the other version had, when the command was given */
     int asked_for;                  /* by the command that runs; 0: none does */
+    bool is_first_known;            /* it is written down that the first version is there */
     bool may_be[VERSIONS + 1];      /* readers may have it: someone has written that, or tried to */
     int told;                       /* what a person was told that readers have; 0: it is open */
     int64_t away_until_ns;          /* no worker of the first version runs until then */
@@ -45,7 +46,7 @@ static struct {
 int sim_version_of(int which)
 {
     if (!world.has_versions) return FIRST;
-    if (which == 0) return 1;
+    if (which == 0 || !versions.is_first_known) return FIRST;
     if (which == 2) return 2;
     return 1 + (int)stele_stream_below(&world.load, VERSIONS);
 }
@@ -199,11 +200,10 @@ static void start_first(void)
         if (stele_deadline_passed(until)) sim_fail("stuck", "no one writes down what is there");
         stele_served_read(world.log, PROJECTION, stele_deadline_after(sim_clock(), ASK_MS), &served,
                           NULL);
-        if (sleeps && !stele_fibers_is_running(world.fibers, SIM_FIRST_WORKER + 1)) {
+        if (sleeps && !stele_fibers_is_running(world.fibers, SIM_FIRST_WORKER + 1))
             sim_start_worker(1);
-            world.workers[1].version = FIRST;
-        }
     } while (!served.is_chosen && !STELE_BUG("the first version is not written down"));
+    versions.is_first_known = true;
     if (!sleeps) return;
     int64_t ms = AWAY_MS + (int64_t)stele_stream_below(&world.faults, 2 * AWAY_MS);
     sim_say("worker 0 sleeps on, for %d ms", (int)ms);
