@@ -32,11 +32,6 @@ struct visibility {
     int64_t end;
 };
 
-static int64_t now_of(const owner_task *self)
-{
-    return stele_clock_monotonic_ns(stele_worker_clock(self->worker));
-}
-
 /* ---- asking ---- */
 
 static stele_status ask(const owner_task *self, stele_asking *asking, stele_error *err)
@@ -272,7 +267,7 @@ static void look_for_others(stele_question *base, stele_asker *asker)
     int64_t start;
     stele_log *log = stele_asker_log(asker);
     self->asking.error = (stele_error){0};
-    self->asked_ns = stele_clock_monotonic_ns(stele_log_clock(log));
+    self->asked_ns = stele_log_now_ns(log);
     stele_log_bounds(log, self->partition, STELE_READ_UNCOMMITTED, ASK_MS, &start, &self->end,
                      &self->asking.error);
 }
@@ -295,7 +290,7 @@ bool owner_is_sure_of(const batch *of)
 stele_status owner_prove(owner_task *self, stele_error *err)
 {
     const int64_t holds_ns = (int64_t)PROVEN_MS * 1000000;
-    if (now_of(self) - self->proven_ns < holds_ns) return STELE_OK;
+    if (stele_worker_now_ns(self->worker) - self->proven_ns < holds_ns) return STELE_OK;
     if (self->proof == NULL) {
         self->proof = stele_alloc(sizeof *self->proof);
         self->proof->asking.base.ask = look_for_others;
@@ -307,7 +302,8 @@ stele_status owner_prove(owner_task *self, stele_error *err)
         if (status < 0) return err->text[0] == '\0' ? fail_asking(self, err) : status;
         of->is_answered = true;
     }
-    if (now_of(self) - of->asked_ns >= holds_ns) { /* too late: it is asked again */
+    if (stele_worker_now_ns(self->worker) - of->asked_ns >=
+        holds_ns) { /* too late: it is asked again */
         of->is_answered = false;
         stele_worker_call_again(self->worker);
         return fail_asking(self, err);

@@ -11,6 +11,7 @@
 #include "aggregates/commands_topic.h"
 #include "core/alloc.h"
 #include "core/date.h"
+#include "core/names.h"
 #include "core/text.h"
 #include "kafka/partitioner.h"
 
@@ -209,8 +210,11 @@ stele_status owner_mail_read(owner_task *self, mail *of, stele_ticket **out, con
     STELE_AUTO_VALUE(stele_buffer) bytes = {0};
     stele_ticket_datum datum = {0};
     if (id == NULL)
-        id = stele_strdup_format("%s/%d/%" PRId64 "/%" PRId64, self->inbox.commands.topic,
-                                 (int)self->inbox.commands.index, of->offset, of->time_ms);
+        id = stele_strdup_format("%s/%" PRId64,
+                                 stele_position_format(self->inbox.commands.topic,
+                                                       self->inbox.commands.index, of->offset)
+                                     .text,
+                                 of->time_ms);
     stele_call call = {.aggregate_id = of->key,
                        .command_id = id,
                        .correlation_id = correlation,
@@ -246,8 +250,9 @@ void owner_mail_bury(owner_task *self, const mail *of, const char *code, const s
     stele_format_timestamp(stele_clock_now_ms(stele_worker_clock(self->worker)), STELE_TIME_MILLIS,
                            time);
     STELE_AUTO(char)
-    position = stele_strdup_format("%s/%d/%" PRId64, self->inbox.commands.topic,
-                                   (int)self->inbox.commands.index, of->offset);
+    position = stele_strdup(
+        stele_position_format(self->inbox.commands.topic, self->inbox.commands.index, of->offset)
+            .text);
     STELE_AUTO(char)
     left_out = stele_strdup_format("%zu bytes, more than %s takes with the headers: they are at %s",
                                    of->value.size, self->inbox.dead.topic, position);

@@ -24,20 +24,16 @@ static int64_t now_ms(const owner_task *self)
     return stele_clock_now_ms(stele_worker_clock(self->worker));
 }
 
-static int64_t now_ns(const owner_task *self)
-{
-    return stele_clock_monotonic_ns(stele_worker_clock(self->worker));
-}
-
 static int64_t after(const owner_task *self, int64_t ms)
 {
-    return now_ns(self) + ms * 1000000;
+    return stele_worker_now_ns(self->worker) + ms * 1000000;
 }
 
 static void say(owner_task *self, stele_bytes id, const char *message, const char *reason)
 {
-    if (now_ns(self) < self->timers_said_ns + (int64_t)SAY_MS * 1000000) return;
-    self->timers_said_ns = now_ns(self);
+    if (stele_worker_now_ns(self->worker) < self->timers_said_ns + (int64_t)SAY_MS * 1000000)
+        return;
+    self->timers_said_ns = stele_worker_now_ns(self->worker);
     STELE_AUTO_VALUE(stele_buffer) text = {0};
     stele_buffer_format(&text, "%s %s: %s", self->of->options.aggregate->name, stele_quote(id).text,
                         reason);
@@ -178,7 +174,8 @@ static void call_in_time(const owner_task *self)
     int64_t until_ns = stele_timers_parked_until(self->timers);
     if (next != NULL) stele_worker_call_within(self->worker, next->due_ms - now_ms(self));
     if (until_ns != INT64_MAX)
-        stele_worker_call_within(self->worker, (until_ns - now_ns(self)) / 1000000 + 1);
+        stele_worker_call_within(self->worker,
+                                 (until_ns - stele_worker_now_ns(self->worker)) / 1000000 + 1);
 }
 
 void owner_timers_fire(owner_task *self)
@@ -186,7 +183,8 @@ void owner_timers_fire(owner_task *self)
     stele_timer *next;
     self->inbox.window.holds_timers = false;
     if (self->timers == NULL || self->settles) return;
-    if (stele_timers_parked_until(self->timers) <= now_ns(self)) owner_timers_again(self);
+    if (stele_timers_parked_until(self->timers) <= stele_worker_now_ns(self->worker))
+        owner_timers_again(self);
     for (int i = 0; (next = stele_timers_first(self->timers)) != NULL; i++) {
         if (next->due_ms > now_ms(self)) break;
         if (!owner_has_room(self)) return; /* when the one before it is done */
@@ -219,5 +217,5 @@ void owner_timers_take_back(owner_task *self, stele_ticket *ticket)
 
 void owner_timers_again(owner_task *self)
 {
-    if (self->timers != NULL) stele_timers_unpark(self->timers, now_ns(self));
+    if (self->timers != NULL) stele_timers_unpark(self->timers, stele_worker_now_ns(self->worker));
 }

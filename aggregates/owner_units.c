@@ -196,7 +196,7 @@ static void expire(owner_task *self, int64_t now_ns)
  * flight takes longer than a transaction's time-out. */
 void owner_expire(owner_task *self)
 {
-    int64_t now_ns = stele_clock_monotonic_ns(stele_worker_clock(self->worker));
+    int64_t now_ns = stele_worker_now_ns(self->worker);
     if (now_ns >= self->earliest_ns) expire(self, now_ns);
     if (self->earliest_ns != INT64_MAX)
         stele_worker_call_within(self->worker, (self->earliest_ns - now_ns) / 1000000 + 1);

@@ -187,7 +187,7 @@ static stele_status look_for_begin(reactor_task *self, reactor_beginning *out, s
     if (self->is_mending) return mend(self, err);
     stele_status status = reactor_ask_begin(self, out, err);
     if (status != STELE_E_CONFLICT) return status;
-    int64_t now_ns = stele_clock_monotonic_ns(stele_worker_clock(self->worker));
+    int64_t now_ns = stele_worker_now_ns(self->worker);
     if (self->hangs_ns == 0) self->hangs_ns = now_ns;
     if (now_ns < self->hangs_ns + (int64_t)HANGS_MS * 1000000) return status;
     return mend(self, err);

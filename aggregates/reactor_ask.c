@@ -12,11 +12,6 @@ enum {
     LOOK_MS = 5    /* before it is asked again whether something is visible */
 };
 
-static int64_t now_of(const reactor_task *self)
-{
-    return stele_clock_monotonic_ns(stele_worker_clock(self->worker));
-}
-
 static stele_status ask(const reactor_task *self, stele_asking *asking, stele_error *err)
 {
     return stele_asker_insist(stele_worker_asker(self->worker), asking, err);
@@ -234,7 +229,8 @@ stele_status reactor_ask_proof(reactor_task *self, int64_t *next, stele_error *e
     stele_status status = ask(self, &self->proof->asking, err);
     if (status < 0) return status;
     if (!self->proof->is_visible) {
-        self->proof->asking.again_ns = now_of(self) + (int64_t)LOOK_MS * 1000000;
+        self->proof->asking.again_ns =
+            stele_worker_now_ns(self->worker) + (int64_t)LOOK_MS * 1000000;
         stele_worker_call_within(self->worker, LOOK_MS);
         return stele_task_not_yet(err);
     }

@@ -10,6 +10,7 @@
 #include "aggregates/commands_topic.h"
 #include "consumer/event.h"
 #include "core/alloc.h"
+#include "core/names.h"
 #include "core/text.h"
 #include "kafka/partitioner.h"
 #include "producer/event_headers.h"
@@ -111,8 +112,9 @@ void reactor_name_sender(reactor_task *self, const char *first)
 static stele_status fail_at(const reactor_task *self, int64_t offset, const stele_error *why,
                             stele_error *err)
 {
-    return stele_fail_cause(err, why->status, why->next, why->cause, "%s/%d/%" PRId64 ": %s",
-                            self->source.topic, (int)self->source.index, offset, why->text);
+    return stele_fail_cause(
+        err, why->status, why->next, why->cause, "%s: %s",
+        stele_position_format(self->source.topic, self->source.index, offset).text, why->text);
 }
 
 static int64_t version_of(const stele_event *event)
@@ -298,7 +300,7 @@ static bool is_to_send(const reactor_task *self, bool urgent)
     if (self->is_sent) return false;
     if (self->built != NULL) return true;
     if (self->proven <= self->offset) return false;
-    int64_t now_ns = stele_clock_monotonic_ns(stele_worker_clock(self->worker));
+    int64_t now_ns = stele_worker_now_ns(self->worker);
     return urgent || now_ns >= self->moved_ns + (int64_t)MOVE_MS * 1000000;
 }
 
@@ -321,7 +323,7 @@ static stele_status submit(reactor_task *self, stele_error *err)
     self->is_sent = true;
     self->sent_next = self->position;
     self->sent_offset = offset;
-    self->moved_ns = stele_clock_monotonic_ns(stele_worker_clock(self->worker));
+    self->moved_ns = stele_worker_now_ns(self->worker);
     return STELE_OK;
 }
 

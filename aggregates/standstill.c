@@ -115,7 +115,7 @@ void stele_standstills_free(stele_standstills *of)
 
 static int64_t age_ms(const stele_standstills *of)
 {
-    int64_t now_ns = stele_clock_monotonic_ns(stele_log_clock(stele_asker_log(of->asker)));
+    int64_t now_ns = stele_log_now_ns(stele_asker_log(of->asker));
     return of->read_ns == INT64_MIN ? INT64_MAX : (now_ns - of->read_ns) / 1000000;
 }
 
@@ -130,7 +130,7 @@ static bool refresh(stele_standstills *of)
     stele_question_state state = stele_asker_state(of->asker, question);
     if (state == STELE_QUESTION_ANSWERED) {
         question->state = STELE_QUESTION_IDLE;
-        of->read_ns = stele_clock_monotonic_ns(stele_log_clock(stele_asker_log(of->asker)));
+        of->read_ns = stele_log_now_ns(stele_asker_log(of->asker));
     }
     bool is_old = age_ms(of) >= FRESH_MS;
     if (state != STELE_QUESTION_WAITING && is_old) stele_asker_ask(of->asker, question);

@@ -120,10 +120,9 @@ static stele_status check_part(const export *e, const char *path, const stele_ev
     stele_status status = stele_last_event_read(e->log, &last, until, e->cli->stop, err);
     if (status != STELE_E_HOLE) return status;
     return stele_fail(err, STELE_E_HOLE, STELE_NEXT_STOP,
-                      "--after %s: %s/%d/%" PRId64
-                      " is another event than when the file was made: the "
+                      "--after %s: %s is another event than when the file was made: the "
                       "topic was made again; export all of it",
-                      path, topic, (int)part->partition, part->last);
+                      path, stele_position_format(topic, part->partition, part->last).text);
 }
 
 static stele_status check_key(const export *e, const char *path, stele_bytes key, stele_error *err)
@@ -294,8 +293,8 @@ static void print_summary(const export *e, const char *path)
         stele_buffer_format(&line, ",\"events\":%" PRId64 ",\"raw\":%" PRId64 ",\"until\":[",
                             e->written, e->raw);
         for (int32_t i = 0; i < e->topic.partitions; i++)
-            stele_buffer_format(&line, "%s\"%s/%d/%" PRId64 "\"", i == 0 ? "" : ",", e->topic.name,
-                                (int)i, e->ranges[i].until);
+            stele_buffer_format(&line, "%s\"%s\"", i == 0 ? "" : ",",
+                                stele_position_format(e->topic.name, i, e->ranges[i].until).text);
         stele_buffer_append(&line, stele_text("]}"));
         stele_cli_print_json(e->cli->out, stele_buffer_view(&line));
     } else {
@@ -303,10 +302,12 @@ static void print_summary(const export *e, const char *path)
                         e->written == 1 ? "" : "s", e->topic.name);
     }
     if (e->raw > 0)
-        stele_cli_print(e->cli->err,
-                        "%" PRId64 " of them are not what their schema says, or have none that is "
-                        "known, and are there as bytes; the first is %s/%d/%" PRId64,
-                        e->raw, e->topic.name, (int)e->first_raw_partition, e->first_raw_offset);
+        stele_cli_print(
+            e->cli->err,
+            "%" PRId64 " of them are not what their schema says, or have none that is "
+            "known, and are there as bytes; the first is %s",
+            e->raw,
+            stele_position_format(e->topic.name, e->first_raw_partition, e->first_raw_offset).text);
 }
 
 stele_exit stele_cmd_export(stele_cli *cli, const stele_arguments *arguments)

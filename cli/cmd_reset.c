@@ -134,7 +134,7 @@ static stele_status reset_fold(const reset *r, stele_error *err)
                           "reset it where its workers run",
                           r->name);
     if (is_in_store) return stele_sql_begin_table_again(cli->client, r->fold, err);
-    STELE_AUTO(char) topic = stele_strdup_format("%s.snapshots", r->of.group);
+    STELE_AUTO(char) topic = stele_snapshots_topic_of_group(r->of.group);
     stele_status status = stele_log_topic_delete(r->of.log, topic, cli->timeout_ms, err);
     if (status != STELE_E_NOT_FOUND) return status;
     return stele_fail(

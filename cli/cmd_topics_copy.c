@@ -8,6 +8,7 @@
 
 #include "cli/move.h"
 #include "core/alloc.h"
+#include "core/names.h"
 #include "registry/client.h"
 #include "registry/wire.h"
 
@@ -85,9 +86,10 @@ static stele_exit look_for_more(copy *c)
     for (int32_t i = 0; i < c->from.partitions; i++) {
         if (now[i].until == c->ranges[i].until) continue;
         code = stele_cli_fail(c->cli, STELE_EXIT_FOUND,
-                              "%s/%d has gone on: copied up to %s/%d/%" PRId64 ", which is not in "
+                              "%s/%d has gone on: copied up to %s, which is not in "
                               "the copy, and it ends at %" PRId64,
-                              c->from.name, (int)i, c->from.name, (int)i, c->ranges[i].until,
+                              c->from.name, (int)i,
+                              stele_position_format(c->from.name, i, c->ranges[i].until).text,
                               now[i].until);
     }
     if (code == STELE_EXIT_FOUND)

@@ -3,7 +3,6 @@
 #include "cli/command.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -74,8 +73,9 @@ bool stele_cli_is_stray(stele_cli *cli, stele_partition partition, const stele_r
         stele_log_check_partition(record->key, partition.index, partitions, &why) == STELE_OK)
         return false;
     if (say)
-        stele_cli_fail(cli, STELE_EXIT_FOUND, "%s/%d/%" PRId64 ": %s", partition.topic,
-                       (int)partition.index, record->offset, why.text);
+        stele_cli_fail(cli, STELE_EXIT_FOUND, "%s: %s",
+                       stele_position_format(partition.topic, partition.index, record->offset).text,
+                       why.text);
     return true;
 }
 

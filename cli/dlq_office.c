@@ -209,8 +209,8 @@ stele_status stele_office_fetch(stele_office *o, stele_office_part *part, int64_
         err);
     if (status < 0 || f.is_there) return status;
     return stele_fail(err, STELE_E_NOT_FOUND, STELE_NEXT_STOP,
-                      "%s/%d/%lld: the event is not in the log any more", part->source.topic,
-                      (int)part->source.index, (long long)offset);
+                      "%s: the event is not in the log any more",
+                      stele_position_format(part->source.topic, part->source.index, offset).text);
 }
 
 /* ---- opening ---- */

@@ -161,10 +161,10 @@ static stele_status survey_source(void *context, const stele_moved_event *event,
     stele_bytes name = name_key(m, event, stele_move_writer_partition(m->writer, event));
     moved_key *key = stele_table_insert(m->keys, name, NULL);
     if (key == NULL)
-        return stele_fail(err, STELE_E_LIMIT, STELE_NEXT_STOP,
-                          "%s/%d/%" PRId64 ": its key has %zu bytes, the limit is %d",
-                          m->source->name, (int)event->partition, event->offset, event->key.size,
-                          STELE_TABLE_KEY_MAX - 1);
+        return stele_fail(
+            err, STELE_E_LIMIT, STELE_NEXT_STOP, "%s: its key has %zu bytes, the limit is %d",
+            stele_position_format(m->source->name, event->partition, event->offset).text,
+            event->key.size, STELE_TABLE_KEY_MAX - 1);
     if (key->count++ == 0) key->first = print_event(m, event);
     m->total++;
     return look_at_stop(m, err);
@@ -197,12 +197,13 @@ static stele_status compare(void *context, const stele_moved_event *event, stele
     if (key == NULL || !key->is_known) return look_at_stop(m, err);
     print of = print_event(m, event);
     if (key->matched == 0 && (is_same(of, key->edges[0]) || is_same(of, key->edges[1])))
-        return stele_fail(err, STELE_E_CONFLICT, STELE_NEXT_STOP,
-                          "%s/%d/%" PRId64 ": this event of %s is in %s, and the first one of %s "
-                          "is not, which was before it: they can only be brought into a topic "
-                          "without them",
-                          m->source->name, (int)event->partition, event->offset,
-                          stele_quote(event->key).text, m->topic->name, m->source->name);
+        return stele_fail(
+            err, STELE_E_CONFLICT, STELE_NEXT_STOP,
+            "%s: this event of %s is in %s, and the first one of %s "
+            "is not, which was before it: they can only be brought into a topic "
+            "without them",
+            stele_position_format(m->source->name, event->partition, event->offset).text,
+            stele_quote(event->key).text, m->topic->name, m->source->name);
     if (key->seen < key->matched) {
         key->compared = chain(key->compared, of);
         key->seen++;
@@ -219,27 +220,28 @@ static stele_status check_version(move *m, const moved_key *key, const stele_mov
     stele_quoted id = stele_quote(event->key);
     if (version == -1)
         return stele_fail(err, STELE_E_INVALID, STELE_NEXT_STOP,
-                          "%s/%d/%" PRId64 ": its ce_aggregateversion is no number from 1 on",
-                          source, (int)event->partition, event->offset);
+                          "%s: its ce_aggregateversion is no number from 1 on",
+                          stele_position_format(source, event->partition, event->offset).text);
     if (version == 0 && !key->is_owned) return STELE_OK;
     if (version == 0)
         return stele_fail(err, STELE_E_CONFLICT, STELE_NEXT_STOP,
-                          "%s/%d/%" PRId64 ": it has no version, and %s in %s has one: a writer "
+                          "%s: it has no version, and %s in %s has one: a writer "
                           "owns the aggregate",
-                          source, (int)event->partition, event->offset, id.text, m->topic->name);
+                          stele_position_format(source, event->partition, event->offset).text,
+                          id.text, m->topic->name);
     if (version > key->version + 1)
         return stele_fail(err, STELE_E_HOLE, STELE_NEXT_STOP,
-                          "%s/%d/%" PRId64 ": version %" PRId64 " of %s, and %s has it up to "
+                          "%s: version %" PRId64 " of %s, and %s has it up to "
                           "version %" PRId64 ": bring those between them first",
-                          source, (int)event->partition, event->offset, version, id.text,
-                          m->topic->name, key->version);
+                          stele_position_format(source, event->partition, event->offset).text,
+                          version, id.text, m->topic->name, key->version);
     if (version > key->version) return STELE_OK;
     return stele_fail(err, STELE_E_CONFLICT, STELE_NEXT_STOP,
-                      "%s/%d/%" PRId64 ": version %" PRId64 " of %s, and %s has it with other "
+                      "%s: version %" PRId64 " of %s, and %s has it with other "
                       "events up to version %" PRId64 ", at offset %" PRId64 ": bring them into a "
                       "topic without this aggregate",
-                      source, (int)event->partition, event->offset, version, id.text,
-                      m->topic->name, key->version, key->version_offset);
+                      stele_position_format(source, event->partition, event->offset).text, version,
+                      id.text, m->topic->name, key->version, key->version_offset);
 }
 
 static stele_status add(void *context, const stele_moved_event *event, stele_error *err)
@@ -284,8 +286,8 @@ static stele_status find_different(void *context, const stele_moved_event *event
         return STELE_OK;
     if (!is_same(print_event(m, event), m->prints[m->index])) {
         m->other_offset = m->offsets[m->index];
-        m->position = stele_strdup_format("%s/%d/%" PRId64, m->source->name, (int)event->partition,
-                                          event->offset);
+        m->position = stele_strdup(
+            stele_position_format(m->source->name, event->partition, event->offset).text);
     }
     m->index++;
     return STELE_OK;

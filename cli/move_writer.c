@@ -2,8 +2,6 @@
  * One transactional producer for all partitions; those that owners would use are fenced only. */
 #include "cli/move_writer.h"
 
-#include <inttypes.h>
-
 #include "core/alloc.h"
 #include "core/names.h"
 #include "core/text.h"
@@ -141,9 +139,10 @@ static stele_status fail_other(const stele_move_writer *writer, int32_t partitio
                                stele_error *err)
 {
     return stele_fail(err, STELE_E_CONFLICT, STELE_NEXT_STOP,
-                      "%s/%d/%" PRId64 " is not from here: someone else writes to the topic; stop "
+                      "%s is not from here: someone else writes to the topic; stop "
                       "what does, look with %s tail what it has added, and run this again",
-                      writer->topic->name, (int)partition, offset, writer->cli->app->name);
+                      stele_position_format(writer->topic->name, partition, offset).text,
+                      writer->cli->app->name);
 }
 
 static stele_status check_places(stele_move_writer *writer, const stele_transaction *transaction,

@@ -172,7 +172,7 @@ static stele_status ask_bounds(audit *a, int32_t index, stele_isolation isolatio
 static stele_status find_bounds(audit *a, stele_error *err)
 {
     a->bounds = stele_alloc_array((size_t)a->count, sizeof *a->bounds);
-    a->began_ns = stele_clock_monotonic_ns(stele_log_clock(a->options.log));
+    a->began_ns = stele_log_now_ns(a->options.log);
     stele_status status = STELE_OK;
     for (int32_t i = 0; i < a->count && status == STELE_OK; i++) {
         bounds *here = &a->bounds[i];

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/alloc.h"
+#include "core/names.h"
 #include "core/text.h"
 #include "core/uuid.h"
 
@@ -63,9 +64,10 @@ static void look_at_id(stele_audit_run *run, const stele_record *record, const s
     if (first == NULL) return;
     char written[STELE_UUID_TEXT_SIZE + 1];
     stele_uuid_format(id, written);
-    stele_audit_find(run, STELE_AUDIT_DUPLICATE_ID, record->offset, record->key,
-                     "the event id %s is that of %s/%d/%" PRId64 ", too: one event, sent twice",
-                     written, run->source.topic, (int)first->partition, first->offset);
+    stele_audit_find(
+        run, STELE_AUDIT_DUPLICATE_ID, record->offset, record->key,
+        "the event id %s is that of %s, too: one event, sent twice", written,
+        stele_position_format(run->source.topic, first->partition, first->offset).text);
 }
 
 static void look_at_command(stele_audit_run *run, const stele_record *record, stele_bytes command)
@@ -80,11 +82,12 @@ static void look_at_command(stele_audit_run *run, const stele_record *record, st
     const stele_audit_place *first =
         was_there(run, run->commands, fingerprint, &text, record->offset);
     if (first == NULL) return;
-    stele_audit_find(run, STELE_AUDIT_COMMAND_TWICE, record->offset, record->key,
-                     "the command %s has made events at %s/%d/%" PRId64
-                     " before: it was carried out twice, or came again after it was forgotten",
-                     stele_quote(command).text, run->source.topic, (int)first->partition,
-                     first->offset);
+    stele_audit_find(
+        run, STELE_AUDIT_COMMAND_TWICE, record->offset, record->key,
+        "the command %s has made events at %s before: it was carried out twice, or came again "
+        "after it was forgotten",
+        stele_quote(command).text,
+        stele_position_format(run->source.topic, first->partition, first->offset).text);
 }
 
 /* ---- units ---- */

@@ -72,9 +72,9 @@ static void take_record(reading *of, stele_partition partition, const stele_reco
     of->last.offset = record->offset;
     of->failure = (stele_error){0};
     if (status < 0)
-        stele_fail(&of->failure, why.status, why.next,
-                   "%s/%d/%" PRId64 ": %s; `switch` writes it again", of->topic,
-                   (int)partition.index, record->offset, why.text);
+        stele_fail(&of->failure, why.status, why.next, "%s: %s; `switch` writes it again",
+                   stele_position_format(of->topic, partition.index, record->offset).text,
+                   why.text);
 }
 
 static int take(void *context, const stele_batch *batch, stele_error *err)

@@ -130,7 +130,7 @@ static void read_again(stele_served_versions *versions, const char *projection)
 /* The monitor is held. */
 static bool is_older(const stele_served_versions *versions, const row *of, int ms)
 {
-    int64_t age_ns = stele_clock_monotonic_ns(stele_log_clock(versions->log)) - of->read_ns;
+    int64_t age_ns = stele_log_now_ns(versions->log) - of->read_ns;
     return !of->has_read || age_ns >= (int64_t)ms * 1000000;
 }
 

@@ -92,7 +92,7 @@ typedef struct slot_host {
 
 static inline int64_t slot_now(const slot_host *host)
 {
-    return stele_clock_monotonic_ns(stele_log_clock(host->log));
+    return stele_log_now_ns(host->log);
 }
 
 static inline int64_t after_ms(int64_t now_ns, int64_t elapsed_ms)

@@ -43,7 +43,7 @@ void source_clear(source *self)
 
 static int64_t now_of(const source *self)
 {
-    return stele_clock_monotonic_ns(stele_log_clock(stele_asker_log(self->asker)));
+    return stele_log_now_ns(stele_asker_log(self->asker));
 }
 
 static int64_t in_ms(const source *self, int64_t ms)

@@ -138,7 +138,7 @@ static int64_t busy_ms_of(const stele_status_board *board, int64_t now_ns)
 
 static void write_line(stele_status_board *board, int32_t partition, entry *of)
 {
-    int64_t now_ns = stele_clock_monotonic_ns(stele_log_clock(board->log));
+    int64_t now_ns = stele_log_now_ns(board->log);
     stele_partition_state state = of->state;
     const char *reason = of->reason;
     char hanging[STELE_ERROR_TEXT_MAX + 1];
@@ -146,9 +146,9 @@ static void write_line(stele_status_board *board, int32_t partition, entry *of)
     if (busy_ms >= board->options.stall_timeout_ms && claims_to_go_on(state)) {
         const entry *at = &board->entries[board->busy];
         stele_message_format(hanging, sizeof hanging,
-                             "the worker has been busy with one batch of %s/%d/%" PRId64
-                             " for %" PRId64 " s",
-                             board->topic, (int)board->busy, at->position, busy_ms / 1000);
+                             "the worker has been busy with one batch of %s for %" PRId64 " s",
+                             stele_position_format(board->topic, board->busy, at->position).text,
+                             busy_ms / 1000);
         state = STELE_STATE_STALLED;
         reason = hanging;
     }
@@ -194,7 +194,7 @@ static int64_t later(int64_t a, int64_t b)
 static int64_t next_due_ns(const stele_status_board *board)
 {
     const int64_t ms = 1000000;
-    int64_t now_ns = stele_clock_monotonic_ns(stele_log_clock(board->log));
+    int64_t now_ns = stele_log_now_ns(board->log);
     int64_t due_ns = INT64_MAX;
     for (int32_t i = 0; i < board->count; i++) {
         const entry *of = &board->entries[i];
@@ -212,7 +212,7 @@ static int64_t next_due_ns(const stele_status_board *board)
 static void write_due(stele_status_board *board)
 {
     stele_monitor_lock(&board->monitor);
-    int64_t now_ns = stele_clock_monotonic_ns(stele_log_clock(board->log));
+    int64_t now_ns = stele_log_now_ns(board->log);
     for (int32_t i = 0; i < board->count; i++) {
         if (is_due(board, &board->entries[i], now_ns)) write_line(board, i, &board->entries[i]);
     }
@@ -248,7 +248,7 @@ static void on_delivered(void *context, void *opaque, stele_position position,
 static bool open_producer(stele_status_board *board)
 {
     if (board->producer != NULL) return true;
-    int64_t now_ns = stele_clock_monotonic_ns(stele_log_clock(board->log));
+    int64_t now_ns = stele_log_now_ns(board->log);
     if (now_ns < board->attempt_ns) return false;
     board->attempt_ns = now_ns + (int64_t)AGAIN_MS * 1000000;
     if (make_topic(board->log) < 0) return false;
@@ -289,8 +289,7 @@ static void run(void *context)
         closing = board->closing;
         stele_monitor_unlock(&board->monitor);
         turn(board);
-        soon_ns = stele_clock_monotonic_ns(stele_log_clock(board->log)) +
-                  (int64_t)AGAIN_SOON_MS * 1000000;
+        soon_ns = stele_log_now_ns(board->log) + (int64_t)AGAIN_SOON_MS * 1000000;
     }
     if (board->producer != NULL) stele_log_producer_flush(board->producer, ASK_MS, NULL);
     stele_log_producer_close(board->producer);
@@ -353,7 +352,7 @@ static void set_entry(stele_status_board *board, entry *of, stele_partition_stat
     bool is_new = !of->is_ours || of->state != state || strcmp(of->reason, reason) != 0;
     if (!of->is_ours || applied < of->rate_applied) {
         of->rate_applied = applied;
-        of->rate_ns = stele_clock_monotonic_ns(stele_log_clock(board->log));
+        of->rate_ns = stele_log_now_ns(board->log);
         of->rate = 0;
     }
     board->due_sooner = board->due_sooner || is_new || !of->changed;
@@ -432,7 +431,7 @@ void stele_status_board_busy(stele_status_board *board, int32_t partition)
     board->busy = partition < 0 ? IDLE : partition;
     if (partition >= 0) {
         entry_of(board, partition);
-        board->busy_ns = stele_clock_monotonic_ns(stele_log_clock(board->log));
+        board->busy_ns = stele_log_now_ns(board->log);
     }
     stele_monitor_unlock(&board->monitor);
 }

@@ -6,6 +6,7 @@
 #include <inttypes.h>
 
 #include "core/alloc.h"
+#include "core/names.h"
 
 enum {
     ASK_MS = 1000,
@@ -94,10 +95,10 @@ static void set_stalled(const slot_host *host, slot *self, int64_t end)
                    "restoring has made no progress for %d s; beginning again", stalled_s);
     else
         stele_fail(&self->stalled, STELE_E_TIMED_OUT, STELE_NEXT_RETRY,
-                   "no event %s for %d s at %s/%d/%" PRId64 ", the log ends at %" PRId64 "%s",
-                   self->has_batch ? "was applied" : "came", stalled_s, host->topic,
-                   (int)self->index, self->progress.position, end,
-                   self->has_batch ? "" : "; reading again");
+                   "no event %s for %d s at %s, the log ends at %" PRId64 "%s",
+                   self->has_batch ? "was applied" : "came", stalled_s,
+                   stele_position_format(host->topic, self->index, self->progress.position).text,
+                   end, self->has_batch ? "" : "; reading again");
 }
 
 static bool waits(const slot_host *host, const slot *self)

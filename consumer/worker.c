@@ -136,7 +136,7 @@ static stele_status read_batch(stele_worker *worker, int timeout_ms, stele_error
     if (status == STELE_E_TIMED_OUT) return STELE_OK;
     if (status < 0) return status;
     assert(worker_slot(worker, batch.partition.index) != NULL);
-    if (batch.count > 0) worker->busy_ns = worker_now(worker);
+    if (batch.count > 0) worker->busy_ns = stele_worker_now_ns(worker);
     slot_offer(&worker->host, worker_slot(worker, batch.partition.index), &batch);
     return STELE_OK;
 }
@@ -204,7 +204,7 @@ static stele_status fail_stopped(const stele_worker *worker, stele_error *err)
 /* Write the last snapshots while we are still a member, then leave. */
 static void shut_down(stele_worker *worker)
 {
-    int64_t begun_ns = worker_now(worker);
+    int64_t begun_ns = stele_worker_now_ns(worker);
     worker->host.stopping = true;
     for (int32_t i = 0; i < worker->slot_count; i++)
         worker->slots[i]->draining = worker->slots[i]->phase == SLOT_RUNNING;
@@ -220,7 +220,7 @@ static void shut_down(stele_worker *worker)
         "worker ended",
         STELE_LOGGER_FIELDS(
             stele_logger_text("worker", worker->name),
-            stele_logger_int("duration_ms", (worker_now(worker) - begun_ns) / 1000000),
+            stele_logger_int("duration_ms", (stele_worker_now_ns(worker) - begun_ns) / 1000000),
             stele_logger_int("partitions_without_last_snapshot", (int64_t)cut_off)));
 }
 
@@ -292,6 +292,11 @@ const atomic_bool *stele_worker_stop(const stele_worker *worker)
 stele_clock stele_worker_clock(const stele_worker *worker)
 {
     return stele_log_clock(worker->host.log);
+}
+
+int64_t stele_worker_now_ns(const stele_worker *worker)
+{
+    return stele_log_now_ns(worker->host.log);
 }
 
 void stele_worker_warn(const stele_worker *worker, int32_t partition, int64_t position,

@@ -50,6 +50,8 @@ stele_log *stele_worker_log(stele_worker *worker);
 stele_log_reader *stele_worker_reader(stele_worker *worker);
 stele_log_member *stele_worker_member(stele_worker *worker);
 stele_clock stele_worker_clock(const stele_worker *worker);
+/** Now, on the clock that deadlines are of. */
+int64_t stele_worker_now_ns(const stele_worker *worker);
 /** For questions that block. */
 stele_asker *stele_worker_asker(stele_worker *worker);
 /** Of the source, as seen at start; -1: the topic was not seen yet. */

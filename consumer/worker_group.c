@@ -99,7 +99,7 @@ stele_status worker_join_group(stele_worker *worker, stele_error *err)
         return status;
     }
     worker->membership = made;
-    worker->busy_ns = worker_now(worker);
+    worker->busy_ns = stele_worker_now_ns(worker);
     stele_log_member_wakes(made->member, worker->host.reader);
     return STELE_OK;
 }
@@ -147,7 +147,7 @@ void worker_leave_group(stele_worker *worker, bool died)
  */
 static void take_back_fenced(stele_worker *worker, bool *leave)
 {
-    int64_t now_ns = worker_now(worker);
+    int64_t now_ns = stele_worker_now_ns(worker);
     for (int32_t i = 0; i < worker->slot_count; i++) {
         slot *each = worker->slots[i];
         if (each->phase == SLOT_FENCED && each->is_kept) {
@@ -170,7 +170,7 @@ static void hear_problem(stele_worker *worker)
     bool is_refused = stele_log_member_problem(worker->membership->member, &problem) < 0;
     if (is_refused) worker_complain(worker, "not in the group", &problem);
     if (!is_refused && !worker->is_refused) return;
-    int64_t now_ns = worker_now(worker);
+    int64_t now_ns = stele_worker_now_ns(worker);
     if (!worker->is_refused) worker->refused_ns = now_ns;
     worker->is_refused = is_refused;
     bool too_long = now_ns >= after_ms(worker->refused_ns, worker->options.stall_timeout_ms);

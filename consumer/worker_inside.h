@@ -47,11 +47,6 @@ struct stele_worker {
     int32_t slot_count;
 };
 
-static inline int64_t worker_now(const stele_worker *worker)
-{
-    return stele_clock_monotonic_ns(stele_log_clock(worker->host.log));
-}
-
 /* ---- worker_wait.c ---- */
 
 /** End its wait: an answer is there, also one that a worker at rest has asked for. Any thread. */

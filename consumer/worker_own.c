@@ -91,7 +91,7 @@ void worker_stop_if_asked(stele_worker *worker)
 
 void worker_complain(stele_worker *worker, const char *message, const stele_error *why)
 {
-    int64_t now_ns = worker_now(worker);
+    int64_t now_ns = stele_worker_now_ns(worker);
     if (worker->complained_ns != INT64_MIN && now_ns < after_ms(worker->complained_ns, COMPLAIN_MS))
         return;
     worker->complained_ns = now_ns;
@@ -127,7 +127,7 @@ void stele_worker_give(stele_worker *worker, int32_t partition)
     slot *of = worker_slot(worker, partition);
     if (of == NULL || !slot_is_served(of)) return;
     of->is_given = true;
-    of->given_ns = worker_now(worker);
+    of->given_ns = stele_worker_now_ns(worker);
     worker->host.at_once = true;
 }
 
@@ -135,7 +135,7 @@ void stele_worker_give(stele_worker *worker, int32_t partition)
 static bool give_away(stele_worker *worker, slot *of)
 {
     assert(of->phase != SLOT_FREE);
-    bool is_late = worker_now(worker) >= after_ms(of->given_ns, GIVE_MS);
+    bool is_late = stele_worker_now_ns(worker) >= after_ms(of->given_ns, GIVE_MS);
     of->draining = of->phase == SLOT_RUNNING && !is_late;
     if (of->draining) slot_drain(&worker->host, of);
     return !of->draining;
@@ -152,7 +152,7 @@ void worker_serve_given(stele_worker *worker)
         if (each->is_given && give_away(worker, each))
             gone[count++] = each;
         else if (!each->is_given && each->is_assigned && each->phase == SLOT_FREE &&
-                 worker_now(worker) >= after_ms(each->given_ns, again_ms))
+                 stele_worker_now_ns(worker) >= after_ms(each->given_ns, again_ms))
             slot_assign(&worker->host, each);
     }
     if (count > 0) worker_release(worker, gone, count, false);

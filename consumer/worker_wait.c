@@ -56,7 +56,7 @@ void stele_worker_rest(stele_worker *worker, int timeout_ms)
 /* Is there nothing under way that only a clock ends? What is due later has said so. */
 static bool is_at_rest(stele_worker *worker)
 {
-    int64_t now_ns = worker_now(worker);
+    int64_t now_ns = stele_worker_now_ns(worker);
     bool is_quiet = worker->membership != NULL && !worker->count_unconfirmed && !worker->is_refused;
     for (int32_t i = 0; is_quiet && i < worker->slot_count; i++)
         is_quiet = slot_is_at_rest(worker->slots[i]);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/alloc.h"
+#include "core/message.h"
 #include "core/text.h"
 
 #define EVENTS_SUFFIX     ".events"
@@ -97,6 +98,11 @@ char *stele_writer_name(const char *aggregate)
 char *stele_snapshots_topic(const char *projection, int version)
 {
     return stele_strdup_format("%s" VERSION_MARK "%d" SNAPSHOTS_SUFFIX, projection, version);
+}
+
+char *stele_snapshots_topic_of_group(const char *group)
+{
+    return stele_strdup_format("%s" SNAPSHOTS_SUFFIX, group);
 }
 
 char *stele_control_topic(const char *group)
@@ -196,6 +202,13 @@ bool stele_owner_key_parse(stele_bytes key, stele_bytes *topic, int32_t *partiti
     return true;
 }
 
+stele_position_text stele_position_format(const char *topic, int32_t partition, int64_t offset)
+{
+    stele_position_text of;
+    stele_message_format(of.text, sizeof of.text, "%s/%d/%" PRId64, topic, (int)partition, offset);
+    return of;
+}
+
 bool stele_position_parse(stele_bytes text, stele_bytes *topic, int32_t *partition, int64_t *offset)
 {
     size_t size = text.size;
@@ -250,7 +263,8 @@ bool stele_commands_key_is(stele_bytes key)
 
 char *stele_dead_key(const char *topic, int32_t partition, int64_t offset)
 {
-    return stele_strdup_format(DEAD_PREFIX "%s/%d/%" PRId64, topic, (int)partition, offset);
+    return stele_strdup_format(DEAD_PREFIX "%s",
+                               stele_position_format(topic, partition, offset).text);
 }
 
 bool stele_pause_key_is(stele_bytes key)

@@ -63,6 +63,8 @@ char *stele_commands_dead_topic(const char *aggregate);
  * else is made of them. */
 char *stele_projection_group(const char *projection, int version);
 char *stele_snapshots_topic(const char *projection, int version);
+/** The same, of the group of a projection, which has its version in it. */
+char *stele_snapshots_topic_of_group(const char *group);
 
 /** Orders to the workers of a group. @param group  or a projection's name without a version, for
  * what is said of all of them */
@@ -116,8 +118,15 @@ char *stele_owner_key(const char *topic, int32_t partition);
 /** @param topic  view into `key` @return false: it is no such key */
 bool stele_owner_key_parse(stele_bytes key, stele_bytes *topic, int32_t *partition);
 
+/** "<topic>/<partition>/<offset>", as positions are printed everywhere. */
+typedef struct stele_position_text {
+    char text[288];
+} stele_position_text;
+
+stele_position_text stele_position_format(const char *topic, int32_t partition, int64_t offset);
+
 /**
- * Take apart "<topic>/<partition>/<offset>", as positions are printed everywhere.
+ * Take one apart.
  *
  * @param topic  view into `text` @return false: it is no position
  */

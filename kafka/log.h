@@ -520,6 +520,12 @@ static inline stele_clock stele_log_clock(const stele_log *log)
     return stele_runtime_clock(stele_log_runtime(log));
 }
 
+/** Now, on the clock that deadlines are of. */
+static inline int64_t stele_log_now_ns(const stele_log *log)
+{
+    return stele_clock_monotonic_ns(stele_log_clock(log));
+}
+
 /** Release a log; all objects opened from it must be closed. NULL is fine. */
 void stele_log_free(stele_log *log);
 

@@ -263,7 +263,7 @@ int stele_memory_owner(const memory_log *log)
 
 int64_t stele_memory_now_ns(const memory_log *log)
 {
-    return stele_clock_monotonic_ns(stele_log_clock(&log->base));
+    return stele_log_now_ns(&log->base);
 }
 
 int64_t stele_memory_now_ms(const memory_log *log)

@@ -33,11 +33,6 @@ stele_status stele_rdkafka_admin(rdkafka_log *log, stele_isolation isolation, rd
  */
 enum { COORDINATOR_MS = 3600000, RETIRED_MS = COORDINATOR_MS / 2 };
 
-static int64_t now_ns(const rdkafka_log *log)
-{
-    return stele_clock_monotonic_ns(stele_log_clock((stele_log *)(uintptr_t)&log->base));
-}
-
 /* With the lock. What has come too late is what no one waits for. */
 static void forget_answered(rdkafka_log *log)
 {
@@ -60,7 +55,8 @@ static bool is_to_retire(const rdkafka_log *log)
 {
     if (log->group_askers > 0) return false;
     for (size_t i = 0; i < log->left_count; i++)
-        if (now_ns(log) - log->left[i].since_ns > (int64_t)RETIRED_MS * 1000000) return true;
+        if (stele_log_now_ns(&log->base) - log->left[i].since_ns > (int64_t)RETIRED_MS * 1000000)
+            return true;
     return false;
 }
 
@@ -91,7 +87,7 @@ static void leave(rdkafka_request *self)
     pthread_mutex_lock(&log->admin_lock);
     log->group_askers--;
     if (self->is_asked && self->answer == NULL && log->left_count < STELE_RDKAFKA_LEFT_MAX) {
-        log->left[log->left_count++] = (rdkafka_left){self->queue, now_ns(log)};
+        log->left[log->left_count++] = (rdkafka_left){self->queue, stele_log_now_ns(&log->base)};
         self->queue = NULL;
     }
     pthread_mutex_unlock(&log->admin_lock);

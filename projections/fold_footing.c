@@ -10,11 +10,6 @@ enum {
     PAUSE_MS = 500   /* between two attempts that were not answered */
 };
 
-static int64_t now_of(const fold_task *task)
-{
-    return stele_clock_monotonic_ns(stele_worker_clock(task->worker));
-}
-
 void fold_footing_see(fold_task *task, const stele_record *first)
 {
     if (task->witness.last_offset >= 0) return;
@@ -40,7 +35,7 @@ static void ask_again(fold_task *task)
             .snapshots = is_table ? (stele_partition){0} : task->snapshots});
     if (stele_footing_ask(task->footing, stele_worker_asker(task->worker), &task->witness,
                           snapshots_end(task)))
-        fold->looked_ns = now_of(task);
+        fold->looked_ns = stele_worker_now_ns(task->worker);
 }
 
 void fold_footing_ask(fold_task *task)
@@ -57,7 +52,7 @@ static stele_status take_answer(fold_task *task, const stele_error *answer, stel
         return STELE_OK;
     }
     if (answer->next == STELE_NEXT_ABORT) fold_forget_snapshots(task->fold);
-    task->asks_at_ns = now_of(task) + (int64_t)PAUSE_MS * 1000000;
+    task->asks_at_ns = stele_worker_now_ns(task->worker) + (int64_t)PAUSE_MS * 1000000;
     *err = *answer;
     return answer->status;
 }
@@ -69,7 +64,7 @@ stele_status fold_footing_check(fold_task *task, stele_error *err)
     if (task->generation != fold->generation)
         return stele_fail(err, STELE_E_NOT_FOUND, STELE_NEXT_ABORT,
                           "%s was deleted while it was used", fold->snapshots);
-    int64_t now_ns = now_of(task);
+    int64_t now_ns = stele_worker_now_ns(task->worker);
     bool is_idle_look = now_ns - fold->looked_ns >= (int64_t)IDLE_MS * 1000000 &&
                         (fold->options.table != NULL || snapshots_end(task) > 0);
     if (is_idle_look || (!task->is_sure && now_ns >= task->asks_at_ns)) ask_again(task);

@@ -10,11 +10,6 @@ enum {
     PIECE_NS = 1000000 /* how long a worker stands still for letters at a time */
 };
 
-static int64_t now_of(const fold_task *task)
-{
-    return stele_clock_monotonic_ns(stele_worker_clock(task->worker));
-}
-
 static int64_t unix_ms(const fold_task *task)
 {
     return stele_clock_now_ms(stele_worker_clock(task->worker));
@@ -64,7 +59,7 @@ static stele_status try_again(fold_task *task, const stele_error *why, stele_err
 
 static void warn(fold_task *task, int64_t offset, const stele_error *why)
 {
-    int64_t now_ns = now_of(task);
+    int64_t now_ns = stele_worker_now_ns(task->worker);
     if (task->warned_ns != 0 && now_ns - task->warned_ns < (int64_t)WARN_MS * 1000000) return;
     task->warned_ns = now_ns;
     STELE_AUTO(char)
@@ -131,7 +126,7 @@ static stele_status redrive_first(fold_task *task, stele_parked_key *of, stele_e
 /* @return why one waits, if any does */
 static stele_status redrive(fold_task *task, stele_error *err)
 {
-    int64_t end_ns = now_of(task) + PIECE_NS;
+    int64_t end_ns = stele_worker_now_ns(task->worker) + PIECE_NS;
     stele_parked_key *of;
     stele_status waits = STELE_OK;
     while ((of = stele_parked_next_due(task->parked, task->at.position)) != NULL) {
@@ -143,7 +138,7 @@ static stele_status redrive(fold_task *task, stele_error *err)
             if (err != NULL && waits == STELE_OK) *err = failure;
             waits = status;
         }
-        if (now_of(task) < end_ns) continue;
+        if (stele_worker_now_ns(task->worker) < end_ns) continue;
         stele_worker_call_again(task->worker);
         break;
     }

@@ -92,7 +92,7 @@ static void begin(fold_task *task)
     /* Where retention has deleted it there is nothing to compare. */
     if (resume->read_from < resume->position) task->witness = task->at;
     task->generation = task->fold->generation;
-    task->fold->looked_ns = stele_clock_monotonic_ns(stele_worker_clock(task->worker));
+    task->fold->looked_ns = stele_worker_now_ns(task->worker);
     task->verify_from = resume->read_from;
     task->unverified = resume->read_from < resume->position;
     fold_writing_begin(task);

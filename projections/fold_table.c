@@ -258,7 +258,7 @@ void fold_table_follow(fold_task *task)
     stele_log_member *member = stele_worker_member(task->worker);
     int64_t position = writing->committed.position;
     if (task->fold->options.table == NULL || member == NULL || position < 0) return;
-    int64_t now_ns = stele_clock_monotonic_ns(stele_worker_clock(task->worker));
+    int64_t now_ns = stele_worker_now_ns(task->worker);
     bool is_due = now_ns - writing->followed_ns >= (int64_t)REPEAT_MS * 1000000;
     if (position == writing->followed && !is_due) return;
     if (stele_log_member_commit(member, task->source, position, NULL) < 0) return;

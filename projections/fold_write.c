@@ -14,11 +14,6 @@ enum {
     BEHIND_EVENTS = 100         /* for each state to be written, while behind */
 };
 
-static int64_t now_of(const fold_task *task)
-{
-    return stele_clock_monotonic_ns(stele_worker_clock(task->worker));
-}
-
 /* ---- beginning and end ---- */
 
 static stele_log_group *take_group(void *context)
@@ -76,7 +71,7 @@ void fold_writing_begin(fold_task *task)
     writing->sink = is_table ? open_table(task) : open_snapshots(task);
     writing->followed = -1;
     writing->committed = task->at;
-    writing->cycle_ns = now_of(task);
+    writing->cycle_ns = stele_worker_now_ns(task->worker);
     writing->cycle_events = stele_states_applied(task->states);
 }
 
@@ -208,7 +203,8 @@ static bool is_due(const fold_task *task)
 {
     const fold_writing *writing = &task->writing;
     const stele_fold_options *options = &task->fold->options;
-    int64_t left_ms = options->snapshot_interval_ms - (now_of(task) - writing->cycle_ns) / 1000000;
+    int64_t left_ms = options->snapshot_interval_ms -
+                      (stele_worker_now_ns(task->worker) - writing->cycle_ns) / 1000000;
     if (writing->owes_offset || writing->owes_tombstones || task->owes_letters) return true;
     if (left_ms <= 0) return true;
     stele_worker_call_within(task->worker, left_ms);
@@ -232,7 +228,7 @@ static void begin_cycle(fold_task *task)
     stele_sink_begin(writing->sink, &writing->mark);
     fold_footing_ask(task); /* of the log that all below the mark came from */
     writing->list = stele_states_take_dirty(task->states);
-    writing->cycle_ns = now_of(task);
+    writing->cycle_ns = stele_worker_now_ns(task->worker);
     writing->cycle_events = stele_states_applied(task->states);
 }
 

@@ -152,8 +152,7 @@ static stele_status find(stele_orders *orders, stele_worker *worker, stele_error
         stele_asker_insist(stele_worker_asker(worker), &orders->question->base, err);
     if (status < 0) return status;
     orders->is_known = true;
-    orders->again_ns =
-        stele_clock_monotonic_ns(stele_worker_clock(worker)) + (int64_t)LOOK_MS * 1000000;
+    orders->again_ns = stele_worker_now_ns(worker) + (int64_t)LOOK_MS * 1000000;
     if (!orders->question->is_there) return STELE_OK;
     status = stele_log_reader_start(stele_worker_reader(worker), control_of(orders),
                                     orders->question->start, err);
@@ -190,7 +189,7 @@ static void look(stele_orders *orders, stele_worker *worker, int64_t now_ns)
 
 void stele_orders_follow(stele_orders *orders, stele_worker *worker)
 {
-    int64_t now_ns = stele_clock_monotonic_ns(stele_worker_clock(worker));
+    int64_t now_ns = stele_worker_now_ns(worker);
     if (!orders->reading && !orders->lookout->is_found) {
         look(orders, worker, now_ns);
         return;

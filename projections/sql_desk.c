@@ -3,8 +3,6 @@
  * again with the next request: with setup and statements of all projections that it has. */
 #include "projections/sql_desk.h"
 
-#include <inttypes.h>
-
 #include <string.h>
 
 #include "core/alloc.h"
@@ -194,9 +192,11 @@ static stele_status fail_row(stele_sql_request *request, const stele_sql_row *ro
                      file->blocks[row->block].statements[row->statement].line, why->text);
     return stele_fail_cause(
         err, why->status, why->next, why->cause,
-        "%s, at the event %s/%d/%" PRId64
-        ": nothing of it is stored; correct the statement or the table, and start again",
-        said->text, request->source.topic, (int)request->source.index, step->mark.last_offset);
+        "%s, at the event %s: nothing of it is stored; correct the statement or the table, and "
+        "start again",
+        said->text,
+        stele_position_format(request->source.topic, request->source.index, step->mark.last_offset)
+            .text);
 }
 
 /* How many rows from that one on go together. */

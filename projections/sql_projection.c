@@ -3,11 +3,10 @@
  * database's. One parcel is under way, and the next one fills meanwhile. */
 #include "projections/sql_task.h"
 
-#include <inttypes.h>
-
 #include "consumer/event.h"
 #include "core/alloc.h"
 #include "core/bug.h"
+#include "core/names.h"
 #include "kafka/partitioner.h"
 #include "projections/sql_resume.h"
 #include "snapshots/format.h"
@@ -321,9 +320,10 @@ stele_status sql_task_bind(sql_task *task, stele_sql_event *event, stele_sql_par
 static stele_status fail_at(const stele_batch *batch, const stele_record *record,
                             const stele_error *why, stele_error *err)
 {
-    return stele_fail_cause(err, why->status, why->next, why->cause, "%s/%d/%" PRId64 ": %s",
-                            batch->partition.topic, (int)batch->partition.index, record->offset,
-                            why->text);
+    return stele_fail_cause(
+        err, why->status, why->next, why->cause, "%s: %s",
+        stele_position_format(batch->partition.topic, batch->partition.index, record->offset).text,
+        why->text);
 }
 
 static stele_status take_record(sql_task *task, const stele_batch *batch,

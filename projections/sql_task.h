@@ -82,7 +82,7 @@ typedef struct sql_task {
 
 static inline int64_t sql_task_now(const sql_task *task)
 {
-    return stele_clock_monotonic_ns(stele_worker_clock(task->worker));
+    return stele_worker_now_ns(task->worker);
 }
 
 /* ---- sql_projection.c ---- */

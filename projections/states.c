@@ -226,9 +226,10 @@ size_t stele_states_dirty_count(const stele_states *states)
 static stele_status fail_at(const stele_batch *batch, const stele_record *record,
                             const stele_error *why, stele_error *err)
 {
-    return stele_fail_cause(err, why->status, why->next, why->cause, "%s/%d/%" PRId64 ": %s",
-                            batch->partition.topic, (int)batch->partition.index, record->offset,
-                            why->text);
+    return stele_fail_cause(
+        err, why->status, why->next, why->cause, "%s: %s",
+        stele_position_format(batch->partition.topic, batch->partition.index, record->offset).text,
+        why->text);
 }
 
 /* @return STELE_OK: it is passed over. The aggregate stays as it ended, and so does its version, so

@@ -66,7 +66,7 @@ stele_follower *stele_follower_new(stele_log *log, void (*news)(void *context), 
     follower->news = news;
     follower->context = context;
     follower->catalog = stele_catalog_new();
-    follower->looked_ns = stele_clock_monotonic_ns(stele_log_clock(log));
+    follower->looked_ns = stele_log_now_ns(log);
     follower->absent_ms = ABSENT_MS;
     atomic_init(&follower->doubtful, false);
     atomic_init(&follower->relied, false);
@@ -104,11 +104,6 @@ void stele_follower_free(stele_follower *follower)
 /* ---- the thread ---- */
 
 static const stele_partition partition = {STELE_REGISTRY_TOPIC, 0};
-
-static int64_t now_of(const stele_follower *follower)
-{
-    return stele_clock_monotonic_ns(stele_log_clock(follower->log));
-}
 
 /* @return the reader that there was */
 static stele_log_reader *set_reader(stele_follower *follower, stele_log_reader *reader)
@@ -204,7 +199,7 @@ static stele_status doubt(stele_follower *follower, const char *why, stele_error
 static int until_look_ms(const stele_follower *follower)
 {
     int64_t apart_ms = atomic_load(&follower->relied) ? LOOK_MS : IDLE_MS;
-    int64_t left_ms = apart_ms - (now_of(follower) - follower->looked_ns) / 1000000;
+    int64_t left_ms = apart_ms - (stele_log_now_ns(follower->log) - follower->looked_ns) / 1000000;
     return left_ms < 0 ? 0 : (int)left_ms;
 }
 
@@ -212,7 +207,7 @@ static int until_look_ms(const stele_follower *follower)
  * any broker answers from its index. */
 static stele_status look_again(stele_follower *follower, stele_error *err)
 {
-    follower->looked_ns = now_of(follower);
+    follower->looked_ns = stele_log_now_ns(follower->log);
     atomic_store(&follower->relied, false);
     if (follower->to_compare == 0) return STELE_OK;
     int64_t later;
@@ -440,7 +435,7 @@ void stele_follower_unlock(stele_follower *follower)
 
 int64_t stele_follower_ask(stele_follower *follower)
 {
-    int64_t now = stele_clock_monotonic_ns(stele_log_clock(follower->log));
+    int64_t now = stele_log_now_ns(follower->log);
     follower->asked = now > follower->asked ? now : follower->asked + 1;
     if (!follower->started && !follower->closing) {
         int cause = stele_thread_start(stele_log_runtime(follower->log), &follower->thread,

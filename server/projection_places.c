@@ -98,7 +98,7 @@ static void read_again(stele_places *places)
 /* The monitor is held. */
 static bool is_to_be_read(const stele_places *places, bool is_known)
 {
-    int64_t now_ns = stele_clock_monotonic_ns(stele_log_clock(places->log));
+    int64_t now_ns = stele_log_now_ns(places->log);
     bool is_old = now_ns - places->read_ns >= (int64_t)AGAIN_MS * 1000000;
     return !places->has_read || (is_old && (places->is_doubted || !is_known));
 }
@@ -106,7 +106,7 @@ static bool is_to_be_read(const stele_places *places, bool is_known)
 static bool is_shunned(const stele_places *places, const char *address)
 {
     const int64_t *until_ns = stele_table_find(places->shunned, stele_text(address));
-    return until_ns != NULL && stele_clock_monotonic_ns(stele_log_clock(places->log)) < *until_ns;
+    return until_ns != NULL && stele_log_now_ns(places->log) < *until_ns;
 }
 
 bool stele_places_find(stele_places *places, const char *group, stele_partition source,

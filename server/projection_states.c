@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "core/alloc.h"
+#include "core/names.h"
 #include "core/text.h"
 #include "http/url.h"
 #include "kafka/partitioner.h"
@@ -27,8 +28,10 @@ enum {
 static void add_wait(const stele_api_question *question, char mark, stele_buffer *target)
 {
     if (question->waits_for >= 0)
-        stele_buffer_format(target, "%cwait=%s/%d/%" PRId64, mark, question->of->events,
-                            (int)question->waits_for, question->position - 1);
+        stele_buffer_format(
+            target, "%cwait=%s", mark,
+            stele_position_format(question->of->events, question->waits_for, question->position - 1)
+                .text);
 }
 
 /* ---- one ---- */

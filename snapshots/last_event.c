@@ -2,8 +2,6 @@
  * Comparing the last event of a checkpoint with the log. */
 #include "snapshots/last_event.h"
 
-#include <inttypes.h>
-
 #include "core/alloc.h"
 #include "core/names.h"
 #include "kafka/bounded_read.h"
@@ -16,10 +14,11 @@ static stele_status fail_changed(const stele_last_event *last, stele_error *err)
     STELE_AUTO(char) owner = stele_version_owner(last->group);
     return stele_fail(
         err, STELE_E_HOLE, STELE_NEXT_STOP,
-        "%s/%d/%" PRId64 ": another record than the one that the checkpoint of %s was made after: "
+        "%s: another record than the one that the checkpoint of %s was made after: "
         "the log was cut or made again; raise the version of %s to replay what is "
         "there",
-        last->source.topic, (int)last->source.index, last->offset, last->group, owner);
+        stele_position_format(last->source.topic, last->source.index, last->offset).text,
+        last->group, owner);
 }
 
 stele_status stele_last_event_check(const stele_last_event *last, const stele_batch *batch,

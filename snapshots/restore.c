@@ -2,9 +2,8 @@
  * The records of a snapshots partition, one after the other. */
 #include "snapshots/restore.h"
 
-#include <inttypes.h>
-
 #include "core/alloc.h"
+#include "core/names.h"
 #include "core/table.h"
 #include "core/text.h"
 #include "registry/wire.h"
@@ -77,9 +76,10 @@ void stele_restore_free(stele_restore *restore)
 static stele_status fail_here(const stele_restore *restore, int64_t offset, const stele_error *why,
                               stele_error *err)
 {
-    return stele_fail_cause(err, why->status, why->next, why->cause, "%s/%d/%" PRId64 ": %s",
-                            restore->topic, (int)restore->options.snapshots.index, offset,
-                            why->text);
+    return stele_fail_cause(
+        err, why->status, why->next, why->cause, "%s: %s",
+        stele_position_format(restore->topic, restore->options.snapshots.index, offset).text,
+        why->text);
 }
 
 /* Has no one answered yet? An answer of "no" is one: the record may be of no account by then. */
@@ -318,10 +318,11 @@ static stele_status fail_unread(const stele_restore *restore, const unread *one,
     bool has_way_out = failure->next == STELE_NEXT_RETRY || failure->status != STELE_E_INVALID ||
                        strstr(failure->text, "delete the topic") != NULL;
     if (has_way_out) return fail_here(restore, one->offset, failure, err);
-    return stele_fail_cause(err, failure->status, STELE_NEXT_STOP, failure->cause,
-                            "%s/%d/%" PRId64 ": %s; delete the topic to replay all events",
-                            restore->topic, (int)restore->options.snapshots.index, one->offset,
-                            failure->text);
+    return stele_fail_cause(
+        err, failure->status, STELE_NEXT_STOP, failure->cause,
+        "%s: %s; delete the topic to replay all events",
+        stele_position_format(restore->topic, restore->options.snapshots.index, one->offset).text,
+        failure->text);
 }
 
 stele_status stele_restore_finish(stele_restore *restore, stele_error *err)

@@ -82,13 +82,17 @@ static stele_status fail_state(const kafka_sink *self, const origin *of, const c
 {
     if (of->is_letter)
         return stele_fail_cause(err, why->status, STELE_NEXT_STOP, why->cause,
-                                "%s/%d/%" PRId64 ": the event was set aside, and in %s it %s: %s",
-                                self->options.source.topic, (int)self->options.source.index,
-                                of->offset, self->options.snapshots.topic, what, why->text);
+                                "%s: the event was set aside, and in %s it %s: %s",
+                                stele_position_format(self->options.source.topic,
+                                                      self->options.source.index, of->offset)
+                                    .text,
+                                self->options.snapshots.topic, what, why->text);
     return stele_fail_cause(err, why->status, STELE_NEXT_STOP, why->cause,
-                            "%s/%d/%" PRId64 ": after this event the state of %s %s: %s",
-                            self->options.source.topic, (int)self->options.source.index,
-                            of->offset - 1, stele_quote(of->id).text, what, why->text);
+                            "%s: after this event the state of %s %s: %s",
+                            stele_position_format(self->options.source.topic,
+                                                  self->options.source.index, of->offset - 1)
+                                .text,
+                            stele_quote(of->id).text, what, why->text);
 }
 
 static void add_origin(chunk *of, const origin *added)

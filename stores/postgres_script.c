@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "core/alloc.h"
+#include "core/names.h"
 #include "core/text.h"
 
 /* ---- scripts and statements ---- */
@@ -159,7 +160,7 @@ stele_status postgres_tear_down(stele_sql_store *base, const stele_sql_setup *te
     stele_status status = begin_with(self, teardown->projection, &version, &hash, err);
     if (status < 0) return status;
     if (version == 0) return postgres_undo(self, STELE_OK);
-    STELE_AUTO(char) group = stele_strdup_format("%s.v%d", teardown->projection, version);
+    STELE_AUTO(char) group = stele_projection_group(teardown->projection, version);
     status = run_script(self, teardown->script, at, err);
     if (status == STELE_OK)
         status = postgres_send_own(self, POSTGRES_FORGET, 1, &teardown->projection, err);

@@ -184,6 +184,18 @@ static void the_key_of_an_owner_is_its_partition(void **state)
         assert_false(stele_owner_key_parse(stele_text(others[i]), &topic, &partition));
 }
 
+static void a_position_is_written_in_one_way(void **state)
+{
+    (void)state;
+    char topic[250] = {0};
+    memset(topic, 't', sizeof topic - 1); /* as long as Kafka takes them */
+
+    assert_string_equal(stele_position_format("account.events", 3, 1042).text,
+                        "account.events/3/1042");
+    stele_position_text longest = stele_position_format(topic, INT32_MAX, INT64_MAX);
+    assert_string_equal(longest.text + strlen(topic), "/2147483647/9223372036854775807");
+}
+
 static void a_position_is_taken_apart_and_nothing_else_is_one(void **state)
 {
     (void)state;
@@ -222,6 +234,7 @@ int main(void)
         cmocka_unit_test(a_version_is_a_projections_or_an_aggregates),
         cmocka_unit_test(the_group_of_an_aggregates_writer_has_no_version),
         cmocka_unit_test(the_key_of_an_owner_is_its_partition),
+        cmocka_unit_test(a_position_is_written_in_one_way),
         cmocka_unit_test(a_position_is_taken_apart_and_nothing_else_is_one),
         cmocka_unit_test(reserved_ids_begin_with_the_prefix),
     };
